@@ -37,8 +37,8 @@ def test_what_a_policy_denies_is_an_error_that_names_object_and_policy(tree: Pat
     policy(tree, "object.spec.maxReplicas < 3")
     done = sluice("check", cwd=tree)
     assert done.returncode == 1
-    assert "error[POL010]" in done.stdout
-    assert "horizontalpodautoscaler.yaml: spec.maxReplicas: not so" in done.stdout
+    assert "release.yaml:29:10: error[POL010] spec.maxReplicas: not so" in done.stdout
+    assert "chat/horizontalpodautoscaler.yaml:21:16" in done.stdout
     assert "policies/extra.yaml:13:" in done.stdout
 
 

@@ -18,6 +18,7 @@ from sluice.core.finding import Finding, FindingsError, failed
 from sluice.core.policy.layer import check_policies, check_types, read_policies
 from sluice.core.render import Manifest
 from sluice.core.report import report
+from sluice.core.trace import located
 
 
 def run(
@@ -91,12 +92,15 @@ def _cluster(
     table = deprecations(resources.catalog_file("deprecations"))
     for version in {e.kubernetes_version for e in now.specs.environments.values()}:
         yield from check_types(policies, version, now.tools.kubernetes.data)
+    found: list[Finding] = []
+    whole = dict(manifests)
     for environment in now.specs.environments.values():
-        yield from check_objects(environment, manifests, before, table)
-    for environment in now.specs.environments.values() if policies.policies else ():
+        found += check_objects(environment, manifests, before, table)
         # Bindings select by the labels of namespaces, also where only releases were rendered.
-        own = {m.path: m for m in now.tools.renderer.environment(environment)}
-        yield from check_policies(policies, environment, {**own, **manifests}, before)
+        whole |= {m.path: m for m in now.tools.renderer.environment(environment)}
+        if policies.policies:
+            found += check_policies(policies, environment, whole, before)
+    yield from located(found, now.specs, whole, now.tools.source_map)
 
 
 def _stale(

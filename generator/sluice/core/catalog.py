@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.memory import FractionOf
@@ -11,6 +11,7 @@ from sluice.core.settings import Setting, in_range, settings_from
 
 Entry = TypeVar("Entry")
 Family = Literal["engines", "accelerators", "architectures"]
+FAMILIES: tuple[Family, ...] = get_args(Family)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,20 @@
 """What the target cluster would refuse of rendered objects, or run in vain, as findings."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from sluice.core import layout
 from sluice.core.deprecations import Deprecations, deprecation_problems
-from sluice.core.finding import Finding, Place, Severity
+from sluice.core.finding import Finding, Place, Rendered, Severity, dotted
 from sluice.core.render import Manifest
 from sluice.core.resolve import Environment
 from sluice.core.semantic import Problem, semantic_problems
 
-Rendered = Mapping[str, Manifest]
+Manifests = Mapping[str, Manifest]
 
 
 def check_objects(
-    environment: Environment, rendered: Rendered, before: Rendered, table: Deprecations
+    environment: Environment, rendered: Manifests, before: Manifests, table: Deprecations
 ) -> Iterator[Finding]:
     """Semantic rules and deprecated APIs on what goes to an environment's cluster.
 
@@ -35,10 +36,11 @@ def check_objects(
     )
     for problem in problems:
         if problem.severity is not Severity.NOTE:
-            yield finding(problem, Place(ours[problem.path].source), f"{problem.path}: ")
+            where = Rendered(problem.path, problem.pointer)
+            yield replace(finding(problem, Place(ours[problem.path].source)), rendered=where)
 
 
-def of_cluster(environment: Environment, rendered: Rendered) -> dict[str, Manifest]:
+def of_cluster(environment: Environment, rendered: Manifests) -> dict[str, Manifest]:
     """What goes to the environment's own cluster; Argo CD's objects go elsewhere."""
     inside = f"{layout.MANIFESTS}/{environment.name}/"
     elsewhere = f"{layout.argocd_directory(environment.name)}/"
@@ -49,9 +51,8 @@ def of_cluster(environment: Environment, rendered: Rendered) -> dict[str, Manife
     }
 
 
-def finding(problem: Problem, place: Place, prefix: str = "") -> Finding:
+def finding(problem: Problem, place: Place) -> Finding:
     """A problem with an object as a finding at a place."""
-    pointer = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in problem.pointer)
-    where = f"{pointer.lstrip('.')}: " if pointer else ""
-    message = f"{prefix}{where}{problem.message}"
+    where = f"{dotted(problem.pointer)}: " if problem.pointer else ""
+    message = f"{where}{problem.message}"
     return Finding(place, problem.rule, message, problem.help, problem.severity)

@@ -25,12 +25,24 @@ class Place(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}"
 
 
+class Rendered(NamedTuple):
+    """Where in a rendered manifest a problem shows itself: its file, and the value's pointer."""
+
+    file: str
+    pointer: tuple[str | int, ...] = ()
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One problem.
 
     `rule` is a stable id (a prefix for the layer and a number), `message` says what is wrong,
-    `help` what to do about it.
+    `help` what to do about it; `rendered` is where it shows in a manifest, when it is about one.
     """
 
     place: Place
@@ -38,6 +50,7 @@ class Finding:
     message: str
     help: str = ""
     severity: Severity = Severity.ERROR
+    rendered: Rendered | None = None
 
 
 class FindingsError(Exception):
@@ -52,9 +65,20 @@ class UsageError(Exception):
     """A wrong call, a missing tool or an unreachable server: one clear line and exit code 2."""
 
 
+def dotted(pointer: Iterable[str | int]) -> str:
+    """A pointer as people write it, `spec.containers[0].image` for instance."""
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in pointer)
+    return text.removeprefix(".")
+
+
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings without repetitions, ordered by place and rule."""
-    return sorted(set(findings), key=lambda f: (f.place, f.rule, f.message, f.help, f.severity))
+    return sorted(set(findings), key=_order)
+
+
+def _order(finding: Finding) -> tuple[object, ...]:
+    f = finding
+    return (f.place, f.rule, f.message, f.help, f.severity, str(f.rendered))
 
 
 def failed(findings: Iterable[Finding]) -> bool:

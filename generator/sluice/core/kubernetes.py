@@ -6,7 +6,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from sluice.core.finding import Finding, Place
+from sluice.core.finding import Finding, Place, Rendered, dotted
 from sluice.core.kubernetes_schema import schema_for
 from sluice.core.load import Pointer
 from sluice.core.render import Manifest
@@ -28,18 +28,21 @@ class KubernetesSchemas:
         """The merged data of all kinds and versions."""
         return self._read()
 
-    def findings(self, manifest: Manifest, version: str, place: Place) -> Iterator[Finding]:
+    def findings(self, manifest: Manifest, version: str) -> Iterator[Finding]:
         """What a cluster of this version would refuse about the shape of a rendered object."""
-        data = manifest.data
+        data, place = manifest.data, Place(manifest.source)
         validator = self._validator(version, data["apiVersion"], data["kind"])
         if validator is None:
             message = f"Kubernetes {version} has no {data['apiVersion']} {data['kind']}"
             remedy = "remove what asks for it, or raise cluster.kubernetesVersion"
-            yield Finding(place, "K8S002", f"{manifest.path}: {message}", remedy)
+            where = Rendered(manifest.path, ("apiVersion",))
+            yield Finding(place, "K8S002", message, remedy, rendered=where)
         elif not validator.is_valid(data):
             for error in validator.iter_errors(data):
-                where = ".".join(str(part) for part in error.instance_path) or "the object"
-                yield Finding(place, "K8S001", f"{manifest.path}: {where}: {error.message}")
+                where = Rendered(manifest.path, tuple(error.instance_path))
+                message = f"{dotted(where.pointer) or 'the object'}: {error.message}"
+                remedy = "see the API reference of the kind"
+                yield Finding(place, "K8S001", message, remedy, rendered=where)
 
     def problems(self, data: Mapping[str, Any], version: str) -> Iterator[tuple[Pointer, str]]:
         """What is wrong with the shape of any object; a kind that is not known has no shape."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from sluice.core.finding import Finding, Severity, in_order
+from sluice.core.finding import Finding, Rendered, Severity, dotted, in_order
 
 Sources = Mapping[str, bytes]
 """The text of the files that findings are about, for the lines that are shown."""
@@ -39,6 +39,15 @@ def as_json(findings: Sequence[Finding], sources: Sources) -> str:
 
 def record(finding: Finding) -> dict[str, Any]:
     """A finding as JSON data."""
+    rendered = {"rendered": _rendered(finding.rendered)} if finding.rendered else {}
+    return _record(finding) | rendered
+
+
+def _rendered(where: Rendered) -> dict[str, Any]:
+    return {**where._asdict(), "pointer": dotted(where.pointer)}
+
+
+def _record(finding: Finding) -> dict[str, Any]:
     return {
         "file": finding.place.file,
         "line": finding.place.line,
@@ -62,7 +71,7 @@ def github(findings: Sequence[Finding], sources: Sources) -> str:
             f"{name}={_property(str(value))}"
             for name, value in {**properties, "title": finding.rule}.items()
         )
-        said = f"{finding.message}. {finding.help}" if finding.help else finding.message
+        said = _sentence(finding)
         lines.append(f"::{levels[finding.severity]} {named}::{_data(said)}\n")
     return "".join(lines)
 
@@ -74,7 +83,7 @@ def gitlab(findings: Sequence[Finding], sources: Sources) -> str:
     return _dumps(
         [
             {
-                "description": f"{f.message}. {f.help}" if f.help else f.message,
+                "description": _sentence(f),
                 "check_name": f.rule,
                 "fingerprint": fingerprint(f),
                 "severity": levels[f.severity],
@@ -150,6 +159,8 @@ def _block(finding: Finding, sources: Sources) -> str:
         shown = _CONTROL.sub("�", content[place.line - 1].decode(errors="replace").rstrip()[:160])
         margin = " " * len(str(place.line))
         lines += [f"  {place.line} | {shown}", f"  {margin} | {' ' * (place.column - 1)}^"]
+    if finding.rendered:
+        lines.append(f"  = rendered: {_visible(str(finding.rendered))}")
     if finding.help:
         lines.append(f"  = help: {_visible(finding.help)}")
     return "\n".join(lines)
@@ -160,14 +171,29 @@ def _sarif_result(finding: Finding) -> dict[str, Any]:
     region = {"startLine": place.line, "startColumn": place.column}
     uri = quote(place.file, errors="surrogateescape")
     location = {"artifactLocation": {"uri": uri}, "region": region}
-    said = f"{finding.message}. {finding.help}" if finding.help else finding.message
-    return {
+    result = {
         "ruleId": finding.rule,
         "level": finding.severity.value,
-        "message": {"text": said},
+        "message": {"text": _sentence(finding)},
         "locations": [{"physicalLocation": location}],
         "partialFingerprints": {"sluice/v1": fingerprint(finding)},
     }
+    return result | (
+        {"relatedLocations": [_sarif_rendered(finding.rendered)]} if finding.rendered else {}
+    )
+
+
+def _sarif_rendered(rendered: Rendered) -> dict[str, Any]:
+    region = {"startLine": rendered.line, "startColumn": rendered.column}
+    uri = quote(rendered.file, errors="surrogateescape")
+    location = {"artifactLocation": {"uri": uri}, "region": region}
+    return {"id": 1, "physicalLocation": location, "message": {"text": dotted(rendered.pointer)}}
+
+
+def _sentence(finding: Finding) -> str:
+    """Message, rendered place and remedy, for formats with one text a finding."""
+    shown = f" (rendered: {finding.rendered})" if finding.rendered else ""
+    return f"{finding.message}{shown}" + (f". {finding.help}" if finding.help else "")
 
 
 def _visible(said: str) -> str:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from sluice.core import engines, environments, layout, references
 from sluice.core.catalog import Catalog
@@ -14,6 +15,7 @@ from sluice.core.load import Document, load_each
 from sluice.core.render import Manifest, Renderer
 from sluice.core.resolve import Environment, Release
 from sluice.core.schema import FILES, Schemas
+from sluice.core.trace import SourceMap, located
 
 Files = Mapping[str, bytes]
 
@@ -26,6 +28,11 @@ class Toolkit:
     catalog: Catalog
     renderer: Renderer
     kubernetes: KubernetesSchemas
+
+    @cached_property
+    def source_map(self) -> SourceMap:
+        """From rendered objects back to specs; worked out where something is refused."""
+        return SourceMap(self.renderer, self.catalog)
 
 
 @dataclass
@@ -100,16 +107,14 @@ def render(
     findings: list[Finding] = []
     for environment in specs.environments.values() if only is None else ():
         rendered = tools.renderer.environment(environment)
-        place = environment.document.place()
         manifests |= {manifest.path: manifest for manifest in rendered}
-        findings += _refused(rendered, environment, place, tools)
+        findings += _refused(rendered, environment, tools)
     for key in sorted(specs.releases if only is None else only):
         release = specs.releases[key]
         rendered = tools.renderer.release(release) + tools.renderer.application(release)
-        place = Place(layout.release_path(key))
         manifests |= {manifest.path: manifest for manifest in rendered}
-        findings += _refused(rendered, release.environment, place, tools)
-    return manifests, in_order(findings)
+        findings += _refused(rendered, release.environment, tools)
+    return manifests, in_order(located(findings, specs, manifests, tools.source_map))
 
 
 def owned(key: Key) -> tuple[str, str]:
@@ -170,8 +175,8 @@ def _no_release(rollout: Document) -> Finding:
 
 
 def _refused(
-    rendered: list[Manifest], environment: Environment, place: Place, tools: Toolkit
+    rendered: list[Manifest], environment: Environment, tools: Toolkit
 ) -> Iterator[Finding]:
     """What the target cluster would refuse of rendered objects."""
     for manifest in rendered:
-        yield from tools.kubernetes.findings(manifest, environment.kubernetes_version, place)
+        yield from tools.kubernetes.findings(manifest, environment.kubernetes_version)

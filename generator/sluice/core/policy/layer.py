@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.core import layout
-from sluice.core.cluster_rules import Rendered, of_cluster
-from sluice.core.finding import Finding, FindingsError, Place
+from sluice.core.cluster_rules import Manifests, of_cluster
+from sluice.core.finding import Finding, FindingsError, Place, Rendered, dotted
 from sluice.core.policy.admission import World, admit
-from sluice.core.policy.evaluate import SEVERITIES, Failure, Result, evaluate
+from sluice.core.policy.evaluate import SEVERITIES, Result, evaluate
 from sluice.core.policy.model import Binding, Policy
 from sluice.core.policy.normalise import normalise
 from sluice.core.policy.plan import Plan, compile_policy
@@ -58,7 +58,7 @@ def check_types(policies: Policies, version: str, schemas: Mapping[str, Any]) ->
 
 
 def check_policies(
-    policies: Policies, environment: Environment, rendered: Rendered, before: Rendered
+    policies: Policies, environment: Environment, rendered: Manifests, before: Manifests
 ) -> Iterator[Finding]:
     """What the policies say to the manifests of one environment.
 
@@ -106,12 +106,8 @@ def _findings(result: Result, manifest: Manifest | None, plan: Plan) -> Iterator
     if severity is None or manifest is None:
         return
     for failure in result.failures:
-        where = _dotted(failure)
-        message = f"{manifest.path}: {where}{failure.message}"
+        where = f"{dotted(failure.pointer)}: " if failure.pointer else ""
+        message = f"{where}{failure.message}"
         remedy = f"policy {plan.policy.name} at {failure.place}"
-        yield Finding(Place(manifest.source), "POL010", message, remedy, severity)
-
-
-def _dotted(failure: Failure) -> str:
-    text = "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in failure.pointer)
-    return f"{text.lstrip('.')}: " if text else ""
+        rendered = Rendered(manifest.path, failure.pointer)
+        yield Finding(Place(manifest.source), "POL010", message, remedy, severity, rendered)
