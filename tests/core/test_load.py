@@ -36,6 +36,7 @@ def rules(raw: bytes) -> list[str]:
 @example("a: .nan")
 @example("a: 1\n---\n")
 @example("? [a]\n: b")
+@example("yes\r...")
 def test_any_text_is_read_alike_by_old_and_new_readers_or_refused(soup: str) -> None:
     raw = f"key: {soup}".encode(errors="surrogatepass")
     document, findings = read(raw)

@@ -23,21 +23,26 @@ SIZE_LIMIT = 1 << 20
 
 Pointer = tuple[str | int, ...]
 
-_SUSPICIOUS = re.compile(
+_MARKERS = re.compile(
     rb"(?:^|[\s\[{,:-])[&*!]"  # anchors, aliases, tags
     rb"|^%|<<"  # directives, merge keys
     rb"|\t"  # tabs indent nothing
-    rb"|\\u[dD][89A-Fa-f]"  # halves of characters, which YAML does not join
-    rb"|[\s\[{,:]"
-    rb"(?:[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF|~|=|"  # read as booleans by some
+    rb"|\\u[dD][89A-Fa-f]",  # halves of characters, which YAML does not join
+    re.MULTILINE,
+)
+_WITHOUT_MARKERS = bytes(set(range(256)) - set(b"&*!%<\t\\"))
+"""What a file consists of in which no marker can be: asked first, since it takes no time."""
+_AMBIGUOUS = re.compile(
+    rb"[\s\[{,:](?=[-+yYnNoO~=0-9])(?:"
+    rb"[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF|~|=|"  # read as booleans by some
     rb"[-+]?0[0-9_]+|0[obx][0-9A-Fa-f_]+|[-+]?[0-9][0-9_]*_[0-9_.]*|"  # numbers in other bases
     rb"[-+]?[0-9]+(?::[0-5]?[0-9])+|[-+]?[0-9.]+[eE][-+]?[0-9]+|"  # sexagesimals, exponents
     rb"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}\S*)\s*(?:$|[,}\]#:\n])",  # dates
     re.MULTILINE,
 )
 
-_NESTED = re.compile(rb"(?:[-?:][ \t]+){32}|^ {64}", re.MULTILINE)
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_NESTED = re.compile(rb"[-?:][ \t](?:[ \t]*[-?:][ \t]){31}|\n {64}")
+_CONTROL = re.compile("\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ def _mapping(path: str, raw: bytes) -> Mapping[str, Any]:
                 )
             ]
         )
-    if _SUSPICIOUS.search(raw):
+    if _is_suspicious(raw):
         _refuse_oddities(path, raw)
     if not isinstance(data, dict):
         raise FindingsError(
@@ -121,6 +126,12 @@ def _mapping(path: str, raw: bytes) -> Mapping[str, Any]:
     if found := list(_odd_parts(Document(path, raw, {}), data, ())):
         raise FindingsError(found)
     return data
+
+
+def _is_suspicious(raw: bytes) -> bool:
+    """Whether the text may hold what specs must not use."""
+    marked = raw.translate(None, _WITHOUT_MARKERS) and _MARKERS.search(raw)
+    return bool(marked or _AMBIGUOUS.search(raw))
 
 
 def _odd_parts(document: Document, data: object, pointer: Pointer) -> Iterator[Finding]:
