@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -9,12 +10,13 @@ import click
 from sluice import files, resources
 from sluice.commands import check_manifests, registered
 from sluice.commands.render import differences, raise_if_stale
-from sluice.commands.revisions import changed_since
+from sluice.commands.revisions import at_revision
 from sluice.commands.workspace import Workspace, find_root, open_workspace
 from sluice.core import layout, tree
 from sluice.core.cluster_rules import check_objects
 from sluice.core.deprecations import deprecations
 from sluice.core.finding import Finding, FindingsError, failed
+from sluice.core.neighbours import neighbours
 from sluice.core.policy.layer import check_policies, check_types, read_policies
 from sluice.core.render import Manifest
 from sluice.core.report import report
@@ -34,37 +36,61 @@ def run(
     if manifests is not None:
         return check_manifests.run(directory=manifests, version=version, form=form)
     top = find_root(root)
-    now = open_workspace(top)
-    before, only = _compared(top, base, now) if base else (None, None)
-    findings = _findings(top, now, before, only)
+    whole = open_workspace(top)
+    scope = _compared(top, base, whole) if base else Scope(whole)
+    findings = _findings(top, scope)
+    keys = whole.keys if scope.only is None else scope.only
     if registry and not failed(findings):
-        keys = now.specs.releases if only is None else only
-        findings += registered.findings([now.specs.releases[k] for k in keys], registry)
+        releases = scope.now.specs.releases
+        findings += registered.findings(
+            [releases[key] for key in keys if key in releases], registry
+        )
     if findings or form != "text":
-        sys.stdout.write(report(findings, form, now.files))
+        sys.stdout.write(report(findings, form, whole.files))
     else:
-        count = len(now.specs.releases if only is None else only)
-        click.echo(f"{count} releases, all layers: no findings", err=True)
+        click.echo(f"{len(keys)} releases, all layers: no findings", err=True)
     return int(failed(findings))
 
 
-def _compared(top: Path, base: str, now: Workspace) -> tuple[Workspace, list[layout.Key] | None]:
-    """The base revision, and the releases that may differ from it; None when all may."""
-    before, changed = changed_since(top, base, now)
-    if any(path.startswith(f"{layout.POLICIES}/") for path in changed):
-        return before, None
-    return before, tree.affected(changed, now.specs)
+@dataclass(frozen=True)
+class Scope:
+    """What is looked at: specs, those of the base revision, and which releases may differ."""
+
+    now: Workspace
+    before: Workspace | None = None
+    only: list[layout.Key] | None = None
 
 
-def _findings(
-    top: Path, now: Workspace, before: Workspace | None, only: list[layout.Key] | None
-) -> list[Finding]:
+def _compared(top: Path, base: str, whole: Workspace) -> Scope:
+    """The releases that may differ from a revision, with those that they may collide with."""
+    revision = at_revision(top, base)
+    changed = revision.changed(whole.files)
+    only = tree.affected(changed, whole.keys)
+    if only is None or any(path.startswith(f"{layout.POLICIES}/") for path in changed):
+        return Scope(whole, revision.workspace())
+    before = revision.workspace(_wanted(only, revision.files))
+    now = whole.narrowed(only, changed)
+    near = neighbours(now.specs.releases, before.specs.releases, whole.keys)
+    if near:
+        now = whole.narrowed([*only, *near], changed)
+    return Scope(now, before, only)
+
+
+def _wanted(only: list[layout.Key], present: Iterable[str]) -> Iterator[str]:
+    """The files of a revision that these releases are rendered from."""
+    yield from (layout.CATALOG, layout.POLICIES)
+    yield from (path for path in present if layout.environment_of(path))
+    yield from (path for key in only for path in layout.spec_paths(key))
+
+
+def _findings(top: Path, scope: Scope) -> list[Finding]:
+    now, only = scope.now, scope.only
     findings = now.check(only)
     if failed(findings):
         return findings
     try:
         manifests = now.render_checked(findings, only)
-        findings += _cluster(now, manifests, _rendered(before, only))
+        findings += _cluster(now, manifests, _rendered(scope.before, only))
         wanted = {path: manifest.content() for path, manifest in manifests.items()}
         raise_if_stale(differences(top, wanted) if only is None else _stale(top, wanted, only))
     except FindingsError as error:

@@ -3,7 +3,7 @@
 import json
 import sys
 
-from sluice.commands.revisions import changed_since
+from sluice.commands.revisions import at_revision
 from sluice.commands.workspace import find_root, open_workspace
 from sluice.core import plan_text
 from sluice.core.finding import FindingsError
@@ -15,7 +15,7 @@ def run(*, base: str | None, root: str | None, form: str) -> int:
     """Print the difference between a revision and the work tree."""
     top = find_root(root)
     now = open_workspace(top)
-    before, _ = changed_since(top, base or "HEAD", now)
+    before = at_revision(top, base or "HEAD").workspace()
     try:
         rendered = now.render()
     except FindingsError as error:

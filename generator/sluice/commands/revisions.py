@@ -1,28 +1,60 @@
 """A revision of the repository as a workspace, read from Git without touching the work tree."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from sluice import git
 from sluice.commands.workspace import FOLDERS, Workspace
+from sluice.core import layout
 from sluice.core.load import SIZE_LIMIT
 
 
-def at_revision(top: Path, revision: str) -> Workspace:
-    """The specs as a revision has them; folders are relative to the repository's root."""
+@dataclass(frozen=True)
+class Revision:
+    """A revision of an open repository; `prefix` is where the specs' root lies in it."""
+
+    repository: git.Repository
+    name: str
+    prefix: str = ""
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """The ids of all files that a workspace reads, by path, without reading their contents."""
+        folders = [f"{self.prefix}{folder}" for folder in FOLDERS]
+        entries = git.list_tree(self.repository, self.name, folders)
+        found = {path.removeprefix(self.prefix): entry.id for path, entry in entries.items()}
+        return {path: blob for path, blob in found.items() if not layout.is_evidence(path)}
+
+    def changed(self, now: Mapping[str, bytes]) -> list[str]:
+        """Which files are different now, by path."""
+        same = {path for path, raw in now.items() if self.files.get(path) == git.blob_id(raw)}
+        return sorted((now.keys() | self.files.keys()) - same)
+
+    def workspace(self, paths: Iterable[str] = FOLDERS) -> Workspace:
+        """The specs, or those in these files and folders."""
+        wanted = [f"{self.prefix}{path}" for path in paths]
+        found = git.read_tree(self.repository, self.name, wanted, SIZE_LIMIT)
+        inner = {path.removeprefix(self.prefix): raw for path, raw in found.files.items()}
+        # One byte too many is all that the reader needs to refuse a file for its size.
+        large = dict.fromkeys(
+            (path.removeprefix(self.prefix) for path in found.oversized), b"#" * (SIZE_LIMIT + 1)
+        )
+        links = tuple(path.removeprefix(self.prefix) for path in found.links)
+        return Workspace(inner | large, links)
+
+
+def at_revision(top: Path, revision: str) -> Revision:
+    """A revision of the repository that holds a work tree."""
     repository = git.open_repository(top)
-    return workspace_of(repository, revision, prefix_of(top, repository))
+    git.resolve(repository, revision)
+    return Revision(repository, revision, prefix_of(top, repository))
 
 
 def workspace_of(repository: git.Repository, revision: str, prefix: str = "") -> Workspace:
     """The specs of a revision of an open repository."""
-    folders = [f"{prefix}{folder}" for folder in FOLDERS]
-    found = git.read_tree(repository, revision, folders, SIZE_LIMIT)
-    inner = {path.removeprefix(prefix): raw for path, raw in found.files.items()}
-    # One byte too many is all that the reader needs to refuse a file for its size.
-    large = dict.fromkeys(
-        (path.removeprefix(prefix) for path in found.oversized), b"#" * (SIZE_LIMIT + 1)
-    )
-    return Workspace(inner | large, tuple(path.removeprefix(prefix) for path in found.links))
+    return Revision(repository, revision, prefix).workspace()
 
 
 def prefix_of(top: Path, repository: git.Repository) -> str:
@@ -31,10 +63,3 @@ def prefix_of(top: Path, repository: git.Repository) -> str:
         return ""
     inner = top.resolve().relative_to(Path(repository.workdir).resolve()).as_posix()
     return "" if inner == "." else f"{inner}/"
-
-
-def changed_since(top: Path, revision: str, now: Workspace) -> tuple[Workspace, list[str]]:
-    """The workspace of a revision, and which of its files are different now."""
-    base = at_revision(top, revision)
-    paths = base.files.keys() | now.files.keys()
-    return base, sorted(p for p in paths if base.files.get(p) != now.files.get(p))

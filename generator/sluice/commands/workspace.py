@@ -1,6 +1,6 @@
 """A repository as the commands see it: its files, its specs, and the tools that fit it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,19 @@ class Workspace:
         specs = tree.read(below, self.tools.schemas)
         specs.findings += [references.link(path) for path in self.links]
         return specs
+
+    @cached_property
+    def keys(self) -> list[layout.Key]:
+        """The releases that have a file, readable or not."""
+        return sorted({key for path in self.files if (key := layout.release_of(path))})
+
+    def narrowed(self, keys: Collection[layout.Key], more: Iterable[str] = ()) -> "Workspace":
+        """The environments with these releases only, and with some more files."""
+        wanted = {path for path in self.files if not path.startswith(f"{layout.ENVIRONMENTS}/")}
+        wanted |= {path for path in self.files if layout.environment_of(path)}
+        wanted |= {path for key in keys for path in layout.spec_paths(key)}
+        chosen = {path: self.files[path] for path in (wanted | {*more}) & self.files.keys()}
+        return Workspace(chosen, self.links)
 
     def check(self, only: Iterable[layout.Key] | None = None) -> list[Finding]:
         """Every finding about the specs."""
@@ -83,5 +96,5 @@ def find_root(given: str | None) -> Path:
 
 def open_workspace(root: Path) -> Workspace:
     """The work tree."""
-    found = files.read(root, FOLDERS, SIZE_LIMIT)
+    found = files.read(root, FOLDERS, SIZE_LIMIT, skip=layout.is_evidence)
     return Workspace(found.files, tuple(found.links))

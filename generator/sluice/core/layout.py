@@ -39,12 +39,17 @@ def release_of(path: str) -> Key | None:
     return Key(match[1], match[2], match[3]) if match else None
 
 
+def is_evidence(path: str) -> bool:
+    """Whether a file is recorded evidence, which no manifest depends on."""
+    return bool(_EVIDENCE.fullmatch(path))
+
+
 def belongs(path: str) -> bool:
     """Whether a file may stand where it stands under environments/."""
     return bool(
         environment_of(path)
         or release_of(path)
-        or _EVIDENCE.fullmatch(path)
+        or is_evidence(path)
         or path.rpartition("/")[2] in ("README.md", "CODEOWNERS", ".gitkeep")
     )
 
@@ -59,6 +64,11 @@ def release_path(key: Key) -> str:
 
 def rollout_path(key: Key) -> str:
     return f"{ENVIRONMENTS}/{key}/rollout.yaml"
+
+
+def spec_paths(key: Key) -> tuple[str, str]:
+    """The files that a release is rendered from, apart from its environment."""
+    return release_path(key), rollout_path(key)
 
 
 def evidence_path(key: Key, name: str) -> str:

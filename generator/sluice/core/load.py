@@ -42,7 +42,9 @@ _AMBIGUOUS = re.compile(
 )
 
 _NESTED = re.compile(rb"[-?:][ \t](?:[ \t]*[-?:][ \t]){31}|\n {64}")
-_CONTROL = re.compile("\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_CONTROL = re.compile(
+    "\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]"
+)
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def render(
         rendered = tools.renderer.environment(environment)
         manifests |= {manifest.path: manifest for manifest in rendered}
         findings += _refused(rendered, environment, tools)
-    for key in sorted(specs.releases if only is None else only):
+    for key in sorted(specs.releases.keys() & (specs.releases if only is None else only)):
         release = specs.releases[key]
         rendered = tools.renderer.release(release) + tools.renderer.application(release)
         manifests |= {manifest.path: manifest for manifest in rendered}
@@ -123,8 +123,13 @@ def owned(key: Key) -> tuple[str, str]:
     return layout.release_directory(key) + "/", f"{directory}/application-{key.name}.yaml"
 
 
-def affected(paths: Iterable[str], specs: Specs) -> list[Key] | None:
-    """The releases whose rendering may change when these files do; None means all of them."""
+def affected(paths: Iterable[str], present: Iterable[Key]) -> list[Key] | None:
+    """The releases whose rendering may change when these files do; None means all of them.
+
+    Args:
+        paths: files that are different.
+        present: the releases that there are.
+    """
     keys: set[Key] = set()
     whole: set[str] = set()
     for path in paths:
@@ -135,7 +140,7 @@ def affected(paths: Iterable[str], specs: Specs) -> list[Key] | None:
             whole.add(environment)
         elif key:
             keys.add(key)
-    keys.update(key for key in specs.releases if key.environment in whole)
+    keys.update(key for key in present if key.environment in whole)
     return sorted(keys)
 
 

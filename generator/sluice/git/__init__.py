@@ -16,7 +16,7 @@ from sluice.git.refs import RefMovedError, refs_under, tip, update_ref
 from sluice.git.remote import PushRefusedError, clone, fetch, push, redact, remote_url
 from sluice.git.repository import Repository, init_bare, open_repository, resolve
 from sluice.git.store import Store
-from sluice.git.trees import Entry, Tree, changed_paths, list_tree, read_blob, read_tree
+from sluice.git.trees import Entry, Tree, blob_id, changed_paths, list_tree, read_blob, read_tree
 from sluice.git.write import write_tree
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Repository",
     "Store",
     "Tree",
+    "blob_id",
     "changed_paths",
     "clone",
     "commit",

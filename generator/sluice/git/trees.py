@@ -76,6 +76,11 @@ def read_blob(repo: Repository, blob: str) -> bytes:
         raise UsageError(f"object {blob} is missing from this repository") from error
 
 
+def blob_id(content: bytes) -> str:
+    """Return the id that a file of this content has in a repository."""
+    return str(pygit2.hash(content))
+
+
 def changed_paths(repo: Repository, old: str, new: str, prefix: str = "") -> list[str]:
     """Return the sorted paths under `prefix` that were added, changed or deleted.
 

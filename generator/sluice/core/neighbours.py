@@ -1,0 +1,47 @@
+"""Which releases a change may collide with, so that a check reads those and no others."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from sluice.core import values
+from sluice.core.fit import most_devices
+from sluice.core.layout import Key
+from sluice.core.resolve import Release
+
+Releases = Mapping[Key, Release]
+
+
+def neighbours(now: Releases, before: Releases, present: Collection[Key]) -> set[Key]:
+    """The unchanged releases that changed ones may collide with.
+
+    A change that asks for no more than before collides with nothing. New names collide with
+    releases whose own name they begin with; more devices and new routes with anything of the
+    environment.
+
+    Args:
+        now: the changed releases.
+        before: what they were.
+        present: all releases of the tree.
+    """
+    found: set[Key] = set()
+    for key, release in now.items():
+        beside = [other for other in present if other.environment == key.environment]
+        old = before.get(key)
+        if old is None or _wants(release) > _wants(old) or _routes(release) - _routes(old):
+            found.update(beside)
+            continue
+        added = values.object_names(release) - values.object_names(old)
+        found.update(_named_alike(added, beside))
+    return found - now.keys()
+
+
+def _named_alike(added: Collection[str], beside: Iterable[Key]) -> Iterator[Key]:
+    return (key for key in beside if any(name.startswith(key.name) for name in added))
+
+
+def _wants(release: Release) -> int:
+    return most_devices(release)
+
+
+def _routes(release: Release) -> set[tuple[str, str]]:
+    traffic = values.traffic(release.environment, release.spec)
+    return {(traffic["host"], traffic["path"])} if traffic and traffic["host"] else set()
