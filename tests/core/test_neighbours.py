@@ -1,6 +1,6 @@
 """A check of a change reads what the change may collide with, and finds all that it broke."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core import trees
@@ -63,6 +63,11 @@ def found(tree_of: dict[str, bytes]) -> set[Finding]:
 
 @settings(max_examples=150, deadline=None)
 @given(TREES, st.tuples(st.sampled_from(["one", "two"]), st.sampled_from(NAMES)), TRAITS)
+@example(
+    {("one", "a"): ("2", "/x", 1, "canary"), ("two", "a-v1"): ("1", "/y", 1, "rolling")},
+    ("one", "a"),
+    ("1", "/x", 1, "canary"),
+)
 def test_what_a_change_breaks_is_found_without_the_rest(
     before: dict[tuple[str, str], tuple[str, str, int, str]],
     changed: tuple[str, str],
