@@ -167,15 +167,26 @@ class _Run:
         """Whether the match conditions hold; failures and the rest are left in the fields."""
         if not self._conditions_hold():
             return False
-        for validation in self.plan.validations:
-            self._validate(validation)
+        if not self._all_met():
+            for validation in self.plan.validations:
+                self._validate(validation)
         for key, compiled in self.plan.annotations:
             self._annotate(key, compiled)
         return True
 
-    def _evaluate(self, compiled: Compiled) -> Outcome:
+    def _all_met(self) -> bool:
+        """Whether one look shows that nothing is wrong; if not, each validation has its say."""
+        together = self.plan.together
+        if together is None or self._fills_memory(together):
+            return False
+        return together.program.run(self._activation) is True
+
+    def _fills_memory(self, compiled: Compiled) -> bool:
         depth = compiled.building_depth
-        if depth and fills_memory(depth, self.request.size, self.request.text_size):
+        return bool(depth) and fills_memory(depth, self.request.size, self.request.text_size)
+
+    def _evaluate(self, compiled: Compiled) -> Outcome:
+        if self._fills_memory(compiled):
             return Failed(EXCEEDED)
         outcome = compiled.program.run(self._activation)
         if isinstance(outcome, Failed) and outcome.over_budget:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 from sluice.core.finding import Finding
@@ -99,6 +99,17 @@ class Plan:
     validations: tuple[PlannedValidation, ...] = ()
     annotations: tuple[tuple[str, Compiled], ...] = ()
     problems: tuple[Finding, ...] = ()
+
+    @cached_property
+    def together(self) -> Compiled | None:
+        """All validations as one expression, which is true of most objects; None for only one."""
+        conditions = [validation.condition for validation in self.validations]
+        if not conditions[1:]:
+            return None
+        first = conditions[0]
+        root = reduce(_both, (condition.root for condition in conditions))
+        checked = replace(first.checked, tree=replace(first.checked.tree, root=root))
+        return replace(first, checked=checked, _parts={})
 
 
 def compile_policy(policy: Policy, version: Version) -> Plan:
@@ -246,6 +257,10 @@ def _presence_decided(text: str, known: Mapping[str, Node]) -> str:
     return _PRESENCE.sub(decided, text)
 
 
+def _both(one: Node, other: Node) -> Node:
+    return Node(Kind.CALL, name="_&&_", operands=(one, other))
+
+
 def _references(node: Node) -> Iterator[str]:
     for one in node.walk():
         if one.kind is Kind.IDENT and _is_variable(one.name):
@@ -263,6 +278,8 @@ def _prepared(node: Node, slots: Mapping[str, Node]) -> Node:
     result = rebuild(node, tuple(_prepared(operand, slots) for operand in node.operands))
     if result.kind is Kind.CALL and result.name == "lists.range":
         return replace(result, name="limit.range")
+    if result.kind is Kind.CALL and result.name == "matches":
+        return replace(result, name="text.matches", member=False)
     if result.kind is Kind.CALL and result.name in OPTIONAL_RESULTS:
         return Node(Kind.CALL, name="optional.ofNonZeroValue", operands=(result,))
     return result

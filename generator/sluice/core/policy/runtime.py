@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.core.policy import cel, libraries
-from sluice.core.policy.libraries import Version, lists
+from sluice.core.policy.libraries import Version, lists, regex
 from sluice.core.policy.libraries.declaration import KIND, TYPES, Overload
 
 Value = bool | int | float | str | bytes | None
@@ -146,6 +146,7 @@ def _implementations(
     grouped: dict[Signature, dict[str, Callable[..., Any]]] = {}
     extra = (
         Overload("limit.range", "int -> list<int>", meter.range, member=False),
+        Overload("text.matches", "string, string -> bool", regex.matches, member=False),
         Overload("cel.@mapInsert", "map, dyn, dyn -> map", _insert, member=False),
         Overload("cel.@mapInsert", "map, map -> map", _merge, member=False),
     )

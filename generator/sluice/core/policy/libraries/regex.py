@@ -5,12 +5,33 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+import re2
+
 from sluice.core.policy import cel
 from sluice.core.policy.libraries.declaration import Overload
 
 _GROUP = re.compile(
     r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\((\?P?<\w+>|(?!\?))", re.DOTALL
 )
+
+
+def matches(text: str, pattern: str) -> bool:
+    """Whether a pattern is found in a text; the engine itself compiles it anew each time.
+
+    Raises:
+        ValueError: for a pattern that RE2 does not read.
+    """
+    return _compiled(pattern).search(text) is not None
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> Any:  # noqa: ANN401  # the library has no types
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except re2.error:
+        raise ValueError(f"invalid regular expression: {pattern}") from None
 
 
 def _find(text: str, pattern: str) -> str:
