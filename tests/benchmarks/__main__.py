@@ -2,11 +2,12 @@
 
 import sys
 
-from benchmarks import bench_git, bench_render, bench_start
+from benchmarks import bench_check, bench_git, bench_render, bench_start
 
 
 def main() -> None:
-    for title, module in (("Starting", bench_start), ("Rendering", bench_render)):
+    modules = {"Starting": bench_start, "Rendering": bench_render, "Checking": bench_check}
+    for title, module in modules.items():
         sys.stdout.write(f"{title}\n")
         for line in module.report(module.run()):
             sys.stdout.write(f"  {line}\n")

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from sluice.core.finding import UsageError
-from sluice.core.policy.cost import largest, longest
+from sluice.core.policy.cost import extent
 from sluice.core.policy.engine import Engine
 from sluice.core.policy.resources import Resource, resource_of
 
@@ -65,14 +65,18 @@ class Admission:
         return _labels(self.namespace_object or {})
 
     @cached_property
+    def _extents(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        return extent(self.object), extent(self.old)
+
+    @cached_property
     def size(self) -> int:
         """The most elements of any list or map in the request."""
-        return max(1, largest(self.object), largest(self.old))
+        return max(1, *(elements for elements, _ in self._extents))
 
     @cached_property
     def text_size(self) -> int:
         """The characters of the longest text in the request."""
-        return max(longest(self.object), longest(self.old))
+        return max(characters for _, characters in self._extents)
 
     @cached_property
     def request(self) -> dict[str, Any]:
@@ -194,13 +198,14 @@ def _cleaned(value: Any, depth: int, left: list[int]) -> Any:  # noqa: ANN401  #
     kind = type(value)
     if kind is str or kind is int or kind is bool or kind is float:
         return value
-    if not isinstance(value, Mapping | list | tuple):
+    is_map = kind is dict or isinstance(value, Mapping)
+    if not is_map and not isinstance(value, list | tuple):
         return str(value)
     left[0] -= len(value)
     if depth > _DEPTH_LIMIT or left[0] < 0:
         raise UsageError("an object is nested too deeply or has more parts than a cluster takes")
     depth += 1
-    if isinstance(value, Mapping):
+    if is_map:
         return {str(k): _cleaned(v, depth, left) for k, v in value.items() if v is not None}
     return [_cleaned(item, depth, left) for item in value if item is not None]
 

@@ -1,6 +1,6 @@
 """How much work an expression may make, as far as its text tells."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from sluice.core.policy.syntax import Kind, Node, text
 
@@ -19,22 +19,20 @@ _TEXT_UNIT = 64
 Lookup = Callable[[str], Node | None]
 
 
-def largest(value: object) -> int:
-    """The most elements that a list or map has, here or anywhere inside."""
-    if isinstance(value, Mapping):
-        return max([len(value), *map(largest, value.values())])
-    if isinstance(value, list):
-        return max([len(value), *map(largest, value)])
-    return 0
-
-
-def longest(value: object) -> int:
-    """The characters of the longest text, here or anywhere inside."""
-    if isinstance(value, Mapping):
-        return max([0, *map(longest, value.values())])
-    if isinstance(value, list):
-        return max([0, *map(longest, value)])
-    return len(value) if isinstance(value, str) else 0
+def extent(value: object) -> tuple[int, int]:
+    """The most elements of a list or map and the characters of the longest text, at any depth."""
+    if type(value) is str:
+        return 0, len(value)
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    elements, characters = len(parts), 0
+    for part in parts:
+        kind = type(part)
+        if kind is dict or kind is list:
+            inner = extent(part)
+            elements, characters = max(elements, inner[0]), max(characters, inner[1])
+        elif kind is str and len(part) > characters:
+            characters = len(part)
+    return elements, characters
 
 
 def building_depth(node: Node, depth: int = 0) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sluice.core.policy.cost import LIMIT, largest, steps
+from sluice.core.policy.cost import LIMIT, extent, steps
 from sluice.core.policy.plan import Compiled
 from sluice.core.policy.runtime import Failed, Value
 from sluice.core.policy.syntax import Kind, Node
@@ -28,7 +28,7 @@ class Stepper:
     spent: int = 0
 
     def __post_init__(self) -> None:
-        self._size = max(1, largest(self.data))
+        self._size = max(1, extent(self.data)[0])
 
     def run(self) -> Outcome:
         """The value, or that it would cost too much."""
