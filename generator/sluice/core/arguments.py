@@ -8,7 +8,7 @@ from typing import Any
 from sluice.core.catalog import Engine
 from sluice.core.resolve import Spec, lookup
 from sluice.core.settings import DEVICES, Setting, word
-from sluice.core.sources import MOUNT, Source, beside, parse
+from sluice.core.sources import Source, beside, parse
 from sluice.core.units import seconds
 
 CONFIG_FILE = "/etc/engine/config.yaml"
@@ -114,7 +114,9 @@ def field_values(engine: Engine, spec: Spec, source: Source, served_name: str) -
     if "lifecycle.drain" in values:
         values["lifecycle.drain"] = seconds(values["lifecycle.drain"])
     if "serving.chatTemplate" in values:
-        values["serving.chatTemplate"] = f"{MOUNT}/{values['serving.chatTemplate']}"
+        values["serving.chatTemplate"] = f"{source.root}/{values['serving.chatTemplate']}"
+    if source.streamed:
+        values["model.stream"] = source.scheme
     return values | _models(values, source)
 
 

@@ -5,10 +5,10 @@ from typing import Any
 from sluice.core import names
 from sluice.core.arguments import canonical_json, invocation
 from sluice.core.catalog import Accelerator, Engine
+from sluice.core.fetching import all_sources, companions
 from sluice.core.resolve import Spec, lookup
-from sluice.core.serving import companions
 from sluice.core.settings import DEVICES
-from sluice.core.sources import MOUNT, Source, mounts, parse
+from sluice.core.sources import MOUNT, Source, mounts
 
 _LONGEST_VOLUME = 50
 _SHARED_MEMORY = "2Gi"
@@ -23,7 +23,7 @@ def image(engine: Engine, accelerator: Accelerator, spec: Spec) -> str:
 def container(engine: Engine, spec: Spec, source: Source, served_name: str) -> dict[str, Any]:
     """The parts of the pod that follow from the engine, as the templates take them."""
     called = invocation(engine, spec, source, served_name)
-    claims = mounts(source, [parse(model["source"]) for model in companions(spec).values()])
+    claims = mounts(source, all_sources(spec, source)[1:])
     volumes = {claim: _volume(claim, path) for claim, path in claims.items()}
     return {
         "command": called.command,
@@ -33,10 +33,7 @@ def container(engine: Engine, spec: Spec, source: Source, served_name: str) -> d
             {"name": volumes[claim], "mountPath": path, "readOnly": True}
             for claim, path in claims.items()
         ],
-        "weight_volumes": [
-            {"name": name, "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
-            for claim, name in volumes.items()
-        ],
+        "weight_volumes": [{"name": name, **_held(volume)} for volume, name in volumes.items()],
     }
 
 
@@ -60,6 +57,13 @@ def notes(spec: Spec) -> dict[str, str]:
         **({"companions": canonical_json(said)} if said else {}),
         **({"memory-override": reason} if reason else {}),
     }
+
+
+def _held(volume: str) -> dict[str, Any]:
+    """A volume by its claim, or by the image that holds the weights."""
+    if "@" in volume:
+        return {"image": {"reference": volume, "pullPolicy": "IfNotPresent"}}
+    return {"persistentVolumeClaim": {"claimName": volume, "readOnly": True}}
 
 
 def _volume(claim: str, path: str) -> str:

@@ -10,7 +10,7 @@ from sluice.core.memory import FractionOf
 from sluice.core.settings import Setting, in_range, settings_from
 
 Entry = TypeVar("Entry")
-Family = Literal["engines", "accelerators", "architectures"]
+Family = Literal["engines", "accelerators", "architectures", "sources"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
 
@@ -102,6 +102,30 @@ class Accelerator:
     image_variant: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A kind of place for weights, by the scheme of its sources.
+
+    `directory` and `file` are what an init container runs to get one into its working directory;
+    empty where the engine or the node fetches. `takes` gives the variables for fields of `weights`,
+    `needs` those without which nothing is found. `nested` says that what is below a root arrives in
+    a folder of its name; `discard` is a file that is the client's, not the model's.
+    """
+
+    name: str
+    title: str
+    image: str = ""
+    directory: tuple[str, ...] = ()
+    file: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    takes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    with_endpoint: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    cache: str = ""
+    nested: bool = False
+    discard: str = ""
+
+
 def _made(family: Family, name: str, make: Callable[[], Entry]) -> Entry:
     """An entry that cannot be read is a mistake of who wrote it into the repository."""
     try:
@@ -130,6 +154,7 @@ class Catalog:
         self.names = cache(names)
         self.engine = cache(self._engine)
         self.accelerator = cache(self._accelerator)
+        self.store = cache(self._store)
 
     def _engine(self, name: str, version: str = "") -> Engine | None:
         entry = self._read("engines", name)
@@ -138,6 +163,10 @@ class Catalog:
     def _accelerator(self, name: str) -> Accelerator | None:
         entry = self._read("accelerators", name)
         return _made("accelerators", name, lambda: accelerator_from(entry)) if entry else None
+
+    def _store(self, scheme: str) -> Store | None:
+        entry = self._read("sources", scheme)
+        return _made("sources", scheme, lambda: store_from(entry)) if entry else None
 
     def architecture(self, name: str | Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The numbers of an architecture, as written; those that stand inline are their own."""
@@ -241,4 +270,22 @@ def accelerator_from(entry: Mapping[str, Any]) -> Accelerator:
         price_per_hour=entry.get("pricePerHour", 0.0),
         features=frozenset(entry.get("features", ())),
         image_variant=entry.get("imageVariant", ""),
+    )
+
+
+def store_from(entry: Mapping[str, Any]) -> Store:
+    """Read the entry of a scheme."""
+    return Store(
+        name=entry["name"],
+        title=entry["title"],
+        image=entry.get("image", ""),
+        directory=tuple(entry.get("directory", ())),
+        file=tuple(entry.get("file", ())),
+        environment=entry.get("environment", {}),
+        takes=entry.get("takes", {}),
+        with_endpoint=entry.get("withEndpoint", {}),
+        needs=tuple(entry.get("needs", ())),
+        cache=entry.get("cache", ""),
+        nested=entry.get("nested", False),
+        discard=entry.get("discard", ""),
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sluice.core.arguments import said
 from sluice.core.catalog import Catalog, Engine
+from sluice.core.fetching import STREAM, streams
 from sluice.core.finding import Finding, Severity
 from sluice.core.names import nearest
 from sluice.core.references import unknown
@@ -112,7 +113,7 @@ def _value(
 def _argument(release: Release, engine: Engine, argument: str) -> Iterator[Finding]:
     place = release.place(f"engine.args.{argument}", key=True)
     title = f"{engine.title} {release.value('engine.version', '')}"
-    owner = _owner(engine, f"--{argument}")
+    owner = _owner(release, engine, f"--{argument}")
     removed, deprecated = engine.removed.get(argument), engine.deprecated.get(argument)
     fixed = {engine.config_flag, *engine.bind, *map(_name, engine.metrics_arguments)}
     if owner:
@@ -141,13 +142,15 @@ def _instead(successor: str) -> str:
     return f"use {successor}" if successor else "remove it"
 
 
-def _owner(engine: Engine, flag: str) -> str | None:
+def _owner(release: Release, engine: Engine, flag: str) -> str | None:
     """What of a release, if anything, becomes this flag already."""
     if flag == engine.model_flag:
         return "model.source"
-    return next(
-        (path for path, settings in engine.fields.items() if flag in _flags(settings)), None
-    )
+    owners = (path for path, settings in engine.fields.items() if flag in _flags(settings))
+    owner = next(owners, None)
+    if owner != STREAM:
+        return owner
+    return "weights.load" if streams(release.spec, engine) else None
 
 
 def _flags(settings: Sequence[Setting]) -> set[str]:

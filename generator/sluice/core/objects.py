@@ -19,6 +19,7 @@ def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]
     """Every object of a release, in the order in which a reader wants them."""
     shared = values.common(release)
     parts = [values.parts_of(variant, catalog) for variant in release.variants]
+    yield render("release/service-account.yaml.j2", {**shared, "service_account": release.key.name})
     for part in parts:
         own = {**shared, **values.of_variant(release, part, catalog)}
         yield render("release/deployment.yaml.j2", own)

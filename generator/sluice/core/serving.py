@@ -5,8 +5,9 @@ from typing import Any
 
 from sluice.core.arguments import SERVED_NAME, said
 from sluice.core.catalog import Engine
+from sluice.core.fetching import model_source
 from sluice.core.finding import Finding, Severity
-from sluice.core.resolve import Release, Spec, lookup
+from sluice.core.resolve import Release
 from sluice.core.settings import word
 from sluice.core.sources import Source, SourceError, parse
 from sluice.core.units import amount
@@ -23,15 +24,6 @@ def check_serving(release: Release, engine: Engine) -> Iterator[Finding]:
     yield from _adapters(release, engine)
     yield from _limits(release, engine)
     yield from _offload(release)
-
-
-def companions(spec: Spec) -> dict[str, Mapping[str, Any]]:
-    """The models that are served beside the main one, by their paths below spec."""
-    draft = lookup(spec, "serving.speculative.model")
-    found = {"serving.speculative.model": draft} if draft else {}
-    for index, adapter in enumerate(lookup(spec, "serving.adapters", ())):
-        found[f"serving.adapters.{index}.model"] = adapter["model"]
-    return found
 
 
 def _exclusive(release: Release, engine: Engine) -> Iterator[Finding]:
@@ -54,10 +46,10 @@ def _says(path: str, fields: Mapping[str, Any], engine: Engine) -> bool:
 
 
 def _model(release: Release, engine: Engine) -> Iterator[Finding]:
-    source = _source(release.value("model.source", ""))
+    source = _source(release, engine)
     if source is None:
         return
-    if not source.staged and "model.revision" not in engine.fields:
+    if source.scheme == "hf" and "model.revision" not in engine.fields:
         message = f"{engine.title} cannot be told which commit of a repository to serve"
         remedy = "put the weights on a claim and use pvc://"
         yield Finding(release.place("model.source"), "ENG012", message, remedy)
@@ -69,9 +61,9 @@ def _model(release: Release, engine: Engine) -> Iterator[Finding]:
         message = "code that comes with a model runs only from a commit that cannot change"
         remedy = "remove it, or use hf://ORGANISATION/NAME@COMMIT as the source"
         yield Finding(release.place("serving.trustRemoteCode", key=True), "ENG015", message, remedy)
-    if release.value("serving.chatTemplate") and not source.claim:
+    if release.value("serving.chatTemplate") and not source.root:
         message = "the chat template is a file on the volume with the weights, and there is none"
-        remedy = "use a pvc:// source"
+        remedy = "use a pvc:// source, or one that is downloaded"
         yield Finding(release.place("serving.chatTemplate", key=True), "ENG016", message, remedy)
     name = str(release.value("serving.servedName", release.key.name))
     if "/" in name and any(SERVED_NAME in path for path in engine.health.values()):
@@ -79,9 +71,11 @@ def _model(release: Release, engine: Engine) -> Iterator[Finding]:
         yield Finding(release.place("serving.servedName"), "ENG012", message, "use another name")
 
 
-def _source(text: str) -> Source | None:
+def _source(release: Release, engine: Engine) -> Source | None:
+    if release.value("model.source") is None:
+        return None
     try:
-        return parse(text)
+        return model_source(release.spec, engine)
     except SourceError:
         return None  # another check says so
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sluice.core import engines, environments, layout, references
+from sluice.core import engines, environments, layout, references, storage
 from sluice.core.catalog import Catalog
 from sluice.core.finding import Finding, Place, failed, in_order
 from sluice.core.fit import check_memory, check_quota
@@ -94,6 +94,7 @@ def check_one(release: Release, tools: Toolkit) -> Iterator[Finding]:
     for version in filter(None, (release, release.stable)):
         found += references.check_release(version, tools.catalog)
         found += engines.check_engine(version, tools.catalog)
+        found += storage.check_storage(version, tools.catalog)
     yield from found
     if not failed(found):
         yield from check_memory(release, tools.catalog)

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sluice.core import calling, names
+from sluice.core import calling, fetching, names
 from sluice.core.arguments import probe_paths
 from sluice.core.catalog import Accelerator, Catalog, Engine
 from sluice.core.fit import architecture_of
 from sluice.core.memory import weight_bytes
 from sluice.core.resolve import Environment, Release, Variant, lookup
-from sluice.core.sources import Source, parse
+from sluice.core.sources import Source
 from sluice.core.units import canonical, duration, seconds
 
 READ_BYTES_PER_SECOND = 200_000_000
@@ -51,7 +51,7 @@ def parts_of(variant: Variant, catalog: Catalog) -> Parts:
     accelerator = catalog.accelerator(variant.spec["accelerator"]["name"])
     if engine is None or accelerator is None:
         raise LookupError("an entry of the catalog is missing")
-    return Parts(variant, engine, accelerator, parse(variant.spec["model"]["source"]))
+    return Parts(variant, engine, accelerator, fetching.model_source(variant.spec, engine))
 
 
 def common(release: Release) -> dict[str, Any]:
@@ -87,6 +87,7 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
     spec, engine = parts.variant.spec, parts.engine
     name, facts = served_name(release, spec), _facts(spec)
     called = calling.container(engine, spec, parts.source, name)
+    found = _weights(release, parts, catalog)
     shared = calling.shared_memory(engine, spec)
     config = called["engine_config"]
     version = names.slug(parts.variant.version)
@@ -103,12 +104,26 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
         "image": calling.image(engine, parts.accelerator, spec),
         "resources": _resources(spec, parts.accelerator),
         "shared_memory": canonical(shared) if shared else None,
-        "probes": {**_probes(spec, engine, catalog), "paths": probe_paths(engine, name)},
+        "probes": {**_probes(parts, catalog), "paths": probe_paths(engine, name)},
         **called,
+        "variables": [*called["variables"], *found["fetch_variables"]],
+        **found,
         "pod_annotations": facts | ({CONFIG_NOTE: config} if config else {}),
         **_scaling(spec),
         **_placement(spec, parts.accelerator),
         **_leaving(spec),
+    }
+
+
+def _weights(release: Release, parts: Parts, catalog: Catalog) -> dict[str, Any]:
+    """What the pod has because of where its weights are; its account is the release's own."""
+    found = fetching.parts(release.environment, parts.variant.spec, parts.source, catalog)
+    named = found["service_account"]
+    resources = _resources(parts.variant.spec, None)
+    return {
+        **found,
+        "service_account": named or release.key.name,
+        "fetcher_resources": resources,
     }
 
 
@@ -144,7 +159,10 @@ def _facts(spec: Mapping[str, Any]) -> dict[str, str]:
     return facts | {f"{LABEL}/{key}": said for key, said in calling.notes(spec).items()}
 
 
-def _resources(spec: Mapping[str, Any], accelerator: Accelerator) -> dict[str, dict[str, str]]:
+def _resources(
+    spec: Mapping[str, Any], accelerator: Accelerator | None
+) -> dict[str, dict[str, str]]:
+    """What a container asks for; one that only fetches has no use for devices."""
     asked = spec.get("resources", {})
     count = str(int(lookup(spec, "accelerator.count", 1)))
     resources: dict[str, dict[str, str]] = {}
@@ -154,17 +172,20 @@ def _resources(spec: Mapping[str, Any], accelerator: Accelerator) -> dict[str, d
             for field, name in _RESOURCES.items()
             if key in asked.get(field, {})
         }
-        resources[bound][accelerator.resource] = count
+        if accelerator is not None:
+            resources[bound][accelerator.resource] = count
     return resources
 
 
-def _probes(spec: Mapping[str, Any], engine: Engine, catalog: Catalog) -> dict[str, Any]:
-    budget = startup_budget(spec, engine, catalog)
+def _probes(parts: Parts, catalog: Catalog) -> dict[str, Any]:
+    spec = parts.variant.spec
+    budget = startup_budget(spec, parts.engine, catalog)
+    fetching_time = _reading_time(spec, catalog) if parts.source.fetched else 0
     return {
         "startup_failures": math.ceil(budget / STARTUP_PERIOD),
         "startup_period": STARTUP_PERIOD,
         "liveness_timeout": seconds(lookup(spec, "probes.livenessTimeout", "10s")),
-        "progress_deadline": budget + PULL_ALLOWANCE,
+        "progress_deadline": budget + PULL_ALLOWANCE + fetching_time,
     }
 
 
@@ -182,6 +203,12 @@ def startup_budget(spec: Mapping[str, Any], engine: Engine, catalog: Catalog) ->
         return UNKNOWN_SIZE_BUDGET
     budget = 2 * (size / READ_BYTES_PER_SECOND + engine.startup_seconds)
     return math.ceil(budget / STARTUP_PERIOD) * STARTUP_PERIOD
+
+
+def _reading_time(spec: Mapping[str, Any], catalog: Catalog) -> int:
+    """Seconds that an init container may take, before the probes begin."""
+    size = weights(spec, catalog)
+    return UNKNOWN_SIZE_BUDGET if size is None else math.ceil(2 * size / READ_BYTES_PER_SECOND)
 
 
 def weights(spec: Mapping[str, Any], catalog: Catalog) -> int | None:
