@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sluice.core import parallel
 from sluice.core.catalog import Engine
 from sluice.core.resolve import Spec, lookup
 from sluice.core.settings import DEVICES, Setting, word
@@ -45,6 +46,16 @@ class Invocation:
             *({"name": name, "value": value} for name, value in self.environment.items()),
             *({"name": name, "valueFrom": value} for name, value in (secrets | fields).items()),
         ]
+
+
+def group(engine: Engine, spec: Spec, called: Invocation) -> tuple[list[str], list[str]]:
+    """The command lines of a group's leader and of its workers, which find it by the group's name.
+
+    What Kubernetes expands in them is the engine's entry's own, and nothing of a spec.
+    """
+    if parallel.parallel_of(spec).nodes == 1:
+        return called.command, []
+    return [*called.command, *engine.leader], [*called.command, *engine.worker]
 
 
 def invocation(engine: Engine, spec: Spec, source: Source, served_name: str) -> Invocation:
@@ -96,7 +107,7 @@ def said(spec: Spec) -> dict[str, Any]:
             values |= {f"serving.{name}.{inner}": each for inner, each in value.items()}
         else:
             values[f"serving.{name}"] = value
-    for path in (DEVICES, "lifecycle.drain"):
+    for path in (DEVICES, *parallel.PATHS, "lifecycle.drain"):
         value = lookup(spec, path)
         if value is not None:
             values[path] = value
@@ -106,7 +117,7 @@ def said(spec: Spec) -> dict[str, Any]:
 def field_values(engine: Engine, spec: Spec, source: Source, served_name: str) -> dict[str, Any]:
     """The value of each field as settings use it: models by where they are, times in seconds."""
     values = {**engine.defaults, **said(spec), "serving.servedName": served_name}
-    values.setdefault(DEVICES, 1)
+    values |= parallel.values_of(spec, engine)
     if source.revision:
         values["model.revision"] = source.revision
         if values.get("serving.trustRemoteCode"):

@@ -3,11 +3,11 @@
 from typing import Any
 
 from sluice.core import names
-from sluice.core.arguments import canonical_json, invocation
+from sluice.core.arguments import canonical_json, group, invocation
 from sluice.core.catalog import Accelerator, Engine
 from sluice.core.fetching import all_sources, companions
+from sluice.core.parallel import parallel_of
 from sluice.core.resolve import Spec, lookup
-from sluice.core.settings import DEVICES
 from sluice.core.sources import MOUNT, Source, mounts
 
 _LONGEST_VOLUME = 50
@@ -23,10 +23,12 @@ def image(engine: Engine, accelerator: Accelerator, spec: Spec) -> str:
 def container(engine: Engine, spec: Spec, source: Source, served_name: str) -> dict[str, Any]:
     """The parts of the pod that follow from the engine, as the templates take them."""
     called = invocation(engine, spec, source, served_name)
+    leader, worker = group(engine, spec, called)
     claims = mounts(source, all_sources(spec, source)[1:])
     volumes = {claim: _volume(claim, path) for claim, path in claims.items()}
     return {
-        "command": called.command,
+        "command": leader,
+        "worker_command": worker,
         "variables": called.variables(),
         "engine_config": called.config,
         "weight_mounts": [
@@ -40,7 +42,7 @@ def container(engine: Engine, spec: Spec, source: Source, served_name: str) -> d
 def shared_memory(engine: Engine, spec: Spec) -> str | None:
     """The size of /dev/shm that the engine needs, as it is written, or nothing."""
     asked = lookup(spec, "resources.sharedMemory")
-    parallel = engine.shared_memory == "parallel" and lookup(spec, DEVICES, 1) > 1
+    parallel = engine.shared_memory == "parallel" and parallel_of(spec).devices > 1
     needed = _SHARED_MEMORY if parallel or engine.shared_memory == "always" else None
     return str(asked) if asked else needed
 

@@ -40,7 +40,8 @@ class Engine:
     """An inference server in one version: image, command, settings, health, metrics.
 
     `status` is active, maintenance (which is a warning) or refused (then only `reason` and
-    `alternatives` matter). `split` says whether devices share layers or tensors. `fraction_of` is
+    `alternatives` matter). `split` says whether devices share layers or tensors; `leader` and
+    `worker` are the arguments by which the nodes of a group find each other. `fraction_of` is
     empty where the engine does not say how it fills the memory. `refused` says why a field is not
     among `fields`; `exclusive` names fields that cannot stand together.
     """
@@ -66,6 +67,8 @@ class Engine:
     environment: Mapping[str, str] = field(default_factory=dict)
     offline: Mapping[str, str] = field(default_factory=dict)
     split: str = "tensors"
+    leader: tuple[str, ...] = ()
+    worker: tuple[str, ...] = ()
     fraction_of: FractionOf | Literal[""] = ""
     default_fraction: float = 0.9
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -186,6 +189,7 @@ def engine_from(entry: Mapping[str, Any], version: str = "") -> Engine:
     version = version or known
     fraction = entry.get("memoryFraction", {})
     config = entry.get("config", {})
+    group = entry.get("group", {})
     return Engine(
         **said,
         **reason,
@@ -205,6 +209,8 @@ def engine_from(entry: Mapping[str, Any], version: str = "") -> Engine:
         environment=entry.get("environment", {}),
         offline=entry.get("offline", {}),
         split=entry.get("split", "tensors"),
+        leader=tuple(group.get("leader", ())),
+        worker=tuple(group.get("worker", ())),
         fraction_of=fraction.get("of", ""),
         default_fraction=fraction.get("default", 0.9),
         defaults=entry.get("defaults", {}),

@@ -7,6 +7,7 @@ from sluice.core.catalog import Catalog, Engine
 from sluice.core.fetching import STREAM, streams
 from sluice.core.finding import Finding, Severity
 from sluice.core.names import nearest
+from sluice.core.parallel import check_parallel, parallel_of
 from sluice.core.references import unknown
 from sluice.core.resolve import Release
 from sluice.core.serving import check_serving
@@ -35,6 +36,7 @@ def check_engine(release: Release, catalog: Catalog) -> Iterator[Finding]:
         for argument in release.value("engine.args", {}):
             yield from _argument(release, engine, argument)
         yield from _targets(release, engine)
+        yield from check_parallel(release, engine)
         yield from check_serving(release, engine)
 
 
@@ -144,8 +146,11 @@ def _instead(successor: str) -> str:
 
 def _owner(release: Release, engine: Engine, flag: str) -> str | None:
     """What of a release, if anything, becomes this flag already."""
+    spread = parallel_of(release.spec)
     if flag == engine.model_flag:
         return "model.source"
+    if flag in map(_name, engine.leader) and (spread.nodes > 1 or flag[2:] not in engine.flags):
+        return "parallel.nodes"
     owners = (path for path, settings in engine.fields.items() if flag in _flags(settings))
     owner = next(owners, None)
     if owner != STREAM:

@@ -7,6 +7,7 @@ from sluice.core.architecture import Architecture, architecture_from
 from sluice.core.catalog import Accelerator, Catalog, Engine
 from sluice.core.finding import Finding, Severity
 from sluice.core.memory import MIB, Fit, Placement, fit, parallel_problems
+from sluice.core.parallel import Parallel, expert_problem, parallel_of
 from sluice.core.resolve import Environment, Release, Spec, lookup
 from sluice.core.units import bytes_text
 
@@ -29,8 +30,8 @@ def least_devices(release: Release) -> int:
 
 
 def devices(spec: Spec) -> int:
-    """Accelerators per replica."""
-    return int(lookup(spec, "accelerator.count", 1))
+    """Accelerators per replica, on all its nodes."""
+    return parallel_of(spec).devices
 
 
 def most_replicas(spec: Spec) -> int:
@@ -102,13 +103,13 @@ def _placement(spec: Spec, engine: Engine, accelerator: Accelerator) -> Placemen
     if not engine.fraction_of:
         return None
     serving = spec.get("serving", {})
-    by_layers = engine.split == "layers"
+    by_layers, spread = engine.split == "layers", parallel_of(spec)
     return Placement(
         gpu_memory_bytes=accelerator.memory_mib * MIB,
         fraction=serving.get("memoryFraction", engine.default_fraction),
         fraction_of=engine.fraction_of,
-        tensor_parallel=1 if by_layers else devices(spec),
-        pipeline_parallel=devices(spec) if by_layers else 1,
+        tensor_parallel=1 if by_layers else max(1, spread.tensor),
+        pipeline_parallel=devices(spec) if by_layers else spread.pipeline,
         quantization=serving.get("quantization", ""),
         dtype=serving.get("dtype", "auto"),
         kv_dtype=serving.get("kvCacheDtype", "auto"),
@@ -127,17 +128,18 @@ def _length(release: Release, architecture: Architecture) -> Iterator[Finding]:
 
 def _memory(release: Release, architecture: Architecture, catalog: Catalog) -> Iterator[Finding]:
     engine = catalog.engine(release.value("engine.name"), release.value("engine.version"))
-    count = devices(release.spec)
+    spread = parallel_of(release.spec)
+    yield from expert_problem(release, architecture)
     if engine is not None and engine.split != "layers":
-        problems = parallel_problems(architecture, count)
+        problems = parallel_problems(architecture, spread.tensor, spread.pipeline)
         if problems:
-            message = f"{count} devices: {' and '.join(problems)}"
+            message = f"{spread.devices} devices: {' and '.join(problems)}"
             place = release.place("accelerator.count")
             yield Finding(place, "FIT003", message, f"use {_counts(architecture)}")
             return
     judged = fitting(release.spec, architecture, catalog)
     if judged is not None:
-        yield from _verdict(release, judged, count)
+        yield from _verdict(release, judged, spread)
 
 
 def _counts(architecture: Architecture) -> str:
@@ -147,10 +149,10 @@ def _counts(architecture: Architecture) -> str:
     return f"{', '.join(possible[:-1])} or {possible[-1]}" if possible[1:] else possible[0]
 
 
-def _verdict(release: Release, judged: Fit, count: int) -> Iterator[Finding]:
+def _verdict(release: Release, judged: Fit, spread: Parallel) -> Iterator[Finding]:
     override = release.value("resources.memoryOverride.reason")
     if not judged.fits:
-        message, remedy = _missing(judged), _remedy(judged, count)
+        message, remedy = _missing(judged), _remedy(judged, spread)
         severity = Severity.ERROR
         if override:
             message, severity = f"{message}; overridden: {override}", Severity.NOTE
@@ -167,6 +169,14 @@ def _verdict(release: Release, judged: Fit, count: int) -> Iterator[Finding]:
         yield Finding(place, "FIT005", message, remedy, Severity.WARNING)
 
 
+def enough(judged: Fit, spread: Parallel) -> int | None:
+    """The least devices of a node with which the model fits, spread as it is."""
+    if judged.smallest_tensor_parallel is None:
+        return None
+    ranks = judged.smallest_tensor_parallel * spread.pipeline * spread.data
+    return -(-ranks // spread.nodes)
+
+
 def _missing(judged: Fit) -> str:
     shares = judged.budget
     used = f"weights {bytes_text(shares.weights)}, overhead {bytes_text(shares.overhead)}"
@@ -180,10 +190,11 @@ def _missing(judged: Fit) -> str:
     return f"the model does not fit: of {total} a device {used}; {left}, and {need}"
 
 
-def _remedy(judged: Fit, count: int) -> str:
+def _remedy(judged: Fit, spread: Parallel) -> str:
     remedies = []
     if judged.largest_length:
         remedies.append(f"set serving.maxModelLen to {judged.largest_length} or less")
-    if count < (judged.smallest_tensor_parallel or 0) <= _MOST_DEVICES:
-        remedies.append(f"set accelerator.count to {judged.smallest_tensor_parallel}")
+    count = enough(judged, spread)
+    if spread.per_node < (count or 0) <= _MOST_DEVICES:
+        remedies.append(f"set accelerator.count to {count}")
     return " or ".join(remedies or ["use a larger accelerator or quantized weights"])

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sluice.core import values
-from sluice.core.arguments import invocation
+from sluice.core.arguments import group, invocation
 from sluice.core.calling import image
 from sluice.core.catalog import Catalog
-from sluice.core.fit import architecture_of, devices, fitting
+from sluice.core.fit import architecture_of, devices, enough, fitting
 from sluice.core.memory import kv_bytes_per_token
+from sluice.core.parallel import parallel_of
 from sluice.core.plan import HOURS_PER_MONTH, release_totals
 from sluice.core.resolve import Release, Spec, Variant
 from sluice.core.units import bytes_text
@@ -36,6 +37,7 @@ def _of_variant(release: Release, variant: Variant, catalog: Catalog) -> dict[st
     parts = values.parts_of(variant, catalog)
     spec, engine = variant.spec, parts.engine
     called = invocation(engine, spec, parts.source, values.served_name(release, spec))
+    leader, worker = group(engine, spec, called)
     return {
         "model": {"name": spec["model"]["name"], "version": variant.version},
         "engine": {
@@ -44,12 +46,25 @@ def _of_variant(release: Release, variant: Variant, catalog: Catalog) -> dict[st
             "memoryFractionOf": engine.fraction_of,
         },
         "image": image(engine, parts.accelerator, spec),
-        "command": called.command,
+        "command": leader,
+        **({"workerCommand": worker} if worker else {}),
         "environment": dict(called.environment),
         "secrets": {name: dict(key) for name, key in called.secrets.items()},
         "config": called.config,
         "accelerator": {"name": parts.accelerator.name, "count": devices(spec)},
+        "parallel": _spread(spec),
         "memory": memory(spec, catalog),
+    }
+
+
+def _spread(spec: Spec) -> dict[str, Any]:
+    spread = parallel_of(spec)
+    return {
+        "nodes": spread.nodes,
+        "tensor": spread.tensor,
+        "pipeline": spread.pipeline,
+        "data": spread.data,
+        "expert": spread.expert,
     }
 
 
@@ -70,7 +85,7 @@ def memory(spec: Spec, catalog: Catalog) -> dict[str, Any]:
     return {
         **found,
         "fits": judged.fits,
-        "maxConcurrency": judged.sequences,
+        "maxConcurrency": judged.sequences * parallel_of(spec).data,
         "maxLength": judged.max_length,
         "deviceBytes": judged.budget.total,
         "deviceWeightBytes": judged.budget.weights,
@@ -78,7 +93,7 @@ def memory(spec: Spec, catalog: Catalog) -> dict[str, Any]:
         "freeBytes": judged.budget.cache,
         "sequenceBytes": judged.sequence_bytes,
         "largestLength": judged.largest_length,
-        "smallestCount": judged.smallest_tensor_parallel,
+        "smallestCount": enough(judged, parallel_of(spec)),
         "problems": list(judged.problems),
     }
 
@@ -93,12 +108,14 @@ def _known(size: Callable[..., int], *arguments: object) -> int | None:
 
 def _cache_layout(spec: Spec, catalog: Catalog) -> tuple[str, int, int]:
     """Number format of the cache, and over how many devices tensors and layers are split."""
-    serving, count = spec.get("serving", {}), devices(spec)
+    serving, spread = spec.get("serving", {}), parallel_of(spec)
     element = serving.get("kvCacheDtype", "auto")
     element = serving.get("dtype", "auto") if element == "auto" else element
     engine = catalog.engine(spec["engine"]["name"], spec["engine"]["version"])
     by_layers = engine is not None and engine.split == "layers"
-    return (element, 1, count) if by_layers else (element, count, 1)
+    if by_layers:
+        return element, 1, spread.devices
+    return element, max(1, spread.tensor), spread.pipeline
 
 
 def _cost(release: Release, catalog: Catalog) -> dict[str, float]:

@@ -6,6 +6,7 @@ from typing import Any
 from sluice.core import values
 from sluice.core.catalog import Catalog
 from sluice.core.emit import emit
+from sluice.core.parallel import parallel_of
 from sluice.core.resolve import Environment, Release, Variant
 from sluice.core.values import LABEL, Parts
 
@@ -13,6 +14,7 @@ Render = Callable[[str, Mapping[str, Any]], Any]
 """Renders a template, by its name, with these values to data."""
 
 FULL = 100
+_WORKLOADS = {"Deployment": "deployment", "LeaderWorkerSet": "leader-worker-set"}
 
 
 def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]:
@@ -22,7 +24,7 @@ def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]
     yield render("release/service-account.yaml.j2", {**shared, "service_account": release.key.name})
     for part in parts:
         own = {**shared, **values.of_variant(release, part, catalog)}
-        yield render("release/deployment.yaml.j2", own)
+        yield render(f"release/{_WORKLOADS[own['workload_kind']]}.yaml.j2", own)
         yield render("release/service.yaml.j2", own)
         yield from _scaler(render, release.environment, part, own)
         if own["least_replicas"] > 1:
@@ -108,6 +110,7 @@ def _network(render: Render, release: Release, shared: Mapping[str, Any]) -> Ite
     if network is not None:
         more = {
             "allow_from": network["allowFrom"],
+            "grouped": any(parallel_of(v.spec).nodes > 1 for v in release.variants),
             "release_selector": {f"{LABEL}/release": release.key.name},
         }
         yield render("release/network-policy.yaml.j2", {**shared, **more})

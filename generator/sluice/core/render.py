@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sluice.core import layout
+from sluice.core import layout, values
 from sluice.core.bind import Templates
 from sluice.core.catalog import Catalog
 from sluice.core.emit import emit
@@ -67,7 +67,7 @@ class Renderer:
             "wave": "0",
             "path": layout.release_directory(key),
             "destination_namespace": release.environment.spec["namespace"],
-            "scaled": any("max" in v.spec.get("scaling", {}) for v in release.variants),
+            "scaled": _scaled(release),
         }
         shared = _environment_values(release.environment, self._catalog)
         directory = f"{layout.argocd_directory(key.environment)}/{key.team}"
@@ -88,10 +88,17 @@ class Renderer:
         ]
 
     def _application(self, shared: Mapping[str, Any], more: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        defaults = {"recurse": False, "exclude": None, "scaled": False}
+        defaults = {"recurse": False, "exclude": None, "scaled": ()}
         return self._templates.render(
             "environment/application.yaml.j2", {**shared, **defaults, **more}
         )
+
+
+def _scaled(release: Release) -> list[dict[str, str]]:
+    """The kinds of workloads whose replicas a scaler sets, and not Git."""
+    found = [values.group(v.spec) for v in release.variants if "max" in v.spec.get("scaling", {})]
+    kinds = {(g["workload_api"].partition("/")[0], g["workload_kind"]) for g in found}
+    return [{"group": group, "kind": kind} for group, kind in sorted(kinds)]
 
 
 def _applications(

@@ -12,6 +12,7 @@ Values = Mapping[str, Any]
 
 _UNITS = {"GiB": Decimal(2**30), "GB": Decimal(10**9)}
 DEVICES = "accelerator.count"
+PER_NODE = "devices.perNode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Setting:
         if self.values is not None:
             return self.values[word(value)]
         if self.unit:
-            devices = values.get(DEVICES, 1) if self.per_device else 1
+            devices = values.get(PER_NODE, 1) if self.per_device else 1
             size = amount(value) / _UNITS[self.unit] / devices
             return int(size.to_integral_value(ROUND_CEILING))
         if self.times:

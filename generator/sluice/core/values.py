@@ -10,6 +10,7 @@ from sluice.core.arguments import probe_paths
 from sluice.core.catalog import Accelerator, Catalog, Engine
 from sluice.core.fit import architecture_of
 from sluice.core.memory import weight_bytes
+from sluice.core.parallel import parallel_of
 from sluice.core.resolve import Environment, Release, Variant, lookup
 from sluice.core.sources import Source
 from sluice.core.units import canonical, duration, seconds
@@ -27,6 +28,9 @@ DEFAULT_DRAIN = 60
 DEFAULT_TIMEOUT = 600
 MANAGER = "sluice"
 LABEL = "sluice.dev"
+GROUPS = "leaderworkerset.x-k8s.io/v1"
+ROLE = f"{LABEL}/role"
+"""Label of a group's pods: only its leader answers."""
 CONFIG_NOTE = f"{LABEL}/engine-config"
 """Annotation of a pod that its engine reads as its configuration file."""
 
@@ -92,13 +96,17 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
     config = called["engine_config"]
     version = names.slug(parts.variant.version)
     selector = {f"{LABEL}/release": release.key.name}
+    labels = {f"{LABEL}/release": release.key.name, f"{LABEL}/version": version}
     if is_versioned(parts.variant):
         selector[f"{LABEL}/version"] = version
+    if parallel_of(spec).nodes > 1:
+        selector[ROLE] = "leader"
     return {
         "workload": workload_name(release, parts.variant),
         "service": service_name(release, parts.variant),
         "selector": selector,
-        "pod_labels": {f"{LABEL}/release": release.key.name, f"{LABEL}/version": version},
+        "pod_labels": labels | ({ROLE: "leader"} if ROLE in selector else {}),
+        "worker_labels": labels | {ROLE: "worker"},
         "facts": facts,
         "engine": engine,
         "image": calling.image(engine, parts.accelerator, spec),
@@ -109,6 +117,7 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
         "variables": [*called["variables"], *found["fetch_variables"]],
         **found,
         "pod_annotations": facts | ({CONFIG_NOTE: config} if config else {}),
+        **group(spec),
         **_scaling(spec),
         **_placement(spec, parts.accelerator),
         **_leaving(spec),
@@ -221,6 +230,20 @@ def weights(spec: Mapping[str, Any], catalog: Catalog) -> int | None:
         return weight_bytes(architecture, quantization, dtype)
     except ValueError:  # a quantization whose size is not known
         return None
+
+
+def group(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The kind of the workload: one that a node cannot hold is a set of groups of pods.
+
+    Only a group's leader answers, so only it is selected.
+    """
+    nodes = parallel_of(spec).nodes
+    return {
+        "nodes": nodes,
+        "workload_api": GROUPS if nodes > 1 else "apps/v1",
+        "answers": True,
+        "workload_kind": "LeaderWorkerSet" if nodes > 1 else "Deployment",
+    }
 
 
 def _scaling(spec: Mapping[str, Any]) -> dict[str, Any]:
