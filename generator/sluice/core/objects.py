@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from sluice.core import values
+from sluice.core import scaling, values
 from sluice.core.catalog import Catalog
 from sluice.core.emit import emit
 from sluice.core.parallel import parallel_of
-from sluice.core.resolve import Environment, Release, Variant
+from sluice.core.resolve import Release, Variant
 from sluice.core.values import LABEL, Parts
 
 Render = Callable[[str, Mapping[str, Any]], Any]
@@ -26,7 +26,7 @@ def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]
         own = {**shared, **values.of_variant(release, part, catalog)}
         yield render(f"release/{_WORKLOADS[own['workload_kind']]}.yaml.j2", own)
         yield render("release/service.yaml.j2", own)
-        yield from _scaler(render, release.environment, part, own)
+        yield from _scaler(render, release, part, own)
         if own["least_replicas"] > 1:
             yield render("release/disruption-budget.yaml.j2", own)
     yield from _adapter(render, release, parts, shared)
@@ -35,56 +35,31 @@ def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]
     yield from _routes(render, release, shared)
 
 
-def _scaler(
-    render: Render, environment: Environment, part: Parts, own: Mapping[str, Any]
-) -> Iterator[Any]:
+def _scaler(render: Render, release: Release, part: Parts, own: Mapping[str, Any]) -> Iterator[Any]:
     if own["scaled"]:
-        scaling = environment.spec.get("autoscaling", {})
+        environment, spec = release.environment, part.variant.spec
         more = {
             "metric_targets": list(_targets(part, own)),
-            "prometheus": scaling.get("prometheus"),
+            **scaling.of_environment(environment, spec, release.key.name),
         }
-        yield render(f"scaling/{_provider(environment)}/scaler.yaml.j2", {**own, **more})
+        yield render(f"scaling/{scaling.provider(environment)}/scaler.yaml.j2", {**own, **more})
 
 
-def _provider(environment: Environment) -> str:
-    return str(environment.spec.get("autoscaling", {}).get("provider", "hpa"))
-
-
-def _targets(part: Parts, own: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """What the scaler holds, as a metric of the metrics API and as a query.
-
-    The metrics API knows no colons, so a metrics adapter gives the engine's metric another name.
-    A query must have one element, so it is summed over the pods of this version.
-    """
-    for target, value in own["targets"].items():
-        series = part.engine.metrics[target]
-        pods = {"namespace": own["namespace"], **{_label(k): v for k, v in own["selector"].items()}}
-        matchers = ",".join(f'{name}="{pods[name]}"' for name in pods)
-        yield {
-            "metric": series.replace(":", "_"),
-            "series": f'{series}{{namespace!="",pod!=""}}',
-            "adapter_query": f"sum({series}{{<<.LabelMatchers>>}}) by (<<.GroupBy>>)",
-            "query": f"sum({series}{{{matchers}}})",
-            "value": str(int(value)),
-        }
-
-
-def _label(name: str) -> str:
-    """The name that a pod's label has as a label of its metrics."""
-    return "".join(letter if letter.isalnum() else "_" for letter in name)
+def _targets(part: Parts, own: Mapping[str, Any]) -> Iterator[Any]:
+    pods = {"namespace": own["namespace"], **own["pods"]}
+    return scaling.targets(part.engine, own["targets"], pods)
 
 
 def _adapter(
     render: Render, release: Release, parts: list[Parts], shared: Mapping[str, Any]
 ) -> Iterator[Any]:
     """The metrics adapter's rule for this release, without which its scaler sees nothing."""
-    if _provider(release.environment) != "hpa":
+    if scaling.provider(release.environment) != "hpa":
         return
     scaled = [part for part in parts if "max" in part.variant.spec.get("scaling", {})]
     found: dict[str, dict[str, str]] = {}
     for part in scaled:
-        own = {**shared, "targets": part.variant.spec["scaling"].get("target", {})}
+        own = {**shared, "targets": part.variant.spec["scaling"].get("target", {}), "pods": {}}
         found |= {target["metric"]: target for target in _targets(part, own)}
     if found:
         rules = render("scaling/hpa/rules.yaml.j2", {"metric_targets": list(found.values())})

@@ -10,6 +10,7 @@ from sluice.core.finding import Finding, Place
 from sluice.core.load import Document
 from sluice.core.names import nearest
 from sluice.core.resolve import Release
+from sluice.core.scaling import check_scaling
 
 REQUIRED = (
     "model.name",
@@ -49,6 +50,7 @@ def check_release(release: Release, catalog: Catalog) -> Iterator[Finding]:
         yield from _accelerator(release, catalog)
         yield from _architecture(release, catalog)
         yield from _scaling(release)
+        yield from check_scaling(release)
         yield from _steps(release)
         yield from _rollout(release)
         yield from _traffic(release)

@@ -1,7 +1,7 @@
 """What the templates of a release are filled with: every derived name, number and list."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +105,7 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
         "workload": workload_name(release, parts.variant),
         "service": service_name(release, parts.variant),
         "selector": selector,
+        "pods": {name: value for name, value in selector.items() if name != ROLE},
         "pod_labels": labels | ({ROLE: "leader"} if ROLE in selector else {}),
         "worker_labels": labels | {ROLE: "worker"},
         "facts": facts,
@@ -118,7 +119,7 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
         **found,
         "pod_annotations": facts | ({CONFIG_NOTE: config} if config else {}),
         **group(spec),
-        **_scaling(spec),
+        **_scaling(spec, startup_budget(spec, engine, catalog) // 2),
         **_placement(spec, parts.accelerator),
         **_leaving(spec),
     }
@@ -246,7 +247,8 @@ def group(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _scaling(spec: Mapping[str, Any]) -> dict[str, Any]:
+def _scaling(spec: Mapping[str, Any], load_time: int) -> dict[str, Any]:
+    """Replicas, and how fast they change: a replica is not given up sooner than one can start."""
     scaling = spec.get("scaling", {})
     owned = "max" in scaling
     return {
@@ -256,8 +258,20 @@ def _scaling(spec: Mapping[str, Any]) -> dict[str, Any]:
         "scaled": owned,
         "targets": scaling.get("target", {}),
         "scale_up": seconds(lookup(scaling, "scaleUp.stabilization", "30s")),
-        "scale_down": seconds(lookup(scaling, "scaleDown.stabilization", "300s")),
+        "scale_down": seconds(
+            lookup(scaling, "scaleDown.stabilization", f"{min(max(300, load_time), 3600)}s")
+        ),
+        "up_policies": list(_policies(scaling.get("scaleUp", {}))),
+        "down_policies": list(_policies(scaling.get("scaleDown", {}))),
     }
+
+
+def _policies(side: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """By how many replicas a scaler may change at once."""
+    if "step" in side:
+        step = side["step"]
+        period = seconds(step["period"])
+        yield {"type": "Pods", "value": int(step["replicas"]), "periodSeconds": period}
 
 
 def _placement(spec: Mapping[str, Any], accelerator: Accelerator) -> dict[str, Any]:
