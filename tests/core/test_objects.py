@@ -59,6 +59,20 @@ def test_without_a_rollout_everything_goes_to_the_one_version() -> None:
     assert "ingress-canary" not in rendered({ROLLOUT: {}})
 
 
+def test_a_pool_of_each_version_stands_behind_the_route() -> None:
+    pool = {**GATEWAY, "host: api": "pool: {failureMode: FailClose}\n    host: api"}
+    objects = rendered({ENVIRONMENT: pool})
+    (rule,) = objects["httproute"]["spec"]["rules"]
+    kinds = [(ref["kind"], ref["name"], ref["weight"]) for ref in rule["backendRefs"]]
+    assert kinds == [("InferencePool", "chat", 90), ("InferencePool", "chat-v2", 10)]
+    for suffix in ("", "-v2"):
+        spec = objects[f"inferencepool{suffix}"]["spec"]
+        assert spec["selector"]["matchLabels"] == objects[f"service{suffix}"]["spec"]["selector"]
+        assert spec["targetPorts"] == [{"number": 8000}]
+        picker = {"name": f"chat{suffix}-epp", "port": {"number": 9002}, "failureMode": "FailClose"}
+        assert spec["endpointPickerRef"] == picker
+
+
 @pytest.mark.parametrize(
     ("environment", "release", "said"),
     [

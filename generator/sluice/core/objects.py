@@ -7,13 +7,15 @@ from sluice.core import scaling, values
 from sluice.core.catalog import Catalog
 from sluice.core.emit import emit
 from sluice.core.parallel import parallel_of
-from sluice.core.resolve import Release, Variant
+from sluice.core.resolve import Release
 from sluice.core.values import LABEL, Parts
 
 Render = Callable[[str, Mapping[str, Any]], Any]
 """Renders a template, by its name, with these values to data."""
 
 FULL = 100
+PICKER_PORT = 9002
+"""Where endpoint pickers listen unless told otherwise."""
 _WORKLOADS = {"Deployment": "deployment", "LeaderWorkerSet": "leader-worker-set"}
 
 
@@ -32,7 +34,7 @@ def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]
     yield from _adapter(render, release, parts, shared)
     yield from _monitor(render, release, parts[0], shared)
     yield from _network(render, release, shared)
-    yield from _routes(render, release, shared)
+    yield from _routes(render, release, parts, shared)
 
 
 def _scaler(render: Render, release: Release, part: Parts, own: Mapping[str, Any]) -> Iterator[Any]:
@@ -91,19 +93,43 @@ def _network(render: Render, release: Release, shared: Mapping[str, Any]) -> Ite
         yield render("release/network-policy.yaml.j2", {**shared, **more})
 
 
-def _routes(render: Render, release: Release, shared: Mapping[str, Any]) -> Iterator[Any]:
+def _routes(
+    render: Render, release: Release, parts: list[Parts], shared: Mapping[str, Any]
+) -> Iterator[Any]:
     traffic = values.traffic(release.environment, release.spec)
     if traffic is not None:
         more = {
-            "backends": [_backend(release, variant) for variant in release.variants],
+            "backends": [_backend(release, part, traffic) for part in parts],
             "canary": f"{release.key.name}-canary",
         }
         template = f"traffic/{traffic['provider']}/routes.yaml.j2"
         yield from render(template, {**shared, **traffic, **more})
 
 
-def _backend(release: Release, variant: Variant) -> dict[str, Any]:
+def _backend(release: Release, part: Parts, traffic: Mapping[str, Any]) -> dict[str, Any]:
     """A version's Service and its share; the shares of a route always sum to a hundred."""
+    variant = part.variant
     weight = release.weight if variant.role == "candidate" else FULL - release.weight
     service = values.service_name(release, variant)
-    return {"service": service, "weight": weight, "weight_text": str(weight)}
+    return {
+        "service": service,
+        "weight": weight,
+        "weight_text": str(weight),
+        "pool": _pool(release, part, traffic, service),
+    }
+
+
+def _pool(
+    release: Release, part: Parts, traffic: Mapping[str, Any], service: str
+) -> dict[str, Any] | None:
+    """A version's pods behind a picker, which is told one pool: each has its own unless named."""
+    asked = traffic["pool"]
+    if asked is None:
+        return None
+    return {
+        "selector": values.selector_of(release, part.variant),
+        "port": part.engine.port,
+        "picker": asked.get("picker", f"{service}-epp"),
+        "picker_port": int(asked.get("port", PICKER_PORT)),
+        "failure_mode": asked.get("failureMode", "FailOpen"),
+    }

@@ -27,8 +27,16 @@ PROVIDER_FIELDS: dict[str, tuple[tuple[str, ...], bool]] = {
     "className": (("nginx",), False),
     "tlsSecret": (("nginx",), False),
     "gateway": (("gateway", "istio"), True),
+    "pool": (("gateway",), False),
 }
 """Fields of `traffic` that only some providers honour, and whether those need them."""
+
+
+_OF_RELEASES = {
+    "tlsSecret": "give the certificate to the gateway's listener",
+    "pool": "use the provider gateway, or remove it",
+}
+"""Those of them that a release may say, and what to do instead."""
 
 
 def check_release(release: Release, catalog: Catalog) -> Iterator[Finding]:
@@ -180,11 +188,12 @@ def _traffic(release: Release) -> Iterator[Finding]:
         place = release.place("traffic", key=True)
         message = "the environment has no traffic provider, so this would do nothing"
         yield Finding(place, "REF009", message, "add spec.traffic to the environment")
-    own = release.value("traffic.tlsSecret")
-    if traffic is not None and own and traffic["provider"] not in PROVIDER_FIELDS["tlsSecret"][0]:
-        place = release.place("traffic.tlsSecret", key=True)
-        message = f"{traffic['provider']} has nothing that tlsSecret could become"
-        yield Finding(place, "REF020", message, "give the certificate to the gateway's listener")
+    for field, remedy in _OF_RELEASES.items() if traffic is not None else ():
+        own = release.value(f"traffic.{field}")
+        if traffic and own is not None and traffic["provider"] not in PROVIDER_FIELDS[field][0]:
+            place = release.place(f"traffic.{field}", key=True)
+            message = f"{traffic['provider']} has nothing that {field} could become"
+            yield Finding(place, "REF020", message, remedy)
     if traffic is not None and not traffic["host"]:
         place = release.place("traffic", key=True)
         yield Finding(place, "REF009", "the route has no host", "add traffic.host")

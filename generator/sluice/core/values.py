@@ -86,6 +86,16 @@ def workload_name(release: Release, variant: Variant) -> str:
     return release.key.name
 
 
+def selector_of(release: Release, variant: Variant) -> dict[str, str]:
+    """The labels of the pods that answer for one version."""
+    selector = {f"{LABEL}/release": release.key.name}
+    if is_versioned(variant):
+        selector[f"{LABEL}/version"] = names.slug(variant.version)
+    if parallel_of(variant.spec).nodes > 1:
+        selector[ROLE] = "leader"
+    return selector
+
+
 def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, Any]:
     """What the templates of one version use."""
     spec, engine = parts.variant.spec, parts.engine
@@ -95,12 +105,8 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
     shared = calling.shared_memory(engine, spec)
     config = called["engine_config"]
     version = names.slug(parts.variant.version)
-    selector = {f"{LABEL}/release": release.key.name}
+    selector = selector_of(release, parts.variant)
     labels = {f"{LABEL}/release": release.key.name, f"{LABEL}/version": version}
-    if is_versioned(parts.variant):
-        selector[f"{LABEL}/version"] = version
-    if parallel_of(spec).nodes > 1:
-        selector[ROLE] = "leader"
     return {
         "workload": workload_name(release, parts.variant),
         "service": service_name(release, parts.variant),
@@ -313,4 +319,5 @@ def traffic(environment_: Environment, spec: Mapping[str, Any]) -> dict[str, Any
         "timeout": str(timeout),
         "timeout_text": duration(timeout),
         "tls_secret": merged.get("tlsSecret"),
+        "pool": merged.get("pool"),
     }
