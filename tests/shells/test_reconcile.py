@@ -69,7 +69,7 @@ def test_a_newer_version_moves_the_pull_request_and_tells_what_it_supersedes(
     assert (outcome.what, outcome.version, outcome.pull) == ("updated", "3", 1)
     (pull,) = loop.pulls()
     assert pull.title.endswith("1 -> 3")
-    assert "supersedes version 2" in pull.body
+    assert "supersedes version `2`" in pull.body
     assert read_marker(pull.body) == ("3", ("2",))
 
 

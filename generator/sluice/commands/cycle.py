@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sluice import git
 from sluice.commands.revisions import workspace_of
+from sluice.commands.served import circumstances
 from sluice.commands.workspace import Workspace
 from sluice.core.converge import Facts, Proposal, Refusal, branch_of, propose, rejected
 from sluice.core.finding import FindingsError, UsageError, failed
@@ -145,12 +146,16 @@ def _wanted(world: World, base: _Base, want: Want, pulls: Sequence[PullRequest])
 def _judged(
     world: World, base: _Base, want: Want, pulls: Sequence[PullRequest]
 ) -> Proposal | Refusal:
-    workspace = base.workspace
+    workspace, registry = base.workspace, world.registry
+    evaluation, baseline = registry.evaluation(want.version), _baseline(registry, want)
     facts = Facts(
-        evaluation=world.registry.evaluation(want.version),
-        baseline=_baseline(world.registry, want),
+        evaluation=evaluation,
+        baseline=baseline,
         pulls=pulls,
-        link=world.registry.url(want.version),
+        link=registry.url(want.version),
+        about=circumstances(
+            world.repository, base.commit, want, evaluation, baseline, world.clock()
+        ),
     )
     return propose(want, facts, workspace.specs, workspace.files, workspace.tools)
 
@@ -171,7 +176,7 @@ def _applied(
         return Outcome(release, "left alone", proposal.version, current.number, (said,))
     if world.dry_run:
         what = "would update" if current else "would propose"
-        reasons = (proposal.title, *sorted(proposal.changes))
+        reasons = (proposal.title, *sorted(proposal.changes), *proposal.waits)
         return Outcome(release, what, proposal.version, current.number if current else 0, reasons)
     pushed = _push(world, base, proposal)
     pull = world.forge.ensure(
@@ -179,10 +184,9 @@ def _applied(
     )
     if proposal.automatic and pull.state == "open":
         return _merged(world, release, proposal, pull)
-    if current is None:
-        return Outcome(release, "proposed", proposal.version, pull.number)
-    told = pushed or current.body != pull.body or current.title != pull.title
-    return Outcome(release, "updated" if told else "unchanged", proposal.version, pull.number)
+    told = pushed or current is None or (current.body, current.title) != (pull.body, pull.title)
+    what = "proposed" if current is None else "updated" if told else "unchanged"
+    return Outcome(release, what, proposal.version, pull.number, proposal.waits)
 
 
 def _merged(world: World, release: str, proposal: Proposal, pull: PullRequest) -> Outcome:

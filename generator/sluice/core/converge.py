@@ -1,19 +1,24 @@
 """The reconciler's whole judgement: from what the registry, Git and the forge say to proposals."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from sluice.core import layout, plan_text, tree
+from sluice.core import layout, plan_text, tree, windows
+from sluice.core.body import body
+from sluice.core.catalog import Catalog
+from sluice.core.conditions import Circumstances, judge_all, waits
 from sluice.core.edit import remove, set_text
 from sluice.core.emit import emit
-from sluice.core.evidence import evidence
+from sluice.core.evidence import evidence, path_of
 from sluice.core.finding import Finding, failed
-from sluice.core.gates import GateResult, judge
+from sluice.core.gates import GateResult
+from sluice.core.inspect import memory
 from sluice.core.layout import Key
-from sluice.core.message import Story, body, commit_message, read_marker, title
+from sluice.core.message import Story, commit_message, read_marker, title
 from sluice.core.model import Evaluation, Follow, ModelVersion, PullRequest
-from sluice.core.names import slug
-from sluice.core.plan import plan
+from sluice.core.plan import plan, release_totals
 from sluice.core.resolve import Release
 from sluice.core.schema import API_VERSION
 from sluice.core.tree import Specs, Toolkit
@@ -25,7 +30,10 @@ BRANCHES = "sluice"
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What Git should say: one commit's files on one branch, and one pull request's words."""
+    """What Git should say: one commit's files on one branch, and one pull request's words.
+
+    `automatic` says that it may merge by itself now, `waits` why it does not do so yet.
+    """
 
     key: Key
     version: str
@@ -35,6 +43,7 @@ class Proposal:
     body: str
     message: str
     automatic: bool
+    waits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +63,7 @@ class Facts:
     baseline: Evaluation | None
     pulls: Sequence[PullRequest] = ()
     link: str = ""
+    about: Circumstances = field(default_factory=Circumstances)
 
 
 def branch_of(key: Key) -> str:
@@ -83,8 +93,9 @@ def propose(
         tools: schemas, catalog, templates.
     """
     release, version = want.release, want.version
-    gates = tuple(judge(release.value("gates", ()), facts.evaluation, facts.baseline))
-    failures = tuple(gate.reason for gate in gates if not gate.passed)
+    about = facts.about
+    gates = judge_all(release, version, facts.evaluation, facts.baseline, about)
+    failures = tuple(gate.reason for gate in gates if gate.failed)
     if failures:
         return Refusal(release.key, version.version, failures)
     changes = _spec_changes(release, version)
@@ -100,10 +111,15 @@ def propose(
     rendered = {path: manifest.content() for path, manifest in new.items()}
     gone = dict.fromkeys(old.keys() - new.keys())
     told = plan_text.as_markdown(plan(specs, after, old, new, tools.catalog))
-    return _proposal(_story(want, facts, gates, told), {**changes, **rendered, **gone}, release)
+    story = _story(want, facts, gates, told, path_of(release.key, version.version, files))
+    story = _measured(story, release, after.releases[release.key], tools.catalog)
+    held = waits(release, version, gates, about)
+    return _proposal(story, {**changes, **rendered, **gone}, release, held)
 
 
-def _story(want: Want, facts: Facts, gates: tuple[GateResult, ...], told: str) -> Story:
+def _story(
+    want: Want, facts: Facts, gates: tuple[GateResult, ...], told: str, frozen: str
+) -> Story:
     release, version = want.release, want.version
     return Story(
         key=release.key,
@@ -113,28 +129,61 @@ def _story(want: Want, facts: Facts, gates: tuple[GateResult, ...], told: str) -
         follow=release.environment.follows or Follow(),
         gates=gates,
         evaluation=facts.evaluation,
+        deployed=want.deployed,
+        baseline=facts.baseline,
         plan=told,
         notes=want.notes,
         superseded=_superseded(version.version, facts.pulls),
         link=facts.link,
+        rollout=release.value("rollout", {}),
+        periods=tuple(windows.described(_promotion(release))),
+        evidence=frozen,
     )
 
 
-def _proposal(story: Story, changes: dict[str, bytes | None], release: Release) -> Proposal:
+def _measured(story: Story, before: Release, after: Release, catalog: Catalog) -> Story:
+    """The story with what the versions need of memory and devices."""
+    return replace(
+        story,
+        memory=(memory(before.spec, catalog), memory(after.spec, catalog)),
+        totals=(release_totals(before, catalog), release_totals(after, catalog)),
+    )
+
+
+def _proposal(
+    story: Story, changes: dict[str, bytes | None], release: Release, held: tuple[str, ...]
+) -> Proposal:
     version = story.version
-    path = layout.evidence_path(story.key, f"v{slug(version.version)}")
-    frozen = evidence(version, story.before, story.follow, story.evaluation, story.gates)
-    promotion = release.environment.spec.get("promotion", {})
+    frozen = evidence(
+        version, story.before, story.follow, story.evaluation, story.gates, story.baseline
+    )
+    changes[story.evidence] = frozen
+    story = replace(story, checksum=_checksum(changes))
     return Proposal(
         key=story.key,
         version=version.version,
         branch=branch_of(story.key),
-        changes={**changes, path: frozen},
+        changes=changes,
         title=title(story),
         body=body(story),
         message=commit_message(story),
-        automatic=promotion.get("review") == "automatic",
+        automatic=_promotion(release).get("review") == "automatic" and not held,
+        waits=held,
     )
+
+
+def _promotion(release: Release) -> Mapping[str, Any]:
+    promotion: Mapping[str, Any] = release.environment.spec.get("promotion", {})
+    return promotion
+
+
+def _checksum(changes: Mapping[str, bytes | None]) -> str:
+    """One digest of all changed files, by their paths and contents."""
+    total = hashlib.sha256()
+    for path, content in sorted(changes.items()):
+        each = hashlib.sha256(content).hexdigest() if content is not None else "deleted"
+        total.update(f"{each}  {path}\n".encode())
+    return f"sha256:{total.hexdigest()}"
 
 
 def _spec_changes(release: Release, version: ModelVersion) -> dict[str, bytes | None]:

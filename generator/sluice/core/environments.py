@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from sluice.core.catalog import Catalog
 from sluice.core.finding import Finding
+from sluice.core.gate_rules import check_promotion
 from sluice.core.references import PROVIDER_FIELDS, misplaced, reserved, unknown
 from sluice.core.resolve import Environment
 
@@ -18,6 +19,7 @@ def check_environment(environment: Environment, catalog: Catalog) -> Iterator[Fi
     yield from _accelerators(environment, catalog)
     yield from _provider(environment)
     yield from _autoscaling(environment)
+    yield from check_promotion(environment)
     monitoring = environment.spec.get("monitoring", {})
     if monitoring.get("labels") and not monitoring.get("podMonitor"):
         place = document.place(("spec", "monitoring", "labels"), key=True)

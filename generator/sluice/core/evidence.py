@@ -2,12 +2,15 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from sluice.core import layout, lineage
 from sluice.core.gates import GateResult
+from sluice.core.layout import Key
 from sluice.core.model import Evaluation, Follow, Measurement, ModelVersion
+from sluice.core.names import slug
 
 FORMAT = 1
 
@@ -18,8 +21,10 @@ def evidence(
     follow: Follow,
     evaluation: Evaluation,
     gates: Sequence[GateResult],
+    baseline: Evaluation | None = None,
 ) -> bytes:
-    """What was known of a version when it was proposed; a function of the registry only."""
+    """What was known of a version when it was proposed; a function of what was observed only."""
+    before = baseline.measurements if baseline else {}
     data = {
         "format": FORMAT,
         "model": version.name,
@@ -31,12 +36,34 @@ def evidence(
         "created": version.created,
         "tags": dict(sorted(version.tags.items())),
         "parameters": dict(sorted(evaluation.parameters.items())),
+        "lineage": lineage.record(evaluation),
         "measurements": {
             name: _measurement(m) for name, m in sorted(evaluation.measurements.items())
         },
+        "baseline": {name: _measurement(m) for name, m in sorted(before.items())},
         "gates": [{k: _finite(v) for k, v in asdict(gate).items()} for gate in gates],
     }
     return (json.dumps(data, indent=2, ensure_ascii=False, sort_keys=False) + "\n").encode()
+
+
+def path_of(key: Key, version: str, taken: Collection[str]) -> str:
+    """Where the evidence of a proposal goes: beside what earlier ones of this version left."""
+    name = f"v{slug(version)}"
+    path, count = layout.evidence_path(key, name), 1
+    while path in taken:
+        count += 1
+        path = layout.evidence_path(key, f"{name}.{count}")
+    return path
+
+
+def created_of(raw: bytes | None) -> int | None:
+    """When the version of an evidence file was registered; None when it does not say so."""
+    try:
+        data: Any = json.loads(raw or b"")
+        created = data["created"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return created if isinstance(created, int) else None
 
 
 def _measurement(measurement: Measurement) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The words of a proposal: commit, title, body, and the marker by which Sluice knows its own."""
+"""The words of a proposal: commit, title, and the marker by which Sluice knows its own."""
 
 import json
 import re
@@ -6,18 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sluice.core import lineage
 from sluice.core.gates import GateResult
 from sluice.core.layout import Key
-from sluice.core.markdown import code, fenced, table
 from sluice.core.model import Evaluation, Follow, ModelVersion
+from sluice.core.plan import Totals
 
 _MARKER = re.compile(r"<!-- sluice:v1 (\{.*\}) -->\s*\Z")
 _LINE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
+_INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+# Forges make links of these, notify people, and close issues: `fixes #1` in a model's name.
+_ACTIVE = re.compile(r"(?<!\w)@(?=\w)|[#!](?=\d)|(?<=\bGH)-(?=\d)", re.IGNORECASE)
+_PASSIVE = {"@": "＠", "#": "＃", "!": "！", "-": "‐"}  # noqa: RUF001  # alike on purpose
 
 
 @dataclass(frozen=True)
 class Story:
-    """All that a proposal tells."""
+    """All that a proposal tells.
+
+    `plan` is Markdown; `memory` and `totals` are those before and after; `periods` are the
+    windows and freezes in words; `paths` are the changed files with their digest in `checksum`.
+    """
 
     key: Key
     model: str
@@ -27,17 +36,23 @@ class Story:
     gates: Sequence[GateResult]
     evaluation: Evaluation
     plan: str
+    deployed: ModelVersion | None = None
+    baseline: Evaluation | None = None
     notes: Sequence[str] = ()
     superseded: Sequence[str] = ()
     link: str = ""
-    source_before: str = ""
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    memory: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
+    totals: tuple[Totals, Totals] = (Totals(), Totals())
+    rollout: Mapping[str, Any] = field(default_factory=dict)
+    periods: Sequence[str] = ()
+    evidence: str = ""
+    checksum: str = ""
 
 
 def title(story: Story) -> str:
     """One line, the same for the commit and the pull request."""
     where = f"{story.key.environment}/{story.key.name}"
-    return f"{where}: {line(story.model)} {story.before} -> {story.version.version}"
+    return f"{where}: {line(story.model)} {line(story.before)} -> {story.version.version}"
 
 
 def commit_message(story: Story) -> str:
@@ -46,28 +61,15 @@ def commit_message(story: Story) -> str:
         "Model": story.model,
         "Model-Version": story.version.version,
         "Previous-Version": story.before,
-        "Model-Source": story.version.source,
-        "Run-Id": story.version.run_id,
+        **lineage.trailers(story.version, story.evaluation),
         "Follows": str(story.follow),
         "Release": str(story.key),
+        "Evidence": story.evidence,
         "Gates": f"{sum(g.passed for g in story.gates)} of {len(story.gates)} passed",
     }
     lines = [f"{key}: {line(value)}" for key, value in trailers.items() if value]
     said = f"The registry has version {story.version.version} in {story.follow}."
     return f"{title(story)}\n\n{said}\n\n" + "\n".join(lines) + "\n"
-
-
-def body(story: Story) -> str:
-    """The pull request's text; names and values of others are shown as code, never obeyed."""
-    sections = [
-        _summary(story),
-        _evaluation(story.gates),
-        f"### What changes\n\n{story.plan.rstrip()}",
-        _lineage(story),
-        _checklist(story),
-        marker(story.version.version, story.superseded),
-    ]
-    return "\n\n".join(section for section in sections if section) + "\n"
 
 
 def marker(version: str, superseded: Sequence[str]) -> str:
@@ -95,64 +97,6 @@ def withdrawn(text: str) -> str:
 
 
 def line(text: str) -> str:
-    """A text on one line, for titles and trailers."""
-    return _LINE.sub(" ", text).strip()
-
-
-def _summary(story: Story) -> str:
-    model = code(story.model)
-    version = code(story.version.version)
-    linked = f" ([registry]({story.link}))" if story.link else ""
-    said = (
-        f"{model} version {version}{linked} is in {story.follow} of the registry; "
-        f"{code(story.key)} serves version {code(story.before)}."
-    )
-    notes = [*story.notes]
-    if story.superseded:
-        notes.append(f"supersedes version {', '.join(story.superseded)}, proposed here before")
-    return "\n".join([said, *([""] if notes else []), *(f"- Note: {code(n)}" for n in notes)])
-
-
-def _evaluation(gates: Sequence[GateResult]) -> str:
-    if not gates:
-        return "### Evaluation\n\nThis release has no gates."
-    rows = [
-        (
-            code(gate.metric),
-            _number(gate.baseline),
-            _number(gate.value),
-            _number(gate.delta, signed=True),
-            code(gate.condition),
-            "passed" if gate.passed else f"**failed**: {code(gate.reason)}",
-        )
-        for gate in gates
-    ]
-    head = ("metric", "deployed", "proposed", "change", "condition", "result")
-    return f"### Evaluation\n\n{table(head, rows)}"
-
-
-def _lineage(story: Story) -> str:
-    rows: list[tuple[str, ...]] = [("source", code(story.version.source, 500))]
-    if story.version.run_id:
-        rows.append(("run", code(story.version.run_id)))
-    rows += [(code(k), code(v)) for k, v in sorted(story.evaluation.parameters.items())[:20]]
-    return f"### Lineage\n\n{table(('', ''), rows)}"
-
-
-def _checklist(story: Story) -> str:
-    return (
-        "### Before merging\n\n"
-        "- [ ] The evaluation covers what this release is used for.\n"
-        "- [ ] The accelerators that the plan asks for are free.\n\n"
-        f"Closing this pull request rejects version {code(story.version.version)}; "
-        "it is not proposed again. Commits of others on this branch are left alone."
-    )
-
-
-def _number(value: float | None, *, signed: bool = False) -> str:
-    if value is None:
-        return "none"
-    return f"{value:+.4g}" if signed else f"{value:.6g}"
-
-
-__all__ = ["Story", "body", "commit_message", "fenced", "line", "marker", "read_marker", "title"]
+    """A text on one line that no forge acts on, for titles and trailers."""
+    plain = _INVISIBLE.sub("", _LINE.sub(" ", text)).strip()
+    return _ACTIVE.sub(lambda found: _PASSIVE[found[0]], plain)

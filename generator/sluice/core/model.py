@@ -40,6 +40,8 @@ class Measurement:
 
     `value` may be NaN or infinite: the gates decide what that means. `doubt` is a reason not to
     trust it that the registry itself gives ("the run is deleted"), empty when there is none.
+    `recorded` is in milliseconds since the epoch, `dataset` is name@digest, `scorers` the digest of
+    what judged the answers; 0 or empty when it is not known.
     """
 
     value: float
@@ -47,14 +49,36 @@ class Measurement:
     recorded: int = 0
     dataset: str = ""
     doubt: str = ""
+    scorers: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a version comes from, as far as the registry knows; empty is unknown.
+
+    `hops` are the sources that the version's source leads to, the last one being `storage`.
+    `base` is the model that it was made from, `adapter` the kind of adapter it is, if it is one.
+    """
+
+    run_name: str = ""
+    code: str = ""
+    repository: str = ""
+    datasets: tuple[str, ...] = ()
+    logged_model: str = ""
+    hops: tuple[str, ...] = ()
+    storage: str = ""
+    base: str = ""
+    base_revision: str = ""
+    adapter: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All that the registry recorded about the quality of one version."""
+    """All that the registry recorded about the quality and the making of one version."""
 
     measurements: Mapping[str, Measurement] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    lineage: Lineage = Lineage()
 
 
 class Registry(Protocol):

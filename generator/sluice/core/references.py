@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from sluice.core import layout, sources, values
 from sluice.core.catalog import Catalog
 from sluice.core.finding import Finding, Place
+from sluice.core.gate_rules import check_gates
 from sluice.core.load import Document
 from sluice.core.names import nearest
 from sluice.core.resolve import Release
@@ -62,7 +63,7 @@ def check_release(release: Release, catalog: Catalog) -> Iterator[Finding]:
         yield from _steps(release)
         yield from _rollout(release)
         yield from _traffic(release)
-        yield from _gates(release)
+        yield from check_gates(release)
 
 
 def check_together(releases: Sequence[Release]) -> Iterator[Finding]:
@@ -197,13 +198,6 @@ def _traffic(release: Release) -> Iterator[Finding]:
     if traffic is not None and not traffic["host"]:
         place = release.place("traffic", key=True)
         yield Finding(place, "REF009", "the route has no host", "add traffic.host")
-
-
-def _gates(release: Release) -> Iterator[Finding]:
-    for index, gate in enumerate(release.value("gates", ())):
-        if gate.get("min", float("-inf")) > gate.get("max", float("inf")):
-            place = release.origin(("gates", index))[0]
-            yield Finding(place, "REF012", "no value is above min and below max", "correct it")
 
 
 def _same_name(releases: Sequence[Release]) -> Iterator[Finding]:

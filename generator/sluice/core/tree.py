@@ -9,6 +9,7 @@ from sluice.core import engines, environments, layout, references, storage
 from sluice.core.catalog import Catalog
 from sluice.core.finding import Finding, Place, failed, in_order
 from sluice.core.fit import check_memory, check_quota
+from sluice.core.gate_rules import check_soaks
 from sluice.core.kubernetes import KubernetesSchemas
 from sluice.core.layout import Key
 from sluice.core.load import Document, load_each
@@ -80,6 +81,7 @@ def check(specs: Specs, tools: Toolkit, only: Iterable[Key] | None = None) -> li
     chosen = [key for key in wanted if key in specs.releases]
     for key in chosen:
         findings += check_one(specs.releases[key], tools)
+    findings += check_soaks(specs.environments, specs.releases, chosen)
     for name in sorted({key.environment for key in chosen}):
         together = specs.of(name)
         findings += references.check_together(together)

@@ -9,6 +9,7 @@ from sluice.git.history import (
     commit_of,
     diff_text,
     file_history,
+    history_of,
     is_ancestor,
     merge_base,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "diff_text",
     "fetch",
     "file_history",
+    "history_of",
     "init_bare",
     "is_ancestor",
     "list_tree",

@@ -39,11 +39,17 @@ def file_history(repo: Repository, revision: str, path: str) -> Iterator[Commit]
 
     In a shallow clone the oldest commit at hand counts as the one that added it.
     """
+    return history_of(repo, revision, [path])
+
+
+def history_of(repo: Repository, revision: str, paths: Iterable[str]) -> Iterator[Commit]:
+    """Yield, as `file_history`, the commits that changed any of these files."""
+    wanted = list(paths)
     found: pygit2.Commit | None = commit_object(repo, revision)
-    here = _id_at(found, path)
+    here = [_id_at(found, path) for path in wanted]
     while found is not None:
         parent = first_parent(repo, found)
-        before = _id_at(parent, path)
+        before = [_id_at(parent, path) for path in wanted]
         if before != here:
             yield _read(found)
         found, here = parent, before

@@ -55,7 +55,7 @@ _MODEL_VERSION_KEYS = {
     "ready",
 }
 _VERSION_KEYS = frozenset({*_MODEL_VERSION_KEYS, "tags", "parameters", "metrics"})
-_METRIC_KEYS = frozenset({"value", "dataset", "recorded", "run"})
+_METRIC_KEYS = frozenset({"value", "dataset", "recorded", "run", "scorers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,4 +287,5 @@ def _measurement(reader: _Reader, node: yaml.Node, run_id: str) -> Measurement:
         run_id=reader.text(known.get("run")) or run_id,
         recorded=reader.integer(known.get("recorded")),
         dataset=reader.text(known.get("dataset")),
+        scorers=reader.text(known.get("scorers")),
     )

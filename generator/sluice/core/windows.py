@@ -1,0 +1,118 @@
+"""When a proposal may merge by itself: windows and freezes, each in its own time zone."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+from sluice.core.units import seconds
+
+Period = Mapping[str, Any]
+_MINUTE = timedelta(minutes=1)
+
+
+def hold(promotion: Mapping[str, Any], now: int) -> str:
+    """Why nothing merges by itself now, or nothing; a freeze goes before a window.
+
+    Args:
+        promotion: the environment's `promotion`; its periods passed `problem`.
+        now: seconds since the epoch.
+    """
+    moment = datetime.fromtimestamp(now, UTC)
+    for freeze in promotion.get("freezes", ()):
+        end = _end(freeze, moment)
+        if end:
+            reason = f" ({freeze['reason']})" if freeze.get("reason") else ""
+            return f"a freeze{reason} ends at {_shown(end, freeze)}"
+    windows: Sequence[Period] = promotion.get("windows", ())
+    if not windows or any(_end(window, moment) for window in windows):
+        return ""
+    opening, window = min(
+        ((_starts(window, moment), window) for window in windows), key=lambda found: found[0]
+    )
+    return f"the next window opens at {_shown(opening, window)}"
+
+
+def described(promotion: Mapping[str, Any]) -> Iterator[str]:
+    """Each window and freeze in words, the same at any time."""
+    for name, kind in (("windows", "only"), ("freezes", "not")):
+        for period in promotion.get(name, ()):
+            reason = f": {period['reason']}" if period.get("reason") else ""
+            yield f"{kind} {_span(period)}{reason}"
+
+
+def problem(period: Period) -> tuple[str, str]:
+    """The field of a period that makes no sense, and why; two empty texts when all do."""
+    try:
+        zone = _zone(period)
+    except (KeyError, ValueError, OSError):
+        return "timeZone", f"there is no time zone {period['timeZone']!r}"
+    single = {"from", "to"} & period.keys()
+    if "schedule" in period:
+        both = "a schedule and single times exclude each other"
+        return (min(single), both) if single else _wrong_schedule(period, zone)
+    if "duration" in period:
+        return "duration", "single times say already how long it lasts"
+    try:
+        begin, end = _moment(period, "from"), _moment(period, "to")
+    except ValueError as error:
+        return "from", str(error)
+    return ("", "") if begin < end else ("to", "it ends before it begins")
+
+
+def _wrong_schedule(period: Period, zone: ZoneInfo) -> tuple[str, str]:
+    try:
+        next(CronSim(period["schedule"], datetime(2026, 1, 1, tzinfo=zone)))
+    except CronSimError as error:
+        return "schedule", f"not a schedule: {str(error).lower()}"
+    except StopIteration:
+        return "schedule", "no day is like that"
+    return ("", "") if seconds(period["duration"]) else ("duration", "it lasts no time")
+
+
+def _zone(period: Period) -> ZoneInfo:
+    return ZoneInfo(period.get("timeZone", "UTC"))
+
+
+def _end(period: Period, moment: datetime) -> datetime | None:
+    """When the period that `moment` lies in is over; None when it lies in none."""
+    if "schedule" not in period:
+        begin, over = _moment(period, "from"), _moment(period, "to")
+        return over if begin <= moment < over else None
+    # Schedules go by whole minutes, and backwards it leaves out where it begins.
+    minute = moment.replace(second=0, microsecond=0)
+    last = _fire(period, minute + _MINUTE, reverse=True)
+    if last is None:
+        return None
+    over = last + timedelta(seconds=seconds(period["duration"]))
+    return over if moment < over else None
+
+
+def _starts(period: Period, moment: datetime) -> datetime:
+    return _fire(period, moment) or datetime.max.replace(tzinfo=UTC)
+
+
+def _fire(period: Period, moment: datetime, *, reverse: bool = False) -> datetime | None:
+    local = moment.astimezone(_zone(period))
+    try:
+        return next(CronSim(period["schedule"], local, reverse=reverse)).astimezone(UTC)
+    except StopIteration:
+        return None
+
+
+def _moment(period: Period, name: str) -> datetime:
+    found = datetime.fromisoformat(period[name])
+    return (found if found.tzinfo else found.replace(tzinfo=_zone(period))).astimezone(UTC)
+
+
+def _shown(moment: datetime, period: Period) -> str:
+    return f"{moment.astimezone(_zone(period)):%Y-%m-%d %H:%M} {period.get('timeZone', 'UTC')}"
+
+
+def _span(period: Period) -> str:
+    zone = period.get("timeZone", "UTC")
+    if "schedule" in period:
+        return f"for {period['duration']} from `{period['schedule']}` {zone}"
+    return f"from {period['from']} to {period['to']} {zone}"
