@@ -98,7 +98,8 @@ def test_a_deleted_run_is_doubted(mlflow_url: str) -> None:
 
 def test_a_run_that_does_not_exist_measured_nothing(mlflow_url: str) -> None:
     register(mlflow_url, "missing-run", run_id="0" * 32)
-    assert evaluation(mlflow_url, "missing-run") == Evaluation()
+    found = evaluation(mlflow_url, "missing-run")
+    assert found == Evaluation(gaps=(f"the run {'0' * 32} does not exist",))
 
 
 def test_an_evaluation_in_a_later_run_with_its_dataset(mlflow_url: str) -> None:
@@ -213,7 +214,7 @@ def test_copies_in_a_circle_end(mlflow_url: str, monkeypatch: pytest.MonkeyPatch
         return version
 
     monkeypatch.setattr(registry._clients.public, "get_model_version", itself)
-    assert registry.evaluation(version) == Evaluation()
+    assert registry.evaluation(version).gaps == ("it is a copy of itself",)
     assert 1 < len(asked) < 10
 
 
@@ -222,3 +223,21 @@ def test_a_logged_model_that_is_gone_leaves_the_run(mlflow_url: str) -> None:
     model = register_logged(mlflow_url, "model-gone", run)
     post(mlflow_url, f"logged-models/{model}", {}, "DELETE")
     assert acc(mlflow_url, "model-gone").value == 0.5
+
+
+def test_an_evaluation_run_that_the_version_names(mlflow_url: str) -> None:
+    training, judging = log_run(mlflow_url, {"loss": 1.5}), log_run(mlflow_url, {"acc": 0.6})
+    tags = {"sluice.evaluation-runs": f"{judging}, {'0' * 32} nonsense"}
+    register(mlflow_url, "named-run", run_id=training, tags=tags)
+    found = evaluation(mlflow_url, "named-run")
+    assert found.measurements["acc"].run_id == judging
+    assert found.measurements["loss"].run_id == training
+    assert found.gaps == (f"the run {'0' * 32} does not exist", "the run nonsense does not exist")
+
+
+def test_what_scored_the_answers(mlflow_url: str) -> None:
+    run = log_run(mlflow_url, {"acc": 0.6})
+    body = {"run_id": run, "key": "mlflow.genaiEvaluate.scorersDigest", "value": "5c04e4"}
+    post(mlflow_url, "runs/set-tag", body)
+    register(mlflow_url, "scored", run_id=run)
+    assert acc(mlflow_url, "scored").scorers == "5c04e4"

@@ -96,8 +96,6 @@ def test_an_unknown_host() -> None:
     ("answer", "expected"),
     [
         ((403, TEXT, "Invalid Host header - possible attack"), "--allowed-hosts 127.0.0.1"),
-        ((403, TEXT, "Permission denied"), "denies access (403): the account needs READ"),
-        ((403, JSON, '{"error_code": "PERMISSION_DENIED"}'), "denies access (403)"),
         ((401, TEXT, "You are not authenticated."), "set MLFLOW_TRACKING_USERNAME"),
         ((401, JSON, '{"error_code": "UNAUTHENTICATED"}'), "set MLFLOW_TRACKING_USERNAME"),
         ((500, HTML, "<h1>Internal Server Error</h1>"), "fails (500): look into the server's log"),
@@ -114,6 +112,32 @@ def test_an_unhelpful_answer(answer: Answer, expected: str) -> None:
     with answering(lambda _: answer) as address:
         for line in complaints(address):
             assert expected in line
+
+
+FORBIDDEN: list[Answer] = [
+    (403, TEXT, "Permission denied"),
+    (403, JSON, '{"error_code": "PERMISSION_DENIED"}'),
+]
+
+
+@pytest.mark.parametrize("answer", FORBIDDEN)
+def test_an_account_that_may_read_nothing(answer: Answer) -> None:
+    with answering(lambda _: answer) as address:
+        registry = open_registry(f"http://{address}")
+        with pytest.raises(UsageError, match=r"denies access \(403\): the account needs READ"):
+            registry.versions(["m"])
+
+
+@pytest.mark.parametrize("answer", FORBIDDEN)
+def test_an_account_that_may_not_read_one_model_and_one_run(answer: Answer) -> None:
+    def guarded(path: str) -> Answer:
+        return answer if "/get" in path else (200, JSON, "{}")
+
+    with answering(guarded) as address:
+        registry = open_registry(f"http://{address}")
+        assert registry.versions(["m", "n"]) == {}
+        (gap,) = registry.evaluation(VERSION).gaps
+    assert gap.endswith("cannot be read: the account lacks READ on its experiment")
 
 
 def test_json_of_another_shape_is_not_mlflow() -> None:

@@ -160,7 +160,7 @@ def _verdict(
 ) -> tuple[Kind, str]:
     """What the gate fails on and why; the reason is empty when it passes."""
     if measured is None:
-        return "measurement", f"{case.metric} was not recorded for this version"
+        return "measurement", _missing(case.metric, "this version", case.candidate)
     for kind, reason in _complaints(case, measured, before):
         if reason:
             return kind, reason
@@ -179,9 +179,11 @@ def _complaints(
     yield "regression", _regressed(case, measured, before)
 
 
-def _distrust(measured: Measurement | None, metric: str, whose: str) -> str:
-    if measured is None:
-        return f"{metric} was not recorded for {whose}"
+def _missing(metric: str, whose: str, evaluation: Evaluation) -> str:
+    return ": ".join([f"{metric} was not recorded for {whose}", *evaluation.gaps])
+
+
+def _distrust(measured: Measurement, metric: str, whose: str) -> str:
     if measured.doubt:
         return f"{metric} of {whose} cannot be trusted: {measured.doubt}"
     if not math.isfinite(measured.value):
@@ -234,8 +236,9 @@ def _incomparable(case: _Case, measured: Measurement, before: Measurement | None
     """Why the deployed version's number is nothing to compare with."""
     if not case.compares:
         return ""
-    distrust = _distrust(before, case.metric, "the deployed version")
-    if distrust or before is None:
+    if before is None:
+        return _missing(case.metric, "the deployed version", case.baseline or Evaluation())
+    if distrust := _distrust(before, case.metric, "the deployed version"):
         return distrust
     for what, mine, theirs in (
         ("on another dataset", measured.dataset, before.dataset),

@@ -74,11 +74,15 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """All that the registry recorded about the quality and the making of one version."""
+    """All that the registry recorded about the quality and the making of one version.
+
+    `gaps` say what could not be read, where numbers may be that are missing here.
+    """
 
     measurements: Mapping[str, Measurement] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     lineage: Lineage = Lineage()
+    gaps: tuple[str, ...] = ()
 
 
 class Registry(Protocol):

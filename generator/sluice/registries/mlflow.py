@@ -15,7 +15,14 @@ from urllib.parse import quote
 
 from sluice.core.finding import UsageError
 from sluice.core.model import Evaluation, ModelVersion
-from sluice.registries.mlflow_errors import NOT_MLFLOW, is_invalid, is_missing, one_line, redacted
+from sluice.registries.mlflow_errors import (
+    NOT_MLFLOW,
+    is_forbidden,
+    is_invalid,
+    is_missing,
+    one_line,
+    redacted,
+)
 from sluice.registries.mlflow_evaluation import evaluate
 
 if TYPE_CHECKING:
@@ -163,8 +170,9 @@ def _model(clients: _Clients, name: str) -> "RegisteredModel | None":
     except UnicodeEncodeError:
         return None
     except MlflowException as error:
-        # Refused as a name: no model can have it.
-        if is_missing(error) or is_invalid(error):
+        # Refused as a name: no model can have it. Forbidden: hidden from this account, and one
+        # such model must not hold up the others.
+        if is_missing(error) or is_invalid(error) or is_forbidden(error):
             return None
         raise
 

@@ -88,6 +88,11 @@ def is_invalid(error: Exception) -> bool:
     return getattr(error, "error_code", "") in {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
 
 
+def is_forbidden(error: Exception) -> bool:
+    """Whether the server knows who asks, and does not let them see this one thing."""
+    return _status(error) == HTTPStatus.FORBIDDEN and "Invalid Host header" not in str(error)
+
+
 def _complaint(error: Exception, uri: str) -> str:
     status = _status(error)
     if status is None:

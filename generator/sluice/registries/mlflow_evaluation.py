@@ -2,7 +2,9 @@
 
 A metric can stand on the version's logged model (every point of every run that measured it, with
 its dataset) and on a run (the latest point, no dataset). The logged model wins, since evaluations
-made later are only there, but it stores NaN as 0.0, so that its run is always asked too.
+made later are only there, but it stores NaN as 0.0, so that its run is always asked too. A version
+without a logged model names later evaluation runs in its tag `sluice.evaluation-runs`: a tag of the
+version, since who may write it may also promote the version.
 """
 
 import math
@@ -13,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from sluice.core.model import Evaluation, Measurement, ModelVersion
-from sluice.registries.mlflow_errors import is_missing, is_unsupported
+from sluice.registries.mlflow_errors import is_forbidden, is_missing, is_unsupported
+from sluice.registries.mlflow_lineage import lineage
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,6 +28,10 @@ _What = TypeVarTuple("_What")
 _LOGGED = re.compile(r"models:/(m-[0-9a-f]{32})(?:/.*)?", re.DOTALL)
 _COPIED = re.compile(r"models:/(?P<name>[^/]+)/(?P<version>\d+)")
 _MOST_COPIES = 5
+RUNS_TAG = "sluice.evaluation-runs"
+"""Tag of a version: the ids of runs that evaluated it, with spaces or commas between them."""
+SCORERS_TAG = "mlflow.genaiEvaluate.scorersDigest"
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +50,29 @@ class _Runs:
     def __init__(self, client: "MlflowClient") -> None:
         self._client = client
         self._known: dict[str, Run | None] = {}
+        self.forbidden: set[str] = set()
 
     def get(self, run_id: str) -> "Run | None":
         if run_id not in self._known:
-            self._known[run_id] = _found(self._client.get_run, run_id)
+            self._known[run_id] = self._fetched(run_id)
         return self._known[run_id]
+
+    def _fetched(self, run_id: str) -> "Run | None":
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
+
+        try:
+            return _found(self._client.get_run, run_id)
+        except MlflowException as error:
+            if not is_forbidden(error):
+                raise
+        self.forbidden.add(run_id)
+        return None
+
+    def absence(self, run_id: str) -> str:
+        """Why there is no such run for us."""
+        if run_id in self.forbidden:
+            return f"the run {run_id} cannot be read: the account lacks READ on its experiment"
+        return f"the run {run_id} does not exist"
 
     def history(self, point: _Point) -> list[_Point]:
         """Every point of this metric in the run."""
@@ -63,11 +88,28 @@ def evaluate(client: "MlflowClient", version: ModelVersion) -> Evaluation:
     runs = _Runs(client)
     own = runs.get(version.run_id) if version.run_id else None
     points = {point.key: _Judged(point) for point in _points_of_run(own)}
-    logged = _logged_model(client, version.source)
+    later, gaps = _later_runs(version, runs)
+    for point in _latest(point for run in later for point in _points_of_run(run)):
+        points[point.key] = _Judged(point)
+    logged, hops, gap = _logged_model(client, version.source)
     for point in _latest(_points_of_model(logged)):
         points[point.key] = _compared(point, runs, str(logged and logged.model_id))
-    measurements = {key: _measurement(points[key], runs) for key in sorted(points)}
-    return Evaluation(measurements, dict(own.data.params) if own else {})
+    if version.run_id and own is None:
+        gaps = (runs.absence(version.run_id), *gaps)
+    return Evaluation(
+        measurements={key: _measurement(points[key], runs) for key in sorted(points)},
+        parameters=dict(own.data.params) if own else {},
+        lineage=lineage(client, version, own, logged, hops),
+        gaps=(*gaps, *([gap] if gap else [])),
+    )
+
+
+def _later_runs(version: ModelVersion, runs: _Runs) -> tuple[list["Run"], tuple[str, ...]]:
+    """The runs that the version's tag names, and what is wrong with those that are not there."""
+    names = [name for name in re.split(r"[\s,]+", version.tags.get(RUNS_TAG, "")) if name]
+    known = {name: runs.get(name) if _RUN_ID.fullmatch(name) else None for name in names}
+    found = [run for run in known.values() if run is not None]
+    return found, tuple(runs.absence(name) for name, run in known.items() if run is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +126,18 @@ def _measurement(judged: _Judged, runs: _Runs) -> Measurement:
         recorded=point.recorded,
         dataset=point.dataset,
         doubt=_doubt_about_run(point.run_id, runs) or judged.doubt or _doubt_about_value(point),
+        scorers=_scorers(runs.get(point.run_id)) if point.run_id else "",
     )
+
+
+def _scorers(run: "Run | None") -> str:
+    return str(run.data.tags.get(SCORERS_TAG, "")) if run else ""
 
 
 def _doubt_about_run(run_id: str, runs: _Runs) -> str:
     run = runs.get(run_id) if run_id else None
     if run is None:
-        return f"the run {run_id} does not exist" if run_id else "no run is recorded with it"
+        return runs.absence(run_id) if run_id else "no run is recorded with it"
     if run.info.lifecycle_stage != "active":
         return f"the run {run_id} is deleted"
     if run.info.status != "FINISHED":
@@ -181,15 +228,27 @@ def _dataset(name: str | None, digest: str | None) -> str:
     return "@".join(filter(None, (name, digest)))
 
 
-def _logged_model(client: "MlflowClient", source: str) -> "LoggedModel | None":
+def _logged_model(
+    client: "MlflowClient", source: str
+) -> tuple["LoggedModel | None", tuple[str, ...], str]:
+    """The logged model that a source leads to, the sources on the way, and what went wrong."""
+    hops: list[str] = []
     for _ in range(_MOST_COPIES):
         if found := _LOGGED.fullmatch(source):
-            return _found(client.get_logged_model, found[1], even_if_unsupported=True)
+            logged = _found(client.get_logged_model, found[1], even_if_unsupported=True)
+            gap = "" if logged else f"the logged model {found[1]} is not there or cannot be read"
+            return logged, tuple(hops), gap
         if not (copied := _COPIED.fullmatch(source)):
-            return None
+            return None, tuple(hops), ""
         original = _found(client.get_model_version, copied["name"], copied["version"])
         source = (original and original.source) or ""
-    return None
+        if not source:
+            name = f"{copied['name']} {copied['version']}"
+            return None, tuple(hops), f"it is a copy of {name}, which is gone"
+        if source in hops:
+            return None, tuple(hops), "it is a copy of itself"
+        hops.append(source)
+    return None, tuple(hops), "it is a copy of a copy, again and again"
 
 
 def _found(
@@ -201,6 +260,7 @@ def _found(
     try:
         return get(*what)
     except MlflowException as error:
-        if is_missing(error) or (even_if_unsupported and is_unsupported(error)):
+        refused = even_if_unsupported and (is_unsupported(error) or is_forbidden(error))
+        if is_missing(error) or refused:
             return None
         raise
