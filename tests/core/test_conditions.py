@@ -28,7 +28,7 @@ def release(*gates: dict[str, Any], promotion: dict[str, Any] | None = None) -> 
 
 
 def version(**tags: str) -> ModelVersion:
-    return ModelVersion(MODEL, "8", "pvc://models/8", created=1, updated=1, tags=tags)
+    return ModelVersion(MODEL, "8", "pvc://models/8", created=0, updated=0, tags=tags)
 
 
 def about(*there: Tenure, here: Sequence[Tenure] = ()) -> Circumstances:

@@ -80,7 +80,7 @@ def test_a_freeze_holds_a_new_version_and_not_a_rollback(loop: Loop) -> None:
     promotion(loop, FREEZE)
     loop.register(3)
     assert "a freeze (x) ends" in loop.chat().reasons[0]
-    loop.register(1, updated=9_000_000)
+    loop.archive(2, 3)
     assert (loop.chat().what, loop.chat().what) == ("merged", "nothing to do")
     assert 'version: "1"' in loop.file(SPEC)
 

@@ -11,6 +11,7 @@ from sluice.commands.revisions import workspace_of
 from sluice.commands.served import circumstances
 from sluice.commands.workspace import Workspace
 from sluice.core.converge import Facts, Proposal, Refusal, branch_of, propose, rejected
+from sluice.core.evidence import registered
 from sluice.core.finding import FindingsError, UsageError, failed
 from sluice.core.message import read_marker, withdrawn
 from sluice.core.model import Evaluation, Forge, ModelVersion, PullRequest, Registry, Signature
@@ -64,7 +65,7 @@ def cycle(world: World) -> Iterator[Outcome]:
     following = [r for r in specs.releases.values() if r.environment.follows]
     observed = world.registry.versions({r.value("model.name") for r in following})
     pulls = _by_branch(world.forge.list())
-    for want in wants(specs, observed):
+    for want in wants(specs, observed, registered(specs, base.workspace.files)):
         yield from _persistent(world, base, want, pulls, observed)
 
 
@@ -97,7 +98,8 @@ def _persistent(
             if attempt + 1 == ATTEMPTS:
                 raise UsageError(f"{key}: {error}, again and again") from None
             base, pulls = _base(world), _by_branch(world.forge.list())
-            again = wants(base.workspace.specs, observed)
+            specs = base.workspace.specs
+            again = wants(specs, observed, registered(specs, base.workspace.files))
             want = next((w for w in again if w.release.key == key), want)
         else:
             return

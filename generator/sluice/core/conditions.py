@@ -53,7 +53,7 @@ def asks_history(
 
 def is_rollback(release: Release, version: ModelVersion, about: Circumstances) -> bool:
     """Whether the version has served this release before."""
-    return bool(served(about.tenures.get(release.key, ()), version.name, version.version))
+    return bool(served(about.tenures.get(release.key, ()), version))
 
 
 def judge_all(
@@ -122,7 +122,7 @@ def _soak(
     key = _soaked(release, gate)
     wanted = f"served for {gate['duration']} in one piece as {key}"
     needed = seconds(gate["duration"])
-    times = served(about.tenures.get(key, ()), version.name, version.version)
+    times = served(about.tenures.get(key, ()), version)
     if any(time.length(about.now) >= needed for time in times):
         return GateResult("soak", wanted, None, None, True, kind="soak")
     running = next((time for time in times if time.until is None), None)

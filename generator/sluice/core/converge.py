@@ -113,7 +113,7 @@ def propose(
     told = plan_text.as_markdown(plan(specs, after, old, new, tools.catalog))
     story = _story(want, facts, gates, told, path_of(release.key, version.version, files))
     story = _measured(story, release, after.releases[release.key], tools.catalog)
-    held = waits(release, version, gates, about)
+    held = (*filter(None, [want.doubt]), *waits(release, version, gates, about))
     return _proposal(story, {**changes, **rendered, **gone}, release, held)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,6 +11,7 @@ from sluice.core.gates import GateResult
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, Follow, Measurement, ModelVersion
 from sluice.core.names import slug
+from sluice.core.tree import Specs
 
 FORMAT = 1
 
@@ -56,10 +57,28 @@ def path_of(key: Key, version: str, taken: Collection[str]) -> str:
     return path
 
 
-def created_of(raw: bytes | None) -> int | None:
-    """When the version of an evidence file was registered; None when it does not say so."""
+def registered(specs: Specs, files: Mapping[str, bytes]) -> dict[Key, int]:
+    """When the version that each release serves was registered, by its newest evidence."""
+    found: dict[Key, int] = {}
+    for key, release in specs.releases.items():
+        paths = _taken(key, release.value("model.version", ""), files)
+        created = _created(files[paths[-1]]) if paths else None
+        if created is not None:
+            found[key] = created
+    return found
+
+
+def _taken(key: Key, version: str, files: Collection[str]) -> list[str]:
+    """The evidence that proposals of a version left, oldest first."""
+    paths: list[str] = []
+    while (path := path_of(key, version, paths)) in files:
+        paths.append(path)
+    return paths
+
+
+def _created(raw: bytes) -> int | None:
     try:
-        data: Any = json.loads(raw or b"")
+        data: Any = json.loads(raw)
         created = data["created"]
     except (ValueError, KeyError, TypeError):
         return None

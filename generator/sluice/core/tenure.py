@@ -1,7 +1,9 @@
 """Which version of a release served when, as the history of its files has it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+
+from sluice.core.model import ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,15 @@ def tenures(states: Iterable[State]) -> list[Tenure]:
     return found
 
 
-def served(known: Sequence[Tenure], model: str, version: str) -> list[Tenure]:
-    """The tenures of one version."""
-    return [t for t in known if (t.model, t.version) == (model, version)]
+def served(known: Iterable[Tenure], version: ModelVersion) -> list[Tenure]:
+    """The tenures of one version.
+
+    One that was registered after it served is another of the same number: its model was deleted
+    and created again.
+    """
+    return [
+        tenure
+        for tenure in known
+        if (tenure.model, tenure.version) == (version.name, version.version)
+        and version.created <= 1000 * tenure.since
+    ]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sluice.core.layout import Key
 from sluice.core.model import Follow, ModelVersion
 from sluice.core.resolve import Release
 from sluice.core.tree import Specs
@@ -12,13 +13,15 @@ from sluice.core.tree import Specs
 class Want:
     """A version that the registry asks for where another one is deployed.
 
-    `notes` say what was decided where the registry left a choice.
+    `notes` say what was decided where the registry left a choice; `doubt` why a person should
+    confirm that choice before it is merged.
     """
 
     release: Release
     version: ModelVersion
     deployed: ModelVersion | None
     notes: tuple[str, ...] = ()
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,22 @@ class Idle:
     problem: bool = False
 
 
-def wants(specs: Specs, observed: Mapping[str, Sequence[ModelVersion]]) -> list[Want | Idle]:
-    """Compare every release that follows the registry with what the registry says."""
+def wants(
+    specs: Specs,
+    observed: Mapping[str, Sequence[ModelVersion]],
+    registered: Mapping[Key, int] | None = None,
+) -> list[Want | Idle]:
+    """Compare every release that follows the registry with what the registry says.
+
+    Args:
+        specs: what Git says.
+        observed: every version of each model that the registry has.
+        registered: when the deployed versions were registered, where Git knows it; a version of
+            the same number that was registered at another time is another version.
+    """
+    known = registered or {}
     return [
-        _want(release, follow, observed)
+        _want(release, follow, observed, known.get(release.key))
         for _, release in sorted(specs.releases.items())
         for follow in (release.environment.follows,)
         if follow is not None
@@ -41,21 +56,55 @@ def wants(specs: Specs, observed: Mapping[str, Sequence[ModelVersion]]) -> list[
 
 
 def _want(
-    release: Release, follow: Follow, observed: Mapping[str, Sequence[ModelVersion]]
+    release: Release,
+    follow: Follow,
+    observed: Mapping[str, Sequence[ModelVersion]],
+    registered: int | None,
 ) -> Want | Idle:
-    name = release.value("model.name")
+    name, current = release.value("model.name"), release.value("model.version")
     versions = observed.get(name)
     if versions is None:
-        return Idle(release, f"the registry has no model {name!r}", problem=True)
+        return Idle(release, _ABSENT.format(repr(name)), problem=True)
     chosen, notes = _chosen(versions, follow)
-    current = release.value("model.version")
+    deployed = next((v for v in versions if v.version == current), None)
+    if deployed and registered not in (None, deployed.created):
+        notes, deployed = (*notes, _another(deployed)), None
+        if chosen and chosen.version == current:
+            return Idle(release, f"{_another(chosen)}; {_RENUMBER}", problem=True)
     reason = _reason_to_wait(release, chosen, follow)
     if chosen is None or reason:
         return Idle(release, reason)
-    deployed = next((v for v in versions if v.version == current), None)
-    if deployed is None:
+    if deployed is None and registered is None:
         notes = (*notes, f"the deployed version {current} is not in the registry")
-    return Want(release, chosen, deployed, notes)
+    elif deployed is None and all(v.version != current for v in versions):
+        notes = (*notes, f"the deployed version {current} is no longer in the registry")
+    return Want(release, chosen, deployed, notes, _doubt(chosen, deployed, notes, follow))
+
+
+_ABSENT = (
+    "the registry has no model {}, or this account may not read it: if it was renamed or deleted, "
+    "correct spec.model.name; else grant READ"
+)
+_RENUMBER = "register the new weights as one more version and promote that"
+
+
+def _another(version: ModelVersion) -> str:
+    return (
+        f"version {version.version} in the registry is not the one that is deployed: its model was "
+        "deleted and created again"
+    )
+
+
+def _doubt(
+    chosen: ModelVersion,
+    deployed: ModelVersion | None,
+    notes: tuple[str, ...],
+    follow: Follow,
+) -> str:
+    """An edited description looks like a stage that was set, so going back must be confirmed."""
+    if not notes or (deployed and chosen.created >= deployed.created):
+        return ""
+    return f"a person decides whether {follow} means version {chosen.version}"
 
 
 def _reason_to_wait(release: Release, chosen: ModelVersion | None, follow: Follow) -> str:
@@ -85,5 +134,5 @@ def _chosen(
         return chosen, ()
     listed = ", ".join(sorted((v.version for v in staged), key=lambda v: (len(v), v)))
     return chosen, (
-        f"versions {listed} are all in {follow}; {chosen.version} was moved there last",
+        f"versions {listed} are all in {follow}; {chosen.version} was moved or changed last",
     )
