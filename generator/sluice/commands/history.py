@@ -3,64 +3,69 @@
 import json
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
 
 from sluice import git
-from sluice.commands.connect import find_repository
+from sluice.commands.connect import find_repository, now
 from sluice.commands.cycle import MAIN
-from sluice.commands.explain import find_release
-from sluice.commands.revisions import workspace_of
+from sluice.commands.served import changes, state_at
 from sluice.core import layout
-from sluice.core.finding import FindingsError
-from sluice.core.load import load
+from sluice.core.finding import UsageError
+from sluice.core.history import Change, as_data, as_text, entries
+from sluice.core.layout import Key
+from sluice.core.model import Commit
+from sluice.core.names import nearest
 
 
 def run(*, release: str, repository: str | None, root: str | None, form: str) -> int:
-    """Print every version that main has held of a release, newest first."""
+    """Print every version that main has held of a release, newest first.
+
+    Nothing is asked but the commits, so that it answers also where today's specs are broken.
+    """
     bare = find_repository(repository, root)
-    specs = workspace_of(bare, MAIN).specs
-    key = find_release(specs, release).key
-    entries = list(_entries(bare, layout.release_path(key)))
+    key = _key(bare, release)
+    found = entries(_changes(bare, key))
+    if not found:
+        raise UsageError(f"main has never had a release {key}")
     if form == "json":
-        record = {"version": 1, "release": str(key), "history": entries}
+        record = {"version": 1, "release": str(key), "history": [as_data(e) for e in found]}
         sys.stdout.write(json.dumps(record, indent=2) + "\n")
     else:
-        for entry in entries:
-            sys.stdout.write(_line(entry))
+        sys.stdout.write(as_text(found, now()))
     return 0
 
 
-def _entries(bare: git.Repository, path: str) -> Iterator[dict[str, Any]]:
-    for commit in git.file_history(bare, MAIN, path):
-        version = _version(bare, commit.id, path)
-        proposal = git.commit_of(bare, commit.parents[1]) if len(commit.parents) > 1 else commit
-        yield {
-            "commit": commit.id,
-            "time": datetime.fromtimestamp(commit.time, UTC).isoformat(),
-            "version": version,
-            "by": commit.author,
-            "subject": proposal.message.partition("\n")[0],
-            "trailers": {**commit.trailers, **proposal.trailers},
-        }
+def _key(bare: git.Repository, name: str) -> Key:
+    """The release that is named, as NAME, ENVIRONMENT/NAME or in full; only so if it is gone."""
+    wanted = tuple(name.strip("/").split("/"))
+    paths = git.list_tree(bare, MAIN, [layout.ENVIRONMENTS])
+    keys = {key for path in paths if (key := layout.release_of(path))}
+    found = sorted(k for k in keys if wanted in (k, (k.environment, k.name), (k.name,)))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = ", ".join(map(str, found))
+        raise UsageError(f"{name} is any of {listed}; name one of them")
+    past = layout.release_of(f"{layout.ENVIRONMENTS}/{'/'.join(wanted)}/release.yaml")
+    if past:
+        return past
+    close = nearest(wanted[-1], sorted(key.name for key in keys))
+    hint = f"did you mean {close}?" if close else "one that is gone needs ENVIRONMENT/TEAM/NAME"
+    raise UsageError(f"there is no release {name}; {hint}")
 
 
-def _version(bare: git.Repository, commit: str, path: str) -> str | None:
-    raw = git.read_tree(bare, commit, [path]).files.get(path)
-    if raw is None:
-        return None
-    try:
-        data = load(path, raw).data
-    except FindingsError:
-        return "unreadable"
-    version = data.get("spec", {}).get("model", {}).get("version")
-    return str(version)
+def _changes(bare: git.Repository, key: Key) -> Iterator[Change]:
+    for commit, here in changes(bare, MAIN, key):
+        proposal = _proposal(bare, commit, here)
+        frozen = f"{layout.ENVIRONMENTS}/{here}/evidence"
+        parent = commit.parents[0] if commit.parents else None
+        new = git.changed_paths(bare, parent, commit.id, frozen) if parent else [frozen]
+        evidence = git.read_tree(bare, commit.id, new).files if new else {}
+        yield Change(commit, proposal, str(here), state_at(bare, commit, here), evidence)
 
 
-def _line(entry: dict[str, Any]) -> str:
-    trailers: dict[str, str] = entry["trailers"]
-    shown = ("Previous-Version", "Follows", "Gates", "Run-Id", "Pull-Request")
-    told = [f"{name} {trailers[name]}" for name in shown if name in trailers]
-    version = f"version {entry['version']}" if entry["version"] else "removed"
-    head = f"{entry['time']}  {version}  by {entry['by']}  {entry['commit'][:10]}\n"
-    return head + (f"    {', '.join(told)}\n" if told else f"    {entry['subject']}\n")
+def _proposal(bare: git.Repository, commit: Commit, key: Key) -> Commit:
+    """The commit that a merge brought; others may have come onto its branch after it."""
+    if len(commit.parents) == 1 or not commit.parents:
+        return commit
+    path = layout.release_path(key)
+    return next(git.file_history(bare, commit.parents[1], path), commit)

@@ -52,7 +52,8 @@ class Story:
 def title(story: Story) -> str:
     """One line, the same for the commit and the pull request."""
     where = f"{story.key.environment}/{story.key.name}"
-    return f"{where}: {line(story.model)} {line(story.before)} -> {story.version.version}"
+    before, after = line(story.before), line(story.version.version)
+    return f"{where}: {line(story.model)} {before} -> {after}"
 
 
 def commit_message(story: Story) -> str:
@@ -68,7 +69,7 @@ def commit_message(story: Story) -> str:
         "Gates": f"{sum(g.passed for g in story.gates)} of {len(story.gates)} passed",
     }
     lines = [f"{key}: {line(value)}" for key, value in trailers.items() if value]
-    said = f"The registry has version {story.version.version} in {story.follow}."
+    said = line(f"The registry has version {story.version.version} in {story.follow}.")
     return f"{title(story)}\n\n{said}\n\n" + "\n".join(lines) + "\n"
 
 
