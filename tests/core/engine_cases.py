@@ -91,7 +91,7 @@ def output(release: Release) -> dict[str, Any]:
     name = values.served_name(release, variant.spec)
     own = values.of_variant(release, parts, catalog())
     own.pop("engine")
-    called = calling.container(parts.engine, variant.spec, parts.source, name)
+    called = calling.container(parts.engine, parts.accelerator, variant.spec, parts.source, name)
     plain = {key: _plain(value) for key, value in own.items()}
     return {**plain, **called, "notes": calling.notes(variant.spec)}
 

@@ -22,12 +22,20 @@ from sluice.core.schema import FILES, Schemas
 
 SCHEMAS = Schemas(resources.schema)
 Path_ = tuple[str | int, ...]
-FAMILIES: tuple[Family, ...] = ("engines", "accelerators", "architectures")
+FAMILIES: tuple[Family, ...] = (
+    "engines",
+    "accelerators",
+    "architectures",
+    "sharing",
+    "queueing",
+)
 
 ELSEWHERE = {
     "Environment.follows": "what the reconciler asks the registry for",
     "Environment.promotion": "how the reconciler merges",
     "Environment.accelerators.prices": "the costs of `sluice plan`",
+    "Environment.pools": "where releases that name one may run: tests/core/test_placement.py",
+    "ModelRelease.placement.pool": "as Environment.pools",
     "Environment.cluster.kubernetesVersion": "which schemas manifests are checked against",
     "Environment.storage.claims": "which claims releases may name: REF050",
     "Environment.storage.imageVolumes": "whether images may be volumes: REF051",
@@ -192,7 +200,7 @@ def others(schema: Mapping[str, Any], value: object) -> Iterator[object]:
     elif isinstance(value, int | float):
         yield from (value + 1, value / 2, value - 1, value * 2)
     elif isinstance(value, str):
-        yield from (f"{value}2", f"{value[:-1]}b", "20m", "70m", "7Gi", "70")
+        yield from (f"{value}2", f"{value[:-1]}b", "20m", "70m", "7Gi", "70", "2g.20gb")
         families = map(resources.catalog_names, FAMILIES)
         yield from (name for names in families if value in names for name in names)
     elif isinstance(value, list):

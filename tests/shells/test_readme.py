@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 import yaml
 
@@ -58,8 +59,21 @@ def test_every_yaml_block_is_valid(text: str) -> None:
     if data.get("kind") in KINDS:
         document = load("README.md", text.encode())
         assert not list(Schemas(resources.schema).findings(document, data["kind"]))
+    elif "spec" in data:
+        assert all(_fits(name, value) for name, value in data["spec"].items())
     else:
         assert set(data) <= {"models", "repos"}
+
+
+def _fits(name: str, value: object) -> bool:
+    """Whether a part of a spec, of a release or else of an environment, has its right shape."""
+    for kind in ("ModelRelease", "Environment"):
+        bundled = Schemas(resources.schema).bundled(kind)
+        parts = bundled["properties"]["spec"]["properties"]
+        if name in parts:
+            schema = {**parts[name], "$defs": bundled["$defs"]}
+            return jsonschema_rs.Draft202012Validator(schema).is_valid(value)
+    return False
 
 
 def test_every_command_is_in_the_table() -> None:

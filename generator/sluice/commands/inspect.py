@@ -4,9 +4,11 @@ import json
 import sys
 
 from sluice.commands.explain import find_release
-from sluice.commands.workspace import find_root, open_workspace
+from sluice.commands.workspace import Workspace, find_root, open_workspace
+from sluice.core.cost import Totals, totals_by_scope
 from sluice.core.finding import FindingsError, failed
 from sluice.core.inspect import facts, text
+from sluice.core.resolve import Release
 from sluice.core.tree import check_one
 
 _AMONG_THE_FACTS = ("FIT002", "FIT003", "FIT004")
@@ -21,6 +23,13 @@ def run(*, release: str, root: str | None, form: str) -> int:
     findings = [finding for finding in found if finding.rule not in _AMONG_THE_FACTS]
     if failed(findings):
         raise FindingsError(findings)
-    shown = facts(chosen, workspace.tools.catalog)
+    shown = facts(chosen, workspace.tools.catalog, scopes=_around(workspace, chosen))
     sys.stdout.write(json.dumps(shown, indent=2) + "\n" if form == "json" else text(shown))
     return 0
+
+
+def _around(workspace: Workspace, release: Release) -> dict[str, Totals]:
+    """What the team and the environment of a release use."""
+    key = release.key
+    totals = totals_by_scope(workspace.specs, workspace.tools.catalog)
+    return {"team": totals[f"{key.environment}/{key.team}"], "environment": totals[key.environment]}

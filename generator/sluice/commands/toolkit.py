@@ -7,12 +7,20 @@ from typing import Any
 from sluice import resources
 from sluice.core.bind import Templates
 from sluice.core.catalog import Catalog, Family
+from sluice.core.finding import FindingsError
 from sluice.core.kubernetes import KubernetesSchemas
 from sluice.core.kubernetes_schema import merge
 from sluice.core.load import load
 from sluice.core.render import Renderer
 from sluice.core.schema import Schemas
 from sluice.core.tree import Toolkit
+
+_KINDS: Mapping[Family, str] = {
+    "accelerators": "Accelerator",
+    "sharing": "Sharing",
+    "queueing": "Queueing",
+}
+"""Families whose entries have a schema; the others are read as they are."""
 
 
 def toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
@@ -22,11 +30,18 @@ def toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
         own: files of the repository's own catalog/, by path; they come before the package's.
     """
     files = own or {}
+    schemas = Schemas(resources.schema)
 
     def read(family: Family, name: str) -> Mapping[str, Any] | None:
         path = f"catalog/{family}/{name}.yaml"
         own_entry = files.get(path)
-        return load(path, own_entry).data if own_entry else resources.catalog_entry(family, name)
+        if own_entry is None:
+            return resources.catalog_entry(family, name)
+        document = load(path, own_entry)
+        found = list(schemas.findings(document, _KINDS[family])) if family in _KINDS else []
+        if found:
+            raise FindingsError(found)
+        return document.data
 
     def names(family: Family) -> tuple[str, ...]:
         prefix = f"catalog/{family}/"
@@ -35,7 +50,7 @@ def toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
 
     catalog = Catalog(read, names)
     renderer = Renderer(Templates(resources.templates), catalog)
-    return Toolkit(Schemas(resources.schema), catalog, renderer, KubernetesSchemas(_kubernetes))
+    return Toolkit(schemas, catalog, renderer, KubernetesSchemas(_kubernetes))
 
 
 def _kubernetes() -> dict[str, Any]:

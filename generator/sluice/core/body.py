@@ -5,12 +5,11 @@ from typing import Any
 
 from sluice.core import lineage
 from sluice.core.chart import chart
+from sluice.core.cost import Totals, money
 from sluice.core.gates import GateResult
 from sluice.core.lineage import Origin
 from sluice.core.markdown import code, table
 from sluice.core.message import Story, marker
-from sluice.core.plan import Totals
-from sluice.core.plan_text import money
 from sluice.core.units import bytes_text
 
 _MOST_ROWS = 20
@@ -128,10 +127,17 @@ def _cost(before: Totals, after: Totals) -> str:
             f"{totals.least_devices} to {totals.most_devices}",
             money(totals.least_cost),
             money(totals.most_cost),
+            money(totals.rollout_cost),
         )
         for said, totals in (("deployed", before), ("proposed", after))
     ]
-    head = ("this release", "devices", "cost at the least scale", "cost at the greatest")
+    head = (
+        "this release",
+        "devices",
+        "cost at the least scale",
+        "cost at the greatest",
+        "in a rollout",
+    )
     return f"### Cost\n\n{table(head, rows)}"
 
 

@@ -1,10 +1,12 @@
 """What a pod needs so that its engine runs as the release says: image, call, volumes, notes."""
 
+from dataclasses import replace
 from typing import Any
 
 from sluice.core import names
 from sluice.core.arguments import canonical_json, group, invocation
-from sluice.core.catalog import Accelerator, Engine
+from sluice.core.catalog import Engine
+from sluice.core.devices import Accelerator
 from sluice.core.fetching import all_sources, companions
 from sluice.core.parallel import parallel_of
 from sluice.core.resolve import Spec, lookup
@@ -20,22 +22,28 @@ def image(engine: Engine, accelerator: Accelerator, spec: Spec) -> str:
     return str(own or engine.image(version, accelerator.image_variant))
 
 
-def container(engine: Engine, spec: Spec, source: Source, served_name: str) -> dict[str, Any]:
-    """The parts of the pod that follow from the engine, as the templates take them."""
+def container(
+    engine: Engine, accelerator: Accelerator, spec: Spec, source: Source, served_name: str
+) -> dict[str, Any]:
+    """The parts of the pod that follow from engine and accelerator, as the templates take them."""
     called = invocation(engine, spec, source, served_name)
     leader, worker = group(engine, spec, called)
+    named = {**accelerator.environment, **called.environment}
     claims = mounts(source, all_sources(spec, source)[1:])
     volumes = {claim: _volume(claim, path) for claim, path in claims.items()}
     return {
         "command": leader,
         "worker_command": worker,
-        "variables": called.variables(),
+        "variables": replace(called, environment=named).variables(),
         "engine_config": called.config,
         "weight_mounts": [
             {"name": volumes[claim], "mountPath": path, "readOnly": True}
             for claim, path in claims.items()
         ],
         "weight_volumes": [{"name": name, **_held(volume)} for volume, name in volumes.items()],
+        "host_paths": accelerator.host_paths,
+        "capabilities": list(accelerator.capabilities),
+        "host_ipc": accelerator.host_ipc,
     }
 
 

@@ -5,12 +5,20 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, TypeVar, get_args
 
+from sluice.core.devices import (
+    Accelerator,
+    Queueing,
+    Sharing,
+    accelerator_from,
+    queueing_from,
+    sharing_from,
+)
 from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.memory import FractionOf
 from sluice.core.settings import Setting, in_range, settings_from
 
 Entry = TypeVar("Entry")
-Family = Literal["engines", "accelerators", "architectures", "sources"]
+Family = Literal["engines", "accelerators", "architectures", "sources", "sharing", "queueing"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
 
@@ -91,21 +99,6 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True)
-class Accelerator:
-    """A device that nodes offer as an extended resource; memory as the device reports it."""
-
-    name: str
-    title: str
-    resource: str
-    memory_mib: int
-    node_selector: Mapping[str, str]
-    tolerations: Sequence[Mapping[str, str]]
-    price_per_hour: float
-    features: frozenset[str] = field(default_factory=frozenset)
-    image_variant: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Store:
     """A kind of place for weights, by the scheme of its sources.
 
@@ -158,6 +151,8 @@ class Catalog:
         self.engine = cache(self._engine)
         self.accelerator = cache(self._accelerator)
         self.store = cache(self._store)
+        self.sharing = cache(self._sharing)
+        self.queueing = cache(self._queueing)
 
     def _engine(self, name: str, version: str = "") -> Engine | None:
         entry = self._read("engines", name)
@@ -170,6 +165,14 @@ class Catalog:
     def _store(self, scheme: str) -> Store | None:
         entry = self._read("sources", scheme)
         return _made("sources", scheme, lambda: store_from(entry)) if entry else None
+
+    def _sharing(self, name: str) -> Sharing | None:
+        entry = self._read("sharing", name)
+        return _made("sharing", name, lambda: sharing_from(entry)) if entry else None
+
+    def _queueing(self, name: str) -> Queueing | None:
+        entry = self._read("queueing", name)
+        return _made("queueing", name, lambda: queueing_from(entry)) if entry else None
 
     def architecture(self, name: str | Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The numbers of an architecture, as written; those that stand inline are their own."""
@@ -262,21 +265,6 @@ def _said_of_flags(entries: Mapping[str, str | Mapping[str, str]], known: str) -
         else Flag(said.get("use", ""), said["since"])
         for name, said in entries.items()
     }
-
-
-def accelerator_from(entry: Mapping[str, Any]) -> Accelerator:
-    """Read the entry of an accelerator."""
-    return Accelerator(
-        name=entry["name"],
-        title=entry["title"],
-        resource=entry["resource"],
-        memory_mib=entry["memoryMiB"],
-        node_selector=entry.get("nodeSelector", {}),
-        tolerations=tuple(entry.get("tolerations", ())),
-        price_per_hour=entry.get("pricePerHour", 0.0),
-        features=frozenset(entry.get("features", ())),
-        image_variant=entry.get("imageVariant", ""),
-    )
 
 
 def store_from(entry: Mapping[str, Any]) -> Store:

@@ -9,6 +9,7 @@ from sluice.core import layout, plan_text, tree, windows
 from sluice.core.body import body
 from sluice.core.catalog import Catalog
 from sluice.core.conditions import Circumstances, judge_all, waits
+from sluice.core.cost import release_totals
 from sluice.core.edit import remove, set_text
 from sluice.core.emit import emit
 from sluice.core.evidence import evidence, path_of
@@ -18,7 +19,7 @@ from sluice.core.inspect import memory
 from sluice.core.layout import Key
 from sluice.core.message import Story, commit_message, read_marker, title
 from sluice.core.model import Evaluation, Follow, ModelVersion, PullRequest
-from sluice.core.plan import plan, release_totals
+from sluice.core.plan import plan
 from sluice.core.resolve import Release
 from sluice.core.schema import API_VERSION
 from sluice.core.tree import Specs, Toolkit

@@ -1,10 +1,12 @@
 """What is wrong with an environment beside its shape, and between environments."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from sluice.core.allotment import resources_of
 from sluice.core.catalog import Catalog
 from sluice.core.finding import Finding
 from sluice.core.gate_rules import check_promotion
+from sluice.core.names import nearest
 from sluice.core.references import PROVIDER_FIELDS, misplaced, reserved, unknown
 from sluice.core.resolve import Environment
 
@@ -17,6 +19,8 @@ def check_environment(environment: Environment, catalog: Catalog) -> Iterator[Fi
         yield misplaced(document.place(("metadata", "name")), name, environment.name)
     yield from reserved(document)
     yield from _accelerators(environment, catalog)
+    yield from _prices(environment, catalog)
+    yield from _resources(environment, catalog)
     yield from _provider(environment)
     yield from _autoscaling(environment)
     yield from check_promotion(environment)
@@ -33,10 +37,33 @@ def _accelerators(environment: Environment, catalog: Catalog) -> Iterator[Findin
         if catalog.accelerator(allowed) is None:
             place = document.place(("spec", "accelerators", "allowed", index))
             yield unknown(place, "accelerator", allowed, catalog.names("accelerators"))
-    if "quota" in accelerators and not accelerators.get("allowed"):
+    if isinstance(accelerators.get("quota"), int | float) and not accelerators.get("allowed"):
         place = document.place(("spec", "accelerators", "quota"), key=True)
         message = "a quota needs to know what it counts"
         yield Finding(place, "REF010", message, "list the accelerators under `allowed`")
+
+
+def _prices(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
+    for name in environment.spec.get("accelerators", {}).get("prices", {}):
+        if catalog.accelerator(name) is None:
+            place = environment.document.place(("spec", "accelerators", "prices", name), key=True)
+            yield unknown(place, "accelerator", name, catalog.names("accelerators"))
+
+
+def _resources(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
+    """Whether a quota by resource names what something here can ask for."""
+    accelerators = environment.spec.get("accelerators", {})
+    for field in ("quota", "spare"):
+        said = accelerators.get(field)
+        if isinstance(said, Mapping):
+            names = accelerators.get("allowed") or catalog.names("accelerators")
+            known = sorted(resources_of(names, catalog))
+            for resource in (each for each in said if each not in known):
+                path = ("spec", "accelerators", field, resource)
+                close = nearest(resource, tuple(known))
+                remedy = f"did you mean {close!r}?" if close else f"known: {', '.join(known)}"
+                message = f"no accelerator that is allowed here is asked for by {resource!r}"
+                yield Finding(environment.document.place(path, key=True), "REF050", message, remedy)
 
 
 def _autoscaling(environment: Environment) -> Iterator[Finding]:

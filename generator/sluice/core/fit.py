@@ -1,14 +1,15 @@
-"""Whether what releases ask for exists: accelerators within the quota, memory for the model."""
+"""Whether the model of a release fits into the memory of its accelerators."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
 
+from sluice.core.allotment import allotment, devices
 from sluice.core.architecture import Architecture, architecture_from
-from sluice.core.catalog import Accelerator, Catalog, Engine
+from sluice.core.catalog import Catalog, Engine
 from sluice.core.finding import Finding, Severity
 from sluice.core.memory import MIB, Fit, Placement, fit, parallel_problems
 from sluice.core.parallel import Parallel, expert_problem, parallel_of
-from sluice.core.resolve import Environment, Release, Spec, lookup
+from sluice.core.resolve import Release, Spec, lookup
 from sluice.core.units import bytes_text
 
 _THIN = 20
@@ -17,43 +18,6 @@ _MOST_DEVICES = 64
 """In one replica, as the schema has it."""
 
 _fit = lru_cache(maxsize=1024)(fit)
-
-
-def most_devices(release: Release) -> int:
-    """Devices that a release uses at its greatest number of replicas, all its versions together."""
-    return sum(most_replicas(v.spec) * devices(v.spec) for v in release.variants)
-
-
-def least_devices(release: Release) -> int:
-    """Devices that a release uses at its least number of replicas, all its versions together."""
-    return sum(least_replicas(v.spec) * devices(v.spec) for v in release.variants)
-
-
-def devices(spec: Spec) -> int:
-    """Accelerators per replica, on all its nodes."""
-    return parallel_of(spec).devices
-
-
-def most_replicas(spec: Spec) -> int:
-    scaling = spec.get("scaling", {})
-    return int(scaling.get("max", scaling.get("replicas", 1)))
-
-
-def least_replicas(spec: Spec) -> int:
-    scaling = spec.get("scaling", {})
-    return int(scaling.get("min", 1) if "max" in scaling else scaling.get("replicas", 1))
-
-
-def check_quota(environment: Environment, releases: Sequence[Release]) -> Iterator[Finding]:
-    """Whether all releases together, each at its greatest size, stay within the quota."""
-    quota = lookup(environment.spec, "accelerators.quota")
-    wanted = {str(r.key): most_devices(r) for r in releases}
-    total = sum(wanted.values())
-    if quota is not None and total > quota:
-        listed = ", ".join(f"{name} {count}" for name, count in wanted.items())
-        place = environment.document.place(("spec", "accelerators", "quota"))
-        message = f"{total} devices are asked for at most ({listed}), the quota is {quota}"
-        yield Finding(place, "FIT001", message, "lower scaling.max somewhere or raise the quota")
 
 
 def check_memory(release: Release, catalog: Catalog) -> Iterator[Finding]:
@@ -89,23 +53,23 @@ def architecture_of(spec: Spec, catalog: Catalog) -> Architecture | None:
 def fitting(spec: Spec, architecture: Architecture, catalog: Catalog) -> Fit | None:
     """How the model fits its devices, or None where there can be no verdict."""
     engine = catalog.engine(lookup(spec, "engine.name", ""), lookup(spec, "engine.version", ""))
-    accelerator = catalog.accelerator(lookup(spec, "accelerator.name", ""))
-    if engine is None or accelerator is None:
+    given = allotment(spec, catalog)
+    if engine is None or given is None:
         return None
-    placed = _placement(spec, engine, accelerator)
+    placed = _placement(spec, engine, given.memory_mib)
     try:
         return _fit(architecture, placed) if placed else None
     except ValueError:  # a quantization or a cache type whose size is not known
         return None
 
 
-def _placement(spec: Spec, engine: Engine, accelerator: Accelerator) -> Placement | None:
+def _placement(spec: Spec, engine: Engine, memory_mib: int) -> Placement | None:
     if not engine.fraction_of:
         return None
     serving = spec.get("serving", {})
     by_layers, spread = engine.split == "layers", parallel_of(spec)
     return Placement(
-        gpu_memory_bytes=accelerator.memory_mib * MIB,
+        gpu_memory_bytes=memory_mib * MIB,
         fraction=serving.get("memoryFraction", engine.default_fraction),
         fraction_of=engine.fraction_of,
         tensor_parallel=1 if by_layers else max(1, spread.tensor),
@@ -139,7 +103,14 @@ def _memory(release: Release, architecture: Architecture, catalog: Catalog) -> I
             return
     judged = fitting(release.spec, architecture, catalog)
     if judged is not None:
-        yield from _verdict(release, judged, spread)
+        yield from _verdict(release, judged, spread, alone=_alone(release.spec, catalog))
+
+
+def _alone(spec: Spec, catalog: Catalog) -> bool:
+    """Whether a replica can have no more than one of what it asks for."""
+    mode = lookup(spec, "accelerator.share.mode")
+    sharing = catalog.sharing(mode) if mode else None
+    return bool(sharing and sharing.single)
 
 
 def _counts(architecture: Architecture) -> str:
@@ -149,10 +120,10 @@ def _counts(architecture: Architecture) -> str:
     return f"{', '.join(possible[:-1])} or {possible[-1]}" if possible[1:] else possible[0]
 
 
-def _verdict(release: Release, judged: Fit, spread: Parallel) -> Iterator[Finding]:
+def _verdict(release: Release, judged: Fit, spread: Parallel, *, alone: bool) -> Iterator[Finding]:
     override = release.value("resources.memoryOverride.reason")
     if not judged.fits:
-        message, remedy = _missing(judged), _remedy(judged, spread)
+        message, remedy = _missing(judged), _remedy(judged, spread, alone=alone)
         severity = Severity.ERROR
         if override:
             message, severity = f"{message}; overridden: {override}", Severity.NOTE
@@ -190,11 +161,12 @@ def _missing(judged: Fit) -> str:
     return f"the model does not fit: of {total} a device {used}; {left}, and {need}"
 
 
-def _remedy(judged: Fit, spread: Parallel) -> str:
+def _remedy(judged: Fit, spread: Parallel, *, alone: bool) -> str:
     remedies = []
+    larger = "a larger share" if alone else "a larger accelerator"
     if judged.largest_length:
         remedies.append(f"set serving.maxModelLen to {judged.largest_length} or less")
     count = enough(judged, spread)
-    if spread.per_node < (count or 0) <= _MOST_DEVICES:
+    if not alone and spread.per_node < (count or 0) <= _MOST_DEVICES:
         remedies.append(f"set accelerator.count to {count}")
-    return " or ".join(remedies or ["use a larger accelerator or quantized weights"])
+    return " or ".join(remedies or [f"use {larger} or quantized weights"])

@@ -5,32 +5,45 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sluice.core import values
+from sluice.core.allotment import devices
 from sluice.core.arguments import group, invocation
 from sluice.core.calling import image
 from sluice.core.catalog import Catalog
-from sluice.core.fit import architecture_of, devices, enough, fitting
+from sluice.core.cost import HOURS_PER_MONTH, Totals, money, release_totals
+from sluice.core.fit import architecture_of, enough, fitting
 from sluice.core.memory import kv_bytes_per_token
 from sluice.core.parallel import parallel_of
-from sluice.core.plan import HOURS_PER_MONTH, release_totals
-from sluice.core.resolve import Release, Spec, Variant
+from sluice.core.resolve import Release, Spec, Variant, lookup
 from sluice.core.units import bytes_text
 from sluice.core.weights import parameter_count, weight_bytes
 
 _CENTS = 2
 
 
-def facts(release: Release, catalog: Catalog) -> dict[str, Any]:
+def facts(
+    release: Release,
+    catalog: Catalog,
+    *,
+    scopes: Mapping[str, Totals] | None = None,
+) -> dict[str, Any]:
     """All of it, as JSON has it; bytes are whole numbers, None is what is not known.
 
     `memory.weightBytes` is of all devices together, the other sizes are of one device. Cost is that
     of both versions during a rollout, an hour and a month, at the least and the greatest scale.
     The release has passed its checks, those of memory excepted.
+
+    Args:
+        release: whose facts these are.
+        catalog: engines and accelerators.
+        scopes: totals of what is around it, its team for instance, by name.
     """
     newest = release.variants[-1]
     found = {"version": 1, "release": str(release.key), **_of_variant(release, newest, catalog)}
     if release.stable is not None:
         found["stable"] = _of_variant(release, release.variants[0], catalog)
-    return found | {"cost": _cost(release, catalog)}
+    totals = release_totals(release, catalog)
+    around = {name: cost(each) for name, each in (scopes or {}).items()}
+    return found | {"cost": {**cost(totals), **around}}
 
 
 def _of_variant(release: Release, variant: Variant, catalog: Catalog) -> dict[str, Any]:
@@ -51,7 +64,12 @@ def _of_variant(release: Release, variant: Variant, catalog: Catalog) -> dict[st
         "environment": dict(called.environment),
         "secrets": {name: dict(key) for name, key in called.secrets.items()},
         "config": called.config,
-        "accelerator": {"name": parts.accelerator.name, "count": devices(spec)},
+        "accelerator": {
+            "name": parts.accelerator.name,
+            "count": devices(spec),
+            "share": lookup(spec, "accelerator.share"),
+            "resources": dict(parts.given.resources),
+        },
         "parallel": _spread(spec),
         "memory": memory(spec, catalog),
     }
@@ -118,14 +136,22 @@ def _cache_layout(spec: Spec, catalog: Catalog) -> tuple[str, int, int]:
     return element, max(1, spread.tensor), spread.pipeline
 
 
-def _cost(release: Release, catalog: Catalog) -> dict[str, float]:
-    totals = release_totals(release, catalog)
-    return {
-        "perHour": round(totals.least_cost, _CENTS),
-        "perMonth": round(totals.least_cost * HOURS_PER_MONTH, _CENTS),
-        "mostPerHour": round(totals.most_cost, _CENTS),
-        "mostPerMonth": round(totals.most_cost * HOURS_PER_MONTH, _CENTS),
+def cost(totals: Totals) -> dict[str, Any]:
+    """An hour and a month, at the least, the most, and at most in a rollout; None is not known."""
+    hourly = {
+        "per": totals.least_cost,
+        "mostPer": totals.most_cost,
+        "rolloutPer": totals.rollout_cost,
     }
+    found: dict[str, Any] = {}
+    for name, amount in hourly.items():
+        found[f"{name}Hour"] = _cents(amount)
+        found[f"{name}Month"] = None if amount is None else _cents(amount * HOURS_PER_MONTH)
+    return {**found, "unpriced": list(totals.unpriced)}
+
+
+def _cents(amount: float | None) -> float | None:
+    return None if amount is None else round(amount, _CENTS)
 
 
 def text(found: Mapping[str, Any]) -> str:
@@ -134,10 +160,21 @@ def text(found: Mapping[str, Any]) -> str:
     lines = [found["release"]]
     for block in blocks:
         lines += _block(block)
-    cost = found["cost"]
-    lines.append(f"cost      {cost['perHour']:.2f} to {cost['mostPerHour']:.2f} an hour")
-    lines.append(f"          {cost['perMonth']:,.2f} to {cost['mostPerMonth']:,.2f} a month")
+    lines += [f"cost      {line}" for line in _cost_lines(found["cost"])]
     return "\n".join(lines) + "\n"
+
+
+def _cost_lines(found: Mapping[str, Any]) -> list[str]:
+    least, most = money(found["perHour"]), money(found["mostPerHour"])
+    lines = [f"{least} to {most}, in a rollout up to {money(found['rolloutPerHour'])}"]
+    for around in ("team", "environment"):
+        if around in found:
+            each = found[around]
+            lines.append(f"{around}: {money(each['perHour'])} to {money(each['mostPerHour'])}")
+    if found["unpriced"]:
+        names = ", ".join(found["unpriced"])
+        lines.append(f"no price is known of {names}: add it to accelerators.prices")
+    return lines
 
 
 def _block(block: Mapping[str, Any]) -> list[str]:
@@ -145,10 +182,15 @@ def _block(block: Mapping[str, Any]) -> list[str]:
     lines = [
         f"model     {model['name']} {model['version']}",
         f"image     {block['image']}",
-        f"devices   {accelerator['count']} x {accelerator['name']}",
+        f"devices   {accelerator['count']} x {accelerator['name']}{_share(accelerator['share'])}",
         f"command   {shlex.join(block['command'])}",
     ]
     return lines + [f"memory    {line}" for line in _memory_lines(block["memory"])]
+
+
+def _share(share: Mapping[str, Any] | None) -> str:
+    said = ", ".join(f"{key} {value}" for key, value in (share or {}).items())
+    return f" ({said})" if said else ""
 
 
 def _memory_lines(found: Mapping[str, Any]) -> list[str]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sluice.core import lineage
+from sluice.core.cost import Totals
 from sluice.core.gates import GateResult
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, Follow, ModelVersion
-from sluice.core.plan import Totals
 
 _MARKER = re.compile(r"<!-- sluice:v1 (\{.*\}) -->\s*\Z")
 _LINE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from sluice.core import values
-from sluice.core.fit import most_devices
 from sluice.core.layout import Key
+from sluice.core.quota import wants_more
 from sluice.core.resolve import Release
 
 Releases = Mapping[Key, Release]
@@ -26,7 +26,7 @@ def neighbours(now: Releases, before: Releases, present: Collection[Key]) -> set
     for key, release in now.items():
         beside = [other for other in present if other.environment == key.environment]
         old = before.get(key)
-        if old is None or _wants(release) > _wants(old) or _routes(release) - _routes(old):
+        if old is None or _wants_more(release, old) or _routes(release) - _routes(old):
             found.update(beside)
             continue
         added = values.object_names(release) - values.object_names(old)
@@ -38,8 +38,11 @@ def _named_alike(added: Collection[str], beside: Iterable[Key]) -> Iterator[Key]
     return (key for key in beside if any(name.startswith(key.name) for name in added))
 
 
-def _wants(release: Release) -> int:
-    return most_devices(release)
+def _wants_more(release: Release, old: Release) -> bool:
+    """More of something, with the version that a rollout keeps running counted."""
+    more = len(release.variants) > len(old.variants)
+    pairs = zip(release.variants, old.variants, strict=False)
+    return more or any(wants_more(new.spec, before.spec) for new, before in pairs)
 
 
 def _routes(release: Release) -> set[tuple[str, str]]:

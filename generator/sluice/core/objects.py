@@ -26,6 +26,7 @@ def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]
     yield render("release/service-account.yaml.j2", {**shared, "service_account": release.key.name})
     for part in parts:
         own = {**shared, **values.of_variant(release, part, catalog)}
+        own["workload_metadata_labels"] = {**shared["labels"], **own["workload_labels"]}
         yield render(f"release/{_WORKLOADS[own['workload_kind']]}.yaml.j2", own)
         yield render("release/service.yaml.j2", own)
         yield from _scaler(render, release, part, own)

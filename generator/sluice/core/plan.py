@@ -1,18 +1,24 @@
 """What a change does: objects created, updated and deleted, devices and cost before and after."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sluice.core import layout
 from sluice.core.catalog import Catalog
-from sluice.core.fit import devices, least_replicas, most_replicas
+from sluice.core.cost import Totals, totals_by_scope
 from sluice.core.layout import Key
+from sluice.core.quota import exceeds, least_replicas, left_over
 from sluice.core.render import Manifest
-from sluice.core.resolve import Environment, Release, lookup
 from sluice.core.tree import Specs
 
 Action = Literal["create", "update", "delete"]
-HOURS_PER_MONTH = 730
+
+
+_WAITS = (
+    "updating it waits for devices: one replica more than now is to start first, and the releases "
+    "together leave no room for it in the quota; set accelerators.spare to 0 or raise the quota"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +43,6 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Totals:
-    """Devices, and cost in the catalog's currency an hour, at the least and greatest scale."""
-
-    least_devices: int = 0
-    most_devices: int = 0
-    least_cost: float = 0.0
-    most_cost: float = 0.0
-
-    def __add__(self, other: "Totals") -> "Totals":
-        return Totals(
-            self.least_devices + other.least_devices,
-            self.most_devices + other.most_devices,
-            self.least_cost + other.least_cost,
-            self.most_cost + other.most_cost,
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Move:
     """A release whose version changes; empty where it did not or does not exist."""
 
@@ -65,11 +53,16 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole difference between two trees of specs."""
+    """The whole difference between two trees of specs.
+
+    `totals` are by environment, and by team and release (`env/team/release`) where they change;
+    `notices` are what the update of a running workload means for its clients.
+    """
 
     changes: tuple[Change, ...]
     moves: tuple[Move, ...]
     totals: Mapping[str, tuple[Totals, Totals]]
+    notices: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -85,36 +78,53 @@ def plan(
 ) -> Plan:
     """Compare two trees, each with its specs and what they render."""
     changes = tuple(_changes(rendered_before, rendered_after))
-    names = sorted(before.environments.keys() | after.environments.keys())
-    totals = {
-        name: (environment_totals(before, name, catalog), environment_totals(after, name, catalog))
-        for name in names
-    }
-    return Plan(changes, tuple(_moves(before, after)), totals)
+    return Plan(
+        changes,
+        tuple(_moves(before, after)),
+        _compared(totals_by_scope(before, catalog), totals_by_scope(after, catalog)),
+        tuple(_notices(changes, rendered_after, after, catalog)),
+    )
 
 
-def environment_totals(specs: Specs, environment: str, catalog: Catalog) -> Totals:
-    """Devices and cost of all releases of one environment."""
-    return sum((release_totals(r, catalog) for r in specs.of(environment)), Totals())
+def _compared(
+    before: Mapping[str, Totals], after: Mapping[str, Totals]
+) -> dict[str, tuple[Totals, Totals]]:
+    scopes = sorted(before.keys() | after.keys())
+    pairs = {s: (before.get(s, Totals()), after.get(s, Totals())) for s in scopes}
+    return {s: p for s, p in pairs.items() if "/" not in s or p[0] != p[1]}
 
 
-def release_totals(release: Release, catalog: Catalog) -> Totals:
-    """Devices and cost of one release, both versions counted while it is being rolled out."""
-    totals = Totals()
-    for variant in release.variants:
-        per_replica = devices(variant.spec)
-        price = per_replica * hourly_price(release.environment, variant.spec, catalog)
-        least, most = least_replicas(variant.spec), most_replicas(variant.spec)
-        totals += Totals(least * per_replica, most * per_replica, least * price, most * price)
-    return totals
+def _notices(
+    changes: Sequence[Change], rendered: Mapping[str, Manifest], specs: Specs, catalog: Catalog
+) -> Iterator[str]:
+    """What it means that pods of a running workload are replaced, where it is not harmless."""
+    keys = {layout.release_directory(key): key for key in specs.releases}
+    for change in changes:
+        key = keys.get(change.path.rpartition("/")[0])
+        if key and change.action == "update" and any(map(_replaces_pods, change.fields)):
+            strategy = rendered[change.path].data["spec"].get("strategy", {})
+            release = specs.releases[key]
+            said = _meaning(strategy, least_replicas(release.spec))
+            left = left_over(release.environment, specs.of(key.environment), catalog)
+            if not said and exceeds(left, release.spec, catalog):
+                said = _WAITS
+            if said:
+                yield f"{key}: {said}"
 
 
-def hourly_price(environment: Environment, spec: Mapping[str, Any], catalog: Catalog) -> float:
-    """Price of one device for an hour; the environment's word goes before the catalog's."""
-    name = lookup(spec, "accelerator.name", "")
-    own = lookup(environment.spec, "accelerators.prices", {})
-    entry = catalog.accelerator(name)
-    return float(own.get(name, entry.price_per_hour if entry else 0.0))
+def _replaces_pods(field: Field) -> bool:
+    return field.pointer.startswith("spec.template.")
+
+
+def _meaning(strategy: Mapping[str, Any], least: int) -> str:
+    if strategy.get("type") == "Recreate":
+        return "updating it means downtime: its strategy stops all replicas before new ones start"
+    if strategy.get("rollingUpdate", {}).get("maxSurge") != 0:
+        return ""
+    why = "the quota has no room for one more"
+    if least <= 1:
+        return f"updating it means downtime: its only replica stops before a new one starts, {why}"
+    return f"one replica fewer serves while it is updated: {why}"
 
 
 def _changes(before: Mapping[str, Manifest], after: Mapping[str, Manifest]) -> Iterator[Change]:

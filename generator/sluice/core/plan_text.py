@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from sluice.core.cost import Totals, money
 from sluice.core.markdown import code, table
-from sluice.core.plan import HOURS_PER_MONTH, Action, Change, Plan, Totals
+from sluice.core.plan import Action, Change, Plan
 
 _SIGNS: dict[Action, str] = {"create": "+", "update": "~", "delete": "-"}
 _SHOWN_FIELDS = 12
@@ -22,8 +23,9 @@ def as_text(plan: Plan) -> str:
     for change in plan.changes:
         lines.append(f"{_SIGNS[change.action]} {_title(change)}")
         lines += [f"    {line}" for line in _fields(change)]
-    for environment, (before, after) in plan.totals.items():
-        lines += [f"{environment}: {line}" for line in _totals(before, after)]
+    for scope, (before, after) in plan.totals.items():
+        lines += [f"{scope}: {line}" for line in _totals(before, after)]
+    lines += [f"! {notice}" for notice in plan.notices]
     lines.append(counts(plan))
     return "\n".join(lines) + "\n"
 
@@ -37,8 +39,9 @@ def as_markdown(plan: Plan) -> str:
         for change in plan.changes
     ]
     parts = [counts(plan), table(("", "kind", "name", "fields"), rows)]
-    for environment, (before, after) in plan.totals.items():
-        parts += [f"- {code(environment)}: {line}" for line in _totals(before, after)]
+    parts += [f"- **{code(notice)}**" for notice in plan.notices]
+    for scope, (before, after) in plan.totals.items():
+        parts += [f"- {code(scope)}: {line}" for line in _totals(before, after)]
     return "\n\n".join(parts[:2]) + "\n\n" + "\n".join(parts[2:]) + "\n"
 
 
@@ -48,6 +51,7 @@ def as_data(plan: Plan) -> dict[str, Any]:
         "version": 1,
         "changes": [asdict(change) for change in plan.changes],
         "releases": [asdict(move) for move in plan.moves],
+        "notices": list(plan.notices),
         "totals": {
             name: {"before": asdict(before), "after": asdict(after)}
             for name, (before, after) in plan.totals.items()
@@ -59,11 +63,6 @@ def counts(plan: Plan) -> str:
     """`2 to create, 1 to update, 0 to delete`."""
     found = [change.action for change in plan.changes]
     return ", ".join(f"{found.count(action)} to {action}" for action in _SIGNS)
-
-
-def money(amount: float) -> str:
-    """A cost an hour and a month."""
-    return f"{amount:.2f}/h ({amount * HOURS_PER_MONTH:,.0f}/month)"
 
 
 def _title(change: Change) -> str:
@@ -88,9 +87,21 @@ def _value(value: object) -> str:
 def _totals(before: Totals, after: Totals) -> Iterator[str]:
     if before == after:
         return
+    yield f"devices {_devices(before)} -> {_devices(after)}"
+    yield f"cost {_cost(before)} -> {_cost(after)}"
+    rollouts = money(before.rollout_cost), money(after.rollout_cost)
     yield (
-        f"devices {before.least_devices}-{before.most_devices} -> "
-        f"{after.least_devices}-{after.most_devices}"
+        f"in a rollout at most {before.rollout_devices} -> {after.rollout_devices} devices, "
+        f"{rollouts[0]} -> {rollouts[1]}"
     )
-    if after.most_cost or before.most_cost:
-        yield f"cost at most {money(before.most_cost)} -> {money(after.most_cost)}"
+    if after.unpriced:
+        yield f"no price is known of {', '.join(after.unpriced)}: add it to accelerators.prices"
+
+
+def _devices(totals: Totals) -> str:
+    return f"{totals.least_devices}-{totals.most_devices}"
+
+
+def _cost(totals: Totals) -> str:
+    least, most = money(totals.least_cost), money(totals.most_cost)
+    return least if least == most else f"{least} to {most}"

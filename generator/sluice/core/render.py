@@ -9,6 +9,7 @@ from sluice.core.bind import Templates
 from sluice.core.catalog import Catalog
 from sluice.core.emit import emit
 from sluice.core.objects import objects
+from sluice.core.quota import ANY, quota_of
 from sluice.core.resolve import Environment, Release
 from sluice.core.values import LABEL, MANAGER
 
@@ -48,7 +49,7 @@ class Renderer:
         shared = _environment_values(environment, self._catalog)
         source = environment.document.path
         names = ["environment/namespace.yaml.j2"]
-        if shared["quota"] is not None:
+        if shared["quota"]:
             names.append("environment/quota.yaml.j2")
         found = [self._templates.render(name, shared) for name in names]
         directory = layout.cluster_directory(environment.name)
@@ -156,7 +157,10 @@ def _environment_values(environment: Environment, catalog: Catalog) -> dict[str,
     argocd = spec.get("argocd", {})
     accelerators = spec.get("accelerators", {})
     entries = [catalog.accelerator(name) for name in accelerators.get("allowed", [])]
-    quota = accelerators.get("quota")
+    resources = sorted({entry.resource for entry in entries if entry})
+    quota = quota_of(environment)
+    if ANY in quota:
+        quota = dict.fromkeys(resources, quota[ANY])
     metadata = environment.document.data["metadata"]
     return {
         "environment": environment.name,
@@ -167,8 +171,7 @@ def _environment_values(environment: Environment, catalog: Catalog) -> dict[str,
             **metadata.get("labels", {}),
         },
         "annotations": metadata.get("annotations", {}),
-        "resources": sorted({entry.resource for entry in entries if entry}),
-        "quota": None if quota is None else str(int(quota)),
+        "quota": {f"requests.{resource}": str(most) for resource, most in quota.items()},
         "project": environment.name,
         "server": spec["cluster"]["server"],
         "repo_url": argocd.get("repoURL"),

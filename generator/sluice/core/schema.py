@@ -16,6 +16,9 @@ KINDS = {
     "ModelRelease": "model-release.schema.json",
     "Environment": "environment.schema.json",
     "Rollout": "rollout.schema.json",
+    "Accelerator": "accelerator.schema.json",
+    "Sharing": "sharing.schema.json",
+    "Queueing": "queueing.schema.json",
 }
 FILES = {
     "release.yaml": "ModelRelease",
@@ -145,7 +148,8 @@ def _described(
         types = [expected] if isinstance(expected, str) else expected
         wanted = " or ".join(_TYPES[name] for name in types)
         quoted = f'write "{value}"' if expected == "string" and _scalar(value) else _example(schema)
-        return "SCH003", f"expected {wanted}, found {_shown(value)}", quoted or f"write {wanted}"
+        hint = str(schema.get("typeErrorMessage") or quoted or f"write {wanted}")
+        return "SCH003", f"expected {wanted}, found {_shown(value)}", hint
     if rule in ("enum", "const"):
         choices = [str(c) for c in (expected if rule == "enum" else [expected])]
         close = nearest(str(value), choices)

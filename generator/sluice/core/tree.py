@@ -5,14 +5,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from sluice.core import engines, environments, layout, references, storage
+from sluice.core import (
+    allotment_checks,
+    engines,
+    environments,
+    layout,
+    placement_checks,
+    references,
+    storage,
+)
 from sluice.core.catalog import Catalog
 from sluice.core.finding import Finding, Place, failed, in_order
-from sluice.core.fit import check_memory, check_quota
+from sluice.core.fit import check_memory
 from sluice.core.gate_rules import check_soaks
 from sluice.core.kubernetes import KubernetesSchemas
 from sluice.core.layout import Key
 from sluice.core.load import Document, load_each
+from sluice.core.quota import check_quota
 from sluice.core.render import Manifest, Renderer
 from sluice.core.resolve import Environment, Release
 from sluice.core.schema import FILES, Schemas
@@ -86,7 +95,7 @@ def check(specs: Specs, tools: Toolkit, only: Iterable[Key] | None = None) -> li
         together = specs.of(name)
         findings += references.check_together(together)
         if not failed(findings):
-            findings += check_quota(specs.environments[name], together)
+            findings += check_quota(specs.environments[name], together, tools.catalog)
     return in_order(findings)
 
 
@@ -95,6 +104,8 @@ def check_one(release: Release, tools: Toolkit) -> Iterator[Finding]:
     found: list[Finding] = []
     for version in filter(None, (release, release.stable)):
         found += references.check_release(version, tools.catalog)
+        found += allotment_checks.check_allotment(version, tools.catalog)
+        found += placement_checks.check_placement(version, tools.catalog)
         found += engines.check_engine(version, tools.catalog)
         found += storage.check_storage(version, tools.catalog)
     yield from found

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.core import calling, fetching, names
+from sluice.core.allotment import Allotment, allotment
 from sluice.core.arguments import probe_paths
-from sluice.core.catalog import Accelerator, Catalog, Engine
+from sluice.core.catalog import Catalog, Engine
+from sluice.core.devices import Accelerator
 from sluice.core.fit import architecture_of
 from sluice.core.memory import weight_bytes
 from sluice.core.parallel import parallel_of
+from sluice.core.placement import placement, queueing
+from sluice.core.quota import has_room, least_replicas, most_replicas
 from sluice.core.resolve import Environment, Release, Variant, lookup
 from sluice.core.sources import Source
 from sluice.core.units import canonical, duration, seconds
@@ -45,6 +49,7 @@ class Parts:
     variant: Variant
     engine: Engine
     accelerator: Accelerator
+    given: Allotment
     source: Source
 
 
@@ -53,9 +58,10 @@ def parts_of(variant: Variant, catalog: Catalog) -> Parts:
     asked = variant.spec["engine"]
     engine = catalog.engine(asked["name"], asked["version"])
     accelerator = catalog.accelerator(variant.spec["accelerator"]["name"])
-    if engine is None or accelerator is None:
+    given = allotment(variant.spec, catalog)
+    if engine is None or accelerator is None or given is None:
         raise LookupError("an entry of the catalog is missing")
-    return Parts(variant, engine, accelerator, fetching.model_source(variant.spec, engine))
+    return Parts(variant, engine, accelerator, given, fetching.model_source(variant.spec, engine))
 
 
 def common(release: Release) -> dict[str, Any]:
@@ -100,15 +106,18 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
     """What the templates of one version use."""
     spec, engine = parts.variant.spec, parts.engine
     name, facts = served_name(release, spec), _facts(spec)
-    called = calling.container(engine, spec, parts.source, name)
+    called = calling.container(engine, parts.accelerator, spec, parts.source, name)
     found = _weights(release, parts, catalog)
+    workload = workload_name(release, parts.variant)
+    queue = queueing(spec, catalog, parts.given, workload)
     shared = calling.shared_memory(engine, spec)
     config = called["engine_config"]
     version = names.slug(parts.variant.version)
     selector = selector_of(release, parts.variant)
     labels = {f"{LABEL}/release": release.key.name, f"{LABEL}/version": version}
+    labels |= queue["queue_labels"]
     return {
-        "workload": workload_name(release, parts.variant),
+        "workload": workload,
         "service": service_name(release, parts.variant),
         "selector": selector,
         "pods": {name: value for name, value in selector.items() if name != ROLE},
@@ -117,16 +126,23 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
         "facts": facts,
         "engine": engine,
         "image": calling.image(engine, parts.accelerator, spec),
-        "resources": _resources(spec, parts.accelerator),
+        "resources": _resources(spec, parts.given),
         "shared_memory": canonical(shared) if shared else None,
-        "probes": {**_probes(parts, catalog), "paths": probe_paths(engine, name)},
+        "probes": {
+            **_probes(parts, catalog, queue["queue_wait"]),
+            "paths": probe_paths(engine, name),
+        },
         **called,
         "variables": [*called["variables"], *found["fetch_variables"]],
         **found,
-        "pod_annotations": facts | ({CONFIG_NOTE: config} if config else {}),
+        "pod_annotations": facts
+        | queue["queue_annotations"]
+        | ({CONFIG_NOTE: config} if config else {}),
         **group(spec),
         **_scaling(spec, startup_budget(spec, engine, catalog) // 2),
-        **_placement(spec, parts.accelerator),
+        "room": has_room(release.environment, spec, catalog),
+        **queue,
+        **placement(release.environment, spec, parts.accelerator, parts.given),
         **_leaving(spec),
     }
 
@@ -175,12 +191,9 @@ def _facts(spec: Mapping[str, Any]) -> dict[str, str]:
     return facts | {f"{LABEL}/{key}": said for key, said in calling.notes(spec).items()}
 
 
-def _resources(
-    spec: Mapping[str, Any], accelerator: Accelerator | None
-) -> dict[str, dict[str, str]]:
+def _resources(spec: Mapping[str, Any], given: Allotment | None) -> dict[str, dict[str, str]]:
     """What a container asks for; one that only fetches has no use for devices."""
     asked = spec.get("resources", {})
-    count = str(int(lookup(spec, "accelerator.count", 1)))
     resources: dict[str, dict[str, str]] = {}
     for bound, key in (("requests", "request"), ("limits", "limit")):
         resources[bound] = {
@@ -188,12 +201,12 @@ def _resources(
             for field, name in _RESOURCES.items()
             if key in asked.get(field, {})
         }
-        if accelerator is not None:
-            resources[bound][accelerator.resource] = count
+        if given is not None:
+            resources[bound] |= given.resources
     return resources
 
 
-def _probes(parts: Parts, catalog: Catalog) -> dict[str, Any]:
+def _probes(parts: Parts, catalog: Catalog, wait: int) -> dict[str, Any]:
     spec = parts.variant.spec
     budget = startup_budget(spec, parts.engine, catalog)
     fetching_time = _reading_time(spec, catalog) if parts.source.fetched else 0
@@ -201,7 +214,7 @@ def _probes(parts: Parts, catalog: Catalog) -> dict[str, Any]:
         "startup_failures": math.ceil(budget / STARTUP_PERIOD),
         "startup_period": STARTUP_PERIOD,
         "liveness_timeout": seconds(lookup(spec, "probes.livenessTimeout", "10s")),
-        "progress_deadline": budget + PULL_ALLOWANCE + fetching_time,
+        "progress_deadline": wait + budget + PULL_ALLOWANCE + fetching_time,
     }
 
 
@@ -259,8 +272,8 @@ def _scaling(spec: Mapping[str, Any], load_time: int) -> dict[str, Any]:
     owned = "max" in scaling
     return {
         "replicas": None if owned else scaling.get("replicas", 1),
-        "least_replicas": scaling.get("min", 1) if owned else scaling.get("replicas", 1),
-        "most_replicas": scaling["max"] if owned else scaling.get("replicas", 1),
+        "least_replicas": least_replicas(spec),
+        "most_replicas": most_replicas(spec),
         "scaled": owned,
         "targets": scaling.get("target", {}),
         "scale_up": seconds(lookup(scaling, "scaleUp.stabilization", "30s")),
@@ -278,18 +291,6 @@ def _policies(side: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         step = side["step"]
         period = seconds(step["period"])
         yield {"type": "Pods", "value": int(step["replicas"]), "periodSeconds": period}
-
-
-def _placement(spec: Mapping[str, Any], accelerator: Accelerator) -> dict[str, Any]:
-    placement = spec.get("placement", {})
-    spot = placement.get("spot")
-    label = {"key": "node.kubernetes.io/lifecycle", "value": "spot"}
-    return {
-        "node_selector": {**accelerator.node_selector, **placement.get("nodeSelector", {})},
-        "tolerations": [*accelerator.tolerations, *placement.get("tolerations", [])],
-        "priority_class": placement.get("priorityClass"),
-        "spot": {"weight": spot["weight"], **spot.get("label", label)} if spot else None,
-    }
 
 
 def _leaving(spec: Mapping[str, Any]) -> dict[str, Any]:
