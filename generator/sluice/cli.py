@@ -77,6 +77,26 @@ REPOSITORY = click.option(
     help="Bare repository; the remote `origin` of --root when absent.",
 )
 
+REMOTE = click.option(
+    "--repository",
+    envvar="SLUICE_REPOSITORY",
+    metavar="PATH|URL",
+    help="Bare repository or Git URL; the remote `origin` of --root when absent.",
+)
+FORGE = click.option(
+    "--forge",
+    envvar="SLUICE_FORGE",
+    metavar="ADDRESS",
+    help="KIND:OWNER/REPOSITORY[@HOST]; KIND is github, gitlab, gitea or forgejo. Its token is "
+    "SLUICE_FORGE_TOKEN.",
+)
+STATE_DIRECTORY = click.option(
+    "--state",
+    envvar="SLUICE_STATE",
+    metavar="DIR",
+    help="Where mirrors of remotes are kept; they may be lost.",
+)
+
 
 @verb("init", click.argument("directory", metavar="DIR"))
 def init() -> None:
@@ -153,7 +173,9 @@ def inspect() -> None:
     click.option("--dry-run", is_flag=True, help="Say what would happen and write nothing."),
     click.option("--interval", default=30, show_default=True, help="Seconds between cycles."),
     REGISTRY,
-    REPOSITORY,
+    REMOTE,
+    FORGE,
+    STATE_DIRECTORY,
     ROOT,
     click.option("--format", "form", type=click.Choice(["text", "json"]), default="text"),
 )

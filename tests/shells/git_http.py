@@ -22,7 +22,9 @@ class GitServer(ThreadingHTTPServer):
     def __init__(self, root: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.root = root
+        self.token = TOKEN
         self.refused = 0
+        self.requests: list[str] = []
         self.redirect = ""
         self.before_update: Callable[[], None] | None = None
 
@@ -55,8 +57,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _user(self) -> str | None:
         given = self.headers.get("Authorization", "")
-        for user in ("x-access-token", "robot"):
-            if given == "Basic " + b64encode(f"{user}:{TOKEN}".encode()).decode():
+        for user in ("x-access-token", "oauth2", "robot"):
+            if given == "Basic " + b64encode(f"{user}:{self.server.token}".encode()).decode():
                 return user
         return None
 
@@ -72,6 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _backend(self, body: bytes) -> None:
         path, _, query = self.path.partition("?")
+        self.server.requests.append(f"{self.command} {path.rpartition('/')[2]}")
         if path.endswith("/git-receive-pack") and self.server.before_update:
             self.server.before_update()
         done = subprocess.run(

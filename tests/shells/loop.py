@@ -83,7 +83,9 @@ class Loop:
 
     def cycle(self, *, dry_run: bool = False) -> dict[str, Outcome]:
         """Run one cycle; the last outcome of each release by its name."""
-        world = World(self.repository, self.registry, self.forge, lambda: 2_000, dry_run)
+        world = World(
+            git.Direct(self.repository), self.registry, self.forge, lambda: 2_000, dry_run
+        )
         return {outcome.release: outcome for outcome in cycle(world)}
 
     def chat(self, *, dry_run: bool = False) -> Outcome:

@@ -1,12 +1,99 @@
 """Which repository, forge and registry a command works with."""
 
+import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from sluice import git
 from sluice.core.finding import UsageError
-from sluice.core.model import Signature
+from sluice.core.model import Forge, Signature
+from sluice.forges import forge_of, git_url, open_forge
+from sluice.forges.extras import ForgeExtras
 from sluice.forges.local import LocalForge
+from sluice.forges.timing import Timing
+
+
+class Connected(NamedTuple):
+    """The repository that counts, and where its pull requests live."""
+
+    upstream: git.Upstream
+    forge: Forge
+
+
+def connect(
+    repository: str | None,
+    forge: str | None,
+    root: str | None,
+    state: str | None,
+    author: Signature,
+    timing: Timing | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Connected:
+    """Return the bare repository of this machine with its embedded forge, or remote ones.
+
+    Args:
+        repository: a path, or the URL of a remote; `origin` of `root` when absent.
+        forge: the address of a remote forge; known by itself on public hosts.
+        root: the work tree.
+        state: where mirrors are kept; they may be lost.
+        author: who the embedded forge acts for.
+        timing: how the forge's client waits.
+        environ: where its credentials are.
+
+    Raises:
+        UsageError: when it cannot be told where something is.
+    """
+    where = repository or _origin(root, forge)
+    if not is_remote(where):
+        bare = find_repository(where, None)
+        opened = open_forge(forge, environ, timing) if forge else local_forge(bare, author)
+        return Connected(git.Direct(bare), opened)
+    address = forge or forge_of(where)
+    if not address:
+        raise UsageError(
+            f"{git.redact(where)}: say where its pull requests live, with --forge "
+            "KIND:OWNER/REPOSITORY@HOST or SLUICE_FORGE"
+        )
+    opened = open_forge(address, environ, timing)
+    login = opened.git_login if isinstance(opened, ForgeExtras) else None
+    # A forge's token goes to the forge's own host only.
+    known = urlsplit(git_url(address)).hostname == urlsplit(where).hostname
+    mirror = git.open_mirror(where, _state(state, environ), login if known else None)
+    return Connected(mirror, opened)
+
+
+def is_remote(where: str) -> bool:
+    """Whether an address is that of another machine's repository."""
+    if "://" in where:
+        return not where.startswith("file://")
+    host, colon, _ = where.partition(":")
+    return bool(colon) and "/" not in host and not Path(where).exists()
+
+
+def _origin(root: str | None, forge: str | None) -> str:
+    """The remote of the work tree, or the forge's own repository."""
+    if forge:
+        return git_url(forge)
+    clone = git.open_repository(Path(root or "."))
+    if clone.is_bare:
+        return clone.path
+    url = git.remote_url(clone)
+    if url is None:
+        raise UsageError("this repository has no remote `origin`; name one with --repository")
+    if is_remote(url):
+        return url
+    path = url.removeprefix("file://")
+    return str(Path(clone.workdir or ".") / path)
+
+
+def _state(given: str | None, environ: Mapping[str, str]) -> Path:
+    if given:
+        return Path(given)
+    cache = environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    return Path(cache) / "sluice"
 
 
 def find_repository(repository: str | None, root: str | None) -> git.Repository:
@@ -15,20 +102,10 @@ def find_repository(repository: str | None, root: str | None) -> git.Repository:
     Raises:
         UsageError: when it cannot be told or is not on this machine.
     """
-    if repository:
-        return _bare(repository)
-    clone = git.open_repository(Path(root or "."))
-    if clone.is_bare:
-        return clone
-    url = git.remote_url(clone)
-    if url is None:
-        raise UsageError("this repository has no remote `origin`; name one with --repository")
-    path = url.removeprefix("file://")
-    if not Path(path).is_absolute() and "://" not in path and clone.workdir:
-        path = str(Path(clone.workdir) / path)
+    path = (repository or _origin(root, None)).removeprefix("file://")
     if not Path(path).is_dir():
         raise UsageError(
-            f"{git.redact(url)} is not on this machine; the embedded forge needs the bare "
+            f"{git.redact(path)} is not on this machine; the embedded forge needs the bare "
             "repository itself: name it with --repository"
         )
     return _bare(path)

@@ -113,6 +113,8 @@ def _reconcile(bare: Path, url: str) -> None:
         interval=0,
         registry=url,
         repository=str(bare),
+        forge=None,
+        state=None,
         root=None,
         form="text",
     )

@@ -11,10 +11,11 @@ from types import FrameType
 
 import click
 
-from sluice.commands.connect import find_repository, local_forge, now
+from sluice.commands.connect import connect, now
 from sluice.commands.cycle import AUTHOR, Outcome, World, cycle
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.report import report
+from sluice.forges.timing import Timing
 from sluice.registries import open_registry
 
 LONGEST_WAIT = 600
@@ -27,13 +28,16 @@ def run(
     interval: int,
     registry: str | None,
     repository: str | None,
+    forge: str | None,
+    state: str | None,
     root: str | None,
     form: str,
 ) -> int:
     """One cycle, or cycles until a signal; 1 when a single cycle refused something."""
-    bare = find_repository(repository, root)
-    forge = local_forge(bare, AUTHOR)
-    world = World(bare, open_registry(registry or ""), forge, now, dry_run)
+    stop = threading.Event()
+    timing = Timing(sleep=stop.wait)
+    upstream, pulls = connect(repository, forge, root, state, AUTHOR, timing)
+    world = World(upstream, open_registry(registry or ""), pulls, now, dry_run, pause=stop.wait)
     return _cycle(world, form) if once else _forever(world, form, interval)
 
 

@@ -122,7 +122,10 @@ class Forge(Protocol):
     """Where pull requests live. Every call looks before it acts and may be repeated."""
 
     def list(self, state: State | None = None) -> Sequence[PullRequest]:
-        """All pull requests, newest first, or those in one state."""
+        """Pull requests, newest first, or those in one state: all open ones, of others the late."""
+
+    def of_branch(self, branch: str) -> Sequence[PullRequest]:
+        """All pull requests of one branch, newest first: what `list` may no longer show."""
 
     def get(self, number: int) -> PullRequest:
         """One pull request; UsageError when there is none."""

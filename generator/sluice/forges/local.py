@@ -41,6 +41,10 @@ class LocalForge:
         chosen = [pull for pull in pulls if state in (None, pull.state)]
         return sorted(chosen, key=lambda pull: -pull.number)
 
+    def of_branch(self, branch: str) -> Sequence[PullRequest]:
+        """All pull requests of one branch, newest first."""
+        return [pull for pull in self.list() if pull.branch == branch]
+
     def get(self, number: int) -> PullRequest:
         """One pull request as it stands now; UsageError when there is none."""
         return self._now(self._records.get(self._records.tip(), number)).pull

@@ -14,21 +14,38 @@ from sluice.git.history import (
     merge_base,
 )
 from sluice.git.refs import RefMovedError, refs_under, tip, update_ref
-from sluice.git.remote import PushRefusedError, clone, fetch, push, redact, remote_url
+from sluice.git.remote import (
+    CredentialsRefusedError,
+    Login,
+    PushRefusedError,
+    advertised,
+    clone,
+    fetch,
+    push,
+    redact,
+    remote_url,
+)
 from sluice.git.repository import Repository, init_bare, open_repository, resolve
 from sluice.git.store import Store
 from sluice.git.trees import Entry, Tree, blob_id, changed_paths, list_tree, read_blob, read_tree
+from sluice.git.upstream import Direct, Mirror, Upstream, open_mirror
 from sluice.git.write import write_tree
 
 __all__ = [
+    "CredentialsRefusedError",
+    "Direct",
     "Entry",
+    "Login",
     "Merge",
+    "Mirror",
     "PushRefusedError",
     "RefMovedError",
     "Repository",
     "Store",
     "Tree",
     "blob_id",
+    "Upstream",
+    "advertised",
     "changed_paths",
     "clone",
     "commit",
@@ -42,6 +59,7 @@ __all__ = [
     "list_tree",
     "merge_base",
     "merge_trees",
+    "open_mirror",
     "open_repository",
     "push",
     "read_blob",

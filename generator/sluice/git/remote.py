@@ -12,11 +12,27 @@ import pygit2
 from pygit2.enums import FetchPrune
 
 from sluice.core.finding import UsageError
-from sluice.git.callbacks import Callbacks, configure, redact, scrub
+from sluice.git.callbacks import (
+    Callbacks,
+    CredentialsRefusedError,
+    Login,
+    configure,
+    redact,
+)
 from sluice.git.refs import RefMovedError
 from sluice.git.repository import Repository, open_repository
 
-__all__ = ["PushRefusedError", "clone", "fetch", "push", "redact", "remote_url"]
+__all__ = [
+    "CredentialsRefusedError",
+    "Login",
+    "PushRefusedError",
+    "advertised",
+    "clone",
+    "fetch",
+    "push",
+    "redact",
+    "remote_url",
+]
 
 _SCP_LIKE = re.compile(r"[^/\\:]+:(?!//)")
 # What servers say when the ref moved between their advertisement and the update.
@@ -58,14 +74,38 @@ def clone(url: str, path: str | PathLike[str]) -> Repository:
     return open_repository(target)
 
 
-def fetch(repo: Repository, refspecs: Sequence[str] = (), remote: str = "origin") -> None:
+def advertised(
+    repo: Repository, remote: str = "origin", *, login: Login | None = None
+) -> dict[str, str]:
+    """Return the refs of a remote, full name → id, without fetching anything.
+
+    Raises:
+        UsageError: no such remote, or it cannot be read.
+    """
+    source = _remote(repo, remote)
+    callbacks = _callbacks(source.url or "", login)
+    try:
+        heads = source.list_heads(callbacks=callbacks, proxy=True)
+    except (pygit2.GitError, OSError, ValueError) as error:
+        where = redact(source.url or remote)
+        raise UsageError(f"cannot read {where}: {callbacks.explain(error)}") from None
+    return {head.name: str(head.oid) for head in heads if head.name}
+
+
+def fetch(
+    repo: Repository,
+    refspecs: Sequence[str] = (),
+    remote: str = "origin",
+    *,
+    login: Login | None = None,
+) -> None:
     """Fetch from a remote; no refspec means those of its configuration. Stale refs are pruned.
 
     Raises:
         UsageError: no such remote, or it cannot be read.
     """
     source = _remote(repo, remote)
-    callbacks = _callbacks(source.url or "")
+    callbacks = _callbacks(source.url or "", login)
     try:
         source.fetch(
             list(refspecs) or None, callbacks=callbacks, prune=FetchPrune.PRUNE, proxy=True
@@ -79,6 +119,8 @@ def push(
     repo: Repository,
     updates: Mapping[str, tuple[str | None, str | None]],
     remote: str = "origin",
+    *,
+    login: Login | None = None,
 ) -> None:
     """Move refs of a remote with a lease: {full ref name: (expected id, new id)}.
 
@@ -94,7 +136,7 @@ def push(
     url = target.push_url or target.url or ""
     if _is_local(url):
         raise UsageError(f"{url} is a local repository: open it and update its refs instead")
-    callbacks = _PushCallbacks(url, updates)
+    callbacks = _PushCallbacks(url, updates, login)
     try:
         target.push([_refspec(r, new) for r, (_, new) in updates.items()], callbacks, proxy=True)
     except (pygit2.GitError, OSError, ValueError) as error:
@@ -116,17 +158,22 @@ def _is_local(url: str) -> bool:
     return url.startswith("file:") or ("://" not in url and not _SCP_LIKE.match(url))
 
 
-def _callbacks(url: str) -> Callbacks:
+def _callbacks(url: str, login: Login | None = None) -> Callbacks:
     configure()
-    return Callbacks(url, os.environ)
+    return Callbacks(url, os.environ, login)
 
 
 class _PushCallbacks(Callbacks):
     """Holds the lease before anything is sent and collects what the server made of each ref."""
 
-    def __init__(self, url: str, updates: Mapping[str, tuple[str | None, str | None]]) -> None:
+    def __init__(
+        self,
+        url: str,
+        updates: Mapping[str, tuple[str | None, str | None]],
+        login: Login | None = None,
+    ) -> None:
         configure()
-        super().__init__(url, os.environ)
+        super().__init__(url, os.environ, login)
         self._updates = updates
         self._verdicts: dict[str, str | None] = {}
         self._said = ""
@@ -158,7 +205,7 @@ class _PushCallbacks(Callbacks):
                 raise RefMovedError(ref, expected, "another commit")
             said = " ".join(self._said.split())
             raise PushRefusedError(
-                scrub(f"the server refused {ref}: {message}" + (f" ({said})" if said else ""))
+                self.scrub(f"the server refused {ref}: {message}" + (f" ({said})" if said else ""))
             )
 
 

@@ -1,0 +1,140 @@
+"""The effects of a cycle: push a branch, open its pull request, merge it, close it."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from sluice import git
+from sluice.commands.world import AUTHOR, MAIN, Outcome, World
+from sluice.core.converge import Proposal, branch_of
+from sluice.core.finding import UsageError
+from sluice.core.message import read_marker, withdrawn
+from sluice.core.model import PullRequest
+from sluice.core.wants import Idle
+from sluice.forges.extras import ForgeExtras
+
+
+class _Pushed(NamedTuple):
+    """The commit that the branch is at, and whether it was brought there just now."""
+
+    head: str
+    moved: bool
+
+
+def idle(world: World, want: Idle, pulls: Sequence[PullRequest]) -> Iterator[Outcome]:
+    """Close what nobody asks for any more."""
+    release = str(want.release.key)
+    for pull in pulls:
+        if pull.state == "open" and is_ours(world, pull.branch):
+            yield closed(world, release, pull, f"pointless now: {want.reason}")
+    _sweep(world, branch_of(want.release.key))
+    what = "cannot follow" if want.problem else "nothing to do"
+    yield Outcome(release, what, reasons=(want.reason,), refused=want.problem)
+
+
+def _sweep(world: World, branch: str) -> None:
+    """Delete a merged branch that a killed merge left behind."""
+    ref = f"refs/heads/{branch}"
+    head = git.tip(world.repository, ref)
+    if head and not world.dry_run and git.is_ancestor(world.repository, head, MAIN):
+        world.upstream.move(ref, None, head)
+
+
+def applied(world: World, base: str, proposal: Proposal, pulls: Sequence[PullRequest]) -> Outcome:
+    """Bring the branch and its pull request to a proposal on the commit `base`."""
+    release = str(proposal.key)
+    current = next((pull for pull in pulls if pull.state == "open"), None)
+    if not _is_free(world, proposal.branch, pulls):
+        said = f"somebody committed to the branch {proposal.branch}; delete it to hand it back"
+        number = current.number if current else 0
+        return Outcome(release, "left alone", proposal.version, number, (said,))
+    if world.dry_run:
+        what = "would update" if current else "would propose"
+        reasons = (proposal.title, *sorted(proposal.changes), *proposal.waits)
+        return Outcome(release, what, proposal.version, current.number if current else 0, reasons)
+    pushed = _push(world, base, proposal)
+    pull = world.forge.ensure(
+        branch=proposal.branch, base="main", title=proposal.title, body=proposal.body
+    )
+    if proposal.automatic and pull.state == "open":
+        return _merged(world, release, proposal, pull.number, pushed.head)
+    if current is None:
+        return Outcome(release, "proposed", proposal.version, pull.number, proposal.waits)
+    told = pushed.moved or (current.body, current.title) != (pull.body, pull.title)
+    what = "updated" if told else "unchanged"
+    return Outcome(release, what, proposal.version, pull.number, proposal.waits)
+
+
+def _merged(world: World, release: str, proposal: Proposal, number: int, head: str) -> Outcome:
+    """Merge the commit that was pushed, or let the forge do it once its checks have passed."""
+    try:
+        pull = _pressed(world, number, head)
+    except UsageError as error:
+        return Outcome(release, "could not merge", proposal.version, number, (str(error),))
+    what = "merged" if pull.state == "merged" else "merges when ready"
+    return Outcome(release, what, proposal.version, number)
+
+
+def _pressed(world: World, number: int, head: str) -> PullRequest:
+    if isinstance(world.forge, ForgeExtras):
+        try:
+            return world.forge.merge_when_ready(number, head)
+        except UsageError:  # not every repository lets its forge merge: then we do
+            return world.forge.merge(number, head)
+    return world.forge.merge(number, head)
+
+
+def _push(world: World, base: str, proposal: Proposal) -> _Pushed:
+    """Bring the branch to the proposal, unless it says all of it already."""
+    repository, ref = world.repository, f"refs/heads/{proposal.branch}"
+    tree = git.write_tree(repository, base, proposal.changes)
+    head = git.tip(repository, ref)
+    if head and _says(repository, head, tree, base):
+        return _Pushed(head, moved=False)
+    commit = git.commit(repository, tree, [base], proposal.message, AUTHOR, time=world.clock())
+    world.upstream.move(ref, commit, head)
+    return _Pushed(commit, moved=True)
+
+
+def _says(repository: git.Repository, head: str, tree: str, base: str) -> bool:
+    """Whether a branch already makes this change, though perhaps to an older base.
+
+    It does when it touches the same files with the same content and the base has not touched
+    any of them since; then a push would only make reviews and checks start again.
+    """
+    parents = git.commit_of(repository, head).parents
+    if len(parents) != 1:
+        return False
+    wanted = git.changed_paths(repository, base, tree)
+    return (
+        git.changed_paths(repository, parents[0], head) == wanted
+        and not set(git.changed_paths(repository, head, tree)) & set(wanted)
+        and not set(git.changed_paths(repository, parents[0], base)) & set(wanted)
+    )
+
+
+def is_ours(world: World, branch: str) -> bool:
+    """Whether nobody else has committed to a branch.
+
+    The branch itself counts, not what the forge thinks of it, which may be a little old.
+    """
+    head = git.tip(world.repository, f"refs/heads/{branch}")
+    return head is None or git.commit_of(world.repository, head).email == AUTHOR.email
+
+
+def _is_free(world: World, branch: str, pulls: Sequence[PullRequest]) -> bool:
+    """Whether a branch may be moved: it is ours, or what others did to it was merged."""
+    head = git.tip(world.repository, f"refs/heads/{branch}")
+    return is_ours(world, branch) or any(p.state == "merged" and p.head == head for p in pulls)
+
+
+def closed(world: World, release: str, pull: PullRequest, reason: str) -> Outcome:
+    """Close a pull request of ours, in words that do not reject its version."""
+    said = read_marker(pull.body)
+    version = said[0] if said else ""
+    if world.dry_run:
+        return Outcome(release, "would close", version, pull.number, (reason,))
+    world.forge.ensure(
+        branch=pull.branch, base=pull.base, title=pull.title, body=withdrawn(pull.body)
+    )
+    world.forge.close(pull.number, reason)
+    return Outcome(release, "closed", version, pull.number, (reason,))

@@ -1,0 +1,80 @@
+"""What a cycle of the reconciler works on, and what it says of each release."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sluice import git
+from sluice.core.model import Forge, Registry, Signature
+
+MAIN = "refs/heads/main"
+AUTHOR = Signature("Sluice", "reconciler@sluice.dev")
+# For so many seconds what was found to need nothing is believed to need nothing still.
+RECHECK = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one release in this cycle.
+
+    `promoted` is when the registry last changed the version, in milliseconds since the epoch.
+    """
+
+    release: str
+    what: str
+    version: str = ""
+    pull: int = 0
+    reasons: tuple[str, ...] = ()
+    refused: bool = False
+    promoted: int = 0
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one cycle tells the next, only to save work: without it the outcome is the same."""
+
+    base: Any = None
+    settled: dict[str, tuple[object, Outcome, int]] = field(default_factory=dict)
+
+    def settle(self, release: str, seen: object, outcome: Outcome, now: int) -> None:
+        """Keep what a release came to; `seen` is everything that it was judged by."""
+        self.settled[release] = (seen, outcome, now + RECHECK)
+
+    def recall(self, release: str, seen: object, now: int) -> Outcome | None:
+        """Return the outcome of the same sight, if it is not old."""
+        known = self.settled.get(release)
+        if known is None or known[0] != seen or now >= known[2]:
+            return None
+        return known[1]
+
+
+def _never() -> bool:
+    return False
+
+
+def _always(_release: str) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything outside: the repository, the registry, the forge, the clock and the patience.
+
+    `clock` gives seconds since the epoch. `is_due` says whether a release that failed is tried
+    again now, `is_stopping` whether to end before the next one.
+    """
+
+    upstream: git.Upstream
+    registry: Registry
+    forge: Forge
+    clock: Callable[[], int]
+    dry_run: bool = False
+    memory: Memory = field(default_factory=Memory)
+    is_due: Callable[[str], bool] = _always
+    is_stopping: Callable[[], bool] = _never
+    pause: Callable[[float], object] = time.sleep
+
+    @property
+    def repository(self) -> git.Repository:
+        return self.upstream.repository

@@ -1,0 +1,130 @@
+"""The repository that counts: one on this machine, or one on a server with a mirror of it here.
+
+Either way `repository` has its branches under refs/heads/, as they were when it was last looked
+at, and `move` changes one there, where it counts, only from the value that was seen.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pygit2
+
+from sluice.core.finding import UsageError
+from sluice.git.callbacks import Login, redact
+from sluice.git.refs import refs_under, tip, update_ref
+from sluice.git.remote import advertised, fetch, push
+from sluice.git.repository import Repository, init_bare
+
+__all__ = ["Direct", "Mirror", "Upstream", "open_mirror"]
+
+# What the reconciler reads and writes; the branches of people are not fetched.
+_FOLLOWED = ("refs/heads/main", "refs/heads/sluice/*")
+_REFSPECS = tuple(f"+{ref}:{ref}" for ref in _FOLLOWED)
+_LOCK = "sluice.lock"
+_PLAIN = re.compile(r"[^a-z0-9]+")
+
+
+class Upstream(Protocol):
+    """The repository that counts."""
+
+    @property
+    def repository(self) -> Repository:
+        """Where to read it."""
+
+    def refresh(self) -> bool:
+        """Look at it again; whether any branch moved. UsageError: it cannot be read."""
+
+    def move(self, ref: str, new: str | None, expected: str | None) -> None:
+        """Compare and swap a branch; None is no branch.
+
+        Raises:
+            RefMovedError: it was not `expected`.
+            PushRefusedError: the server does not let us.
+            UsageError: it cannot be reached.
+        """
+
+
+class Direct:
+    """A repository on this machine."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+
+    def refresh(self) -> bool:
+        """Nothing: it is read as it is."""
+        return False
+
+    def move(self, ref: str, new: str | None, expected: str | None) -> None:
+        """Compare and swap a branch; see Upstream."""
+        update_ref(self.repository, ref, new, expected)
+
+
+class Mirror:
+    """A repository on a server, mirrored here. `login` is asked before each conversation."""
+
+    def __init__(self, repository: Repository, login: Login | None = None) -> None:
+        self.repository, self._login = repository, login
+
+    def refresh(self) -> bool:
+        """Fetch if, and only if, a branch is not as it is here."""
+        there = _followed(advertised(self.repository, login=self._login))
+        with _alone(self.repository):
+            if there == _followed(refs_under(self.repository, "refs/heads/")):
+                return False
+            fetch(self.repository, _REFSPECS, login=self._login)
+        return True
+
+    def move(self, ref: str, new: str | None, expected: str | None) -> None:
+        """Compare and swap a branch on the server, then here; see Upstream.
+
+        Killed in between, the next refresh sees the difference.
+        """
+        push(self.repository, {ref: (expected, new)}, login=self._login)
+        with _alone(self.repository):
+            update_ref(self.repository, ref, new, tip(self.repository, ref))
+
+
+def open_mirror(url: str, folder: Path, login: Login | None = None) -> Mirror:
+    """Return the mirror of `url` below `folder`, a new and empty one when there is none.
+
+    Raises:
+        UsageError: the folder cannot be used, or the address holds credentials.
+    """
+    if redact(url) != url and not url.startswith("ssh://"):
+        raise UsageError(f"{redact(url)}: give it without credentials; they are SLUICE_GIT_TOKEN")
+    name = _PLAIN.sub("-", url.partition("://")[2].lower() or url.lower()).strip("-")[-60:]
+    path = folder / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:8]}.git"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot keep a mirror there: {error.strerror}") from error
+    repository = init_bare(path)
+    with _alone(repository):
+        if "origin" not in repository.remotes.names():
+            try:
+                repository.remotes.create("origin", url, _REFSPECS[0])
+            except (pygit2.GitError, ValueError) as error:
+                raise UsageError(f"{redact(url)} is no address of a repository") from error
+    return Mirror(repository, login)
+
+
+def _followed(refs: Mapping[str, str]) -> dict[str, str]:
+    exact, below = _FOLLOWED[0], _FOLLOWED[1].rstrip("*")
+    return {ref: tip for ref, tip in refs.items() if ref == exact or ref.startswith(below)}
+
+
+@contextmanager
+def _alone(repository: Repository) -> Iterator[None]:
+    """Keep other processes from the refs of a mirror; the lock goes with the process."""
+    handle = os.open(Path(repository.path) / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

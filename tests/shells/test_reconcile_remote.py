@@ -1,0 +1,224 @@
+"""The whole loop against remotes: Git over HTTP, and the forges in their own dialects."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from shells.forge_harness import FAKES
+from shells.git_fixtures import MAIN, put, run_git
+from shells.loop import BRANCH, KEY, MODEL, SPEC
+from shells.remote_loop import RemoteLoop, remote_loop
+from sluice import git
+from sluice.commands.cycle import cycle
+from sluice.core.message import read_marker
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(autouse=True)
+def no_token_of_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLUICE_GIT_TOKEN", raising=False)
+    monkeypatch.delenv("SLUICE_GIT_USERNAME", raising=False)
+
+
+@pytest.fixture(params=FAKES)
+def loop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RemoteLoop]:
+    with remote_loop(tmp_path, str(request.param)) as loop:
+        loop.register(1)
+        yield loop
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Iterator[RemoteLoop]:
+    """For what does not differ between dialects."""
+    with remote_loop(tmp_path, "gitea") as loop:
+        loop.register(1)
+        yield loop
+
+
+def test_a_promotion_becomes_a_pull_request_and_a_second_run_writes_nothing(
+    loop: RemoteLoop,
+) -> None:
+    loop.register(2)
+    outcome = loop.chat()
+    assert (outcome.what, outcome.version, outcome.pull) == ("proposed", "2", 1)
+    (pull,) = loop.pulls()
+    assert pull.title == f"production/chat: {MODEL} 1 -> 2"
+    assert pull.head == git.tip(loop.repository, BRANCH)
+    assert loop.pushes() == 1
+    before, refs = len(loop.fake.writes()), loop.refs()
+    assert loop.chat().what == "unchanged"
+    assert (len(loop.fake.writes()), loop.pushes(), loop.refs()) == (before, 1, refs)
+
+
+def test_a_newer_version_moves_the_same_pull_request(loop: RemoteLoop) -> None:
+    loop.register(2)
+    loop.chat()
+    loop.register(3)
+    assert loop.chat().what == "updated"
+    (pull,) = loop.pulls()
+    assert read_marker(pull.body) == ("3", ("2",))
+    loop.merge(1)
+    assert loop.chat().what == "nothing to do"
+    assert 'version: "3"' in loop.file(SPEC)
+    assert BRANCH not in loop.refs()
+
+
+def test_closed_means_rejected_also_when_it_was_long_ago(loop: RemoteLoop) -> None:
+    loop.register(2)
+    loop.chat()
+    loop.fake.state.close(loop.fake.state.get(1))
+    assert loop.chat().what == "rejected"
+    world = loop.world()
+    object.__setattr__(world.forge, "list", list)
+    assert [o.what for o in cycle(world) if o.release == KEY] == ["rejected"]
+    loop.register(3)
+    assert (loop.chat().what, loop.pulls()[0].number) == ("proposed", 2)
+
+
+def test_what_nobody_asks_for_any_more_is_withdrawn_and_not_rejected(loop: RemoteLoop) -> None:
+    loop.register(2)
+    loop.chat()
+    loop.archive(2)
+    loop.chat()
+    assert [pull.state for pull in loop.pulls()] == ["closed"]
+    loop.register(2, updated=9_000)
+    assert loop.chat().what == "proposed"
+
+
+def test_a_branch_that_a_person_edited_is_left_alone(loop: RemoteLoop) -> None:
+    loop.register(2)
+    loop.chat()
+    edited = put(loop.repository, {"notes.txt": b"mine"}, BRANCH)
+    loop.register(3)
+    assert loop.chat().what == "left alone"
+    loop.fake.state.close(loop.fake.state.get(1))
+    assert loop.chat().what == "left alone"
+    assert git.tip(loop.repository, BRANCH) == edited
+
+
+def test_automatic_review_merges_what_was_pushed(loop: RemoteLoop) -> None:
+    loop.edit("environments/production/environment.yaml", ("required", "automatic"))
+    loop.register(2)
+    assert loop.chat().what == "merged"
+    assert 'version: "2"' in loop.file(SPEC)
+    assert loop.chat().what == "nothing to do"
+
+
+def test_automatic_review_waits_for_the_checks_of_the_forge(one: RemoteLoop) -> None:
+    one.edit("environments/production/environment.yaml", ("required", "automatic"))
+    one.fake.state.waiting = True
+    one.register(2)
+    assert one.chat().what == "merges when ready"
+    one.fake.state.finish()
+    assert one.chat().what == "nothing to do"
+    assert 'version: "2"' in one.file(SPEC)
+
+
+def test_a_branch_that_goes_in_between_is_made_anew(one: RemoteLoop) -> None:
+    one.register(2)
+    one.chat()
+    one.register(3)
+
+    def other() -> None:
+        one.server.before_update = None
+        git.update_ref(one.repository, BRANCH, None, git.tip(one.repository, BRANCH))
+
+    one.server.before_update = other
+    assert one.chat().what == "proposed"
+    assert 'version: "3"' in one.file(SPEC, BRANCH)
+
+
+def test_who_loses_a_race_finds_the_work_done(one: RemoteLoop) -> None:
+    one.register(2)
+
+    def other() -> None:
+        one.server.before_update = None
+        assert {o.what for o in cycle(one.world("another")) if o.release == KEY} == {"proposed"}
+
+    one.server.before_update = other
+    assert one.chat().what == "unchanged"
+    assert [(pull.number, pull.state) for pull in one.pulls()] == [(1, "open")]
+
+
+def test_a_base_that_moves_is_rendered_on(one: RemoteLoop) -> None:
+    one.register(2)
+    one.chat()
+    one.edit(SPEC, ("max: 4", "max: 5"))
+    assert one.chat().what == "updated"
+    assert "maxReplicas: 5" in one.file(f"manifests/{KEY}/horizontalpodautoscaler.yaml", BRANCH)
+
+
+def second_release(loop: RemoteLoop, name: str) -> str:
+    """Put another release beside the one that there is; return its key."""
+    key = f"production/platform/{name}"
+    raw = loop.file(SPEC).replace("name: chat", f"name: {name}", 1).replace("max: 4", "max: 1")
+    raw = raw.replace("path: /v1", f"path: /{name}")
+    loop.commit({f"environments/{key}/release.yaml": raw.encode()})
+    return key
+
+
+def test_a_push_that_is_refused_is_told_and_keeps_nobody_else_waiting(one: RemoteLoop) -> None:
+    other = second_release(one, "assistant")
+    hook = one.bare / "hooks" / "update"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text('#!/bin/sh\ncase $1 in */assistant) echo "not this one" >&2; exit 1;; esac\n')
+    hook.chmod(0o755)
+    one.register(2)
+    outcomes = one.cycle()
+    assert outcomes[other].what == "failed"
+    assert outcomes[other].refused
+    assert "not this one" in outcomes[other].reasons[0]
+    assert outcomes[KEY].what == "proposed"
+    hook.unlink()
+    assert one.cycle()[other].what == "proposed"
+
+
+def test_nothing_is_fetched_when_nothing_moved(one: RemoteLoop) -> None:
+    one.chat()
+    one.server.requests.clear()
+    one.chat()
+    assert set(one.server.requests) == {"GET refs"}
+
+
+def test_a_dry_run_pushes_nothing(one: RemoteLoop) -> None:
+    one.register(2)
+    refs = one.refs()
+    assert one.chat(dry_run=True).what == "would propose"
+    assert (one.refs(), one.fake.writes()) == (refs, [])
+
+
+def test_a_mirror_that_is_lost_or_stale_is_mended(one: RemoteLoop) -> None:
+    one.register(2)
+    one.chat()
+    (mirror,) = (one.folder / "state").iterdir()
+    put(git.open_repository(mirror), {"x": b"y"}, BRANCH)  # killed before it was pushed
+    assert one.chat().what == "unchanged"
+    run_git(mirror, "update-ref", "-d", MAIN)
+    assert one.chat().what == "unchanged"
+
+
+def test_what_others_have_is_not_ours_to_keep(one: RemoteLoop) -> None:
+    put(one.repository, {"x": b"y"}, "refs/heads/feature", onto=git.resolve(one.repository, "main"))
+    one.chat()
+    (mirror,) = (one.folder / "state").iterdir()
+    assert set(git.refs_under(git.open_repository(mirror), "refs/heads/")) == {MAIN}
+
+
+def test_a_memory_saves_work_and_changes_no_outcome(one: RemoteLoop) -> None:
+    one.register(2)
+    world = one.world()
+    assert [o.what for o in cycle(world) if o.release == KEY] == ["proposed"]
+    assert [o.what for o in cycle(world) if o.release == KEY] == ["unchanged"]
+
+    def unasked(*_: object) -> None:
+        raise AssertionError
+
+    forgetful = replace(world, registry=one.registry)
+    object.__setattr__(forgetful.registry, "evaluation", unasked)
+    assert [o.what for o in cycle(forgetful) if o.release == KEY] == ["unchanged"]
+    one.register(3)
+    with pytest.raises(AssertionError):
+        list(cycle(forgetful))
