@@ -1,64 +1,39 @@
 """Killed anywhere, or run by several at once: the end is the same as of one undisturbed run."""
 
 import os
+import random
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from shells.effects import Executioner, Killed, assert_consistent
 from shells.git_fixtures import CLEAN, MAIN, run_git
-from shells.loop import BRANCH, SPEC, Loop
+from shells.loop import BRANCH, KEY, SPEC, Loop
+from shells.remote_loop import RemoteLoop, remote_loop
 from sluice import git
-from sluice.git import commits, refs, store, write
+from sluice.commands.cycle import cycle
 
-Effect = Callable[..., object]
-
-
-class Killed(BaseException):
-    """The process ends here; nothing may catch it."""
+ENVIRONMENT = "environments/production/environment.yaml"
+Sight = tuple[str | None, dict[str, bytes], list[tuple[object, ...]]]
 
 
-class Executioner:
-    """Counts the effects of a run on the repository, and kills it before or after one of them."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.count, self.fatal, self.after = 0, -1, False
-        for module in (git, store):
-            for name in ("update_ref", "commit", "write_tree"):
-                if hasattr(module, name):
-                    monkeypatch.setattr(module, name, self.watched(getattr(module, name)))
-
-    def watched(self, effect: Effect) -> Effect:
-        def run(*arguments: object, **named: object) -> object:
-            self.count += 1
-            fatal = self.count == self.fatal
-            if fatal and not self.after:
-                raise Killed
-            result = effect(*arguments, **named)
-            if fatal:
-                raise Killed
-            return result
-
-        return run
-
-    def arm(self, fatal: int, *, after: bool) -> None:
-        self.count, self.fatal, self.after = 0, fatal, after
-
-
-def _scenario(loop: Loop, cycle: Callable[[], object]) -> tuple[object, ...]:
+def _scenario(loop: Loop, run: Callable[[], object]) -> Sight:
     """Propose, move, refuse, propose again with automatic merge; the state that people see."""
     loop.register(1)
     loop.register(2)
-    cycle()
+    run()
     loop.register(3)
-    cycle()
+    run()
     loop.register(4, metrics={"mmlu/acc": 0.1})
-    cycle()
-    loop.edit("environments/production/environment.yaml", ("required", "automatic"))
+    run()
+    loop.edit(ENVIRONMENT, ("required", "automatic"))
     loop.register(5)
-    cycle()
+    run()
     pulls = [(pull.number, pull.state, pull.title, pull.body) for pull in loop.pulls()]
     return git.tip(loop.repository, BRANCH), _files(loop), pulls
 
@@ -67,33 +42,110 @@ def _files(loop: Loop) -> dict[str, bytes]:
     return dict(git.read_tree(loop.repository, MAIN).files)
 
 
-def _state(folder: Path, monkeypatch: pytest.MonkeyPatch, fatal: int, *, after: bool) -> object:
-    folder.mkdir()
-    loop = Loop(folder)
-    with monkeypatch.context() as patches:
+@contextmanager
+def _loop(folder: Path, kind: str) -> Iterator[Loop]:
+    if kind == "local":
+        folder.mkdir()
+        yield Loop(folder)
+    else:
+        with remote_loop(folder, kind) as loop:
+            yield loop
+
+
+def _end(
+    folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch, fatal: int, *, after: bool
+) -> tuple[Sight, int]:
+    """What is there after a scenario in which every cycle is killed once, and run again.
+
+    Also the most boundaries that one of its cycles crossed.
+    """
+    crossed = [0]
+    with _loop(folder, kind) as loop, monkeypatch.context() as patches:
         executioner = Executioner(patches)
 
-        def cycle() -> None:
+        def run() -> None:
             executioner.arm(fatal, after=after)
             try:
                 loop.cycle()
             except Killed:
-                executioner.arm(-1, after=False)
+                executioner.disarm()
                 loop.cycle()
-            executioner.arm(-1, after=False)
+            crossed.append(executioner.disarm())
 
-        return _scenario(loop, cycle)
+        return _scenario(loop, run), max(crossed)
 
 
-@pytest.mark.parametrize("after", [False, True])
-def test_a_kill_at_any_effect_changes_nothing_of_the_outcome(
+# Dead after one effect is dead before the next, as long as there is nothing else in between.
+@pytest.mark.parametrize("after", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_kill_at_any_boundary_changes_nothing_of_the_outcome(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     after: bool,  # noqa: FBT001  # a parameter of the test
 ) -> None:
-    expected = _state(tmp_path / "undisturbed", monkeypatch, -1, after=False)
-    for fatal in range(1, 14):
-        assert _state(tmp_path / str(fatal), monkeypatch, fatal, after=after) == expected
+    expected, crossed = _end(tmp_path / "0", "local", monkeypatch, -1, after=False)
+    assert crossed > 12
+    for fatal in range(1, crossed + 1):
+        found, _ = _end(tmp_path / str(fatal), "local", monkeypatch, fatal, after=after)
+        assert found == expected, fatal
+
+
+@pytest.mark.slow
+@pytest.mark.server
+@pytest.mark.parametrize("kind", ["github", "gitlab", "gitea"])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_kill_at_any_boundary_of_remotes_changes_nothing_of_the_outcome(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    after: bool,  # noqa: FBT001  # a parameter of the test
+) -> None:
+    (_, files, pulls), crossed = _end(tmp_path / "0", kind, monkeypatch, -1, after=False)
+    assert crossed > 12
+    for fatal in range(1, crossed + 1):
+        found, _ = _end(tmp_path / str(fatal), kind, monkeypatch, fatal, after=after)
+        assert (found[1], found[2]) == (files, pulls), fatal
+
+
+@pytest.mark.slow
+@pytest.mark.server
+@pytest.mark.parametrize(("kind", "kills"), [("local", 1000), ("gitea", 300)])
+def test_kills_at_random_never_leave_what_must_not_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, kills: int
+) -> None:
+    chance = random.Random(7)  # noqa: S311  # the same every time
+    with _loop(tmp_path / "loop", kind) as loop, monkeypatch.context() as patches:
+        executioner = Executioner(patches)
+        version, killed = 1, 0
+        loop.register(1)
+        while killed < kills:
+            executioner.arm(chance.randint(1, 40), after=chance.random() < 0.5)
+            try:
+                loop.cycle()
+            except Killed:
+                killed += 1
+            executioner.disarm()
+            assert_consistent(loop)
+            if chance.random() < 0.3:
+                version = _happens(loop, chance, version)
+        loop.cycle()
+        loop.cycle()
+        assert_consistent(loop)
+        assert f'version: "{version}"' in loop.file(SPEC) or _said(loop, version)
+        run_git(loop.bare, "fsck", "--strict")
+
+
+def _happens(loop: Loop, chance: random.Random, version: int) -> int:
+    """Somebody promotes, or merges what is open; the version that is promoted."""
+    living = [pull for pull in loop.pulls() if pull.state == "open"]
+    if living and chance.random() < 0.4:
+        loop.merge(living[0].number)
+        return version
+    loop.register(version + 1)
+    return version + 1
+
+
+def _said(loop: Loop, version: int) -> bool:
+    return any(pull.title.endswith(f"-> {version}") for pull in loop.pulls())
 
 
 def _once(loop: Loop) -> list[str]:
@@ -119,7 +171,7 @@ def test_eight_reconcilers_at_once_open_one_pull_request(tmp_path: Path) -> None
 
 def test_two_reconcilers_that_merge_by_themselves_merge_once(tmp_path: Path) -> None:
     loop = Loop(tmp_path)
-    loop.edit("environments/production/environment.yaml", ("required", "automatic"))
+    loop.edit(ENVIRONMENT, ("required", "automatic"))
     loop.register(1)
     loop.register(2)
     running = [subprocess.Popen(_once(loop), env=os.environ | CLEAN) for _ in range(4)]
@@ -130,11 +182,44 @@ def test_two_reconcilers_that_merge_by_themselves_merge_once(tmp_path: Path) -> 
     assert loop.chat().what == "nothing to do"
 
 
-def test_what_is_watched_is_what_has_effects() -> None:
-    watched = {commits.commit, refs.update_ref, write.write_tree}
-    for module in (git, store):
-        assert watched <= set(_functions(module))
+@pytest.mark.server
+@pytest.mark.parametrize(
+    ("kind", "many", "shared"),
+    [("github", 2, False), ("gitlab", 8, False), ("gitea", 8, True)],
+)
+def test_reconcilers_of_one_remote_at_once_open_one_pull_request(
+    tmp_path: Path,
+    kind: str,
+    many: int,
+    shared: bool,  # noqa: FBT001  # a parameter of the test
+) -> None:
+    with remote_loop(tmp_path, kind) as loop:
+        loop.register(1)
+        loop.register(2)
+        _at_once(loop, ["state" if shared else str(i) for i in range(many)])
+        assert [(pull.number, pull.state) for pull in loop.pulls()] == [(1, "open")]
+        loop.register(3)
+        _at_once(loop, ["state" if shared else str(i) for i in range(many)])
+        assert [(pull.number, pull.state) for pull in loop.pulls()] == [(1, "open")]
+        assert 'version: "3"' in loop.file(SPEC, BRANCH)
+        assert_consistent(loop)
+        assert loop.chat().what == "unchanged"
 
 
-def _functions(module: object) -> list[object]:
-    return [value for value in vars(module).values() if callable(value)]
+def _at_once(loop: RemoteLoop, states: list[str]) -> None:
+    """Run a cycle in a thread for each mirror; all of them must come to an end that is good."""
+    ends: list[str] = []
+    gate = threading.Barrier(len(states), timeout=30)
+
+    def one(state: str) -> None:
+        world = loop.world(state)
+        gate.wait()
+        ends.extend(outcome.what for outcome in cycle(world) if outcome.release == KEY)
+
+    threads = [threading.Thread(target=one, args=(state,)) for state in states]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ends) == len(states)
+    assert set(ends) <= {"proposed", "updated", "unchanged"}

@@ -23,7 +23,7 @@ def no_token_of_git(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLUICE_GIT_USERNAME", raising=False)
 
 
-@pytest.fixture(params=FAKES)
+@pytest.fixture(params=sorted(set(FAKES) - {"forgejo"}))
 def loop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RemoteLoop]:
     with remote_loop(tmp_path, str(request.param)) as loop:
         loop.register(1)
@@ -193,7 +193,7 @@ def test_a_dry_run_pushes_nothing(one: RemoteLoop) -> None:
 def test_a_mirror_that_is_lost_or_stale_is_mended(one: RemoteLoop) -> None:
     one.register(2)
     one.chat()
-    (mirror,) = (one.folder / "state").iterdir()
+    (mirror,) = (one.folder / "state").glob("*.git")
     put(git.open_repository(mirror), {"x": b"y"}, BRANCH)  # killed before it was pushed
     assert one.chat().what == "unchanged"
     run_git(mirror, "update-ref", "-d", MAIN)
@@ -203,7 +203,7 @@ def test_a_mirror_that_is_lost_or_stale_is_mended(one: RemoteLoop) -> None:
 def test_what_others_have_is_not_ours_to_keep(one: RemoteLoop) -> None:
     put(one.repository, {"x": b"y"}, "refs/heads/feature", onto=git.resolve(one.repository, "main"))
     one.chat()
-    (mirror,) = (one.folder / "state").iterdir()
+    (mirror,) = (one.folder / "state").glob("*.git")
     assert set(git.refs_under(git.open_repository(mirror), "refs/heads/")) == {MAIN}
 
 

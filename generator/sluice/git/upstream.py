@@ -26,7 +26,6 @@ __all__ = ["Direct", "Mirror", "Upstream", "open_mirror"]
 # What the reconciler reads and writes; the branches of people are not fetched.
 _FOLLOWED = ("refs/heads/main", "refs/heads/sluice/*")
 _REFSPECS = tuple(f"+{ref}:{ref}" for ref in _FOLLOWED)
-_LOCK = "sluice.lock"
 _PLAIN = re.compile(r"[^a-z0-9]+")
 
 
@@ -74,7 +73,7 @@ class Mirror:
     def refresh(self) -> bool:
         """Fetch if, and only if, a branch is not as it is here."""
         there = _followed(advertised(self.repository, login=self._login))
-        with _alone(self.repository):
+        with _alone(self.repository.path):
             if there == _followed(refs_under(self.repository, "refs/heads/")):
                 return False
             fetch(self.repository, _REFSPECS, login=self._login)
@@ -86,7 +85,7 @@ class Mirror:
         Killed in between, the next refresh sees the difference.
         """
         push(self.repository, {ref: (expected, new)}, login=self._login)
-        with _alone(self.repository):
+        with _alone(self.repository.path):
             update_ref(self.repository, ref, new, tip(self.repository, ref))
 
 
@@ -104,8 +103,8 @@ def open_mirror(url: str, folder: Path, login: Login | None = None) -> Mirror:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise UsageError(f"{folder}: cannot keep a mirror there: {error.strerror}") from error
-    repository = init_bare(path)
-    with _alone(repository):
+    with _alone(path):
+        repository = init_bare(path)
         if "origin" not in repository.remotes.names():
             try:
                 repository.remotes.create("origin", url, _REFSPECS[0])
@@ -120,9 +119,9 @@ def _followed(refs: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def _alone(repository: Repository) -> Iterator[None]:
-    """Keep other processes from the refs of a mirror; the lock goes with the process."""
-    handle = os.open(Path(repository.path) / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+def _alone(path: str | Path) -> Iterator[None]:
+    """Keep other processes from a mirror; the lock, a file beside it, goes with the process."""
+    handle = os.open(f"{Path(path)}.lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

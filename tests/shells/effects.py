@@ -1,0 +1,73 @@
+"""Every boundary between the reconciler and the world, at which a run can be killed."""
+
+from collections.abc import Callable
+
+import pytest
+
+from shells.loop import Loop
+from sluice import git
+from sluice.commands.revisions import workspace_of
+from sluice.forges.wire import Wire
+from sluice.git import store, upstream
+from sluice.registries.file import FileRegistry
+
+Effect = Callable[..., object]
+
+# Reads of the registry, objects, refs, remotes, calls of a forge's server.
+BOUNDARIES: tuple[tuple[object, str], ...] = (
+    (FileRegistry, "versions"),
+    (FileRegistry, "evaluation"),
+    (git, "write_tree"),
+    (git, "commit"),
+    (store, "write_tree"),
+    (store, "commit"),
+    (store, "update_ref"),
+    (upstream, "update_ref"),
+    (upstream, "advertised"),
+    (upstream, "fetch"),
+    (upstream, "push"),
+    (Wire, "exchange"),
+)
+
+
+class Killed(BaseException):
+    """The process ends here; nothing may catch it."""
+
+
+class Executioner:
+    """Counts the boundaries that a run crosses, and kills it before or after one of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count, self.fatal, self.after = 0, -1, False
+        for owner, name in BOUNDARIES:
+            monkeypatch.setattr(owner, name, self.watched(getattr(owner, name)))
+
+    def watched(self, effect: Effect) -> Effect:
+        def run(*arguments: object, **named: object) -> object:
+            self.count += 1
+            fatal = self.count == self.fatal
+            if fatal and not self.after:
+                raise Killed
+            result = effect(*arguments, **named)
+            if fatal:
+                raise Killed
+            return result
+
+        return run
+
+    def arm(self, fatal: int, *, after: bool) -> None:
+        self.count, self.fatal, self.after = 0, fatal, after
+
+    def disarm(self) -> int:
+        """Let the next run live; how many boundaries the last one crossed."""
+        crossed, self.count, self.fatal = self.count, 0, -1
+        return crossed
+
+
+def assert_consistent(loop: Loop) -> None:
+    """What holds at any time, whoever was killed: one pull request, and trees that are rendered."""
+    living = [pull.branch for pull in loop.pulls() if pull.state == "open"]
+    assert len(living) == len(set(living))
+    for ref in ("refs/heads/main", *(f"refs/heads/{branch}" for branch in living)):
+        rendered = {p: m.content() for p, m in workspace_of(loop.repository, ref).render().items()}
+        assert git.read_tree(loop.repository, ref, ["manifests"]).files == rendered
