@@ -172,6 +172,12 @@ def inspect() -> None:
     click.option("--once", is_flag=True, help="One cycle, then exit."),
     click.option("--dry-run", is_flag=True, help="Say what would happen and write nothing."),
     click.option("--interval", default=30, show_default=True, help="Seconds between cycles."),
+    click.option(
+        "--listen",
+        envvar="SLUICE_LISTEN",
+        metavar="HOST:PORT",
+        help="Serve /metrics, /healthz, /readyz and /webhooks/{registry,forge} there.",
+    ),
     REGISTRY,
     REMOTE,
     FORGE,
@@ -180,7 +186,11 @@ def inspect() -> None:
     click.option("--format", "form", type=click.Choice(["text", "json"]), default="text"),
 )
 def reconcile() -> None:
-    """Watch the registry and propose what it promotes as pull requests."""
+    """Watch the registry and propose what it promotes as pull requests.
+
+    Webhooks only wake it; their secrets are SLUICE_REGISTRY_WEBHOOK_SECRET and
+    SLUICE_FORGE_WEBHOOK_SECRET. SIGTERM ends it after what it is doing.
+    """
 
 
 @cli.group()

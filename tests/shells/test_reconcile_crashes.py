@@ -19,7 +19,7 @@ from sluice import git
 from sluice.commands.cycle import cycle
 
 ENVIRONMENT = "environments/production/environment.yaml"
-Sight = tuple[str | None, dict[str, bytes], list[tuple[object, ...]]]
+Sight = tuple[str | None, dict[str, bytes], list[object]]
 
 
 def _scenario(loop: Loop, run: Callable[[], object]) -> Sight:
@@ -34,7 +34,7 @@ def _scenario(loop: Loop, run: Callable[[], object]) -> Sight:
     loop.edit(ENVIRONMENT, ("required", "automatic"))
     loop.register(5)
     run()
-    pulls = [(pull.number, pull.state, pull.title, pull.body) for pull in loop.pulls()]
+    pulls: list[object] = [(p.number, p.state, p.title, p.body) for p in loop.pulls()]
     return git.tip(loop.repository, BRANCH), _files(loop), pulls
 
 

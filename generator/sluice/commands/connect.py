@@ -14,6 +14,7 @@ from sluice.forges import forge_of, git_url, open_forge
 from sluice.forges.extras import ForgeExtras
 from sluice.forges.local import LocalForge
 from sluice.forges.timing import Timing
+from sluice.forges.webhooks import KINDS, Kind
 
 
 class Connected(NamedTuple):
@@ -63,6 +64,13 @@ def connect(
     known = urlsplit(git_url(address)).hostname == urlsplit(where).hostname
     mirror = git.open_mirror(where, _state(state, environ), login if known else None)
     return Connected(mirror, opened)
+
+
+def forge_kind(repository: str | None, forge: str | None, root: str | None) -> Kind | None:
+    """Return the kind of the remote forge, None for the embedded one."""
+    address = forge or forge_of(repository or _origin(root, None))
+    kind = address.partition(":")[0] if address else ""
+    return next((known for known in KINDS if known == kind), None)
 
 
 def is_remote(where: str) -> bool:

@@ -19,6 +19,7 @@ from sluice.core.finding import FindingsError, UsageError, failed
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
 from sluice.core.wants import Idle, Want, wants
+from sluice.forges.answers import RefusedError
 from sluice.forges.limits import RateLimitedError
 
 __all__ = ["AUTHOR", "MAIN", "Outcome", "World", "cycle"]
@@ -85,12 +86,20 @@ def _isolated(
     except UsageError as error:
         said = str(error)
         number = version.version if version else ""
-        yield Outcome(release, "failed", number, reasons=(said,), refused=True)
+        cause = _cause(error)
+        yield Outcome(release, "failed", number, reasons=(said,), refused=True, cause=cause)
         failures.append(said)
         if failures[-ALIKE:] == [said] * ALIKE:
             raise
     else:
         failures.clear()
+
+
+def _cause(error: UsageError) -> str:
+    """Name the kind of a failure in few words."""
+    if isinstance(error, RefusedError):
+        return f"forge answers {error.status}"
+    return "push refused" if isinstance(error, git.PushRefusedError) else "other"
 
 
 def _base(world: World) -> _Base:

@@ -111,6 +111,7 @@ def _reconcile(bare: Path, url: str) -> None:
         once=True,
         dry_run=False,
         interval=0,
+        listen=None,
         registry=url,
         repository=str(bare),
         forge=None,

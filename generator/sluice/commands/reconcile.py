@@ -1,24 +1,21 @@
 """`sluice reconcile`: watch the registry and propose what it promotes."""
 
 import json
-import random
-import signal
+import os
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
-from types import FrameType
 
 import click
 
-from sluice.commands.connect import connect, now
+from sluice.commands.connect import connect, forge_kind, now
 from sluice.commands.cycle import AUTHOR, Outcome, World, cycle
-from sluice.core.finding import FindingsError, UsageError
+from sluice.commands.diary import Diary, line
+from sluice.core.finding import FindingsError
 from sluice.core.report import report
 from sluice.forges.timing import Timing
 from sluice.registries import open_registry
-
-LONGEST_WAIT = 600
 
 
 def run(
@@ -26,6 +23,7 @@ def run(
     once: bool,
     dry_run: bool,
     interval: int,
+    listen: str | None,
     registry: str | None,
     repository: str | None,
     forge: str | None,
@@ -38,7 +36,13 @@ def run(
     timing = Timing(sleep=stop.wait)
     upstream, pulls = connect(repository, forge, root, state, AUTHOR, timing)
     world = World(upstream, open_registry(registry or ""), pulls, now, dry_run, pause=stop.wait)
-    return _cycle(world, form) if once else _forever(world, form, interval)
+    if once:
+        return _cycle(world, form)
+    from sluice.commands.daemon import Daemon  # noqa: PLC0415  # brings a server
+    from sluice.commands.deliveries import verifiers  # noqa: PLC0415  # as above
+
+    known = verifiers(forge_kind(repository, forge, root), os.environ)
+    return Daemon(world, Diary(form), interval, stop).run(listen, known)
 
 
 def _cycle(world: World, form: str) -> int:
@@ -56,33 +60,5 @@ def _cycle(world: World, form: str) -> int:
 def _shown(outcomes: Iterator[Outcome], form: str) -> Iterator[Outcome]:
     for outcome in outcomes:
         if form == "text":
-            click.echo(_line(outcome))
+            click.echo(line(outcome))
         yield outcome
-
-
-def _line(outcome: Outcome) -> str:
-    version = f" version {outcome.version}" if outcome.version else ""
-    pull = f" (#{outcome.pull})" if outcome.pull else ""
-    reasons = "".join(f"\n    {reason}" for reason in outcome.reasons)
-    return f"{outcome.release}: {outcome.what}{version}{pull}{reasons}"
-
-
-def _forever(world: World, form: str, interval: int) -> int:
-    """Cycle until asked to stop; what fails is tried again, later and later."""
-    stop = threading.Event()
-
-    def asked(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, asked)
-    wait = float(interval)
-    while not stop.is_set():
-        try:
-            _cycle(world, form)
-            wait = float(interval)
-        except UsageError as error:
-            wait = min(2 * wait, LONGEST_WAIT)
-            click.echo(f"sluice: {error}; trying again in about {wait:.0f} s", err=True)
-        stop.wait(wait * random.uniform(0.8, 1.2))  # noqa: S311  # spreads out processes
-    return 0

@@ -18,7 +18,8 @@ RECHECK = 120
 class Outcome:
     """What became of one release in this cycle.
 
-    `promoted` is when the registry last changed the version, in milliseconds since the epoch.
+    `promoted` is when the registry last changed the version, in milliseconds since the epoch,
+    `cause` the kind of failure where there was one.
     """
 
     release: str
@@ -28,6 +29,7 @@ class Outcome:
     reasons: tuple[str, ...] = ()
     refused: bool = False
     promoted: int = 0
+    cause: str = ""
 
 
 @dataclass(slots=True)

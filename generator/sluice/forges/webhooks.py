@@ -9,9 +9,10 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal["github", "gitlab", "gitea", "forgejo"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 WINDOW = 300  # seconds that a signed delivery may be old, or early
 _DIGITS = 12

@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,10 @@ class Upstream(Protocol):
     def repository(self) -> Repository:
         """Where to read it."""
 
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """How often it was looked at, fetched from and pushed to over the network."""
+
     def refresh(self) -> bool:
         """Look at it again; whether any branch moved. UsageError: it cannot be read."""
 
@@ -54,6 +59,7 @@ class Direct:
 
     def __init__(self, repository: Repository) -> None:
         self.repository = repository
+        self.calls: Mapping[str, int] = {}
 
     def refresh(self) -> bool:
         """Nothing: it is read as it is."""
@@ -69,13 +75,16 @@ class Mirror:
 
     def __init__(self, repository: Repository, login: Login | None = None) -> None:
         self.repository, self._login = repository, login
+        self.calls: Counter[str] = Counter()
 
     def refresh(self) -> bool:
         """Fetch if, and only if, a branch is not as it is here."""
+        self.calls["look"] += 1
         there = _followed(advertised(self.repository, login=self._login))
         with _alone(self.repository.path):
             if there == _followed(refs_under(self.repository, "refs/heads/")):
                 return False
+            self.calls["fetch"] += 1
             fetch(self.repository, _REFSPECS, login=self._login)
         return True
 
@@ -84,6 +93,7 @@ class Mirror:
 
         Killed in between, the next refresh sees the difference.
         """
+        self.calls["push"] += 1
         push(self.repository, {ref: (expected, new)}, login=self._login)
         with _alone(self.repository.path):
             update_ref(self.repository, ref, new, tip(self.repository, ref))

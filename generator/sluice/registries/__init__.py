@@ -4,6 +4,9 @@ import importlib
 
 from sluice.core.finding import UsageError
 from sluice.core.model import Registry
+from sluice.registries.mlflow_webhooks import verify as verify_delivery
+
+__all__ = ["open_registry", "verify_delivery"]
 
 # Scheme of the address → module and class. The class takes the address, without `file:`.
 # Database addresses are left out on purpose: opening one creates or migrates its tables.

@@ -1,0 +1,141 @@
+"""The reconciler as a daemon: cycles until it is told to stop, later and later after failures."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from types import FrameType
+
+from sluice.commands.cycle import cycle
+from sluice.commands.diary import Diary
+from sluice.commands.listener import Listener, Verifier, listening
+from sluice.commands.patience import LONGEST, Patience
+from sluice.commands.telemetry import Telemetry
+from sluice.commands.world import World
+from sluice.core.finding import FindingsError, UsageError
+from sluice.forges.extras import ForgeExtras
+
+EVERYTHING = "everything"
+# Deliveries come in swarms: one look serves them all.
+SHORTEST_PAUSE = 1.0
+_STUCK = 30 * 60.0
+
+
+@dataclass
+class Daemon:
+    """The loop. What it keeps is for haste and for telling; nothing else depends on it."""
+
+    world: World
+    diary: Diary
+    interval: float
+    stop: threading.Event
+    wake: threading.Event = field(default_factory=threading.Event)
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    patience: Patience = field(default_factory=lambda: Patience(time.monotonic))
+    ready: bool = False
+    beat: float = field(default_factory=time.monotonic)
+
+    def run(self, listen: str | None, verifiers: Mapping[str, Verifier]) -> int:
+        """Cycle until a signal; what is being done then is finished."""
+        listener = self.listener(verifiers)
+        served = listening(listener, listen) if listen else nullcontext(0)
+        with _signals(self.asked_to_stop), served as port:
+            self.diary.note("started", port=port)
+            while not self.stop.is_set():
+                wait = self.once()
+                self.rest(wait)
+        self.diary.note("stopped")
+        return 0
+
+    def listener(self, verifiers: Mapping[str, Verifier]) -> Listener:
+        """Return what serves this daemon's health, metrics and webhooks."""
+        return Listener(self.telemetry, self.is_alive, lambda: self.ready, self.woken, verifiers)
+
+    def once(self) -> float:
+        """Run a cycle; seconds until the next one."""
+        self.beat = began = time.monotonic()
+        wait = self.interval
+        try:
+            self._cycle()
+        except FindingsError as error:
+            wait = self._troubled("broken base", error, self.diary.findings(error))
+        except UsageError as error:
+            wait = self._troubled("unreachable", error, str(error))
+        else:
+            self.patience.succeeded(EVERYTHING)
+            self.telemetry.success(self.world.clock())
+            self.ready = True
+        self.telemetry.cycle.observe(time.monotonic() - began)
+        self._tell_usage()
+        return wait
+
+    def woken(self) -> None:
+        """Look now: somebody says that something has changed."""
+        self.world.memory.settled.clear()
+        self.wake.set()
+
+    def asked_to_stop(self) -> None:
+        """End after the release that is being dealt with."""
+        self.stop.set()
+        self.wake.set()
+
+    def is_alive(self) -> bool:
+        """Whether the loop has moved of late."""
+        return time.monotonic() - self.beat < _STUCK + LONGEST
+
+    def _cycle(self) -> None:
+        world = replace(self.world, is_due=self.patience.is_due, is_stopping=self.stop.is_set)
+        for outcome in cycle(world):
+            self.beat = time.monotonic()
+            if outcome.what == "failed":
+                self.patience.failed(outcome.release)
+            else:
+                self.patience.succeeded(outcome.release)
+            self.telemetry.outcome(outcome, world.clock())
+            self.diary.outcome(outcome)
+
+    def _troubled(self, reason: str, error: Exception, said: str) -> float:
+        """Tell what kept the whole cycle from its end; seconds to stay away."""
+        self.ready = False
+        asked = float(getattr(error, "seconds", 0.0))
+        wait = self.patience.failed(EVERYTHING, max(asked, self.interval))
+        self.telemetry.failure("rate limit" if asked else reason)
+        self.diary.trouble(said, wait)
+        return wait
+
+    def rest(self, wait: float) -> None:
+        """Wait about so many seconds, or until somebody wakes us."""
+        self.stop.wait(min(wait, SHORTEST_PAUSE))
+        self.wake.wait(max(0.0, wait * self._spread() - SHORTEST_PAUSE))
+        self.wake.clear()
+        if self.stop.is_set():
+            self.wake.set()
+
+    def _spread(self) -> float:
+        return 0.8 + 0.4 * self.patience.chance()
+
+    def _tell_usage(self) -> None:
+        forge = self.world.forge
+        if isinstance(forge, ForgeExtras):
+            used = forge.usage
+            calls = {"read": used.calls - used.writes, "write": used.writes, "retry": used.retries}
+            self.telemetry.usage("forge", calls, used.remaining)
+        self.telemetry.usage("git", self.world.upstream.calls, None)
+
+
+@contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Let SIGTERM and SIGINT stop the loop instead of the process."""
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        stop()
+
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, asked) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,58 @@
+"""What the daemon writes down: lines for people, or one JSON object a line for programs."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field
+
+import click
+
+from sluice.commands.world import Outcome
+from sluice.core.finding import FindingsError
+from sluice.core.report import report
+
+
+@dataclass
+class Diary:
+    """Says of a release what is new; saying the same each cycle would hide it."""
+
+    form: str = "text"
+    _said: dict[str, Outcome] = field(default_factory=dict)
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Write what became of a release, unless that was the last thing written of it."""
+        if self._said.get(outcome.release) == outcome:
+            return
+        self._said[outcome.release] = outcome
+        if self.form == "json":
+            level = "warning" if outcome.refused else "info"
+            self._record("outcome", level, **asdict(outcome))
+        else:
+            click.echo(line(outcome))
+
+    def trouble(self, said: str, wait: float) -> None:
+        """Write what kept a whole cycle from its end."""
+        if self.form == "json":
+            self._record("trouble", "error", said=said, retryIn=round(wait))
+        else:
+            click.echo(f"sluice: {said.rstrip()}; trying again in about {wait:.0f} s", err=True)
+
+    def note(self, event: str, **fields: object) -> None:
+        """Write what concerns the daemon itself; for programs only."""
+        if self.form == "json":
+            self._record(event, "info", **fields)
+
+    def findings(self, error: FindingsError) -> str:
+        """Put findings into words of this form."""
+        return report(error.findings, "text", {}).rstrip()
+
+    def _record(self, event: str, level: str, **fields: object) -> None:
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        click.echo(json.dumps({"time": stamp, "level": level, "event": event, **fields}))
+
+
+def line(outcome: Outcome) -> str:
+    """An outcome in one line, and one for each reason."""
+    version = f" version {outcome.version}" if outcome.version else ""
+    pull = f" (#{outcome.pull})" if outcome.pull else ""
+    reasons = "".join(f"\n    {reason}" for reason in outcome.reasons)
+    return f"{outcome.release}: {outcome.what}{version}{pull}{reasons}"

@@ -1,0 +1,71 @@
+"""What the daemon tells Prometheus; no name of a model, a branch or a secret is in it."""
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from sluice.commands.world import Outcome
+
+_LAG = (10, 30, 60, 120, 300, 600, 1800, 3600, 21600, 86400)
+_MILLISECONDS = 1000
+# What brings a promotion to where people see it.
+_ARRIVED = {"proposed", "updated", "merged", "merges when ready"}
+
+
+class Telemetry:
+    """The numbers of one process."""
+
+    def __init__(self) -> None:
+        self.registry = here = CollectorRegistry()
+        self.cycle = Histogram("sluice_cycle_seconds", "Duration of a cycle.", registry=here)
+        self._lag = Histogram(
+            "sluice_promotion_lag_seconds",
+            "From the registry's change to the pull request.",
+            buckets=_LAG,
+            registry=here,
+        )
+        self._outcomes = Counter(
+            "sluice_outcomes", "What became of releases.", ["what"], registry=here
+        )
+        self._failures = Counter(
+            "sluice_failures", "What went wrong, by reason.", ["reason"], registry=here
+        )
+        self._calls = Gauge(
+            "sluice_remote_calls", "Calls made so far.", ["remote", "kind"], registry=here
+        )
+        self._budget = Gauge(
+            "sluice_remote_budget", "Calls that a remote says are left.", ["remote"], registry=here
+        )
+        self._success = Gauge(
+            "sluice_last_success_timestamp_seconds", "When a cycle last succeeded.", registry=here
+        )
+        self._deliveries = Counter(
+            "sluice_deliveries", "Webhook deliveries.", ["source", "result"], registry=here
+        )
+
+    def outcome(self, outcome: Outcome, now: int) -> None:
+        """Count what became of a release."""
+        self._outcomes.labels(outcome.what).inc()
+        if outcome.cause:
+            self.failure(outcome.cause)
+        if outcome.what in _ARRIVED and outcome.promoted:
+            self._lag.observe(max(0.0, now - outcome.promoted / _MILLISECONDS))
+
+    def failure(self, reason: str) -> None:
+        """Count a failure of a release or of a whole cycle."""
+        self._failures.labels(reason).inc()
+
+    def success(self, now: int) -> None:
+        """Note that a cycle came to its end."""
+        self._success.set(now)
+
+    def usage(self, remote: str, calls: Mapping[str, int], left: int | None) -> None:
+        """Note what a remote has cost since the start."""
+        for kind, number in calls.items():
+            self._calls.labels(remote, kind).set(number)
+        if left is not None:
+            self._budget.labels(remote).set(left)
+
+    def delivery(self, source: str, *, accepted: bool) -> None:
+        """Count a delivery."""
+        self._deliveries.labels(source, "accepted" if accepted else "refused").inc()
