@@ -18,6 +18,7 @@ from sluice.core.evidence import registered
 from sluice.core.finding import FindingsError, UsageError, failed
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
+from sluice.core.tree import Specs
 from sluice.core.wants import Idle, Want, wants
 from sluice.forges.answers import RefusedError
 from sluice.forges.limits import RateLimitedError
@@ -61,8 +62,7 @@ def cycle(world: World) -> Iterator[Outcome]:
     """
     base = _base(world)
     specs = base.workspace.specs
-    following = [r for r in specs.releases.values() if r.environment.follows]
-    observed = world.registry.versions({r.value("model.name") for r in following})
+    observed = _observed(world, specs)
     seen = _Seen(base, _by_branch(world.forge.list()), observed)
     failures: list[str] = []
     for want in wants(specs, observed, registered(specs, base.workspace.files)):
@@ -70,6 +70,19 @@ def cycle(world: World) -> Iterator[Outcome]:
             return
         if world.is_due(str(want.release.key)):
             yield from _isolated(world, seen, want, failures)
+
+
+def _observed(world: World, specs: Specs) -> Mapping[str, Sequence[ModelVersion]]:
+    """Every version of the models that a release follows."""
+    names: set[str] = set()
+    aliased: set[str] = set()
+    for release in specs.releases.values():
+        follows = release.environment.follows
+        if follows:
+            names.add(release.value("model.name"))
+        if follows and follows.alias:
+            aliased.add(release.value("model.name"))
+    return world.registry.versions(names, aliased)
 
 
 def _isolated(

@@ -16,6 +16,7 @@ from sluice.commands.telemetry import Telemetry
 from sluice.commands.world import World
 from sluice.core.finding import FindingsError, UsageError
 from sluice.forges.extras import ForgeExtras
+from sluice.registries.watch import Watch
 
 EVERYTHING = "everything"
 # Deliveries come in swarms: one look serves them all.
@@ -122,6 +123,8 @@ class Daemon:
             used = forge.usage
             calls = {"read": used.calls - used.writes, "write": used.writes, "retry": used.retries}
             self.telemetry.usage("forge", calls, used.remaining)
+        if isinstance(self.world.registry, Watch):
+            self.telemetry.usage("registry", self.world.registry.calls, None)
         self.telemetry.usage("git", self.world.upstream.calls, None)
 
 

@@ -16,6 +16,7 @@ from sluice.core.finding import FindingsError
 from sluice.core.report import report
 from sluice.forges.timing import Timing
 from sluice.registries import open_registry
+from sluice.registries.watch import watched
 
 
 def run(
@@ -35,7 +36,9 @@ def run(
     stop = threading.Event()
     timing = Timing(sleep=stop.wait)
     upstream, pulls = connect(repository, forge, root, state, AUTHOR, timing)
-    world = World(upstream, open_registry(registry or ""), pulls, now, dry_run, pause=stop.wait)
+    source = open_registry(registry or "")
+    watching = source if once else watched(source)
+    world = World(upstream, watching, pulls, now, dry_run, pause=stop.wait)
     if once:
         return _cycle(world, form)
     from sluice.commands.daemon import Daemon  # noqa: PLC0415  # brings a server

@@ -88,8 +88,13 @@ class Evaluation:
 class Registry(Protocol):
     """A model registry, read only. Unreachable or refusing: UsageError with one clear line."""
 
-    def versions(self, names: Collection[str]) -> Mapping[str, Sequence[ModelVersion]]:
-        """Every version of each named model, newest number first; an absent name is absent."""
+    def versions(
+        self, names: Collection[str], aliased: Collection[str] | None = None
+    ) -> Mapping[str, Sequence[ModelVersion]]:
+        """Every version of each named model, newest number first; an absent name is absent.
+
+        Of models that are not among `aliased`, the aliases may be as they were some time ago.
+        """
 
     def evaluation(self, version: ModelVersion) -> Evaluation:
         """What was measured on this version."""

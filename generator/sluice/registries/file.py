@@ -75,7 +75,11 @@ class FileRegistry:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
 
-    def versions(self, names: Collection[str]) -> Mapping[str, Sequence[ModelVersion]]:
+    def versions(
+        self,
+        names: Collection[str],
+        aliased: Collection[str] | None = None,  # noqa: ARG002  # all are read
+    ) -> Mapping[str, Sequence[ModelVersion]]:
         """Return every version of each named model, newest first; an absent name is absent."""
         models = self._models()
         known = sorted(set(names) & set(models))

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from sluice.core.finding import UsageError
 from sluice.core.model import Evaluation, ModelVersion
+from sluice.registries.mlflow_changes import changes
 from sluice.registries.mlflow_errors import (
     NOT_MLFLOW,
     is_forbidden,
@@ -94,13 +95,34 @@ class MlflowRegistry:
                 direct=ModelRegistryClient(self._uri, self._uri),  # type: ignore[no-untyped-call]
             )
 
-    def versions(self, names: Collection[str]) -> Mapping[str, Sequence[ModelVersion]]:
+    def versions(
+        self,
+        names: Collection[str],
+        aliased: Collection[str] | None = None,  # noqa: ARG002  # all are read
+    ) -> Mapping[str, Sequence[ModelVersion]]:
         """Return every version of each named model, newest first; an absent name is absent."""
         clients = self._clients
         with one_line(self._uri):
             models = _models(clients, sorted(set(names)))
             found = _versions(clients, models)
         return {name: _ordered(found[name], models[name].aliases) for name in models}
+
+    def changes(self, since: int) -> Mapping[str, tuple[int, object]]:
+        """Return the models that changed at or after `since`, and the last one; see watch.py."""
+        client = self._clients.public
+        with one_line(self._uri):
+            return changes(client, since)
+
+    def aliases(self, names: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        """Return name → alias → version of those models that a search finds."""
+        client = self._clients.public
+        search = functools.partial(client.search_registered_models, max_results=_MODELS_A_PAGE)
+        found: dict[str, Mapping[str, str]] = {}
+        with one_line(self._uri):
+            for batch in _batches(filter(_PLAIN_NAME.fullmatch, sorted(names))):
+                for model in _search(search, _among(batch)) or ():
+                    found[model.name] = {a: str(v) for a, v in model.aliases.items()}
+        return found
 
     def evaluation(self, version: ModelVersion) -> Evaluation:
         """Return the metrics of the version's logged model and runs, and its parameters."""

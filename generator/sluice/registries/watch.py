@@ -1,0 +1,118 @@
+"""Watching a registry for long: what has changed since the last look, instead of everything.
+
+Three looks together miss nothing for long. What the registry dates (stages, versions, renames)
+is found among what changed last, with an overlap, for its clock runs before its commits. What it
+does not date (aliases) is read anew of the models that are followed by alias. And now and then
+everything is read, for what leaves no trace: deletions, tags, models hidden from searches.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol, runtime_checkable
+
+from sluice.core.model import Evaluation, ModelVersion, Registry
+
+OVERLAP = 60_000  # milliseconds
+RESYNC = 600.0  # seconds
+
+Versions = Mapping[str, Sequence[ModelVersion]]
+
+
+@runtime_checkable
+class Dated(Registry, Protocol):
+    """A registry that can tell what changed last."""
+
+    def changes(self, since: int) -> Mapping[str, tuple[int, object]]:
+        """Name → time of the change in milliseconds, and a state that differs when it differs.
+
+        Of the models that changed at or after `since`, and the one that changed last in any case.
+        """
+
+    def aliases(self, names: Collection[str]) -> Mapping[str, Mapping[str, str]]:
+        """Name → alias → version; a model that a search does not find is absent."""
+
+
+def watched(registry: Registry) -> Registry:
+    """Return a registry for many looks: the same, or one that remembers."""
+    return Watch(registry) if isinstance(registry, Dated) else registry
+
+
+class Watch:
+    """Remembers what it read; see `Registry` for the methods. The clock only goes forward."""
+
+    def __init__(self, registry: Dated, clock: Callable[[], float] = time.monotonic) -> None:
+        self._registry, self._clock = registry, clock
+        self.calls: Counter[str] = Counter()
+        self._names: frozenset[str] = frozenset()
+        self._known: dict[str, Sequence[ModelVersion]] = {}
+        self._states: dict[str, tuple[int, object]] = {}
+        self._newest = 0
+        self._read_all = 0.0
+
+    def versions(self, names: Collection[str], aliased: Collection[str] | None = None) -> Versions:
+        """Return every version of each named model; `aliased` are those followed by alias."""
+        wanted = frozenset(names)
+        stale = self._clock() - self._read_all >= RESYNC
+        if stale or wanted != self._names or not self._newest:
+            self._read_everything(wanted)
+        else:
+            self._read_some(self._changed(wanted) | self._moved(wanted, aliased))
+        return dict(self._known)
+
+    def evaluation(self, version: ModelVersion) -> Evaluation:
+        """What was measured on this version; always read anew."""
+        self.calls["evaluation"] += 1
+        return self._registry.evaluation(version)
+
+    def url(self, version: ModelVersion) -> str:
+        """Where a person can look at it."""
+        return self._registry.url(version)
+
+    def describe(self) -> str:
+        """The server and its version."""
+        return self._registry.describe()
+
+    def _read_everything(self, names: frozenset[str]) -> None:
+        # The time first: what changes while the rest is read is then found by the next look.
+        self._states = dict(self._poll(self._newest - OVERLAP if self._newest else 2**62))
+        self.calls["read"] += 1
+        self._known = dict(self._registry.versions(names))
+        self._names, self._read_all = names, self._clock()
+
+    def _read_some(self, names: frozenset[str]) -> None:
+        if not names:
+            return
+        self.calls["read"] += 1
+        found = self._registry.versions(names)
+        for name in names:
+            if name in found:
+                self._known[name] = found[name]
+            else:
+                self._known.pop(name, None)
+
+    def _changed(self, wanted: frozenset[str]) -> frozenset[str]:
+        found = self._poll(self._newest - OVERLAP)
+        different = {name for name, state in found.items() if self._states.get(name) != state}
+        self._states = dict(found)
+        return wanted & different
+
+    def _poll(self, since: int) -> Mapping[str, tuple[int, object]]:
+        self.calls["poll"] += 1
+        found = self._registry.changes(since)
+        self._newest = max([self._newest, *(when for when, _ in found.values())])
+        return found
+
+    def _moved(self, wanted: frozenset[str], aliased: Collection[str] | None) -> frozenset[str]:
+        """Those whose aliases are not as they were, or that are not found any more."""
+        swept = wanted if aliased is None else wanted & frozenset(aliased)
+        if not swept:
+            return frozenset()
+        self.calls["sweep"] += 1
+        found = self._registry.aliases(swept)
+        return frozenset(name for name in swept if found.get(name) != self._aliases(name))
+
+    def _aliases(self, name: str) -> Mapping[str, str] | None:
+        if name not in self._known:
+            return None
+        return {alias: v.version for v in self._known[name] for alias in v.aliases}
