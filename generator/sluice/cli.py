@@ -265,6 +265,34 @@ def pulls_close() -> None:
     """Close one without merging; its version is then rejected and not proposed again."""
 
 
+@cli.group()
+def evals() -> None:
+    """Results of evaluations, for the gates."""
+
+
+@verb(
+    "import",
+    click.argument("file", metavar="FILE"),
+    click.option("--model", required=True, help="Registered model."),
+    click.option("--version", required=True, help="Its version that was evaluated."),
+    click.option(
+        "--name",
+        "renamed",
+        multiple=True,
+        metavar="METRIC=NAME",
+        help="Call a metric so, as mmlu/acc,none=mmlu; its standard error follows. Repeatable.",
+    ),
+    click.option("--dry-run", is_flag=True, help="Show what would be written and write nothing."),
+    REGISTRY,
+    group=evals,
+)
+def evals_import() -> None:
+    """Write a result FILE of lm-evaluation-harness beside a version in MLflow.
+
+    Each task becomes a finished run with its dataset; what is there already is not written again.
+    """
+
+
 @verb("history", click.argument("release"), REPOSITORY, ROOT, AS_JSON)
 def history() -> None:
     """Show who served when, why, on what evidence, from Git."""

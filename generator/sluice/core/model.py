@@ -85,6 +85,23 @@ class Evaluation:
     gaps: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What one task of an evaluation harness measured.
+
+    `recorded` is in milliseconds since the epoch, 0 when unknown. Two of the same `digest` used the
+    same questions, two of the same `scorers` asked and judged them in the same way.
+    """
+
+    task: str
+    metrics: Mapping[str, float]
+    recorded: int
+    dataset: str
+    digest: str
+    scorers: str
+    parameters: Mapping[str, str]
+
+
 class Registry(Protocol):
     """A model registry, read only. Unreachable or refusing: UsageError with one clear line."""
 

@@ -104,6 +104,12 @@ def evaluate(client: "MlflowClient", version: ModelVersion) -> Evaluation:
     )
 
 
+def logged_model(client: "MlflowClient", source: str) -> str | None:
+    """The id of the logged model that a version's source leads to."""
+    found = _logged_model(client, source)[0]
+    return str(found.model_id) if found else None
+
+
 def _later_runs(version: ModelVersion, runs: _Runs) -> tuple[list["Run"], tuple[str, ...]]:
     """The runs that the version's tag names, and what is wrong with those that are not there."""
     names = [name for name in re.split(r"[\s,]+", version.tags.get(RUNS_TAG, "")) if name]
