@@ -87,6 +87,52 @@ def test_a_server_that_never_answers() -> None:
     assert {"does not answer in time" in line for line in said} == {True}
 
 
+HALF = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"
+
+
+@contextlib.contextmanager
+def breaking(payload: bytes, *, hangs: bool) -> Iterator[str]:
+    """Serve part of an answer, then close the connection, or keep it and say no more."""
+    kept: list[socket.socket] = []
+
+    def serve(listening: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                kept.append(connection)
+                connection.recv(1 << 16)
+                connection.sendall(payload)
+                if not hangs:
+                    connection.close()
+
+    with socket.create_server(("127.0.0.1", 0), backlog=16) as listening:
+        thread = threading.Thread(target=serve, args=(listening,))
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            for connection in kept:
+                connection.close()
+
+
+@pytest.mark.parametrize("payload", [HALF, CHUNKED, b"", b"SSH-2.0-OpenSSH_9.6\r\n"])
+def test_a_server_that_breaks_off(payload: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with breaking(payload, hangs=False) as address:
+        said = complaints(address)
+    assert {"breaks the connection off" in line for line in said} == {True}
+
+
+def test_a_server_that_stops_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with breaking(HALF, hangs=True) as address:
+        said = complaints(address)
+    assert {"does not answer in time" in line for line in said} == {True}
+
+
 def test_an_unknown_host() -> None:
     with pytest.raises(UsageError, match=r"^MLflow at http://no\.invalid is not reachable"):
         open_registry("http://no.invalid").versions(["m"])

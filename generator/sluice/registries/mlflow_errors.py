@@ -117,9 +117,14 @@ def _status(error: Exception) -> int | None:
 
 def _connection_complaint(cause: BaseException | None, text: str) -> str:
     from requests import exceptions  # noqa: PLC0415 - slow: only when used
-    from urllib3.exceptions import NameResolutionError, ReadTimeoutError  # noqa: PLC0415 - as above
+    from urllib3.exceptions import (  # noqa: PLC0415 - as above
+        NameResolutionError,
+        ProtocolError,
+        ReadTimeoutError,
+    )
 
-    reason = getattr(cause.args[0], "reason", None) if cause and cause.args else None
+    inner = cause.args[0] if cause and cause.args else None
+    known = (cause, inner, getattr(inner, "reason", None))
     # The special before the general: all but the time-outs are connection errors too.
     for kind, complaint in (
         (exceptions.Timeout, _SLOW),
@@ -127,13 +132,19 @@ def _connection_complaint(cause: BaseException | None, text: str) -> str:
         (exceptions.SSLError, _UNTRUSTED),
         (exceptions.ProxyError, "is not reachable through the proxy: check HTTPS_PROXY, NO_PROXY"),
         (NameResolutionError, "is not reachable: its host name is unknown here"),
+        (exceptions.ChunkedEncodingError, _BROKEN),
+        (ProtocolError, _BROKEN),
         (exceptions.ConnectionError, "is not reachable: check that it runs, its address and port"),
     ):
-        if isinstance(cause, kind) or isinstance(reason, kind):
+        if any(isinstance(each, kind) for each in known):
             return complaint
     return NOT_MLFLOW if "not in a valid JSON format" in text else f"cannot be used: {_quote(text)}"
 
 
+_BROKEN = (
+    "breaks the connection off before its answer is whole: look into the server's log and at "
+    "proxies before it, and check that its port speaks HTTP"
+)
 _SLOW = "does not answer in time: check that it works, or raise MLFLOW_HTTP_REQUEST_TIMEOUT"
 _UNTRUSTED = (
     "has no certificate that we trust: set MLFLOW_TRACKING_SERVER_CERT_PATH to its CA, or give "
