@@ -131,6 +131,6 @@ def _downloaded_bytes(release: Release, engine: Engine, catalog: Catalog) -> int
     try:
         source = model_source(release.spec, engine)
         known = weights(release.spec, catalog)
-    except (SourceError, ValueError):
+    except (SourceError, KeyError, ValueError):
         return 0
     return known or 0 if source.fetched and not release.value("weights.cache") else 0
