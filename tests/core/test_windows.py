@@ -104,6 +104,6 @@ def test_sound_periods_have_no_problem(period: dict[str, Any]) -> None:
 
 def test_what_is_described_does_not_depend_on_the_time() -> None:
     assert list(described({"windows": [OFFICE], "freezes": [YEAR_END]})) == [
-        "only for 8h from `0 9 * * 1-5` Europe/Berlin",
+        "only for 8h from 0 9 * * 1-5 on, Europe/Berlin",
         "not from 2026-12-20T00:00 to 2027-01-04T08:00 Europe/Berlin: end of the year",
     ]

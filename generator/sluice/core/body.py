@@ -150,7 +150,7 @@ def _rollout(story: Story) -> str:
         lines.append(table(("step", "weight", "for at least"), rows))
     if story.periods:
         said = "\n".join(f"- {code(period)}" for period in story.periods)
-        lines.append(f"It merges by itself, if at all:\n\n{said}")
+        lines.append(f"When it may merge by itself, rollbacks excepted:\n\n{said}")
     return "\n\n".join(lines)
 
 

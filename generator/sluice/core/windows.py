@@ -114,5 +114,5 @@ def _shown(moment: datetime, period: Period) -> str:
 def _span(period: Period) -> str:
     zone = period.get("timeZone", "UTC")
     if "schedule" in period:
-        return f"for {period['duration']} from `{period['schedule']}` {zone}"
+        return f"for {period['duration']} from {period['schedule']} on, {zone}"
     return f"from {period['from']} to {period['to']} {zone}"

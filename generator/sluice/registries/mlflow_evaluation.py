@@ -89,7 +89,7 @@ def evaluate(client: "MlflowClient", version: ModelVersion) -> Evaluation:
     own = runs.get(version.run_id) if version.run_id else None
     points = {point.key: _Judged(point) for point in _points_of_run(own)}
     later, gaps = _later_runs(version, runs)
-    for point in _latest(point for run in later for point in _points_of_run(run)):
+    for point in sorted(_points_of_runs(later), key=lambda point: (point.step, point.recorded)):
         points[point.key] = _Judged(point)
     logged, hops, gap = _logged_model(client, version.source)
     for point in _latest(_points_of_model(logged)):
@@ -198,6 +198,11 @@ def _latest(points: Iterable[_Point]) -> Iterable[_Point]:
 def _points_of_model(logged: "LoggedModel | None") -> list[_Point]:
     metrics = logged.metrics or [] if logged else []
     return [_point(metric, metric.run_id or "") for metric in metrics]
+
+
+def _points_of_runs(runs: Iterable["Run"]) -> list[_Point]:
+    """In the order in which the runs are named: of two at one time the later named one counts."""
+    return [point for run in runs for point in _points_of_run(run)]
 
 
 def _points_of_run(run: "Run | None") -> list[_Point]:
