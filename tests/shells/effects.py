@@ -17,6 +17,7 @@ Effect = Callable[..., object]
 # Reads of the registry, objects, refs, remotes, calls of a forge's server.
 BOUNDARIES: tuple[tuple[object, str], ...] = (
     (FileRegistry, "versions"),
+    (FileRegistry, "fresh"),
     (FileRegistry, "evaluation"),
     (git, "write_tree"),
     (git, "commit"),

@@ -1,10 +1,12 @@
 """Which numbers count for a version, read from a real MLflow server."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from shells.mlflow_server import log_metric, log_model, log_run, post, register
+from sluice.core.finding import UsageError
 from sluice.core.model import Evaluation, Measurement, ModelVersion
 from sluice.registries.mlflow import MlflowRegistry
 
@@ -241,3 +243,25 @@ def test_what_scored_the_answers(mlflow_url: str) -> None:
     post(mlflow_url, "runs/set-tag", body)
     register(mlflow_url, "scored", run_id=run)
     assert acc(mlflow_url, "scored").scorers == "5c04e4"
+
+
+def test_a_version_read_anew_has_its_tags_of_now(mlflow_url: str) -> None:
+    register(mlflow_url, "read anew", alias="champion")
+    registry = MlflowRegistry(mlflow_url)
+    (before,) = registry.versions(["read anew"])["read anew"]
+    tag = {"name": "read anew", "version": "1", "key": "approved-by", "value": "ada"}
+    post(mlflow_url, "model-versions/set-tag", tag)
+    now = registry.fresh(before)
+    assert (before.tags, dict(now.tags)) == ({}, {"approved-by": "ada"})
+    assert now.aliases == before.aliases == ("champion",)
+
+
+def test_a_version_that_is_gone_or_another_is_not_read_anew(mlflow_url: str) -> None:
+    register(mlflow_url, "short life")
+    registry = MlflowRegistry(mlflow_url)
+    (version,) = registry.versions(["short life"])["short life"]
+    with pytest.raises(UsageError, match="is gone from the registry"):
+        registry.fresh(replace(version, created=version.created - 1))
+    post(mlflow_url, "model-versions/delete", {"name": "short life", "version": "1"}, "DELETE")
+    with pytest.raises(UsageError, match="version 1 of 'short life' is gone"):
+        registry.fresh(version)

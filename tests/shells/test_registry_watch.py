@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,9 @@ class Fake:
             for name in names
             if name in self.models
         }
+
+    def fresh(self, version: ModelVersion) -> ModelVersion:
+        return next(v for v in self.models[version.name] if v.version == version.version)
 
     def evaluation(self, version: ModelVersion) -> Evaluation:  # noqa: ARG002  # none has one
         return Evaluation()
@@ -179,3 +183,12 @@ def test_a_real_server_is_watched(mlflow_url: str, request: pytest.FixtureReques
     server.register(mlflow_url, name, version_source="pvc://a/3", alias="champion")
     watch.versions({name}, ())
     assert watch.versions({name}, {name})[name][0].aliases == ("champion",)
+
+
+def test_a_tag_that_nothing_dates_is_seen_by_who_reads_the_version_anew(
+    fake: Fake, watch: Watch
+) -> None:
+    (version,) = watch.versions({"a", "b"}, ())["a"]
+    fake.models["a"] = [replace(version, tags={"approved-by": "ada"})]
+    (known,) = watch.versions({"a", "b"}, ())["a"]
+    assert (known.tags, watch.fresh(known).tags) == ({}, {"approved-by": "ada"})

@@ -205,6 +205,8 @@ def _judged(
     world: World, base: _Base, want: Want, pulls: Sequence[PullRequest]
 ) -> Proposal | Refusal:
     workspace, registry = base.workspace, world.registry
+    # What listed it may have remembered its tags, and one of them may be an approval.
+    want = replace(want, version=registry.fresh(want.version))
     evaluation, baseline = registry.evaluation(want.version), _baseline(registry, want)
     facts = Facts(
         evaluation=evaluation,

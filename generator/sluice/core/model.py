@@ -113,6 +113,9 @@ class Registry(Protocol):
         Of models that are not among `aliased`, the aliases may be as they were some time ago.
         """
 
+    def fresh(self, version: ModelVersion) -> ModelVersion:
+        """This version as it is now, its tags too; UsageError when it is gone."""
+
     def evaluation(self, version: ModelVersion) -> Evaluation:
         """What was measured on this version."""
 

@@ -85,6 +85,13 @@ class FileRegistry:
         known = sorted(set(names) & set(models))
         return {name: tuple(entry.version for entry in models[name]) for name in known}
 
+    def fresh(self, version: ModelVersion) -> ModelVersion:
+        """Return the version as the file has it now."""
+        for entry in self._models().get(version.name, ()):
+            if entry.version.version == version.version:
+                return entry.version
+        raise UsageError(f"version {version.version} of {version.name!r} is gone from the registry")
+
     def evaluation(self, version: ModelVersion) -> Evaluation:
         """Return what the file says about the version's quality."""
         entries = self._models().get(version.name, ())

@@ -124,6 +124,16 @@ class MlflowRegistry:
                     found[model.name] = {a: str(v) for a, v in model.aliases.items()}
         return found
 
+    def fresh(self, version: ModelVersion) -> ModelVersion:
+        """Return this version read anew."""
+        clients = self._clients
+        with one_line(self._uri):
+            found = _version_of(clients, version.name, version.version)
+        if found is None or found.creation_timestamp != version.created:
+            named = f"version {version.version} of {version.name!r}"
+            raise UsageError(f"{named} is gone from the registry since it was listed")
+        return _version(found, version.aliases)
+
     def evaluation(self, version: ModelVersion) -> Evaluation:
         """Return the metrics of the version's logged model and runs, and its parameters."""
         client = self._clients.public

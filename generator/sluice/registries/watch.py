@@ -60,6 +60,11 @@ class Watch:
             self._read_some(self._changed(wanted) | self._moved(wanted, aliased))
         return dict(self._known)
 
+    def fresh(self, version: ModelVersion) -> ModelVersion:
+        """Return this version read anew: a tag, an approval too, changes without a date."""
+        self.calls["fresh"] += 1
+        return self._registry.fresh(version)
+
     def evaluation(self, version: ModelVersion) -> Evaluation:
         """What was measured on this version; always read anew."""
         self.calls["evaluation"] += 1
