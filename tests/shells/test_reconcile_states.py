@@ -115,3 +115,21 @@ def test_no_version_in_the_stage_leaves_what_is_deployed(loop: Loop) -> None:
         ("no version is in stage Production",),
     )
     assert 'version: "1"' in loop.file(f"environments/{KEY}/release.yaml")
+
+
+def test_a_first_version_that_the_registry_never_had_leaves_no_doubt(loop: Loop) -> None:
+    gates = loop.file(SPEC)[loop.file(SPEC).index("  gates:") :]
+    loop.edit(SPEC, (gates, ""))
+    automatic(loop)
+    loop.models.clear()
+    loop.register(2)
+    assert loop.chat().what == "merged"
+    assert "the deployed version 1 is not in the registry" in loop.pulls()[0].body
+
+
+def test_going_back_with_nothing_else_in_the_stage_leaves_no_doubt(loop: Loop) -> None:
+    merged(loop, 2)
+    automatic(loop)
+    loop.archive(2)
+    loop.register(1, updated=9_000_000)
+    assert loop.chat().what == "merged"

@@ -78,7 +78,7 @@ def _want(
         notes = (*notes, f"the deployed version {current} is not in the registry")
     elif deployed is None and all(v.version != current for v in versions):
         notes = (*notes, f"the deployed version {current} is no longer in the registry")
-    return Want(release, chosen, deployed, notes, _doubt(chosen, deployed, notes, follow))
+    return Want(release, chosen, deployed, notes, _doubt(chosen, versions, follow))
 
 
 _ABSENT = (
@@ -95,14 +95,9 @@ def _another(version: ModelVersion) -> str:
     )
 
 
-def _doubt(
-    chosen: ModelVersion,
-    deployed: ModelVersion | None,
-    notes: tuple[str, ...],
-    follow: Follow,
-) -> str:
+def _doubt(chosen: ModelVersion, versions: Sequence[ModelVersion], follow: Follow) -> str:
     """An edited description looks like a stage that was set, so going back must be confirmed."""
-    if not notes or (deployed and chosen.created >= deployed.created):
+    if all(v.created <= chosen.created for v in _staged(versions, follow)):
         return ""
     return f"a person decides whether {follow} means version {chosen.version}"
 
@@ -126,7 +121,7 @@ def _chosen(
 ) -> tuple[ModelVersion | None, tuple[str, ...]]:
     if follow.alias:
         return next((v for v in versions if follow.alias in v.aliases), None), ()
-    staged = [v for v in versions if v.stage.lower() == follow.stage.lower()]
+    staged = _staged(versions, follow)
     if not staged:
         return None, ()
     chosen = max(staged, key=lambda v: (v.updated, v.created, len(v.version), v.version))
@@ -136,3 +131,9 @@ def _chosen(
     return chosen, (
         f"versions {listed} are all in {follow}; {chosen.version} was moved or changed last",
     )
+
+
+def _staged(versions: Sequence[ModelVersion], follow: Follow) -> list[ModelVersion]:
+    """The versions in the stage that is followed; none where an alias is, which is on one only."""
+    stage = follow.stage.lower()
+    return [version for version in versions if stage and version.stage.lower() == stage]
