@@ -51,7 +51,8 @@ class Engine:
     `alternatives` matter). `split` says whether devices share layers or tensors; `leader` and
     `worker` are the arguments by which the nodes of a group find each other. `fraction_of` is
     empty where the engine does not say how it fills the memory. `refused` says why a field is not
-    among `fields`; `exclusive` names fields that cannot stand together.
+    among `fields`; `exclusive` names fields that cannot stand together. `counters` are the metrics
+    of requests and bad events by signal; `buckets` the bounds of histograms in seconds.
     """
 
     name: str
@@ -85,6 +86,8 @@ class Engine:
     exclusive: Sequence[Sequence[str]] = ()
     limits: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
+    counters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    buckets: Mapping[str, Sequence[float]] = field(default_factory=dict)
     metrics_arguments: tuple[str, ...] = ()
     metrics_reason: str = ""
     config_flag: str = ""
@@ -222,6 +225,8 @@ def engine_from(entry: Mapping[str, Any], version: str = "") -> Engine:
         exclusive=entry.get("exclusive", ()),
         limits=entry.get("limits", {}),
         metrics=_metrics(entry["metrics"], version),
+        counters=entry["metrics"].get("counters", {}),
+        buckets=entry["metrics"].get("buckets", {}),
         metrics_arguments=tuple(entry["metrics"].get("arguments", ())),
         metrics_reason=entry["metrics"].get("reason", ""),
         config_flag=config.get("flag", ""),

@@ -8,6 +8,7 @@ from sluice.core.catalog import Catalog
 from sluice.core.emit import emit
 from sluice.core.parallel import parallel_of
 from sluice.core.resolve import Release
+from sluice.core.routing import chosen
 from sluice.core.values import LABEL, Parts
 
 Render = Callable[[str, Mapping[str, Any]], Any]
@@ -102,6 +103,7 @@ def _routes(
         more = {
             "backends": [_backend(release, part, traffic) for part in parts],
             "canary": f"{release.key.name}-canary",
+            **chosen(release),
         }
         template = f"traffic/{traffic['provider']}/routes.yaml.j2"
         yield from render(template, {**shared, **traffic, **more})

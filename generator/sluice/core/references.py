@@ -11,6 +11,7 @@ from sluice.core.gate_rules import check_gates
 from sluice.core.load import Document
 from sluice.core.names import nearest
 from sluice.core.resolve import Release
+from sluice.core.rollout_rules import check_rollout
 from sluice.core.scaling import check_scaling
 
 REQUIRED = (
@@ -60,8 +61,7 @@ def check_release(release: Release, catalog: Catalog) -> Iterator[Finding]:
         yield from _architecture(release, catalog)
         yield from _scaling(release)
         yield from check_scaling(release)
-        yield from _steps(release)
-        yield from _rollout(release)
+        yield from check_rollout(release, catalog)
         yield from _traffic(release)
         yield from check_gates(release)
 
@@ -141,46 +141,6 @@ def _scaling(release: Release) -> Iterator[Finding]:
     else:
         return
     yield Finding(release.place("scaling", key=True), "REF006", message, remedy)
-
-
-def _steps(release: Release) -> Iterator[Finding]:
-    steps = release.value("rollout.steps")
-    canary = release.value("rollout.strategy") == "canary"
-    if canary and not steps:
-        place = release.place("rollout.strategy")
-        yield Finding(place, "REF007", "a canary needs steps", "add `steps` with weight and soak")
-    elif steps and not canary:
-        place = release.place("rollout.steps", key=True)
-        message = "steps have a meaning for the strategy canary only"
-        yield Finding(place, "REF007", message, "remove them, or write `strategy: canary`")
-    weights = [step["weight"] for step in steps or ()]
-    if weights != sorted(set(weights)):
-        place = release.place("rollout.steps")
-        yield Finding(place, "REF007", f"the weights {weights} do not grow", "put them in order")
-
-
-def _rollout(release: Release) -> Iterator[Finding]:
-    if release.rollout is None:
-        return
-    document, spec = release.rollout, release.rollout.data["spec"]
-    if document.data["metadata"]["name"] != release.key.name:
-        name = document.data["metadata"]["name"]
-        yield misplaced(document.place(("metadata", "name")), name, release.key.name)
-    if spec["candidate"] != release.value("model.version"):
-        place = document.place(("spec", "candidate"))
-        message = f"the release serves version {release.value('model.version')}, not this one"
-        yield Finding(place, "REF008", message, "delete rollout.yaml or set the release back")
-    stable = spec["stable"]["spec"].get("model", {})
-    if {"name", "version", "source"} - stable.keys():
-        place = document.place(("spec", "stable", "spec", "model"))
-        message = "the stable version is not fully named"
-        yield Finding(place, "REF008", message, "give its model's name, version and source")
-    elif stable["version"] == spec["candidate"]:
-        place = document.place(("spec", "stable", "spec", "model", "version"))
-        yield Finding(place, "REF008", "stable and candidate are the same", "delete rollout.yaml")
-    if release.value("rollout.strategy") != "canary":
-        message = "a rollout needs the strategy canary"
-        yield Finding(document.place(), "REF008", message, "delete rollout.yaml")
 
 
 def _traffic(release: Release) -> Iterator[Finding]:

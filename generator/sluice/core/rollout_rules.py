@@ -1,0 +1,138 @@
+"""What is wrong with how a release rolls out, and with its rollout.yaml, beside their shape."""
+
+from collections.abc import Iterator, Mapping
+
+from sluice.core import values
+from sluice.core.analysis import check_analysis
+from sluice.core.catalog import Catalog
+from sluice.core.finding import Finding
+from sluice.core.resolve import Release
+from sluice.core.rollout_file import from_text
+
+STEADY = ("rolling", "recreate")
+_STEPPED = ("canary", "blue-green", "ab", "shadow")
+_UNWEIGHTED = ("blue-green", "ab", "shadow")
+
+IMPOSSIBLE: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("nginx", "shadow"): (
+        "a slow copy delays the request that it is a copy of, so a candidate could harm clients",
+        "use gateway or istio, or another strategy",
+    ),
+    ("gateway", "cookie"): (
+        "the Gateway API cannot match a cookie",
+        "match a header, which a client or the edge sets",
+    ),
+}
+"""What a traffic provider cannot do, why, and what to do instead."""
+
+
+def check_rollout(release: Release, catalog: Catalog) -> Iterator[Finding]:
+    """Every finding about strategy, steps, analysis and rollout.yaml."""
+    strategy = release.value("rollout.strategy", "rolling")
+    yield from _steps(release, strategy)
+    yield from _fields(release, strategy)
+    if strategy not in STEADY:
+        yield from _provider(release, strategy)
+    engine = catalog.engine(release.value("engine.name"), release.value("engine.version"))
+    if engine is not None and engine.status != "refused":
+        yield from check_analysis(release, engine)
+    yield from _file(release, strategy)
+
+
+def _steps(release: Release, strategy: str) -> Iterator[Finding]:
+    steps = release.value("rollout.steps")
+    if strategy == "canary" and not steps:
+        place = release.place("rollout.strategy")
+        yield Finding(place, "REF007", "a canary needs steps", "add `steps` with weight and soak")
+        return
+    if steps and strategy not in _STEPPED:
+        place = release.place("rollout.steps", key=True)
+        message = "steps have a meaning for versions side by side only"
+        yield Finding(place, "REF007", message, "remove them, or write `strategy: canary`")
+        return
+    weights = [step["weight"] for step in steps or ()]
+    place = release.place("rollout.steps")
+    if strategy == "canary" and weights and weights != sorted(set(weights)):
+        yield Finding(place, "REF007", f"the weights {weights} do not grow", "put them in order")
+    if strategy in _UNWEIGHTED and any(weights):
+        message = f"{strategy} gives the new version no share of the requests before all of them"
+        yield Finding(place, "REF007", message, "write `weight: 0`, or `strategy: canary`")
+
+
+def _fields(release: Release, strategy: str) -> Iterator[Finding]:
+    """Fields that only some strategies honour, or need."""
+    rollout = release.value("rollout", {})
+    if strategy in STEADY:
+        known = {"strategy", "steps"}
+        for field in sorted(rollout.keys() - known):
+            place = release.place(f"rollout.{field}", key=True)
+            message = f"{field} has no meaning for the strategy {strategy}"
+            yield Finding(place, "REF040", message, "remove it")
+        return
+    if strategy == "ab" and "match" not in rollout:
+        place = release.place("rollout.strategy")
+        message = "nothing says which requests go to the new version"
+        yield Finding(place, "REF040", message, "add `match` with a header or a cookie")
+    for field, allowed in (("match", ("ab", "canary")), ("mirror", ("shadow",))):
+        if field in rollout and strategy not in allowed:
+            place = release.place(f"rollout.{field}", key=True)
+            message = f"{field} has no meaning for the strategy {strategy}"
+            yield Finding(place, "REF040", message, f"remove it, or use {' or '.join(allowed)}")
+
+
+def _provider(release: Release, strategy: str) -> Iterator[Finding]:
+    """Whether the traffic provider can do it."""
+    traffic = values.traffic(release.environment, release.spec)
+    if traffic is None:
+        return
+    asked = [("strategy", strategy)]
+    asked += [("match", kind) for kind in release.value("rollout.match", {})]
+    for field, what in asked:
+        reason, remedy = IMPOSSIBLE.get((traffic["provider"], what), ("", ""))
+        if reason:
+            place = release.place(f"rollout.{field}", key=field == "match")
+            message = f"{traffic['provider']} cannot do {what}: {reason}"
+            yield Finding(place, "REF040", message, remedy)
+    cookie = release.value("rollout.match.cookie")
+    if cookie and traffic["provider"] == "nginx" and cookie["value"] != "always":
+        place = release.place("rollout.match.cookie.value")
+        message = "nginx sends a request to the new version when the cookie is `always`"
+        yield Finding(place, "REF040", message, "write `value: always`")
+
+
+def _file(release: Release, strategy: str) -> Iterator[Finding]:
+    """rollout.yaml against the release."""
+    if release.rollout is None:
+        return
+    document, spec = release.rollout, release.rollout.data["spec"]
+    name = document.data["metadata"]["name"]
+    if name != release.key.name:
+        message = f"the name {name!r} is not that of the directory, {release.key.name!r}"
+        place = document.place(("metadata", "name"))
+        yield Finding(place, "REF001", message, "give both the same name")
+    if spec["candidate"] != release.value("model.version"):
+        place = document.place(("spec", "candidate"))
+        message = f"the release serves version {release.value('model.version')}, not this one"
+        yield Finding(place, "REF008", message, "delete rollout.yaml or set the release back")
+    stable = spec["stable"]["spec"].get("model", {})
+    if {"name", "version", "source"} - stable.keys():
+        place = document.place(("spec", "stable", "spec", "model"))
+        message = "the stable version is not fully named"
+        yield Finding(place, "REF008", message, "give its model's name, version and source")
+    elif stable["version"] == spec["candidate"]:
+        place = document.place(("spec", "stable", "spec", "model", "version"))
+        yield Finding(place, "REF008", "stable and candidate are the same", "delete rollout.yaml")
+    if strategy in STEADY:
+        message = "a rollout needs a strategy with two versions side by side"
+        yield Finding(document.place(), "REF008", message, "delete rollout.yaml")
+    if "since" in spec and not _is_time(spec["since"]):
+        place = document.place(("spec", "since"))
+        yield Finding(place, "REF042", f"{spec['since']} is no time", "write a time that exists")
+
+
+def _is_time(text: str) -> bool:
+    try:
+        from_text(text)
+    except ValueError:
+        return False
+    return True
