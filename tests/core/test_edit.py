@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core import hostile
 from core.layouts import KEYS, Layout, data, layouts
-from sluice.core.edit import remove, set_text
+from sluice.core.edit import append_text, remove, set_text
 
 MODEL = ("spec", "model")
 MANY = settings(max_examples=400, deadline=None)
@@ -119,3 +119,28 @@ def _is_subsequence(part: bytes, whole: bytes) -> bool:
     """Whether the bytes of one text stand in the other in the same order."""
     rest = iter(whole)
     return all(byte in rest for byte in part)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("  model:\n    name: a  # why\n", '  model:\n    name: a  # why\n    quarantine: ["8"]\n'),
+        ("  model: {name: a}\n", '  model: {name: a, quarantine: ["8"]}\n'),
+        (
+            '  model:\n    quarantine: ["7"]  # bad\n',
+            '  model:\n    quarantine: ["7", "8"]  # bad\n',
+        ),
+        ("  model:\n    quarantine: []\n", '  model:\n    quarantine: ["8"]\n'),
+        (
+            '  model:\n    quarantine:\n      - "7"  # bad\n    name: a\n',
+            '  model:\n    quarantine:\n      - "7"  # bad\n      - "8"\n    name: a\n',
+        ),
+        (
+            '  model:\n    quarantine:\n    - "7"',
+            '  model:\n    quarantine:\n    - "7"\n    - "8"\n',
+        ),
+    ],
+)
+def test_adding_to_a_list_leaves_every_other_byte(before: str, after: str) -> None:
+    changed = append_text(f"spec:\n{before}".encode(), (*MODEL, "quarantine"), "8")
+    assert changed.decode() == f"spec:\n{after}"

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from types import FrameType
 
 from sluice.commands.cycle import cycle
 from sluice.commands.diary import Diary
 from sluice.commands.listener import Listener, Verifier, listening
 from sluice.commands.patience import LONGEST, Patience
+from sluice.commands.rolling import rolling
 from sluice.commands.telemetry import Telemetry
 from sluice.commands.world import World
 from sluice.core.finding import FindingsError, UsageError
@@ -88,7 +90,7 @@ class Daemon:
 
     def _cycle(self) -> None:
         world = replace(self.world, is_due=self.patience.is_due, is_stopping=self.stop.is_set)
-        for outcome in cycle(world):
+        for outcome in chain(rolling(world), cycle(world)):
             self.beat = time.monotonic()
             if outcome.what == "failed":
                 self.patience.failed(outcome.release)

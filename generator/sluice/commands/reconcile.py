@@ -6,12 +6,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import chain
 
 import click
 
 from sluice.commands.connect import connect, forge_kind, now
 from sluice.commands.cycle import AUTHOR, Outcome, World, cycle
 from sluice.commands.diary import Diary, line
+from sluice.commands.rolling import rolling
 from sluice.core.finding import FindingsError
 from sluice.core.report import report
 from sluice.forges.timing import Timing
@@ -50,7 +52,7 @@ def run(
 
 def _cycle(world: World, form: str) -> int:
     try:
-        outcomes = list(_shown(cycle(world), form))
+        outcomes = list(_shown(chain(rolling(world), cycle(world)), form))
     except FindingsError as error:
         sys.stdout.write(report(error.findings, form, {}))
         return 1

@@ -5,23 +5,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sluice.core import layout, plan_text, tree, windows
+from sluice.core import layout, plan_text, rollout_change, tree, windows
 from sluice.core.body import body
 from sluice.core.catalog import Catalog
 from sluice.core.conditions import Circumstances, judge_all, waits
 from sluice.core.cost import release_totals
 from sluice.core.edit import remove, set_text
-from sluice.core.emit import emit
 from sluice.core.evidence import evidence, path_of
 from sluice.core.finding import Finding, failed
 from sluice.core.gates import GateResult
 from sluice.core.inspect import memory
 from sluice.core.layout import Key
+from sluice.core.load import load
 from sluice.core.message import Story, commit_message, read_marker, title
 from sluice.core.model import Evaluation, Follow, ModelVersion, PullRequest
 from sluice.core.plan import plan
-from sluice.core.resolve import Release
-from sluice.core.schema import API_VERSION
+from sluice.core.resolve import Release, merge
+from sluice.core.rollout_file import rollout_of
 from sluice.core.tree import Specs, Toolkit
 from sluice.core.values import is_versioned
 from sluice.core.wants import Want
@@ -196,25 +196,16 @@ def _spec_changes(release: Release, version: ModelVersion) -> dict[str, bytes | 
     raw = set_text(raw, digest, known) if known else remove(raw, digest)
     changes: dict[str, bytes | None] = {layout.release_path(release.key): raw}
     if is_versioned(release.variants[0]):
-        changes[layout.rollout_path(release.key)] = _rollout(release, version)
+        changes[layout.rollout_path(release.key)] = _rollout(release, raw)
     return changes
 
 
-def _rollout(release: Release, version: ModelVersion) -> bytes:
-    spec = {k: v for k, v in release.document.data["spec"].items() if k != "gates"}
-    data = {
-        "apiVersion": API_VERSION,
-        "kind": "Rollout",
-        "metadata": {"name": release.key.name},
-        "spec": {
-            "state": "WARMING",
-            "candidate": version.version,
-            "step": 0,
-            "weight": 0,
-            "stable": {"spec": spec},
-        },
-    }
-    return emit(data, "Written by sluice reconcile.")
+def _rollout(release: Release, raw: bytes) -> bytes:
+    """A rollout that begins, from the release as it is to be and the version that serves."""
+    spec = merge(release.environment.defaults, load("release.yaml", raw).data["spec"])
+    begun = rollout_of(spec, None).to("WARMING", "")
+    stable = {k: v for k, v in release.document.data["spec"].items() if k != "gates"}
+    return rollout_change.text(release, begun, stable)
 
 
 def _after(

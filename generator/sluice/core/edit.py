@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from sluice.core.emit import text
 
@@ -24,6 +24,33 @@ def set_text(raw: bytes, path: Path, value: str) -> bytes:
     else:
         changed = _replaced(source, entry[0], entry[1], value)
     return (mark + changed).encode()
+
+
+def append_text(raw: bytes, path: Path, value: str) -> bytes:
+    """Add a text to the list at a path; a list that is missing is added to its mapping."""
+    mark, source = _split(raw)
+    parent = _node(_compose(source), path[:-1])
+    entry = next((entry for entry in parent.value if entry[0].value == path[-1]), None)
+    if entry is None:
+        changed = _inserted(source, parent, path[-1], value, listed=True)
+    else:
+        changed = _appended(source, entry[1], value)
+    return (mark + changed).encode()
+
+
+def _appended(source: str, node: Node, value: str) -> str:
+    if not isinstance(node, SequenceNode):
+        raise TypeError("only a list can be added to")
+    if node.flow_style or not node.value:
+        end = node.value[-1].end_mark.index if node.value else node.start_mark.index + 1
+        separator = ", " if node.value else ""
+        return f"{source[:end]}{separator}{text(value)}{source[end:]}"
+    start = source.rfind("\n", 0, node.value[-1].start_mark.index) + 1
+    dash = source.index("-", start)
+    end = _line_end(source, node)
+    newline = _newline(source)
+    head = source[:end] if source[:end].endswith("\n") else source[:end] + newline
+    return f"{head}{' ' * (dash - start)}- {text(value)}{newline}{source[end:]}"
 
 
 def remove(raw: bytes, path: Path) -> bytes:
@@ -75,8 +102,10 @@ def _replaced(source: str, key: Node, node: Node, value: str) -> str:
     return source[:start] + spelled + source[end:]
 
 
-def _inserted(source: str, parent: MappingNode, key: str, value: str) -> str:
-    entry = f"{text(key)}: {text(value)}"
+def _inserted(
+    source: str, parent: MappingNode, key: str, value: str, *, listed: bool = False
+) -> str:
+    entry = f"{text(key)}: {f'[{text(value)}]' if listed else text(value)}"
     if not parent.value:
         start = parent.start_mark.index + 1
         return f"{source[:start]}{entry}{source[start:]}"

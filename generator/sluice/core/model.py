@@ -186,3 +186,26 @@ class Signature:
 
     name: str
     email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What Argo CD says of an application; times are seconds since the epoch.
+
+    `deployed` has the revisions that were applied, each with its time. `resources` is the health
+    of each object by `Kind/name`, where Argo CD keeps it.
+    """
+
+    revision: str
+    synced: bool
+    health: str
+    health_since: int | None = None
+    deployed: tuple[tuple[str, int], ...] = ()
+    resources: Mapping[str, str] = field(default_factory=dict)
+
+
+class Cluster(Protocol):
+    """Argo CD, read only. Unreachable or refusing: UsageError with one clear line."""
+
+    def applications(self, namespace: str) -> Mapping[str, Application]:
+        """Every application in the namespace of an Argo CD, by name."""

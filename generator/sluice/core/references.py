@@ -11,6 +11,7 @@ from sluice.core.gate_rules import check_gates
 from sluice.core.load import Document
 from sluice.core.names import nearest
 from sluice.core.resolve import Release
+from sluice.core.rollout_model import LEAVING
 from sluice.core.rollout_rules import check_rollout
 from sluice.core.scaling import check_scaling
 
@@ -102,7 +103,8 @@ def _source(release: Release) -> Iterator[Finding]:
         sources.parse(release.value("model.source"))
     except sources.SourceError as error:
         yield Finding(release.place("model.source"), "REF004", str(error), error.remedy)
-    if release.value("model.version") in release.value("model.quarantine", ()):
+    leaving = release.rollout is not None and release.rollout.data["spec"]["state"] in LEAVING
+    if not leaving and release.value("model.version") in release.value("model.quarantine", ()):
         message = f"version {release.value('model.version')} is in quarantine"
         place = release.place("model.version")
         yield Finding(place, "REF011", message, "serve another one or lift the quarantine")

@@ -6,8 +6,10 @@ Everything works on the object database and the refs; no work tree is ever read 
 
 from sluice.git.commits import Merge, commit, merge_trees
 from sluice.git.history import (
+    FileChange,
     commit_of,
     diff_text,
+    file_changes,
     file_history,
     history_of,
     is_ancestor,
@@ -35,6 +37,7 @@ __all__ = [
     "CredentialsRefusedError",
     "Direct",
     "Entry",
+    "FileChange",
     "Login",
     "Merge",
     "Mirror",
@@ -52,6 +55,7 @@ __all__ = [
     "commit_of",
     "diff_text",
     "fetch",
+    "file_changes",
     "file_history",
     "history_of",
     "init_bare",

@@ -1,12 +1,13 @@
 """Reading history: commits, their trailers, ancestry and differences."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import pygit2
 
 from sluice.core.model import Commit
 from sluice.git.repository import Repository, commit_object, tree_object
-from sluice.git.trees import changed_paths
+from sluice.git.trees import changed_paths, list_tree
 
 
 def commit_of(repo: Repository, revision: str) -> Commit:
@@ -53,6 +54,60 @@ def history_of(repo: Repository, revision: str, paths: Iterable[str]) -> Iterato
         if before != here:
             yield _read(found)
         found, here = parent, before
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """A first-parent commit that changed a file, and what the file was; None where it was not."""
+
+    commit: Commit
+    before: bytes | None
+    after: bytes | None
+
+
+def file_changes(
+    repo: Repository, revision: str, folder: str, name: str, least: int
+) -> dict[str, list[FileChange]]:
+    """What became of all files of one name below a folder, newest first, in one walk.
+
+    The walk along first parents ends where each of these files that `revision` has was added,
+    and not before `least` commits.
+    """
+    found: pygit2.Commit | None = commit_object(repo, revision)
+    open_ = {path for path in list_tree(repo, revision, [folder]) if _is_named(path, name)}
+    changes: dict[str, list[FileChange]] = {}
+    seen = 0
+    while found is not None and (open_ or seen < least):
+        parent = first_parent(repo, found)
+        for path in _moved(repo, parent, found, folder):
+            if _is_named(path, name):
+                before, after = _id_at(parent, path), _id_at(found, path)
+                told = FileChange(_read(found), _content(repo, before), _content(repo, after))
+                changes.setdefault(path, []).append(told)
+                if before is None:
+                    open_.discard(path)
+        found, seen = parent, seen + 1
+    return changes
+
+
+def _is_named(path: str, name: str) -> bool:
+    return path.rpartition("/")[2] == name
+
+
+def _moved(
+    repo: Repository, parent: pygit2.Commit | None, found: pygit2.Commit, folder: str
+) -> list[str]:
+    """The files below a folder that a commit changed."""
+    if parent is None:
+        return list(list_tree(repo, str(found.id), [folder]))
+    if _id_at(parent, folder) == _id_at(found, folder):
+        return []
+    return changed_paths(repo, str(parent.id), str(found.id), folder)
+
+
+def _content(repo: Repository, found: pygit2.Oid | None) -> bytes | None:
+    blob = repo.get(found) if found is not None else None
+    return blob.data if isinstance(blob, pygit2.Blob) else None
 
 
 def first_parent(repo: Repository, found: pygit2.Commit) -> pygit2.Commit | None:

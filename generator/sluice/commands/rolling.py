@@ -1,0 +1,19 @@
+"""Rollouts in the world of a cycle; a broken spec elsewhere does not keep them from moving."""
+
+from collections.abc import Iterator
+
+from sluice.commands.cycle import Outcome, World
+from sluice.commands.rollout_base import Scene
+from sluice.commands.rollout_observers import observers
+from sluice.commands.rollouts import tick
+
+
+def rolling(world: World) -> Iterator[Outcome]:
+    """Move every rollout at most one write further.
+
+    Raises:
+        UsageError: when the repository cannot be read.
+    """
+    world.upstream.refresh()
+    scene = Scene(world.repository, world.upstream.move, world.forge, world.clock, world.dry_run)
+    yield from tick(scene, observers())

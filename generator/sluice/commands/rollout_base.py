@@ -1,0 +1,132 @@
+"""The rollouts of a repository as Git has them: specs, history, and the world to act in."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from sluice import git
+from sluice.commands.cycle import AUTHOR, MAIN
+from sluice.commands.workspace import Workspace
+from sluice.core import layout
+from sluice.core.layout import Key
+from sluice.core.load import SIZE_LIMIT
+from sluice.core.model import Forge, Signature
+from sluice.core.resolve import Release
+from sluice.core.rollout_history import History, Lost, Revision, history_of, lost
+
+LOOKBACK = 200
+"""Commits in which a deleted rollout.yaml is looked for."""
+_SHARED = (layout.CATALOG, layout.POLICIES)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where a rollout is moved: the repository, how to swap a ref of it, the forge, the clock.
+
+    `actor` is the person who asks for it, empty for the reconciler.
+    """
+
+    repository: git.Repository
+    move: Callable[[str, str | None, str | None], None]
+    forge: Forge
+    clock: Callable[[], int]
+    dry_run: bool = False
+    author: Signature = AUTHOR
+    actor: str = ""
+
+
+@dataclass(frozen=True)
+class Base:
+    """The head of the base branch: the releases that roll out, or lately did."""
+
+    repository: git.Repository
+    commit: str
+
+    @cached_property
+    def revisions(self) -> dict[Key, list[Revision]]:
+        """What became of each rollout.yaml, newest first."""
+        changes = git.file_changes(
+            self.repository, self.commit, layout.ENVIRONMENTS, "rollout.yaml", LOOKBACK
+        )
+        found = {}
+        for path, listed in changes.items():
+            key = layout.release_of(path)
+            if key is not None:
+                found[key] = [self._revision(change) for change in listed]
+        return found
+
+    def _revision(self, change: git.FileChange) -> Revision:
+        """A commit is ours by its trailers, or by those of the branch that it merged."""
+        commit = change.commit
+        merged = [git.commit_of(self.repository, parent) for parent in commit.parents[1:]]
+        ours = any(
+            "Rollout-State" in c.trailers or "Follows" in c.trailers for c in (commit, *merged)
+        )
+        return Revision(commit.id, commit.time, change.before, change.after, ours)
+
+    @cached_property
+    def workspace(self) -> Workspace:
+        """The specs of these releases and of their environments, and nothing else."""
+        wanted = [*_SHARED]
+        for key in self.revisions:
+            wanted += [layout.release_path(key), layout.rollout_path(key)]
+        wanted += [
+            layout.environment_path(name) for name in {k.environment for k in self.revisions}
+        ]
+        found = git.read_tree(self.repository, self.commit, wanted, SIZE_LIMIT)
+        large = dict.fromkeys(found.oversized, b"#" * (SIZE_LIMIT + 1))
+        return Workspace({**found.files, **large})
+
+    def under_way(self) -> Iterator[tuple[Release, History]]:
+        """Each release with a rollout.yaml, and its history."""
+        for key, release in sorted(self.workspace.specs.releases.items()):
+            history = history_of(self.revisions[key])
+            if release.rollout is not None and history is not None:
+                yield release, history
+
+    def lost(self) -> Iterator[tuple[Release, Lost, History]]:
+        """Each release whose rollout.yaml was deleted in mid-rollout."""
+        for key, release in sorted(self.workspace.specs.releases.items()):
+            gone = lost(release, self.revisions[key])
+            if gone is not None:
+                newest = self.revisions[key][0]
+                yield release, gone, History(newest.commit, newest.time, newest.time)
+
+    def unreadable(self) -> Mapping[Key, tuple[str, ...]]:
+        """Releases whose rollout.yaml, or what it belongs to, cannot be read, and why."""
+        specs = self.workspace.specs
+        broken = [
+            key
+            for key in sorted(self.revisions)
+            if key not in specs.releases and layout.rollout_path(key) in self.workspace.files
+        ]
+        return {
+            key: tuple(
+                f"{f.place}: {f.message}"
+                for f in specs.findings
+                if f.place.file.startswith(f"{layout.ENVIRONMENTS}/{key.environment}/")
+            )
+            for key in broken
+        }
+
+    def manifests(self, key: Key) -> dict[str, bytes]:
+        """The committed manifests of one release."""
+        directory = layout.release_directory(key)
+        owned = f"{layout.argocd_directory(key.environment)}/{key.team}/application-{key.name}.yaml"
+        return dict(git.read_tree(self.repository, self.commit, [directory, owned]).files)
+
+    def evidence(self, key: Key) -> dict[str, bytes]:
+        """The committed evidence of one release, by the name of its file."""
+        folder = f"{layout.ENVIRONMENTS}/{key}/evidence"
+        found = git.read_tree(self.repository, self.commit, [folder]).files
+        return {path.rpartition("/")[2]: raw for path, raw in found.items()}
+
+
+def base_of(repository: git.Repository) -> Base:
+    """The head of the base branch now."""
+    return Base(repository, git.resolve(repository, MAIN))
+
+
+def by_person(scene: Scene, person: Signature) -> Scene:
+    """The same place, where a person asks."""
+    return replace(scene, author=person, actor=f"{person.name} <{person.email}>")

@@ -1,0 +1,241 @@
+"""The one write of a rollout: a commit on the base branch, or a pull request that proposes it."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sluice import git
+from sluice.commands.cycle import MAIN, Outcome
+from sluice.commands.rollout_base import Base, Scene
+from sluice.core import layout, rollout_file, rollout_message, tree
+from sluice.core.counts import Counts
+from sluice.core.finding import UsageError, failed
+from sluice.core.judgement_file import written
+from sluice.core.message import read_marker, withdrawn
+from sluice.core.model import PullRequest
+from sluice.core.resolve import Release
+from sluice.core.rollout_change import Changes, after, rendered, spec_changes
+from sluice.core.rollout_history import History
+from sluice.core.rollout_model import Rollout, Write
+
+SUFFIX = ".rollout"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A rollout at a commit: the release, where it stands, its history and what was counted."""
+
+    base: Base
+    release: Release
+    rollout: Rollout
+    history: History
+    stable: Mapping[str, Any]
+    counts: Counts | None = None
+
+    @property
+    def branch(self) -> str:
+        """The branch of its living pull request; no release has a dot in its name."""
+        return f"sluice/{self.release.key}{SUFFIX}"
+
+
+@dataclass(frozen=True)
+class _Commit:
+    """What is to be committed, and the words."""
+
+    changes: Changes
+    message: str
+    evidence: str
+
+
+def apply(scene: Scene, case: Case, write: Write, pulls: Sequence[PullRequest]) -> Outcome:
+    """Bring Git to a write, looking before each effect.
+
+    Raises:
+        RefMovedError: when somebody was first; look again.
+    """
+    by_word = bool(scene.actor) and _is_automatic(case.release)
+    if write.lane == "push" or by_word:
+        return push(scene, case, write, pulls)
+    return propose(scene, case, write, pulls)
+
+
+def push(scene: Scene, case: Case, write: Write, pulls: Sequence[PullRequest]) -> Outcome:
+    """Commit straight to the base branch, and close what was proposed before."""
+    made = _commit(scene, case, write)
+    said = rollout_message.title(case.release.key, case.rollout, write)
+    if scene.dry_run:
+        return _outcome(case, f"would push: {said}", write.reason, *sorted(made.changes))
+    tree_ = git.write_tree(scene.repository, case.base.commit, made.changes)
+    commit = git.commit(
+        scene.repository,
+        tree_,
+        [case.base.commit],
+        made.message,
+        scene.author,
+        time=scene.clock(),
+    )
+    scene.move(MAIN, commit, case.base.commit)
+    withdraw(scene, case, pulls, "the rollout went another way", ours=False)
+    return _outcome(case, said, write.reason)
+
+
+def propose(scene: Scene, case: Case, write: Write, pulls: Sequence[PullRequest]) -> Outcome:
+    """Bring the one pull request of this rollout to a write; merge it where that is allowed."""
+    made = _commit(scene, case, write, check=True)
+    said = rollout_message.title(case.release.key, case.rollout, write)
+    open_ = next((pull for pull in pulls if pull.state == "open"), None)
+    if scene.dry_run:
+        return _outcome(case, f"would propose: {said}", write.reason, pull=open_)
+    head = git.tip(scene.repository, f"refs/heads/{case.branch}")
+    if not _is_ours(scene, case) and not scene.actor:
+        return _outcome(case, "left alone", "somebody committed to its branch", pull=open_)
+    if not (head and _proposes(scene, case, head, made)):
+        head = _branch(scene, case, made, head)
+    if open_ is None or _marked(open_) != _marker(case, write):
+        open_ = scene.forge.ensure(
+            branch=case.branch,
+            base="main",
+            title=said,
+            body=rollout_message.body(
+                case.rollout, write, case.history.clock, case.counts, made.evidence
+            ),
+        )
+        return _outcome(case, f"proposed: {said}", write.reason, pull=open_)
+    if write.approval or not _is_automatic(case.release) or open_.state != "open":
+        return _outcome(case, f"proposed: {said}", write.reason, pull=open_)
+    return _merge(scene, case, open_, said, write.reason)
+
+
+def _merge(scene: Scene, case: Case, pull: PullRequest, said: str, reason: str) -> Outcome:
+    try:
+        scene.forge.merge(pull.number, pull.head)
+    except UsageError as error:
+        return _outcome(case, f"could not merge: {said}", str(error), pull=pull)
+    return _outcome(case, f"merged: {said}", reason, pull=pull)
+
+
+def _is_automatic(release: Release) -> bool:
+    return bool(release.environment.spec.get("promotion", {}).get("review") == "automatic")
+
+
+def withdraw(
+    scene: Scene, case: Case, pulls: Sequence[PullRequest], reason: str, *, ours: bool = True
+) -> None:
+    """Close the open pull request of a rollout in words that are no person's no.
+
+    With `ours`, one that a person asked for is left alone.
+    """
+    if ours and not _is_ours(scene, case):
+        return
+    for pull in pulls:
+        if pull.state == "open" and not scene.dry_run:
+            scene.forge.ensure(
+                branch=pull.branch, base=pull.base, title=pull.title, body=withdrawn(pull.body)
+            )
+            scene.forge.close(pull.number, reason)
+    sweep(scene, case)
+
+
+def sweep(scene: Scene, case: Case) -> None:
+    """Delete our branch, where a merge or a withdrawal left it behind."""
+    ref = f"refs/heads/{case.branch}"
+    head = git.tip(scene.repository, ref)
+    if head and not scene.dry_run and _is_ours(scene, case):
+        scene.move(ref, None, head)
+
+
+def _is_ours(scene: Scene, case: Case) -> bool:
+    head = git.tip(scene.repository, f"refs/heads/{case.branch}")
+    return head is None or git.commit_of(scene.repository, head).email == scene.author.email
+
+
+def refused_by(case: Case, write: Write, pulls: Sequence[PullRequest]) -> PullRequest | None:
+    """The pull request by whose closing a person said no to exactly this write."""
+    wanted = _marker(case, write)
+    return next((p for p in pulls if p.state == "closed" and _marked(p) == wanted), None)
+
+
+def _marker(case: Case, write: Write) -> str:
+    return rollout_message.proposal_marker(case.rollout, write, case.history.clock)
+
+
+def _marked(pull: PullRequest) -> str:
+    said = read_marker(pull.body)
+    return said[0] if said else ""
+
+
+def _branch(scene: Scene, case: Case, made: _Commit, head: str | None) -> str:
+    tree_ = git.write_tree(scene.repository, case.base.commit, made.changes)
+    commit = git.commit(
+        scene.repository,
+        tree_,
+        [case.base.commit],
+        made.message,
+        scene.author,
+        time=scene.clock(),
+    )
+    scene.move(f"refs/heads/{case.branch}", commit, head)
+    return commit
+
+
+def _proposes(scene: Scene, case: Case, head: str, made: _Commit) -> bool:
+    """Whether a branch says the same of the rollout, on a base with the same files.
+
+    Evidence grows with every tick; for that alone reviews and checks do not start again.
+    """
+    parents = git.commit_of(scene.repository, head).parents
+    if len(parents) != 1:
+        return False
+    wanted = {p: c for p, c in made.changes.items() if "/evidence/" not in p}
+    there = git.read_tree(scene.repository, head, list(wanted)).files
+    moved = set(git.changed_paths(scene.repository, parents[0], case.base.commit)) & set(wanted)
+    told = {
+        p for p in git.changed_paths(scene.repository, parents[0], head) if "/evidence/" not in p
+    }
+    return (
+        not moved
+        and told == set(wanted)
+        and all(there.get(path) == content for path, content in wanted.items())
+    )
+
+
+def _commit(scene: Scene, case: Case, write: Write, *, check: bool = False) -> _Commit:
+    """Every file that a write changes, manifests and evidence with it.
+
+    Raises:
+        UsageError: when what Git would then say cannot be read or rendered, or, with `check`, is
+            not in order.
+    """
+    release, workspace = case.release, case.base.workspace
+    changes = spec_changes(release, write, case.stable)
+    specs, findings = after(release, changes, workspace.specs, workspace.files, workspace.tools)
+    if check and not failed(findings):
+        findings = [*findings, *tree.check_one(specs.releases[release.key], workspace.tools)]
+    if not failed(findings):
+        committed = case.base.manifests(release.key)
+        more, findings = rendered(release, specs, committed, workspace.tools)
+        changes |= more
+    if failed(findings):
+        raise UsageError(f"{release.key}: {findings[0].place}: {findings[0].message}")
+    changes, path, digest = _with_evidence(case, write, changes)
+    message = rollout_message.commit_message(release.key, case.rollout, write, digest, scene.actor)
+    return _Commit(changes, message, path)
+
+
+def _with_evidence(case: Case, write: Write, changes: Changes) -> tuple[Changes, str, str]:
+    """The counts behind a write, its path, and its digest."""
+    if write.evidence is None or case.counts is None:
+        return changes, "", ""
+    key = case.release.key
+    name = rollout_file.evidence_name(
+        case.rollout.to(case.rollout.state, "", step=case.counts.step)
+    )
+    path = layout.evidence_path(key, name)
+    raw = written(case.counts, write.evidence, rollout_message.about(key, case.rollout))
+    return {**changes, path: raw}, path, hashlib.sha256(raw).hexdigest()
+
+
+def _outcome(case: Case, what: str, *reasons: str, pull: PullRequest | None = None) -> Outcome:
+    number = pull.number if pull else 0
+    return Outcome(str(case.release.key), what, case.rollout.candidate, number, reasons)

@@ -1,0 +1,150 @@
+"""The reconciler moves rollouts: look, let the core decide, make the one write of a tick."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from sluice import git
+from sluice.commands.cycle import Outcome
+from sluice.commands.rollout_base import Base, Scene, base_of
+from sluice.commands.rollout_counting import Counted, counted
+from sluice.commands.rollout_observers import Observers
+from sluice.commands.rollout_seeing import observation, sync
+from sluice.commands.rollout_write import Case, apply, refused_by, withdraw
+from sluice.core.finding import UsageError
+from sluice.core.model import PullRequest
+from sluice.core.resolve import Release
+from sluice.core.rollout import next_step
+from sluice.core.rollout_file import rollout_of
+from sluice.core.rollout_history import History, Lost
+from sluice.core.rollout_model import Decision, Observation, Write
+from sluice.core.rollout_moves import hold, recover
+
+ATTEMPTS = 5
+
+
+def tick(scene: Scene, observers: Observers) -> Iterator[Outcome]:
+    """Move every rollout at most one write further.
+
+    What goes wrong with one of them is its outcome; traffic then stays where it is.
+
+    Raises:
+        UsageError: when the repository cannot be read.
+    """
+    base = base_of(scene.repository)
+    if not base.revisions:
+        return
+    for key, reasons in base.unreadable().items():
+        said = ("traffic stays where it is", *reasons)
+        yield Outcome(str(key), "rollout cannot be read", reasons=said, refused=True)
+    cases = [_case(base, release, history) for release, history in base.under_way()]
+    pulls = _by_branch(scene.forge.list()) if cases else {}
+    asked = [(case, sync(case, observers)) for case in cases]
+    numbers = counted(asked, observers, scene.clock())
+    for case in cases:
+        yield from _isolated(scene, case, observers, numbers.get(case.release.key), pulls)
+    for release, gone, history in base.lost():
+        yield from _recovered(scene, base, release, gone, history, observers)
+    for problem in dict.fromkeys(observers.problems):
+        yield Outcome("rollouts", "not observed", reasons=(problem,))
+
+
+def _case(base: Base, release: Release, history: History) -> Case:
+    written = release.rollout.data["spec"] if release.rollout else {}
+    rollout = rollout_of(release.spec, written)
+    return Case(base, release, rollout, history, written["stable"]["spec"])
+
+
+def _isolated(
+    scene: Scene,
+    case: Case,
+    observers: Observers,
+    numbers: Counted | None,
+    pulls: dict[str, list[PullRequest]],
+) -> Iterator[Outcome]:
+    """Deal with one rollout; when somebody else was first, look again at what Git says now."""
+    for _ in range(ATTEMPTS):
+        try:
+            yield _moved(scene, case, observers, numbers, pulls.get(case.branch, ()))
+        except git.RefMovedError:
+            again = _again(scene, case)
+            if again is None:
+                return
+            case, numbers = again, None if again.rollout != case.rollout else numbers
+            pulls = _by_branch(scene.forge.list())
+        except UsageError as error:
+            version = case.rollout.candidate
+            yield Outcome(str(case.release.key), "failed", version, 0, (str(error),), refused=True)
+            return
+        else:
+            return
+
+
+def _again(scene: Scene, case: Case) -> Case | None:
+    base = base_of(scene.repository)
+    found = (each for each in base.under_way() if each[0].key == case.release.key)
+    return next((_case(base, *each) for each in found), None)
+
+
+def _moved(
+    scene: Scene,
+    case: Case,
+    observers: Observers,
+    numbers: Counted | None,
+    pulls: Sequence[PullRequest],
+) -> Outcome:
+    now = scene.clock()
+    seen = observation(case, observers, numbers)
+    case = replace(case, counts=numbers.counts if numbers else None)
+    decision = _decided(case, seen, now)
+    write = decision.write
+    if write is not None and write.lane == "pull request":
+        refusal = refused_by(case, write, pulls)
+        if refusal is not None:
+            said = f"pull request #{refusal.number} was closed"
+            write = hold(case.rollout, "PAUSED", now, said, seen).write
+    if write is not None:
+        return apply(scene, case, write, pulls)
+    withdraw(scene, case, pulls, decision.reason)
+    return _waiting(case, decision)
+
+
+def _decided(case: Case, seen: Observation, now: int) -> Decision:
+    """What the state machine says, after what a person did to rollout.yaml itself."""
+    if case.history.edited and not seen.reverted and case.rollout.state != "PAUSED":
+        urgent = next_step(case.rollout, seen, now)
+        if urgent.write is None or urgent.write.kind != "lower":
+            return hold(case.rollout, "PAUSED", now, case.history.edited, seen)
+    return next_step(case.rollout, seen, now)
+
+
+def _waiting(case: Case, decision: Decision) -> Outcome:
+    state = f"{case.rollout.state.lower().replace('_', ' ')} at {case.rollout.weight} %"
+    reasons = (decision.reason, *decision.notes)
+    return Outcome(str(case.release.key), state, case.rollout.candidate, 0, reasons)
+
+
+def _recovered(
+    scene: Scene,
+    base: Base,
+    release: Release,
+    gone: Lost,
+    history: History,
+    observers: Observers,
+) -> Iterator[Outcome]:
+    """Write rollout.yaml again where it was deleted, with all requests at the stable version."""
+    case = Case(base, release, gone.rollout, history, gone.stable)
+    decision = recover(gone.rollout, observation(case, observers, None), scene.clock())
+    write: Write | None = decision.write
+    if write is not None:
+        try:
+            yield apply(scene, case, write, ())
+        except (git.RefMovedError, UsageError) as error:
+            said = (str(error),)
+            yield Outcome(str(release.key), "failed", gone.rollout.candidate, 0, said, refused=True)
+
+
+def _by_branch(pulls: Sequence[PullRequest]) -> dict[str, list[PullRequest]]:
+    found: dict[str, list[PullRequest]] = {}
+    for pull in pulls:
+        found.setdefault(pull.branch, []).append(pull)
+    return found

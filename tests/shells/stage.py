@@ -1,0 +1,231 @@
+"""A rollout on a stage: a real repository and forge, an Argo CD and metrics that are made up.
+
+Argo CD applies each commit of main some seconds after it was made. Requests come evenly, by the
+weight that is applied; the counters are what a scrape every quarter of a minute would have seen.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from shells.git_fixtures import AUTHOR, MAIN
+from shells.loop import KEY, Loop
+from sluice import git
+from sluice.commands.cycle import AUTHOR as ROBOT
+from sluice.commands.cycle import Outcome, World, cycle
+from sluice.commands.rollout_base import Scene
+from sluice.commands.rollout_observers import Observers
+from sluice.commands.rollouts import tick
+from sluice.core.finding import UsageError
+from sluice.core.model import Application, Signature
+from sluice.forges.local import LocalForge
+
+ENVIRONMENT = "environments/production/environment.yaml"
+RELEASE = f"environments/{KEY}/release.yaml"
+ROLLOUT = f"environments/{KEY}/rollout.yaml"
+ROUTE = f"manifests/{KEY}/ingress-canary.yaml"
+SCRAPE = 15
+START = 1_795_200_000
+CANARY = """  rollout:
+    strategy: canary
+    steps:
+      - weight: 10
+        soak: 10m
+    rollbackWindow: 20m
+"""
+
+
+@dataclass
+class Cluster:
+    """Argo CD that knows one application."""
+
+    loop: Loop
+    revision: str = ""
+    applied: list[tuple[str, int]] = field(default_factory=list)
+    health: str = "Healthy"
+    synced: bool = True
+    down: bool = False
+    lag: int = 30
+    resources: dict[str, str] = field(default_factory=dict)
+
+    def follow(self, now: int) -> None:
+        head = git.resolve(self.loop.repository, MAIN)
+        due = git.commit_of(self.loop.repository, head).time + self.lag <= now
+        if due and head != self.revision and self.synced and not self.down:
+            self.revision = head
+            self.applied.append((head, now))
+
+    def applications(self, namespace: str) -> Mapping[str, Application]:
+        del namespace
+        if self.down:
+            raise UsageError("the cluster does not answer")
+        told = Application(
+            self.revision,
+            self.synced,
+            self.health,
+            deployed=tuple(self.applied[-10:]),
+            resources=self.resources,
+        )
+        return {"production.chat": told} if self.revision else {}
+
+
+class Metrics:
+    """Counters of the web servers of both versions, as Prometheus would give them."""
+
+    def __init__(self) -> None:
+        self.rate = 40.0
+        self.errors: dict[str, float] = {"1": 0.001, "2": 0.001}
+        self.totals: dict[tuple[str, str], float] = {}
+        self.samples: dict[tuple[str, str], list[tuple[float, float]]] = {}
+        self.problem = ""
+        self.silent = False
+        self.queries: list[str] = []
+
+    def pass_(self, since: int, until: int, shares: Mapping[str, float]) -> None:
+        for time in range(since + SCRAPE, until + 1, SCRAPE):
+            for version, share in shares.items():
+                requests, bad = self.rate * SCRAPE * share, self.errors.get(version, 0.0)
+                for status, part in (("2xx", 1 - bad), ("5xx", bad)):
+                    key = (version, status)
+                    self.totals[key] = self.totals.get(key, 0.0) + requests * part
+                    self.samples.setdefault(key, []).append((time, float(int(self.totals[key]))))
+
+    def restart(self, version: str) -> None:
+        for status in ("2xx", "5xx"):
+            self.totals[version, status] = 0.0
+
+    def ask(self, address: str, query: str, time: float) -> Sequence[Any] | None:
+        del address
+        self.queries.append(query)
+        if self.problem:
+            raise UsageError(self.problem)
+        if self.silent or not query.startswith("http_requests_total{"):
+            return []
+        return [
+            (
+                {
+                    "__name__": "http_requests_total",
+                    "namespace": "ai-inference",
+                    "sluice_dev_release": "chat",
+                    "sluice_dev_version": version,
+                    "pod": f"chat-v{version}-0",
+                    "status": status,
+                },
+                [s for s in samples if s[0] <= time],
+            )
+            for (version, status), samples in self.samples.items()
+        ]
+
+
+class Stage:
+    """One release that rolls out, minute by minute."""
+
+    def __init__(self, folder: Path, *, automatic: bool = True, rollout: str = CANARY) -> None:
+        self.loop = Loop(folder)
+        self.now = START
+        self.loop.register(1)
+        text = self.loop.file(RELEASE)
+        text = text.replace("  rollout:\n    strategy: rolling\n", rollout)
+        environment = self.loop.file(ENVIRONMENT)
+        environment = environment.replace(
+            "podMonitor: true", "podMonitor: true\n    prometheus:\n      address: http://p:9090", 1
+        )
+        if automatic:
+            environment = environment.replace("review: required", "review: automatic")
+        self.loop.commit({RELEASE: text.encode(), ENVIRONMENT: environment.encode()})
+        self.cluster = Cluster(self.loop)
+        self.metrics = Metrics()
+        self.log: list[str] = []
+
+    @property
+    def observers(self) -> Observers:
+        return Observers(self.cluster, self.metrics.ask)
+
+    @property
+    def scene(self) -> Scene:
+        repository = self.loop.repository
+        move = partial(git.update_ref, repository)
+        return Scene(repository, move, self.forge(ROBOT), lambda: self.now)
+
+    def forge(self, who: Signature) -> LocalForge:
+        return LocalForge(git.Store(self.loop.repository), lambda: self.now, who)
+
+    def merge(self, number: int) -> None:
+        """A person merges a pull request."""
+        forge = self.forge(AUTHOR)
+        forge.merge(number, forge.get(number).head)
+
+    def begin(self) -> None:
+        """The registry promotes version 2, and its pull request is merged."""
+        self.loop.register(2)
+        world = World(self.loop.repository, self.loop.registry, self.forge(ROBOT), lambda: self.now)
+        outcomes = {o.release: o for o in cycle(world)}
+        if outcomes[KEY].what == "proposed":
+            self.merge(outcomes[KEY].pull)
+        assert self.state()[0] == "WARMING", outcomes
+
+    def tick(self) -> Outcome | None:
+        """A minute passes, then the reconciler looks once."""
+        before = self.now
+        self.now += 60
+        weight = self.applied_weight()
+        shares = {"1": 1 - weight / 100, "2": weight / 100}
+        self.metrics.pass_(before, self.now, shares)
+        self.cluster.follow(self.now)
+        outcomes = list(tick(self.scene, self.observers))
+        self.log += [f"{o.release}: {o.what} {o.reasons}" for o in outcomes]
+        return next((o for o in outcomes if o.release == KEY), None)
+
+    def run(self, minutes: int, until: str = "") -> None:
+        """Minutes pass, at most until a state is reached."""
+        for _ in range(minutes):
+            self.tick()
+            if until and self.state()[0] == until:
+                return
+
+    def applied_weight(self) -> int:
+        if not self.cluster.revision:
+            return 0
+        said = self.at(ROLLOUT, self.cluster.revision)
+        if said is not None:
+            return int(said["spec"]["weight"])
+        return 100 if self.version(self.cluster.revision) == "2" else 0
+
+    def at(self, path: str, revision: str = MAIN) -> dict[str, Any] | None:
+        files = git.read_tree(self.loop.repository, revision, [path]).files
+        return yaml.safe_load(files[path]) if path in files else None
+
+    def version(self, revision: str = MAIN) -> str:
+        found = self.at(RELEASE, revision)
+        assert found
+        return str(found["spec"]["model"]["version"])
+
+    def state(self) -> tuple[str, int]:
+        said = self.at(ROLLOUT)
+        if said is None:
+            return "STABLE", 100 if self.version() == "2" else 0
+        return said["spec"]["state"], said["spec"]["weight"]
+
+    def quarantine(self) -> list[str]:
+        found = self.at(RELEASE)
+        assert found
+        return list(found["spec"]["model"].get("quarantine", []))
+
+    def commits(self) -> int:
+        head, count = git.resolve(self.loop.repository, MAIN), 0
+        commit = git.commit_of(self.loop.repository, head)
+        while commit.parents:
+            commit, count = git.commit_of(self.loop.repository, commit.parents[0]), count + 1
+        return count
+
+    def subjects(self) -> list[str]:
+        found = []
+        commit = git.commit_of(self.loop.repository, MAIN)
+        while commit.parents:
+            found.append(commit.message.splitlines()[0])
+            commit = git.commit_of(self.loop.repository, commit.parents[0])
+        return found
