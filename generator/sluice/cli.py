@@ -293,6 +293,74 @@ def evals_import() -> None:
     """
 
 
+@cli.group()
+def rollout() -> None:
+    """Progressive delivery by hand, still through Git."""
+
+
+RELEASE = click.argument("release")
+REASON = click.option("--reason", default="", help="Why; it stands in the commit.")
+READY = click.option("--ready", is_flag=True, help="I have looked: the candidate is ready.")
+
+
+@verb(
+    "status",
+    click.argument("release", required=False),
+    REPOSITORY,
+    ROOT,
+    AS_JSON,
+    group=rollout,
+)
+def rollout_status() -> None:
+    """Show where rollouts stand, and what each waits for."""
+
+
+@verb("pause", RELEASE, REASON, REPOSITORY, ROOT, group=rollout)
+def rollout_pause() -> None:
+    """Hold the weight until `resume`; a failure still rolls back."""
+
+
+@verb("resume", RELEASE, REASON, READY, REPOSITORY, ROOT, group=rollout)
+def rollout_resume() -> None:
+    """Go on where it stopped, with the release as it is now."""
+
+
+@verb("abort", RELEASE, REASON, REPOSITORY, ROOT, group=rollout)
+def rollout_abort() -> None:
+    """Give every request back to the stable version."""
+
+
+@verb("promote", RELEASE, REASON, READY, REPOSITORY, ROOT, group=rollout)
+def rollout_promote() -> None:
+    """Take the next step on your word: a pull request where the environment wants review."""
+
+
+@verb(
+    "plan",
+    RELEASE,
+    click.option("--rate", default=1.0, show_default=True, help="Requests a second."),
+    ROOT,
+    AS_JSON,
+    group=rollout,
+)
+def rollout_plan() -> None:
+    """Show what a rollout takes: steps, requests exposed, device-hours, cost, the quota."""
+
+
+@verb(
+    "rollback",
+    RELEASE,
+    click.option(
+        "--to", metavar="VERSION", help="Which earlier version; the one before if absent."
+    ),
+    REASON,
+    REPOSITORY,
+    ROOT,
+)
+def rollback() -> None:
+    """Go back to the version before, in every state, and put the bad one in quarantine."""
+
+
 @verb("history", click.argument("release"), REPOSITORY, ROOT, AS_JSON)
 def history() -> None:
     """Show who served when, why, on what evidence, from Git."""

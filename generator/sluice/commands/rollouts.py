@@ -36,7 +36,7 @@ def tick(scene: Scene, observers: Observers) -> Iterator[Outcome]:
     for key, reasons in base.unreadable().items():
         said = ("traffic stays where it is", *reasons)
         yield Outcome(str(key), "rollout cannot be read", reasons=said, refused=True)
-    cases = [_case(base, release, history) for release, history in base.under_way()]
+    cases = [case_of(base, release, history) for release, history in base.under_way()]
     pulls = _by_branch(scene.forge.list()) if cases else {}
     asked = [(case, sync(case, observers)) for case in cases]
     numbers = counted(asked, observers, scene.clock())
@@ -48,7 +48,8 @@ def tick(scene: Scene, observers: Observers) -> Iterator[Outcome]:
         yield Outcome("rollouts", "not observed", reasons=(problem,))
 
 
-def _case(base: Base, release: Release, history: History) -> Case:
+def case_of(base: Base, release: Release, history: History) -> Case:
+    """A rollout at a commit, from its release and history."""
     written = release.rollout.data["spec"] if release.rollout else {}
     rollout = rollout_of(release.spec, written)
     return Case(base, release, rollout, history, written["stable"]["spec"])
@@ -82,7 +83,7 @@ def _isolated(
 def _again(scene: Scene, case: Case) -> Case | None:
     base = base_of(scene.repository)
     found = (each for each in base.under_way() if each[0].key == case.release.key)
-    return next((_case(base, *each) for each in found), None)
+    return next((case_of(base, *each) for each in found), None)
 
 
 def _moved(

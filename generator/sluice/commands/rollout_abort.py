@@ -1,0 +1,8 @@
+"""`sluice rollout abort`."""
+
+from sluice.commands.rollout_by_hand import Asked, act
+
+
+def run(*, release: str, reason: str, repository: str | None, root: str | None) -> int:
+    """Give every request back to the stable version."""
+    return act("abort", Asked(release, reason, repository, root))

@@ -1,0 +1,112 @@
+"""A rollout moved by a person: the same commits, asked for from the command line."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import click
+
+from sluice import git
+from sluice.commands.connect import find_repository, local_forge, now, person
+from sluice.commands.cycle import Outcome
+from sluice.commands.rollout_base import Base, Scene, base_of, by_person
+from sluice.commands.rollout_observers import Observers, observers
+from sluice.commands.rollout_seeing import observation
+from sluice.commands.rollout_write import Case, apply
+from sluice.commands.rollouts import case_of
+from sluice.core.finding import FindingsError, UsageError
+from sluice.core.layout import Key
+from sluice.core.model import PullRequest
+from sluice.core.rollout_hand import VERBS
+from sluice.core.rollout_model import Write
+
+ATTEMPTS = 5
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person wants of which release, and where."""
+
+    release: str
+    reason: str
+    repository: str | None
+    root: str | None
+
+
+def scene_of(repository: str | None, root: str | None) -> Scene:
+    """The bare repository, with the person at the keyboard as the one who acts."""
+    bare = find_repository(repository, root)
+    who = person(bare)
+    move = partial(git.update_ref, bare)
+    return by_person(Scene(bare, move, local_forge(bare, who), now), who)
+
+
+def act(verb: str, asked: Asked, *, ready: bool = False) -> int:
+    """Do one of pause, resume, abort and promote."""
+
+    def wanted(scene: Scene, case: Case, eyes: Observers) -> Write:
+        seen = observation(case, eyes, None)
+        seen = replace(seen, ready=True) if ready else seen
+        return VERBS[verb](case.rollout, seen, scene.clock(), asked.reason or f"{verb} by hand")
+
+    return told(persistent(scene_of(asked.repository, asked.root), asked.release, wanted))
+
+
+def persistent(
+    scene: Scene, release: str, wanted: Callable[[Scene, Case, Observers], Write]
+) -> Outcome:
+    """Make a write; when somebody else was first, look again.
+
+    Raises:
+        UsageError: when there is no such rollout, or it cannot be.
+    """
+    for _ in range(ATTEMPTS):
+        base = base_of(scene.repository)
+        case = find_case(base, release)
+        write = wanted(scene, case, observers())
+        try:
+            return apply(scene, case, write, of_branch(scene, case))
+        except git.RefMovedError:
+            continue
+    raise UsageError(f"{release}: main keeps moving; try again")
+
+
+def of_branch(scene: Scene, case: Case) -> list[PullRequest]:
+    """The pull requests of one rollout."""
+    return [pull for pull in scene.forge.list() if pull.branch == case.branch]
+
+
+def find_case(base: Base, release: str) -> Case:
+    """The rollout that is under way of a release.
+
+    Raises:
+        UsageError: when there is none.
+        FindingsError: when it cannot be read.
+    """
+    cases = [case_of(base, found, history) for found, history in base.under_way()]
+    for key in base.unreadable():
+        if fits(key, release):
+            raise FindingsError(base.workspace.specs.findings)
+    chosen = [case for case in cases if fits(case.release.key, release)]
+    if len(chosen) > 1:
+        listed = ", ".join(str(case.release.key) for case in chosen)
+        raise UsageError(f"{release!r} is more than one rollout: {listed}")
+    if not chosen:
+        listed = ", ".join(str(case.release.key) for case in cases) or "none"
+        raise UsageError(f"no rollout of {release!r} is under way; under way: {listed}")
+    return chosen[0]
+
+
+def fits(key: Key, name: str) -> bool:
+    """Whether a release is meant by `name`, `environment/name` or `environment/team/name`."""
+    wanted = tuple(name.strip("/").split("/"))
+    return wanted in (tuple(key), (key.environment, key.name), (key.name,))
+
+
+def told(outcome: Outcome) -> int:
+    """Say what became of it."""
+    pull = f" (#{outcome.pull})" if outcome.pull else ""
+    click.echo(f"{outcome.release}: {outcome.what}{pull}")
+    for reason in outcome.reasons:
+        click.echo(f"    {reason}")
+    return 0

@@ -1,0 +1,72 @@
+"""`sluice rollout plan`: what a rollout of a release will take."""
+
+import json
+import sys
+from dataclasses import asdict
+
+from sluice.commands.explain import find_release
+from sluice.commands.workspace import find_root, open_workspace
+from sluice.core.finding import UsageError
+from sluice.core.rollout_plan import Outlook, Stage, outlook
+from sluice.core.units import duration
+from sluice.core.values import is_versioned
+
+_HEAD = ("stage", "weight", "least", "longest", "requests", "devices", "device-hours", "cost")
+
+
+def run(*, release: str, rate: float, root: str | None, form: str) -> int:
+    """Print stages, exposure, cost and whether the quota holds; 1 when it does not."""
+    workspace = open_workspace(find_root(root))
+    chosen = find_release(workspace.specs, release)
+    if not is_versioned(chosen.variants[-1]):
+        raise UsageError(f"{chosen.key} lets Kubernetes replace its pods: it has no steps")
+    found = outlook(chosen, workspace.specs, workspace.tools.catalog, rate)
+    if form == "json":
+        data = {"version": 1, "release": str(chosen.key), "requestsPerSecond": rate}
+        data |= {**asdict(found), "fits": found.fits}
+        sys.stdout.write(json.dumps(data, indent=2) + "\n")
+    else:
+        sys.stdout.write(_text(found, rate))
+    return 0 if found.fits else 1
+
+
+def _text(found: Outlook, rate: float) -> str:
+    rows = [_HEAD, *(_row(stage) for stage in found.stages)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
+    lines = [
+        "  ".join(
+            cell.rjust(w) if i else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    hours = sum(stage.hours for stage in found.stages)
+    cost = sum(stage.cost for stage in found.stages)
+    requests = sum(stage.requests for stage in found.stages[:-1])
+    lines += [
+        "",
+        f"at {rate:g} requests/s the new version answers {requests:,.0f} before it has all",
+        f"extra, at the least: {hours:.1f} {found.accelerator} hours, cost {cost:.2f}",
+        _quota(found),
+    ]
+    return "\n".join([*lines, ""])
+
+
+def _quota(found: Outlook) -> str:
+    if found.quota is None:
+        return f"no quota; at most {found.most_devices} devices while both versions run"
+    word = "holds" if found.fits else "DOES NOT HOLD"
+    return f"the quota of {found.quota} {word}: at most {found.most_devices} devices"
+
+
+def _row(stage: Stage) -> tuple[str, ...]:
+    return (
+        f"{stage.name}{' (manual)' if stage.manual else ''}",
+        f"{stage.weight} %",
+        duration(stage.least) if stage.least else "-",
+        duration(stage.longest),
+        f"{stage.requests:,.0f}",
+        str(stage.devices),
+        f"{stage.hours:.2f}",
+        f"{stage.cost:.2f}",
+    )

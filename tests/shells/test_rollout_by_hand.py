@@ -1,0 +1,167 @@
+"""Rollouts moved from the command line: each a commit or a pull request."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from shells.git_fixtures import MAIN, run_git
+from shells.stage import ROLLOUT, Stage
+from shells.test_rollouts import assert_rendered
+from sluice import git
+from sluice.cli import main
+from sluice.commands import rollout_by_hand
+from sluice.commands.revisions import workspace_of
+from sluice.core.model import Commit
+
+NAME = "production/chat"
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
+    monkeypatch.delenv("SLUICE_ARGOCD", raising=False)
+    ready = Stage(tmp_path)
+    ready.begin()
+    run_git(ready.loop.bare, "config", "user.name", "Grace")
+    run_git(ready.loop.bare, "config", "user.email", "grace@example.com")
+    return ready
+
+
+def sluice(stage: Stage, *arguments: str) -> int:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rollout_by_hand, "now", lambda: stage.now)
+        return main([*arguments, "--repository", str(stage.loop.bare)])
+
+
+def head(stage: Stage) -> Commit:
+    return git.commit_of(stage.loop.repository, MAIN)
+
+
+@pytest.mark.parametrize(
+    "state", ["WARMING", "STEP", "PAUSED", "INCONCLUSIVE", "PROMOTING", "FINALIZING", "lost"]
+)
+def test_a_rollback_is_one_command_in_every_state(stage: Stage, state: str) -> None:
+    if state != "WARMING":
+        stage.run(30, until="STEP")
+    if state == "PAUSED":
+        assert sluice(stage, "rollout", "pause", NAME) == 0
+    elif state == "INCONCLUSIVE":
+        text = stage.loop.file(ROLLOUT).replace("state: STEP", "state: INCONCLUSIVE")
+        stage.loop.commit({ROLLOUT: text.encode()})
+    elif state == "lost":
+        stage.loop.commit({ROLLOUT: None})
+    elif state in ("PROMOTING", "FINALIZING"):
+        stage.run(90, until=state)
+    assert sluice(stage, "rollback", NAME, "--reason", "it is rude") == 0
+    assert stage.state() == ("ROLLING_BACK", 0)
+    assert stage.quarantine() == ["2"]
+    assert_rendered(stage)
+    assert workspace_of(stage.loop.repository, MAIN).check() == []
+    commit = head(stage)
+    assert commit.trailers["Actor"] == "Grace <grace@example.com>"
+    assert "it is rude" in commit.message
+    before = stage.commits()
+    assert sluice(stage, "rollback", NAME) == 0
+    assert stage.commits() == before
+    stage.run(20, until="STABLE")
+    assert (stage.version(), stage.quarantine()) == ("1", ["2"])
+
+
+def test_a_rollback_after_the_rollout_starts_the_old_version_before_it_is_routed_to(
+    stage: Stage,
+) -> None:
+    stage.run(90, until="STABLE")
+    assert stage.version() == "2"
+    assert sluice(stage, "rollback", NAME) == 0
+    assert (stage.version(), stage.quarantine(), stage.state()) == ("1", ["2"], ("WARMING", 0))
+    assert_rendered(stage)
+    assert workspace_of(stage.loop.repository, MAIN).check() == []
+    stage.run(90, until="STABLE")
+    assert (stage.version(), stage.quarantine()) == ("1", ["2"])
+
+
+def test_a_rollback_to_a_version_by_name(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage.run(30, until="STEP")
+    assert sluice(stage, "rollback", NAME, "--to", "9") == 2
+    assert "roll back to it first" in capsys.readouterr().err
+    stage.run(90, until="STABLE")
+    assert sluice(stage, "rollback", NAME, "--to", "9") == 2
+    assert "never served version 9" in capsys.readouterr().err
+    assert sluice(stage, "rollback", NAME, "--to", "1") == 0
+    assert stage.version() == "1"
+
+
+def test_pause_and_resume(stage: Stage) -> None:
+    stage.run(30, until="STEP")
+    assert sluice(stage, "rollout", "pause", NAME, "--reason", "lunch") == 0
+    stage.run(30)
+    assert stage.state() == ("PAUSED", 10)
+    assert sluice(stage, "rollout", "resume", NAME) == 0
+    assert stage.state() == ("STEP", 10)
+    stage.run(60, until="PROMOTING")
+    assert stage.state() == ("PROMOTING", 100)
+
+
+def test_promote_wants_to_know_that_the_candidate_is_ready(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.run(30, until="STEP")
+    assert sluice(stage, "rollout", "promote", NAME) == 2
+    assert "ready" in capsys.readouterr().err
+    assert sluice(stage, "rollout", "promote", NAME, "--ready") == 0
+    assert stage.state() == ("PROMOTING", 100)
+
+
+def test_promote_is_a_pull_request_where_a_review_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SLUICE_ARGOCD", raising=False)
+    stage = Stage(tmp_path, automatic=False)
+    stage.begin()
+    stage.run(2)
+    stage.merge(next(p.number for p in stage.loop.pulls() if p.state == "open"))
+    assert stage.state() == ("STEP", 10)
+    assert sluice(stage, "rollout", "promote", NAME, "--ready") == 0
+    (open_,) = [p for p in stage.loop.pulls() if p.state == "open"]
+    stage.run(3)
+    assert [p.number for p in stage.loop.pulls() if p.state == "open"] == [open_.number]
+    stage.merge(open_.number)
+    assert stage.state() == ("PROMOTING", 100)
+    stage.tick()
+    assert stage.state() == ("PROMOTING", 100)
+
+
+def test_abort_closes_what_was_proposed(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, automatic=False)
+    stage.begin()
+    stage.run(2)
+    assert next(p.state for p in stage.loop.pulls()) == "open"
+    assert sluice(stage, "rollout", "abort", NAME) == 0
+    assert [p for p in stage.loop.pulls() if p.state == "open"] == []
+    assert stage.state() == ("ROLLING_BACK", 0)
+
+
+def test_status_says_where_it_stands_and_what_it_waits_for(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.run(30, until="STEP")
+    assert sluice(stage, "rollout", "status", NAME, "--format", "json") == 0
+    (row,) = json.loads(capsys.readouterr().out)["rollouts"]
+    assert (row["state"], row["weight"], row["candidate"]) == ("STEP", 10, "2")
+    assert "Argo CD does not answer" in row["next"]
+    assert sluice(stage, "rollout", "status") == 0
+    assert "STEP since" in capsys.readouterr().out
+    assert sluice(stage, "rollout", "status", "nothing") == 2
+
+
+def test_plan_shows_exposure_and_whether_the_quota_holds(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["rollout", "plan", NAME, "--rate", "2", "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    first = told["stages"][1]
+    assert (first["weight"], first["requests"]) == (10, 2 * 600 * 0.1)
+    assert (told["quota"], told["fits"]) == (16, True)
+    assert main(["rollout", "plan", NAME]) == 0
+    assert "holds" in capsys.readouterr().out
+    assert main(["rollout", "plan", "mesh/chat"]) == 2
