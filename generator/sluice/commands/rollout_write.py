@@ -9,6 +9,7 @@ from sluice import git
 from sluice.commands.cycle import MAIN, Outcome
 from sluice.commands.rollout_base import Base, Scene
 from sluice.core import layout, rollout_file, rollout_message, tree
+from sluice.core.converge import branch_of
 from sluice.core.counts import Counts
 from sluice.core.finding import UsageError, failed
 from sluice.core.judgement_file import written
@@ -36,7 +37,7 @@ class Case:
     @property
     def branch(self) -> str:
         """The branch of its living pull request; no release has a dot in its name."""
-        return f"sluice/{self.release.key}{SUFFIX}"
+        return f"{branch_of(self.release.key)}{SUFFIX}"
 
 
 @dataclass(frozen=True)

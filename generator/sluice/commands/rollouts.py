@@ -1,6 +1,7 @@
 """The reconciler moves rollouts: look, let the core decide, make the one write of a tick."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from sluice import git
@@ -9,7 +10,8 @@ from sluice.commands.rollout_base import Base, Scene, base_of
 from sluice.commands.rollout_counting import Counted, counted
 from sluice.commands.rollout_observers import Observers
 from sluice.commands.rollout_seeing import observation, sync
-from sluice.commands.rollout_write import Case, apply, refused_by, withdraw
+from sluice.commands.rollout_write import SUFFIX, Case, apply, refused_by, withdraw
+from sluice.core.converge import BRANCHES
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest
 from sluice.core.resolve import Release
@@ -44,6 +46,7 @@ def tick(scene: Scene, observers: Observers) -> Iterator[Outcome]:
         yield from _isolated(scene, case, observers, numbers.get(case.release.key), pulls)
     for release, gone, history in base.lost():
         yield from _recovered(scene, base, release, gone, history, observers)
+    _swept(scene, {case.branch for case in cases})
     for problem in dict.fromkeys(observers.problems):
         yield Outcome("rollouts", "not observed", reasons=(problem,))
 
@@ -142,6 +145,22 @@ def _recovered(
         except (git.RefMovedError, UsageError) as error:
             said = (str(error),)
             yield Outcome(str(release.key), "failed", gone.rollout.candidate, 0, said, refused=True)
+
+
+def _swept(scene: Scene, living: set[str]) -> None:
+    """Close and delete what is left of rollouts that are over."""
+    heads = git.refs_under(scene.repository, f"refs/heads/{BRANCHES}/")
+    names = {ref.removeprefix("refs/heads/"): head for ref, head in heads.items()}
+    stale = {n: h for n, h in names.items() if n.endswith(SUFFIX) and n not in living}
+    if not stale or scene.dry_run:
+        return
+    for pull in scene.forge.list():
+        if pull.state == "open" and pull.branch in stale:
+            scene.forge.close(pull.number, "its rollout is over")
+    for name, head in stale.items():
+        if git.commit_of(scene.repository, head).email == scene.author.email:
+            with suppress(git.RefMovedError):
+                scene.move(f"refs/heads/{name}", None, head)
 
 
 def _by_branch(pulls: Sequence[PullRequest]) -> dict[str, list[PullRequest]]:
