@@ -51,8 +51,8 @@ class Engine:
     `alternatives` matter). `split` says whether devices share layers or tensors; `leader` and
     `worker` are the arguments by which the nodes of a group find each other. `fraction_of` is
     empty where the engine does not say how it fills the memory. `refused` says why a field is not
-    among `fields`; `exclusive` names fields that cannot stand together. `counters` are the metrics
-    of requests and bad events by signal; `buckets` the bounds of histograms in seconds.
+    among `fields`; `exclusive` names fields that cannot stand together. `counters` are metrics of
+    requests and bad events by signal; `buckets` bounds of histograms in seconds.
     """
 
     name: str
