@@ -2,11 +2,16 @@
 
 import sys
 
-from benchmarks import bench_check, bench_git, bench_render, bench_start
+from benchmarks import bench_check, bench_git, bench_render, bench_rollouts, bench_start
 
 
 def main() -> None:
-    modules = {"Starting": bench_start, "Rendering": bench_render, "Checking": bench_check}
+    modules = {
+        "Starting": bench_start,
+        "Rendering": bench_render,
+        "Checking": bench_check,
+        "Rollouts": bench_rollouts,
+    }
     for title, module in modules.items():
         sys.stdout.write(f"{title}\n")
         for line in module.report(module.run()):

@@ -8,6 +8,7 @@ from sluice.core.resolve import Release
 from sluice.core.rollout_model import Sync
 
 HEALTHY = "Healthy"
+WORKLOADS = ("Deployment", "LeaderWorkerSet")
 Contains = Callable[[str], bool]
 """Whether a revision is the commit of the committed weight, or a descendant of it."""
 
@@ -42,10 +43,11 @@ def ready_of(application: Application | None, release: Release, *, stable: bool)
     if application is None:
         return None
     variant = release.variants[0 if stable else -1]
-    workload = f"Deployment/{names.workload(release.key.name, variant.version)}"
-    if not values.is_versioned(variant):
-        workload = f"Deployment/{release.key.name}"
-    own = application.resources.get(workload)
+    name = release.key.name
+    if values.is_versioned(variant):
+        name = names.workload(name, variant.version)
+    told = [application.resources.get(f"{kind}/{name}") for kind in WORKLOADS]
+    own = next((health for health in told if health is not None), None)
     if own is not None:
         return {HEALTHY: True, "Degraded": False, "Missing": False}.get(own)
     return True if application.health == HEALTHY else None
