@@ -8,6 +8,7 @@ from sluice import git
 from sluice.commands.cycle import AUTHOR, MAIN
 from sluice.commands.workspace import Workspace
 from sluice.core import layout
+from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.load import SIZE_LIMIT
 from sluice.core.model import Forge, Signature
@@ -76,6 +77,20 @@ class Base:
         found = git.read_tree(self.repository, self.commit, wanted, SIZE_LIMIT)
         large = dict.fromkeys(found.oversized, b"#" * (SIZE_LIMIT + 1))
         return Workspace({**found.files, **large})
+
+    @cached_property
+    def _ancestry(self) -> dict[tuple[str, str], bool]:
+        return {}
+
+    def contains(self, revision: str, ancestor: str) -> bool:
+        """Whether a revision has a commit in its history; one that nobody knows has not."""
+        asked = (revision, ancestor)
+        if asked not in self._ancestry:
+            try:
+                self._ancestry[asked] = git.is_ancestor(self.repository, ancestor, revision)
+            except UsageError:
+                self._ancestry[asked] = False
+        return self._ancestry[asked]
 
     def under_way(self) -> Iterator[tuple[Release, History]]:
         """Each release with a rollout.yaml, and its history."""

@@ -9,7 +9,7 @@ from sluice.commands.rollout_write import Case
 from sluice.core.counts import Counts
 from sluice.core.judgement import Judgement, judge
 from sluice.core.layout import Key
-from sluice.core.queries import Question, chosen, combined
+from sluice.core.queries import Question, chosen, combined, promql
 from sluice.core.rollout_model import Sync
 from sluice.core.rollout_watch import (
     Subject,
@@ -93,14 +93,17 @@ def _at(
 
 def _judged(asked: _Asked, told: Sequence[_Told], now: int) -> Counted | None:
     """The judgement on one rollout; None when an answer is missing."""
-    answered = [_answer(question, told) for question in questions(asked.subject)]
-    if any(answer is None for answer in answered):
-        return None
+    answers: dict[str, Sequence[Series]] = {}
+    for question in questions(asked.subject):
+        answer = _answer(question, told)
+        if answer is None:
+            return None
+        answers[promql(question, 1)] = answer
     plan, rollout = asked.case.rollout.plan, asked.case.rollout
     longest = plan.steps[min(rollout.step, len(plan.steps) - 1)].longest
     counts = counts_of(
         asked.subject,
-        lambda question: _answer(question, told) or (),
+        lambda question: answers.get(promql(question, 1), ()),
         now,
         exhausted=asked.spent >= longest,
     )

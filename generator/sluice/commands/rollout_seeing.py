@@ -1,10 +1,8 @@
 """What is seen of one rollout: Argo CD's word, and the judgement on what was counted."""
 
-from sluice import git
 from sluice.commands.rollout_counting import Counted
 from sluice.commands.rollout_observers import Observers
 from sluice.commands.rollout_write import Case
-from sluice.core.finding import UsageError
 from sluice.core.model import Application
 from sluice.core.rollout_model import Observation, Sync
 from sluice.core.rollout_observation import application_name, ready_of, sync_of
@@ -12,7 +10,11 @@ from sluice.core.rollout_observation import application_name, ready_of, sync_of
 
 def sync(case: Case, observers: Observers) -> Sync | None:
     """Where Argo CD is with the committed weight."""
-    return sync_of(_application(case, observers), lambda r: _contains(case, r), case.history.time)
+
+    def contains(revision: str) -> bool:
+        return case.base.contains(revision, case.history.clock)
+
+    return sync_of(_application(case, observers), contains, case.history.time)
 
 
 def observation(case: Case, observers: Observers, numbers: Counted | None) -> Observation:
@@ -33,11 +35,3 @@ def _application(case: Case, observers: Observers) -> Application | None:
     if argocd is None:
         return None
     return observers.application(argocd.get("namespace", "argocd"), application_name(case.release))
-
-
-def _contains(case: Case, revision: str) -> bool:
-    """Whether a revision has the commit of the weight; one that nobody knows has not."""
-    try:
-        return git.is_ancestor(case.base.repository, case.history.clock, revision)
-    except UsageError:
-        return False
