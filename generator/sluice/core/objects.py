@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from sluice.core import scaling, values
+from sluice.core import delivery, scaling, values
 from sluice.core.catalog import Catalog
 from sluice.core.emit import emit
 from sluice.core.parallel import parallel_of
@@ -17,7 +17,11 @@ Render = Callable[[str, Mapping[str, Any]], Any]
 FULL = 100
 PICKER_PORT = 9002
 """Where endpoint pickers listen unless told otherwise."""
-_WORKLOADS = {"Deployment": "deployment", "LeaderWorkerSet": "leader-worker-set"}
+_WORKLOADS = {
+    "Deployment": "deployment",
+    "LeaderWorkerSet": "leader-worker-set",
+    "Rollout": "rollout",
+}
 
 
 def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]:
@@ -26,10 +30,18 @@ def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]
     parts = [values.parts_of(variant, catalog) for variant in release.variants]
     yield render("release/service-account.yaml.j2", {**shared, "service_account": release.key.name})
     for part in parts:
-        own = {**shared, **values.of_variant(release, part, catalog)}
+        own = {
+            **shared,
+            **values.of_variant(release, part, catalog),
+            **_delivery(release, part),
+        }
         own["workload_metadata_labels"] = {**shared["labels"], **own["workload_labels"]}
         yield render(f"release/{_WORKLOADS[own['workload_kind']]}.yaml.j2", own)
         yield render("release/service.yaml.j2", own)
+        if own["delivery"]:
+            yield render("release/service.yaml.j2", {**own, "service": own["canary"]})
+        if own["measurements"]:
+            yield render("release/analysis-template.yaml.j2", own)
         yield from _scaler(render, release, part, own)
         if own["least_replicas"] > 1:
             yield render("release/disruption-budget.yaml.j2", own)
@@ -37,6 +49,24 @@ def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]
     yield from _monitor(render, release, parts[0], shared)
     yield from _network(render, release, shared)
     yield from _routes(render, release, parts, shared)
+
+
+def _delivery(release: Release, part: Parts) -> dict[str, Any]:
+    """What a controller in the cluster needs to roll a release out; nothing when we do."""
+    if not delivery.is_elsewhere(part.variant.spec):
+        return {"delivery": None, "measurements": []}
+    plan = delivery.plan(part.variant.spec, part.engine)
+    spec, name = release.environment.spec, release.key.name
+    address = spec.get("monitoring", {}).get("prometheus", {}).get("address", "")
+    asked = delivery.measurements(plan["judged"], spec["namespace"], name, address)
+    measured = list(asked) if address else []
+    return {
+        "delivery": plan,
+        "measurements": measured,
+        "observed": [each["name"] for each in measured if each["observe"]],
+        "canary": f"{name}-canary",
+        "provider": spec.get("traffic", {}).get("provider"),
+    }
 
 
 def _scaler(render: Render, release: Release, part: Parts, own: Mapping[str, Any]) -> Iterator[Any]:
@@ -78,6 +108,7 @@ def _monitor(
     if monitoring.get("podMonitor") and "path" in part.engine.metrics:
         more = {
             "engine": part.engine,
+            "hashed": delivery.is_elsewhere(part.variant.spec),
             "labels": {**shared["labels"], **monitoring.get("labels", {})},
             "release_selector": {f"{LABEL}/release": release.key.name},
         }
@@ -101,12 +132,22 @@ def _routes(
     traffic = values.traffic(release.environment, release.spec)
     if traffic is not None:
         more = {
-            "backends": [_backend(release, part, traffic) for part in parts],
+            "backends": [*_backends(release, parts, traffic)],
             "canary": f"{release.key.name}-canary",
             **chosen(release),
         }
         template = f"traffic/{traffic['provider']}/routes.yaml.j2"
         yield from render(template, {**shared, **traffic, **more})
+
+
+def _backends(
+    release: Release, parts: list[Parts], traffic: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    yield from (_backend(release, part, traffic) for part in parts)
+    weighed = release.value("rollout.strategy") == "canary" and traffic["provider"] != "nginx"
+    if weighed and delivery.is_elsewhere(release.spec):  # the controller writes the weights
+        name = f"{release.key.name}-canary"
+        yield {"service": name, "weight": 0, "weight_text": "0", "pool": None}
 
 
 def _backend(release: Release, part: Parts, traffic: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sluice.core import layout, values
+from sluice.core import delivery, layout, values
 from sluice.core.bind import Templates
 from sluice.core.catalog import Catalog
 from sluice.core.emit import emit
@@ -13,6 +13,18 @@ from sluice.core.quota import ANY, quota_of
 from sluice.core.resolve import Environment, Release
 from sluice.core.values import LABEL, MANAGER
 
+_WEIGHTS = {
+    "gateway": {
+        "group": "gateway.networking.k8s.io",
+        "kind": "HTTPRoute",
+        "weights": ".spec.rules[].backendRefs[].weight",
+    },
+    "istio": {
+        "group": "networking.istio.io",
+        "kind": "VirtualService",
+        "weights": ".spec.http[].route[].weight",
+    },
+}
 IN_CLUSTER = "https://kubernetes.default.svc"
 """The cluster that Argo CD itself runs in, where its own objects go."""
 
@@ -69,6 +81,7 @@ class Renderer:
             "path": layout.release_directory(key),
             "destination_namespace": release.environment.spec["namespace"],
             "scaled": _scaled(release),
+            "routed": _routed(release),
         }
         shared = _environment_values(release.environment, self._catalog)
         directory = f"{layout.argocd_directory(key.environment)}/{key.team}"
@@ -89,7 +102,7 @@ class Renderer:
         ]
 
     def _application(self, shared: Mapping[str, Any], more: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        defaults = {"recurse": False, "exclude": None, "scaled": ()}
+        defaults = {"recurse": False, "exclude": None, "scaled": (), "routed": ()}
         return self._templates.render(
             "environment/application.yaml.j2", {**shared, **defaults, **more}
         )
@@ -100,6 +113,14 @@ def _scaled(release: Release) -> list[dict[str, str]]:
     found = [values.group(v.spec) for v in release.variants if "max" in v.spec.get("scaling", {})]
     kinds = {(g["workload_api"].partition("/")[0], g["workload_kind"]) for g in found}
     return [{"group": group, "kind": kind} for group, kind in sorted(kinds)]
+
+
+def _routed(release: Release) -> list[dict[str, str]]:
+    """The routes whose weights a controller in the cluster sets, and not Git."""
+    traffic = release.environment.spec.get("traffic", {})
+    route = _WEIGHTS.get(traffic.get("provider", ""))
+    canary = release.value("rollout.strategy") == "canary"
+    return [route] if route and canary and delivery.is_elsewhere(release.spec) else []
 
 
 def _applications(

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from sluice.core import values
-from sluice.core.analysis import check_analysis
-from sluice.core.catalog import Catalog
+from sluice.core import delivery, values
+from sluice.core.analysis import check_analysis, watches
+from sluice.core.catalog import Catalog, Engine
 from sluice.core.finding import Finding
+from sluice.core.parallel import parallel_of
 from sluice.core.resolve import Release
 from sluice.core.rollout_file import from_text
 
@@ -36,7 +37,30 @@ def check_rollout(release: Release, catalog: Catalog) -> Iterator[Finding]:
     engine = catalog.engine(release.value("engine.name"), release.value("engine.version"))
     if engine is not None and engine.status != "refused":
         yield from check_analysis(release, engine)
+        yield from _controller(release, strategy, engine)
     yield from _file(release, strategy)
+
+
+def _controller(release: Release, strategy: str, engine: Engine) -> Iterator[Finding]:
+    """What a controller in the cluster cannot do."""
+    if not delivery.is_elsewhere(release.spec):
+        return
+    name, rollout = delivery.controller(release.spec), release.value("rollout")
+    place = release.place("rollout.controller")
+    other = "leave `controller` away: sluice can do it"
+    if strategy not in delivery.STRATEGIES:
+        yield Finding(place, "REF043", f"{name} has nothing for the strategy {strategy}", other)
+    if parallel_of(release.spec).nodes > 1:
+        yield Finding(place, "REF043", f"{name} knows no groups of pods", other)
+    for field in delivery.UNKNOWN:
+        if field in rollout:
+            at = release.place(f"rollout.{field}", key=True)
+            yield Finding(at, "REF043", f"{name} has nothing that {field} could become", other)
+    for watch in watches(release.spec, engine):
+        if watch.gate.absolute is None:
+            at = release.place("rollout.analysis.gates", key=True)
+            message = f"{name} compares no versions, so {watch.gate.name} needs a rate of its own"
+            yield Finding(at, "REF043", message, "add `absolute`, or let sluice judge")
 
 
 def _steps(release: Release, strategy: str) -> Iterator[Finding]:
@@ -63,7 +87,7 @@ def _fields(release: Release, strategy: str) -> Iterator[Finding]:
     """Fields that only some strategies honour, or need."""
     rollout = release.value("rollout", {})
     if strategy in STEADY:
-        known = {"strategy", "steps"}
+        known = {"strategy", "steps", "controller"}
         for field in sorted(rollout.keys() - known):
             place = release.place(f"rollout.{field}", key=True)
             message = f"{field} has no meaning for the strategy {strategy}"
@@ -122,8 +146,8 @@ def _file(release: Release, strategy: str) -> Iterator[Finding]:
     elif stable["version"] == spec["candidate"]:
         place = document.place(("spec", "stable", "spec", "model", "version"))
         yield Finding(place, "REF008", "stable and candidate are the same", "delete rollout.yaml")
-    if strategy in STEADY:
-        message = "a rollout needs a strategy with two versions side by side"
+    if strategy in STEADY or delivery.is_elsewhere(release.spec):
+        message = "a rollout needs a strategy with two versions side by side, and sluice"
         yield Finding(document.place(), "REF008", message, "delete rollout.yaml")
     if "since" in spec and not _is_time(spec["since"]):
         place = document.place(("spec", "since"))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sluice.core import calling, fetching, names
+from sluice.core import calling, delivery, fetching, names
 from sluice.core.allotment import Allotment, allotment
 from sluice.core.arguments import probe_paths
 from sluice.core.catalog import Catalog, Engine
@@ -83,7 +83,8 @@ def common(release: Release) -> dict[str, Any]:
 
 def is_versioned(variant: Variant) -> bool:
     """Whether each version has a workload of its own, so that taking over only moves routes."""
-    return lookup(variant.spec, "rollout.strategy", "rolling") not in _STEADY
+    steady = lookup(variant.spec, "rollout.strategy", "rolling") in _STEADY
+    return not steady and not delivery.is_elsewhere(variant.spec)
 
 
 def workload_name(release: Release, variant: Variant) -> str:
@@ -174,6 +175,8 @@ def object_names(release: Release) -> set[str]:
     """The names of the objects that a release has in its namespace."""
     named = [v for v in release.variants if "version" in v.spec.get("model", {})]
     found = {release.key.name, *(workload_name(release, v) for v in named)}
+    if delivery.is_elsewhere(release.spec):
+        found.add(f"{release.key.name}-canary")
     if release.rollout is None:
         return found
     return found | {service_name(release, v) for v in named} | {f"{release.key.name}-canary"}
@@ -260,9 +263,9 @@ def group(spec: Mapping[str, Any]) -> dict[str, Any]:
     nodes = parallel_of(spec).nodes
     return {
         "nodes": nodes,
-        "workload_api": GROUPS if nodes > 1 else "apps/v1",
+        "workload_api": GROUPS if nodes > 1 else delivery.workload(spec)[0],
         "answers": True,
-        "workload_kind": "LeaderWorkerSet" if nodes > 1 else "Deployment",
+        "workload_kind": "LeaderWorkerSet" if nodes > 1 else delivery.workload(spec)[1],
     }
 
 
