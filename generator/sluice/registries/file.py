@@ -15,7 +15,8 @@
             parameters: {lr: "1e-5"}
             metrics:
               mmlu/acc: 0.71                # a number, .nan and .inf included, or in full:
-              toxicity: {value: 0.01, dataset: tox@76a479d3, recorded: 1795195803543, run: 3fdd}
+              toxicity: {value: 0.01, dataset: tox@76a479d3, recorded: 1795195803543, run: 3fdd,
+                         scorers: 5c04e4}
 
 The file is read at every call, so that an edit is seen like a change in a server. Text is taken as
 written, whatever YAML makes of it: `version: 07` is refused, `tags: {gpu: no}` is the text no.
@@ -44,17 +45,10 @@ _NO_NUMBER = "0"
 _NULL_TAG = "tag:yaml.org,2002:null"
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
-_MODEL_VERSION_KEYS = {
-    "version",
-    "source",
-    "stage",
-    "aliases",
-    "runId",
-    "created",
-    "updated",
-    "ready",
-}
-_VERSION_KEYS = frozenset({*_MODEL_VERSION_KEYS, "tags", "parameters", "metrics"})
+_VERSION_KEYS = frozenset(
+    {"version", "source", "stage", "aliases", "runId", "created", "updated", "ready"}
+    | {"tags", "parameters", "metrics"}
+)
 _METRIC_KEYS = frozenset({"value", "dataset", "recorded", "run", "scorers"})
 
 
@@ -87,16 +81,19 @@ class FileRegistry:
 
     def fresh(self, version: ModelVersion) -> ModelVersion:
         """Return the version as the file has it now."""
-        for entry in self._models().get(version.name, ()):
-            if entry.version.version == version.version:
-                return entry.version
+        entry = self._entry(version)
+        if entry:
+            return entry.version
         raise UsageError(f"version {version.version} of {version.name!r} is gone from the registry")
 
     def evaluation(self, version: ModelVersion) -> Evaluation:
         """Return what the file says about the version's quality."""
+        entry = self._entry(version)
+        return entry.evaluation if entry else Evaluation()
+
+    def _entry(self, version: ModelVersion) -> _Entry | None:
         entries = self._models().get(version.name, ())
-        found = (entry.evaluation for entry in entries if entry.version.version == version.version)
-        return next(found, Evaluation())
+        return next((e for e in entries if e.version.version == version.version), None)
 
     def url(self, version: ModelVersion) -> str:  # noqa: ARG002 - the protocol's signature
         """Return nothing: a file has no page."""
@@ -280,10 +277,8 @@ def _entry(reader: _Reader, name: str, node: yaml.Node) -> _Entry:
 
 def _evaluation(reader: _Reader, known: Mapping[str, yaml.Node], run_id: str) -> Evaluation:
     metrics = reader.mapping(known.get("metrics"))
-    return Evaluation(
-        measurements={key: _measurement(reader, metrics[key], run_id) for key in sorted(metrics)},
-        parameters=reader.texts(known.get("parameters")),
-    )
+    measurements = {key: _measurement(reader, metrics[key], run_id) for key in sorted(metrics)}
+    return Evaluation(measurements, reader.texts(known.get("parameters")))
 
 
 def _measurement(reader: _Reader, node: yaml.Node, run_id: str) -> Measurement:
