@@ -6,7 +6,6 @@ weight that is applied; the counters are what a scrape every quarter of a minute
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +147,7 @@ class Stage:
     @property
     def scene(self) -> Scene:
         repository = self.loop.repository
-        move = partial(git.update_ref, repository)
-        return Scene(repository, move, self.forge(ROBOT), lambda: self.now)
+        return Scene(repository, git.Direct(repository).move, self.forge(ROBOT), lambda: self.now)
 
     def forge(self, who: Signature) -> LocalForge:
         return LocalForge(git.Store(self.loop.repository), lambda: self.now, who)
@@ -162,7 +160,12 @@ class Stage:
     def begin(self) -> None:
         """The registry promotes version 2, and its pull request is merged."""
         self.loop.register(2)
-        world = World(self.loop.repository, self.loop.registry, self.forge(ROBOT), lambda: self.now)
+        world = World(
+            git.Direct(self.loop.repository),
+            self.loop.registry,
+            self.forge(ROBOT),
+            lambda: self.now,
+        )
         outcomes = {o.release: o for o in cycle(world)}
         if outcomes[KEY].what == "proposed":
             self.merge(outcomes[KEY].pull)

@@ -161,7 +161,7 @@ def test_plan_shows_exposure_and_whether_the_quota_holds(
     told = json.loads(capsys.readouterr().out)
     first = told["stages"][1]
     assert (first["weight"], first["requests"]) == (10, 2 * 600 * 0.1)
-    assert (told["quota"], told["fits"]) == (16, True)
+    assert (told["quota"], told["fits"]) == ({"devices": 16}, True)
     assert main(["rollout", "plan", NAME]) == 0
     assert "holds" in capsys.readouterr().out
     assert main(["rollout", "plan", "mesh/chat"]) == 2

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from shells.effects import Executioner, Killed
 from shells.git_fixtures import AUTHOR, MAIN
 from shells.loop import KEY
 from shells.stage import ROLLOUT, Stage
-from shells.test_reconcile_crashes import Executioner, Killed
 from sluice import git
 from sluice.commands.rollouts import tick
 
@@ -83,16 +83,16 @@ def test_of_two_at_once_one_writes_and_the_other_sees_it(
 ) -> None:
     stage = played(tmp_path, 0.2)
     stage.run(30, until="STEP")
-    honest = git.update_ref
+    honest = git.Direct.move
     raced: list[str] = []
 
-    def late(repository: git.Repository, ref: str, new: str | None, expected: str | None) -> None:
+    def late(place: git.Direct, ref: str, new: str | None, expected: str | None) -> None:
         if ref == MAIN and not raced:
             raced.append(ref)
             list(tick(stage.scene, stage.observers))  # the other one is first
-        honest(repository, ref, new, expected)
+        honest(place, ref, new, expected)
 
-    monkeypatch.setattr(git, "update_ref", late)
+    monkeypatch.setattr(git.Direct, "move", late)
     for _ in range(30):
         if stage.state()[0] == "ROLLING_BACK":
             break

@@ -41,22 +41,24 @@ def _text(found: Outlook, rate: float) -> str:
         for row in rows
     ]
     hours = sum(stage.hours for stage in found.stages)
-    cost = sum(stage.cost for stage in found.stages)
+    costs = [stage.cost for stage in found.stages if stage.cost is not None]
+    cost = f"{sum(costs):.2f}" if len(costs) == len(found.stages) else "unknown"
     requests = sum(stage.requests for stage in found.stages[:-1])
     lines += [
         "",
         f"at {rate:g} requests/s the new version answers {requests:,.0f} before it has all",
-        f"extra, at the least: {hours:.1f} {found.accelerator} hours, cost {cost:.2f}",
+        f"extra, at the least: {hours:.1f} {found.accelerator} hours, cost {cost}",
         _quota(found),
     ]
     return "\n".join([*lines, ""])
 
 
 def _quota(found: Outlook) -> str:
-    if found.quota is None:
-        return f"no quota; at most {found.most_devices} devices while both versions run"
+    if not found.quota:
+        return "the environment has no quota"
     word = "holds" if found.fits else "DOES NOT HOLD"
-    return f"the quota of {found.quota} {word}: at most {found.most_devices} devices"
+    listed = ", ".join(f"{left} of {found.quota[name]} {name}" for name, left in found.left.items())
+    return f"the quota {word} while both versions run: {listed} left"
 
 
 def _row(stage: Stage) -> tuple[str, ...]:
@@ -68,5 +70,5 @@ def _row(stage: Stage) -> tuple[str, ...]:
         f"{stage.requests:,.0f}",
         str(stage.devices),
         f"{stage.hours:.2f}",
-        f"{stage.cost:.2f}",
+        "-" if stage.cost is None else f"{stage.cost:.2f}",
     )

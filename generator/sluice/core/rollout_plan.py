@@ -1,12 +1,13 @@
 """What a rollout will take: steps, requests that meet the new version, device-hours and cost."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from sluice.core.allotment import devices
 from sluice.core.catalog import Catalog
-from sluice.core.fit import devices, least_replicas, most_replicas
-from sluice.core.plan import environment_totals, hourly_price
+from sluice.core.cost import hourly_price
+from sluice.core.quota import least_replicas, left_over, most_replicas, quota_of
 from sluice.core.resolve import Release
 from sluice.core.rollout_file import plan_of
 from sluice.core.rollout_model import FULL
@@ -20,7 +21,8 @@ class Stage:
     """A part of a rollout.
 
     `least` and `longest` are seconds; `requests` is what the new version gets in the least time.
-    `devices` come on top of those of one version; `hours` are device-hours in the least time.
+    `devices` come on top of those of one version; `hours` are device-hours in the least time, and
+    `cost` is theirs, None where the price is not known.
     """
 
     name: str
@@ -30,23 +32,23 @@ class Stage:
     requests: float
     devices: int
     hours: float
-    cost: float
+    cost: float | None
     manual: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """All stages, and the devices of the environment at the greatest scale against its quota."""
+    """All stages; the environment's quota, and what is left of it while both versions run."""
 
     stages: tuple[Stage, ...]
     accelerator: str
-    most_devices: int
-    quota: int | None
+    quota: Mapping[str, int]
+    left: Mapping[str, int]
 
     @property
     def fits(self) -> bool:
-        """Whether the quota holds while both versions run."""
-        return self.quota is None or self.most_devices <= self.quota
+        """Whether the quota holds, each release at its greatest size."""
+        return all(count >= 0 for count in self.left.values())
 
 
 def outlook(release: Release, specs: Specs, catalog: Catalog, rate: float) -> Outlook:
@@ -58,15 +60,14 @@ def outlook(release: Release, specs: Specs, catalog: Catalog, rate: float) -> Ou
         catalog: prices.
         rate: requests a second, over both versions.
     """
-    most = environment_totals(specs, release.key.environment, catalog).most_devices
+    releases = specs.of(release.key.environment)
     if release.rollout is None:  # a second version comes beside the one that is counted
-        most += most_replicas(release.spec) * devices(release.spec)
-    quota = release.environment.spec.get("accelerators", {}).get("quota")
+        releases = [*releases, release]
     return Outlook(
         tuple(_stages(release, catalog, rate)),
         release.value("accelerator.name"),
-        most,
-        None if quota is None else int(quota),
+        quota_of(release.environment),
+        left_over(release.environment, releases, catalog),
     )
 
 
@@ -80,9 +81,8 @@ def _stages(release: Release, catalog: Catalog, rate: float) -> Iterator[Stage]:
         least, longest = times
         hours = held * least / HOUR
         requests = rate * least * weight / FULL
-        return Stage(
-            name, weight, least, longest, requests, held, hours, hours * price, manual=manual
-        )
+        cost = None if price is None else hours * price
+        return Stage(name, weight, least, longest, requests, held, hours, cost, manual=manual)
 
     yield stage("warming", 0, (0, plan.warming), _candidate(release, 0))
     for index, step in enumerate(plan.steps):
@@ -96,4 +96,5 @@ def _stages(release: Release, catalog: Catalog, rate: float) -> Iterator[Stage]:
 def _candidate(release: Release, weight: int) -> int:
     """Devices of a second version: its fixed replicas, or as many as its share asks for."""
     least, most = least_replicas(release.spec), most_replicas(release.spec)
-    return max(least, math.ceil(weight * most / FULL)) * devices(release.spec)
+    replicas: int = max(least, math.ceil(weight * most / FULL))
+    return replicas * devices(release.spec)
