@@ -31,7 +31,7 @@ def run(
         try:
             return told(_back(scene, release, to or "", why))
         except git.RefMovedError:
-            continue
+            scene.look()
     raise UsageError(f"{release}: main keeps moving; try again")
 
 

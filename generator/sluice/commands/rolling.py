@@ -14,6 +14,9 @@ def rolling(world: World) -> Iterator[Outcome]:
     Raises:
         UsageError: when the repository cannot be read.
     """
-    world.upstream.refresh()
-    scene = Scene(world.repository, world.upstream.move, world.forge, world.clock, world.dry_run)
+    place = world.upstream
+    place.refresh()
+    scene = Scene(
+        place.repository, place.move, world.forge, world.clock, world.dry_run, look=place.refresh
+    )
     yield from tick(scene, observers())

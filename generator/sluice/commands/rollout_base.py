@@ -24,7 +24,8 @@ _SHARED = (layout.CATALOG, layout.POLICIES)
 class Scene:
     """Where a rollout is moved: the repository, how to swap a ref of it, the forge, the clock.
 
-    `actor` is the person who asks for it, empty for the reconciler.
+    `actor` is the person who asks for it, empty for the reconciler. `look` brings what is mirrored
+    of a remote up to date.
     """
 
     repository: git.Repository
@@ -34,6 +35,7 @@ class Scene:
     dry_run: bool = False
     author: Signature = AUTHOR
     actor: str = ""
+    look: Callable[[], object] = bool
 
 
 @dataclass(frozen=True)

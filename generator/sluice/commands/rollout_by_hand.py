@@ -1,14 +1,14 @@
 """A rollout moved by a person: the same commits, asked for from the command line."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import click
 
 from sluice import git
-from sluice.commands.connect import find_repository, local_forge, now, person
-from sluice.commands.cycle import Outcome
+from sluice.commands.connect import connect, local_forge, now, person
+from sluice.commands.cycle import AUTHOR, Outcome
 from sluice.commands.rollout_base import Base, Scene, base_of, by_person
 from sluice.commands.rollout_observers import Observers, observers
 from sluice.commands.rollout_seeing import observation
@@ -19,6 +19,7 @@ from sluice.core.layout import Key
 from sluice.core.model import PullRequest
 from sluice.core.rollout_hand import VERBS
 from sluice.core.rollout_model import Write
+from sluice.forges.local import LocalForge
 
 ATTEMPTS = 5
 
@@ -34,11 +35,17 @@ class Asked:
 
 
 def scene_of(repository: str | None, root: str | None) -> Scene:
-    """The bare repository, with the person at the keyboard as the one who acts."""
-    bare = find_repository(repository, root)
-    who = person(bare)
-    move = partial(git.update_ref, bare)
-    return by_person(Scene(bare, move, local_forge(bare, who), now), who)
+    """The repository that counts, with the person at the keyboard as the one who acts."""
+    environ = os.environ
+    place, forge = connect(
+        repository, environ.get("SLUICE_FORGE"), root, environ.get("SLUICE_STATE"), AUTHOR
+    )
+    place.refresh()
+    who = person(place.repository)
+    if isinstance(forge, LocalForge):
+        forge = local_forge(place.repository, who)
+    scene = Scene(place.repository, place.move, forge, now, look=place.refresh)
+    return by_person(scene, who)
 
 
 def act(verb: str, asked: Asked, *, ready: bool = False) -> int:
@@ -67,7 +74,7 @@ def persistent(
         try:
             return apply(scene, case, write, of_branch(scene, case))
         except git.RefMovedError:
-            continue
+            scene.look()
     raise UsageError(f"{release}: main keeps moving; try again")
 
 

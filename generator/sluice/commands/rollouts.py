@@ -84,6 +84,7 @@ def _isolated(
 
 
 def _again(scene: Scene, case: Case) -> Case | None:
+    scene.look()
     base = base_of(scene.repository)
     found = (each for each in base.under_way() if each[0].key == case.release.key)
     return next((case_of(base, *each) for each in found), None)
