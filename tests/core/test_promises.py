@@ -52,7 +52,7 @@ ELSEWHERE = {
     "ModelRelease.rollout.rollbackWindow": "as deadline",
     "ModelRelease.rollout.steps": "what the reconciler writes to rollout.yaml",
     "Rollout.reason": "for people",
-    "Rollout.since": "how long the reconciler waits: REF042",
+    "Rollout.since": "how long the reconciler waits: REF072",
     "Rollout.specHash": "whether a person edited the release in between",
     "Rollout.candidate": "must be the release's version: REF008",
     "Rollout.state": "where the reconciler goes on",

@@ -118,10 +118,10 @@ def check_analysis(release: Release, engine: Engine) -> Iterator[Finding]:
     for index, given in enumerate(gates):
         place = release.origin(("rollout", "analysis", "gates", index))[0]
         for message, remedy in _problems(given, engine):
-            yield Finding(place, "REF041", message, remedy)
+            yield Finding(place, "REF070", message, remedy)
         name = given.get("name", given["signal"])
         if name in names:
-            yield Finding(place, "REF041", f"two gates are {name!r}", "give one another `name`")
+            yield Finding(place, "REF070", f"two gates are {name!r}", "give one another `name`")
         names.add(name)
 
 

@@ -63,7 +63,7 @@ def _resources(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
                 close = nearest(resource, tuple(known))
                 remedy = f"did you mean {close!r}?" if close else f"known: {', '.join(known)}"
                 message = f"no accelerator that is allowed here is asked for by {resource!r}"
-                yield Finding(environment.document.place(path, key=True), "REF050", message, remedy)
+                yield Finding(environment.document.place(path, key=True), "REF056", message, remedy)
 
 
 def _autoscaling(environment: Environment) -> Iterator[Finding]:

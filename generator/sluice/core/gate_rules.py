@@ -35,7 +35,7 @@ def check_promotion(environment: Environment) -> Iterator[Finding]:
             if field:
                 pointer = ("spec", "promotion", name, index, field)
                 found = document.place(pointer if field in period else pointer[:-1])
-                yield Finding(found, "REF042", message, "correct it or remove the entry")
+                yield Finding(found, "REF061", message, "correct it or remove the entry")
 
 
 def check_soaks(
@@ -60,11 +60,11 @@ def _gate(gate: Gate, place: Place) -> Iterator[Finding]:
     if len(subjects) != 1 or stray:
         named = ", ".join([*subjects, *stray])
         message = f"a gate asks one thing: a metric, an approval or a soak, not {named}"
-        yield Finding(place, "REF040", message, "write one gate for each")
+        yield Finding(place, "REF060", message, "write one gate for each")
     elif "metric" in gate:
         yield from _metric(gate, place)
     elif "soak" in gate and not seconds(gate["soak"]["duration"]):
-        yield Finding(place, "REF040", "a soak of no time asks nothing", "give it a duration")
+        yield Finding(place, "REF060", "a soak of no time asks nothing", "give it a duration")
 
 
 def _metric(gate: Gate, place: Place) -> Iterator[Finding]:
@@ -72,17 +72,17 @@ def _metric(gate: Gate, place: Place) -> Iterator[Finding]:
         yield Finding(place, "REF012", "no value is above min and below max", "correct it")
     if gate.get("safety") and not _LIMITS & gate.keys():
         message = "a metric of safety needs a limit: no regression is harmless by being small"
-        yield Finding(place, "REF040", message, "add min or max")
+        yield Finding(place, "REF060", message, "add min or max")
     counted = "maxRegression" in gate or gate.get("safety")
     if "standardErrors" in gate and not counted:
         message = "standardErrors counts with maxRegression or safety only"
-        yield Finding(place, "REF040", message, "add one of them, or remove it")
+        yield Finding(place, "REF060", message, "add one of them, or remove it")
     if "errorMetric" in gate and "standardErrors" not in gate:
         message = "errorMetric counts with standardErrors only"
-        yield Finding(place, "REF040", message, "add standardErrors, or remove it")
+        yield Finding(place, "REF060", message, "add standardErrors, or remove it")
     if "better" in gate and "maxRegression" not in gate and not _LIMITS & gate.keys():
         message = "better counts with a limit or maxRegression only"
-        yield Finding(place, "REF040", message, "remove it")
+        yield Finding(place, "REF060", message, "remove it")
 
 
 def _soak(
@@ -110,4 +110,4 @@ def _soak(
         remedy = "name a release of the same model with `release`"
     else:
         return
-    yield Finding(place, "REF043", message, remedy)
+    yield Finding(place, "REF062", message, remedy)

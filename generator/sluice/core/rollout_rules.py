@@ -49,18 +49,18 @@ def _controller(release: Release, strategy: str, engine: Engine) -> Iterator[Fin
     place = release.place("rollout.controller")
     other = "leave `controller` away: sluice can do it"
     if strategy not in delivery.STRATEGIES:
-        yield Finding(place, "REF043", f"{name} has nothing for the strategy {strategy}", other)
+        yield Finding(place, "REF073", f"{name} has nothing for the strategy {strategy}", other)
     if parallel_of(release.spec).nodes > 1:
-        yield Finding(place, "REF043", f"{name} knows no groups of pods", other)
+        yield Finding(place, "REF073", f"{name} knows no groups of pods", other)
     for field in delivery.UNKNOWN:
         if field in rollout:
             at = release.place(f"rollout.{field}", key=True)
-            yield Finding(at, "REF043", f"{name} has nothing that {field} could become", other)
+            yield Finding(at, "REF073", f"{name} has nothing that {field} could become", other)
     for watch in watches(release.spec, engine):
         if watch.gate.absolute is None:
             at = release.place("rollout.analysis.gates", key=True)
             message = f"{name} compares no versions, so {watch.gate.name} needs a rate of its own"
-            yield Finding(at, "REF043", message, "add `absolute`, or let sluice judge")
+            yield Finding(at, "REF073", message, "add `absolute`, or let sluice judge")
 
 
 def _steps(release: Release, strategy: str) -> Iterator[Finding]:
@@ -91,17 +91,17 @@ def _fields(release: Release, strategy: str) -> Iterator[Finding]:
         for field in sorted(rollout.keys() - known):
             place = release.place(f"rollout.{field}", key=True)
             message = f"{field} has no meaning for the strategy {strategy}"
-            yield Finding(place, "REF040", message, "remove it")
+            yield Finding(place, "REF071", message, "remove it")
         return
     if strategy == "ab" and "match" not in rollout:
         place = release.place("rollout.strategy")
         message = "nothing says which requests go to the new version"
-        yield Finding(place, "REF040", message, "add `match` with a header or a cookie")
+        yield Finding(place, "REF071", message, "add `match` with a header or a cookie")
     for field, allowed in (("match", ("ab", "canary")), ("mirror", ("shadow",))):
         if field in rollout and strategy not in allowed:
             place = release.place(f"rollout.{field}", key=True)
             message = f"{field} has no meaning for the strategy {strategy}"
-            yield Finding(place, "REF040", message, f"remove it, or use {' or '.join(allowed)}")
+            yield Finding(place, "REF071", message, f"remove it, or use {' or '.join(allowed)}")
 
 
 def _provider(release: Release, strategy: str) -> Iterator[Finding]:
@@ -116,12 +116,12 @@ def _provider(release: Release, strategy: str) -> Iterator[Finding]:
         if reason:
             place = release.place(f"rollout.{field}", key=field == "match")
             message = f"{traffic['provider']} cannot do {what}: {reason}"
-            yield Finding(place, "REF040", message, remedy)
+            yield Finding(place, "REF071", message, remedy)
     cookie = release.value("rollout.match.cookie")
     if cookie and traffic["provider"] == "nginx" and cookie["value"] != "always":
         place = release.place("rollout.match.cookie.value")
         message = "nginx sends a request to the new version when the cookie is `always`"
-        yield Finding(place, "REF040", message, "write `value: always`")
+        yield Finding(place, "REF071", message, "write `value: always`")
 
 
 def _file(release: Release, strategy: str) -> Iterator[Finding]:
@@ -151,7 +151,7 @@ def _file(release: Release, strategy: str) -> Iterator[Finding]:
         yield Finding(document.place(), "REF008", message, "delete rollout.yaml")
     if "since" in spec and not _is_time(spec["since"]):
         place = document.place(("spec", "since"))
-        yield Finding(place, "REF042", f"{spec['since']} is no time", "write a time that exists")
+        yield Finding(place, "REF072", f"{spec['since']} is no time", "write a time that exists")
 
 
 def _is_time(text: str) -> bool:
