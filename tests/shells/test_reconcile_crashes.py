@@ -169,6 +169,26 @@ def test_eight_reconcilers_at_once_open_one_pull_request(tmp_path: Path) -> None
     run_git(loop.bare, "fsck", "--strict")
 
 
+def test_who_pushes_after_another_has_merged_takes_it_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop = Loop(tmp_path)
+    loop.edit(ENVIRONMENT, ("required", "automatic"))
+    loop.register(1)
+    loop.register(2)
+    late = git.Direct.move
+
+    def slow(self: git.Direct, ref: str, new: str | None, expected: str | None) -> None:
+        monkeypatch.setattr(git.Direct, "move", late)
+        assert loop.chat().what == "merged"
+        self.move(ref, new, expected)
+
+    monkeypatch.setattr(git.Direct, "move", slow)
+    assert loop.chat().what == "nothing to do"
+    assert [(pull.number, pull.state) for pull in loop.pulls()] == [(1, "merged")]
+    assert BRANCH not in loop.refs()
+
+
 def test_two_reconcilers_that_merge_by_themselves_merge_once(tmp_path: Path) -> None:
     loop = Loop(tmp_path)
     loop.edit(ENVIRONMENT, ("required", "automatic"))

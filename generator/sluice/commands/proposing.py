@@ -11,6 +11,7 @@ from sluice.core.message import read_marker, withdrawn
 from sluice.core.model import PullRequest
 from sluice.core.wants import Idle
 from sluice.forges.extras import ForgeExtras
+from sluice.forges.limits import RateLimitedError
 
 
 class _Pushed(NamedTuple):
@@ -52,9 +53,7 @@ def applied(world: World, base: str, proposal: Proposal, pulls: Sequence[PullReq
         reasons = (proposal.title, *sorted(proposal.changes), *proposal.waits)
         return Outcome(release, what, proposal.version, current.number if current else 0, reasons)
     pushed = _push(world, base, proposal)
-    pull = world.forge.ensure(
-        branch=proposal.branch, base="main", title=proposal.title, body=proposal.body
-    )
+    pull = _opened(world, base, proposal)
     if proposal.automatic and pull.state == "open":
         return _merged(world, release, proposal, pull.number, pushed.head)
     if current is None:
@@ -62,6 +61,26 @@ def applied(world: World, base: str, proposal: Proposal, pulls: Sequence[PullReq
     told = pushed.moved or (current.body, current.title) != (pull.body, pull.title)
     what = "updated" if told else "unchanged"
     return Outcome(release, what, proposal.version, pull.number, proposal.waits)
+
+
+def _opened(world: World, base: str, proposal: Proposal) -> PullRequest:
+    try:
+        return world.forge.ensure(
+            branch=proposal.branch, base="main", title=proposal.title, body=proposal.body
+        )
+    except RateLimitedError:
+        raise
+    except UsageError:
+        _check_base(world, base, proposal)  # somebody may have merged it in between
+        raise
+
+
+def _check_base(world: World, base: str, proposal: Proposal) -> None:
+    """See that main has not changed what a proposal is about; RefMovedError when it has."""
+    world.upstream.refresh()
+    now = git.resolve(world.repository, MAIN)
+    if now != base and set(git.changed_paths(world.repository, base, now)) & set(proposal.changes):
+        raise git.RefMovedError(MAIN, base, now)
 
 
 def _merged(world: World, release: str, proposal: Proposal, number: int, head: str) -> Outcome:
@@ -92,6 +111,13 @@ def _push(world: World, base: str, proposal: Proposal) -> _Pushed:
         return _Pushed(head, moved=False)
     commit = git.commit(repository, tree, [base], proposal.message, AUTHOR, time=world.clock())
     world.upstream.move(ref, commit, head)
+    # Who was faster may have merged this very version and dropped its branch. From here on the
+    # branch is in everybody's way.
+    try:
+        _check_base(world, base, proposal)
+    except git.RefMovedError:
+        world.upstream.move(ref, head, commit)
+        raise
     return _Pushed(commit, moved=True)
 
 

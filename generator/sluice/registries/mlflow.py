@@ -25,19 +25,16 @@ from sluice.registries.mlflow_errors import (
     redacted,
 )
 from sluice.registries.mlflow_evaluation import evaluate
+from sluice.registries.mlflow_filters import among, batches, like
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion as Version
     from mlflow.entities.model_registry import RegisteredModel
 
-_BATCH = 200
-# Proxies commonly end at 8 kB for the whole request line.
-_BATCH_CHARACTERS = 4000
 _MODELS_A_PAGE = 1000
 _VERSIONS_A_PAGE = 10_000
 _PLAIN_NAME = re.compile(r"\w[\w .-]*")
-_NOT_LITERAL = re.compile(r"[^A-Za-z0-9 .-]")
 _DEFAULT_SETTINGS = {
     # The client's own defaults wait four minutes for a dead server.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -119,8 +116,8 @@ class MlflowRegistry:
         search = functools.partial(client.search_registered_models, max_results=_MODELS_A_PAGE)
         found: dict[str, Mapping[str, str]] = {}
         with one_line(self._uri):
-            for batch in _batches(filter(_PLAIN_NAME.fullmatch, sorted(names))):
-                for model in _search(search, _among(batch)) or ():
+            for batch in batches(filter(_PLAIN_NAME.fullmatch, sorted(names))):
+                for model in _search(search, among(batch)) or ():
                     found[model.name] = {a: str(v) for a, v in model.aliases.items()}
         return found
 
@@ -185,8 +182,8 @@ def _models(clients: _Clients, names: Sequence[str]) -> dict[str, "RegisteredMod
     """Return each of these models that exists."""
     search = functools.partial(clients.public.search_registered_models, max_results=_MODELS_A_PAGE)
     found: dict[str, RegisteredModel] = {}
-    for batch in _batches(filter(_PLAIN_NAME.fullmatch, names)):
-        found |= {model.name: model for model in _search(search, _among(batch)) or ()}
+    for batch in batches(filter(_PLAIN_NAME.fullmatch, names)):
+        found |= {model.name: model for model in _search(search, among(batch)) or ()}
     # Not found is not absent: a tag can hide a model, and not every name fits into a filter.
     for name in names:
         if name not in found and (model := _model(clients, name)) is not None:
@@ -216,13 +213,13 @@ def _versions(
     search = functools.partial(clients.public.search_model_versions, max_results=_VERSIONS_A_PAGE)
     found: dict[str, dict[str, Version]] = {name: {} for name in models}
     one_by_one = [name for name in models if not _PLAIN_NAME.fullmatch(name)]
-    for batch in _batches(filter(_PLAIN_NAME.fullmatch, models)):
-        rows = _search(search, _among(batch))
+    for batch in batches(filter(_PLAIN_NAME.fullmatch, models)):
+        rows = _search(search, among(batch))
         if rows is None:
             one_by_one += batch
         _collect(rows or (), found)
     for name in one_by_one:
-        _collect(_search(search, _like(name)) or (), found)
+        _collect(_search(search, like(name)) or (), found)
     for name, model in models.items():
         _add_hidden(clients, model, found[name])
     return found
@@ -271,29 +268,6 @@ def _search(search: "_Search[_Row_co]", condition: str) -> list["_Row_co"] | Non
             return None
         raise
     return rows
-
-
-def _batches(names: Iterable[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    length = 0
-    for name in names:
-        cost = len(quote(f"'{name}', "))
-        if batch and (len(batch) == _BATCH or length + cost > _BATCH_CHARACTERS):
-            yield batch
-            batch, length = [], 0
-        batch.append(name)
-        length += cost
-    if batch:
-        yield batch
-
-
-def _among(plain_names: Iterable[str]) -> str:
-    return "name IN ({})".format(", ".join(f"'{name}'" for name in plain_names))
-
-
-def _like(name: str) -> str:
-    """Return a filter that is true for this name, whatever is in it, and for few others."""
-    return f"name LIKE '{_NOT_LITERAL.sub('_', name)}'"
 
 
 def _ordered(
