@@ -376,7 +376,7 @@ def simulate() -> None:
     """Replay a rollout on a virtual clock: every tick, and the commits that it asks for."""
 
 
-@verb("doctor", ROOT, REGISTRY, REPOSITORY, AS_JSON)
+@verb("doctor", ROOT, REGISTRY, REMOTE, FORGE, STATE_DIRECTORY, AS_JSON)
 def doctor() -> None:
     """Say what is missing or misconfigured, and how to mend it."""
 

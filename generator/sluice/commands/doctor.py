@@ -9,12 +9,14 @@ from pathlib import Path
 
 from sluice import git
 from sluice.cluster.version import server_version
-from sluice.commands.connect import find_repository
-from sluice.commands.cycle import MAIN
+from sluice.commands.connect import Connected, connect
+from sluice.commands.cycle import AUTHOR, MAIN
 from sluice.commands.workspace import find_root, open_workspace
 from sluice.core.finding import UsageError, failed
 from sluice.core.report import summary
+from sluice.forges.extras import ForgeExtras
 from sluice.registries import open_registry
+from sluice.registries.hooks import Notifying
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,24 @@ class Diagnosis:
     remedy: str = ""
 
 
-def run(*, root: str | None, registry: str | None, repository: str | None, form: str) -> int:
+def run(
+    *,
+    root: str | None,
+    registry: str | None,
+    repository: str | None,
+    forge: str | None,
+    state: str | None,
+    form: str,
+) -> int:
     """Look at everything; 1 when something is wrong."""
     looks: list[tuple[str, Callable[[], Diagnosis]]] = [
         ("git", _git),
         ("specs", lambda: _specs(root)),
         ("hooks", lambda: _hooks(root)),
-        ("repository", lambda: _repository(repository, root)),
+        ("repository", lambda: _repository(connect(repository, forge, root, state, AUTHOR))),
+        ("forge", lambda: _forge(connect(repository, forge, root, state, AUTHOR))),
         ("registry", lambda: _registry(registry)),
+        ("webhooks", lambda: _webhooks(registry)),
         ("cluster", lambda: _cluster(root)),
     ]
     found = list(_looked(looks))
@@ -85,13 +97,23 @@ def _hooks(root: str | None) -> Diagnosis:
     return Diagnosis("hooks", ok=True, said="configured and installed")
 
 
-def _repository(repository: str | None, root: str | None) -> Diagnosis:
-    bare = find_repository(repository, root)
-    tip = git.tip(bare, MAIN)
+def _repository(connected: Connected) -> Diagnosis:
+    upstream = connected.upstream
+    upstream.refresh()
+    tip = git.tip(upstream.repository, MAIN)
     if tip is None:
         remedy = "push main to it"
         return Diagnosis("repository", ok=False, said="it has no branch main", remedy=remedy)
     return Diagnosis("repository", ok=True, said=f"main is at {tip[:10]}")
+
+
+def _forge(connected: Connected) -> Diagnosis:
+    forge = connected.forge
+    living = len(forge.list("open"))
+    if not isinstance(forge, ForgeExtras):
+        return Diagnosis("forge", ok=True, said=f"the embedded one, {living} open pull requests")
+    said = f"{forge.whoami()} sees {living} open pull requests of ours"
+    return Diagnosis("forge", ok=True, said=said)
 
 
 def _cluster(root: str | None) -> Diagnosis:
@@ -112,3 +134,11 @@ def _cluster(root: str | None) -> Diagnosis:
 
 def _registry(registry: str | None) -> Diagnosis:
     return Diagnosis("registry", ok=True, said=open_registry(registry or "").describe())
+
+
+def _webhooks(registry: str | None) -> Diagnosis:
+    opened = open_registry(registry or "")
+    if not isinstance(opened, Notifying):
+        return Diagnosis("webhooks", ok=True, said="this registry has none: it is read anew")
+    found = opened.hooks()
+    return Diagnosis("webhooks", found.ok, found.said, found.remedy)

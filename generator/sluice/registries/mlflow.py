@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from sluice.core.finding import UsageError
 from sluice.core.model import Evaluation, ModelVersion
+from sluice.registries.hooks import Hooks
 from sluice.registries.mlflow_changes import changes
 from sluice.registries.mlflow_errors import (
     NOT_MLFLOW,
@@ -26,6 +27,7 @@ from sluice.registries.mlflow_errors import (
 )
 from sluice.registries.mlflow_evaluation import evaluate
 from sluice.registries.mlflow_filters import among, batches, like
+from sluice.registries.mlflow_hooks import hooks
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -152,6 +154,12 @@ class MlflowRegistry:
 
             return f"MLflow client {__version__} at {redacted(self._uri)}"
         return f"MLflow {self._server_version()} at {redacted(self._uri)}"
+
+    def hooks(self) -> Hooks:
+        """Look at the server's webhooks."""
+        client = self._clients.public
+        with one_line(self._uri):
+            return hooks(client.list_webhooks)
 
     def _server_version(self) -> str:
         from mlflow.utils import credentials, rest_utils  # noqa: PLC0415 - slow: only when used

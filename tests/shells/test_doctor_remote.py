@@ -1,0 +1,98 @@
+"""What the doctor says of remotes: of the forge, of Git, and of the registry's webhooks."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from mlflow.exceptions import MlflowException
+
+from shells.forge_fake import TOKEN
+from shells.remote_loop import remote_loop
+from sluice import cli
+from sluice.registries import open_registry
+from sluice.registries.hooks import Notifying
+from sluice.registries.mlflow_hooks import PATH, hooks
+
+ALIASES = ("model_version_alias.created", "model_version_alias.deleted")
+
+
+def hook(*events: str, url: str = f"https://a.example{PATH}", status: str = "ACTIVE") -> Any:  # noqa: ANN401  # as the client's
+    return SimpleNamespace(url=url, status=status, events=events)
+
+
+@pytest.mark.parametrize(
+    ("found", "ok", "said"),
+    [
+        ([], True, "seen by polling"),
+        ([hook(*ALIASES, url="https://b.example/other")], True, "none leads to"),
+        ([hook(*ALIASES)], True, "aliases wake"),
+        ([hook(ALIASES[0]), hook(ALIASES[1])], True, "aliases wake"),
+        ([hook(ALIASES[0])], False, "do not tell model_version_alias.deleted"),
+        ([hook(*ALIASES, status="DISABLED")], False, "do not tell"),
+    ],
+)
+def test_webhooks_are_judged_by_what_they_tell(
+    found: Sequence[Any],
+    ok: bool,  # noqa: FBT001  # a parameter of the test
+    said: str,
+) -> None:
+    judged = hooks(lambda: found)
+    assert (judged.ok, said in judged.said) == (ok, True)
+    assert bool(judged.remedy) != ok
+
+
+@pytest.mark.parametrize(
+    ("code", "ok", "said"),
+    [
+        ("PERMISSION_DENIED", True, "administrator"),
+        ("ENDPOINT_NOT_FOUND", True, "3.3"),
+        ("INTERNAL_ERROR", False, "cannot list"),
+    ],
+)
+def test_webhooks_that_cannot_be_listed_say_why(
+    code: str,
+    ok: bool,  # noqa: FBT001  # a parameter of the test
+    said: str,
+) -> None:
+    def listed() -> list[Any]:
+        error = MlflowException("no")
+        error.error_code = code
+        raise error
+
+    judged = hooks(listed)
+    assert (judged.ok, said in judged.said) == (ok, True)
+
+
+@pytest.mark.server
+def test_a_real_server_has_none(mlflow_url: str) -> None:
+    registry = open_registry(mlflow_url)
+    assert isinstance(registry, Notifying)
+    assert registry.hooks().ok
+
+
+@pytest.mark.server
+def test_remotes_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SLUICE_FORGE_TOKEN", TOKEN)
+    with remote_loop(tmp_path, "gitea") as loop:
+        loop.register(1)
+        where = ["--repository", loop.server.url("models.git"), "--state", str(tmp_path / "state")]
+        forge = ["--forge", f"gitea:team/models@{loop.fake.place}"]
+        registry = ["--registry", f"file:{tmp_path / 'registry.json'}"]
+        command = ["doctor", "--format", "json", "--root", str(tmp_path / "tree")]
+        cli.main([*command, *where, *forge, *registry])
+        said = capsys.readouterr().out
+        checks = {check["what"]: check for check in json.loads(said)["checks"]}
+        assert checks["repository"]["said"].startswith("main is at")
+        assert checks["forge"]["said"] == "robot sees 0 open pull requests of ours"
+        assert checks["webhooks"]["ok"]
+        loop.fake.token = "another"  # noqa: S105  # of a test
+        assert cli.main([*command, *where, *forge, *registry]) == 1
+        said = capsys.readouterr().out
+        checks = {check["what"]: check for check in json.loads(said)["checks"]}
+        assert "401" in checks["forge"]["said"]
+        assert TOKEN not in said
