@@ -2,7 +2,14 @@
 
 import sys
 
-from benchmarks import bench_check, bench_git, bench_render, bench_rollouts, bench_start
+from benchmarks import (
+    bench_check,
+    bench_git,
+    bench_registry,
+    bench_render,
+    bench_rollouts,
+    bench_start,
+)
 
 
 def main() -> None:
@@ -16,6 +23,9 @@ def main() -> None:
         sys.stdout.write(f"{title}\n")
         for line in module.report(module.run()):
             sys.stdout.write(f"  {line}\n")
+    sys.stdout.write("Watching a registry, 10,000 models of 10 versions\n")
+    for line in bench_registry.report(bench_registry.run()):
+        sys.stdout.write(f"  {line}\n")
     sys.stdout.write("Git, 60,000 files\n")
     bench_git.main()
 
