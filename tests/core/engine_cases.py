@@ -9,7 +9,7 @@ import yaml
 
 from core import trees
 from sluice.commands.toolkit import toolkit
-from sluice.core import calling, tree, values
+from sluice.core import calling, sizing, tree, values
 from sluice.core.catalog import Catalog, Engine
 from sluice.core.engines import check_engine
 from sluice.core.finding import Finding, Severity
@@ -87,7 +87,7 @@ def errors(release: Release) -> list[Finding]:
 def output(release: Release) -> dict[str, Any]:
     """All that the templates of a release are filled with, as far as engines matter."""
     variant = release.variants[-1]
-    parts = values.parts_of(variant, catalog())
+    parts = sizing.parts_of(variant, catalog())
     name = values.served_name(release, variant.spec)
     own = values.of_variant(release, parts, catalog())
     own.pop("engine")

@@ -9,7 +9,7 @@ import yaml
 
 from core import engine_cases as cases
 from core import trees
-from sluice.core import values
+from sluice.core import sizing, values
 from sluice.core.arguments import CONFIG_FILE, canonical_json, invocation, probe_paths
 from sluice.core.catalog import engine_from
 from sluice.core.finding import Severity
@@ -40,7 +40,7 @@ def test_an_engine_is_called_as_its_table_says(
     release = cases.release(engine, **row.get("spec", {}))
     assert cases.errors(release) == []
     variant = release.variants[0]
-    parts = values.parts_of(variant, cases.catalog())
+    parts = sizing.parts_of(variant, cases.catalog())
     served = values.served_name(release, variant.spec)
     called = invocation(engine, variant.spec, parts.source, served)
     own = {n: v for n, v in called.environment.items() if engine.environment.get(n) != v}
@@ -91,7 +91,7 @@ def test_no_variable_of_an_engine_is_expanded_by_kubernetes() -> None:
     assert engine is not None
     release = cases.release(engine, engine={"args": {"seed": 1}})
     spec = {**release.spec, "engine": {**release.spec["engine"], "args": {"seed": "$(HOME)"}}}
-    source = values.parts_of(release.variants[0], cases.catalog()).source
+    source = sizing.parts_of(release.variants[0], cases.catalog()).source
     assert "--seed=$$(HOME)" in invocation(engine, spec, source, "chat").command
 
 

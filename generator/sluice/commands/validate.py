@@ -49,6 +49,8 @@ def _named(top: Path, paths: tuple[str, ...]) -> tuple[Workspace, list[Finding],
                 layout.rollout_path(key),
                 layout.environment_path(key.environment),
             }
+            folder = layout.release_path(key).rpartition("/")[0]
+            wanted |= {f"{folder}/{path.name}" for path in (top / folder).glob("*.json")}
     found = {path: files.read_one(top, path, SIZE_LIMIT) for path in sorted(wanted)}
     catalog = files.read(top, [layout.CATALOG], SIZE_LIMIT)
     present = {path: raw for path, raw in found.items() if raw is not None}

@@ -5,6 +5,7 @@ key, tied embeddings, which layers have a window) is in its code: the tables her
 `model_type`. A type without a row is taken for an ordinary decoder with gated feed-forward layers.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -45,6 +46,21 @@ _NUMBERS: Mapping[str, str] = {
     "vocabularySize": "vocab_size",
     "maxLength": "max_position_embeddings",
 }
+
+
+def read_config(raw: bytes) -> Mapping[str, Any]:
+    """Parse a config.json.
+
+    Raises:
+        ValueError: for anything but a JSON object.
+    """
+    try:
+        config = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"this is no JSON: {error}") from None
+    if not isinstance(config, Mapping):
+        raise ValueError("config.json holds no object")  # noqa: TRY004 - one kind of error
+    return config
 
 
 def architecture_from_config(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from sluice.core.devices import (
 )
 from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.memory import FractionOf
+from sluice.core.resolve import Described
 from sluice.core.settings import Setting, in_range, settings_from
+from sluice.core.stores import Store, store_from
 
 Entry = TypeVar("Entry")
 Family = Literal["engines", "accelerators", "architectures", "sources", "sharing", "queueing"]
@@ -101,30 +103,6 @@ class Engine:
         return self.images[variant].of(version)
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
-    """A kind of place for weights, by the scheme of its sources.
-
-    `directory` and `file` are what an init container runs to get one into its working directory;
-    empty where the engine or the node fetches. `takes` gives the variables for fields of `weights`,
-    `needs` those without which nothing is found. `nested` says that what is below a root arrives in
-    a folder of its name; `discard` is a file that is the client's, not the model's.
-    """
-
-    name: str
-    title: str
-    image: str = ""
-    directory: tuple[str, ...] = ()
-    file: tuple[str, ...] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-    takes: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    with_endpoint: Mapping[str, str] = field(default_factory=dict)
-    needs: tuple[str, ...] = ()
-    cache: str = ""
-    nested: bool = False
-    discard: str = ""
-
-
 def _made(family: Family, name: str, make: Callable[[], Entry]) -> Entry:
     """An entry that cannot be read is a mistake of who wrote it into the repository."""
     try:
@@ -179,6 +157,8 @@ class Catalog:
 
     def architecture(self, name: str | Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The numbers of an architecture, as written; those that stand inline are their own."""
+        if isinstance(name, Described):
+            return name.numbers
         return self._read("architectures", name) if isinstance(name, str) else name
 
 
@@ -270,21 +250,3 @@ def _said_of_flags(entries: Mapping[str, str | Mapping[str, str]], known: str) -
         else Flag(said.get("use", ""), said["since"])
         for name, said in entries.items()
     }
-
-
-def store_from(entry: Mapping[str, Any]) -> Store:
-    """Read the entry of a scheme."""
-    return Store(
-        name=entry["name"],
-        title=entry["title"],
-        image=entry.get("image", ""),
-        directory=tuple(entry.get("directory", ())),
-        file=tuple(entry.get("file", ())),
-        environment=entry.get("environment", {}),
-        takes=entry.get("takes", {}),
-        with_endpoint=entry.get("withEndpoint", {}),
-        needs=tuple(entry.get("needs", ())),
-        cache=entry.get("cache", ""),
-        nested=entry.get("nested", False),
-        discard=entry.get("discard", ""),
-    )

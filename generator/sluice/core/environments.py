@@ -24,11 +24,20 @@ def check_environment(environment: Environment, catalog: Catalog) -> Iterator[Fi
     yield from _provider(environment)
     yield from _autoscaling(environment)
     yield from check_promotion(environment)
+    yield from _alerts(environment)
     monitoring = environment.spec.get("monitoring", {})
     if monitoring.get("labels") and not monitoring.get("podMonitor"):
         place = document.place(("spec", "monitoring", "labels"), key=True)
         message = "without a PodMonitor there is nothing that these labels could be put on"
         yield Finding(place, "REF033", message, "set podMonitor to true, or remove them")
+
+
+def _alerts(environment: Environment) -> Iterator[Finding]:
+    monitoring = environment.spec.get("monitoring", {})
+    if monitoring.get("alerts") and not monitoring.get("podMonitor"):
+        place = environment.document.place(("spec", "monitoring", "alerts"), key=True)
+        message = "without a PodMonitor there are no metrics that could raise an alert"
+        yield Finding(place, "REF058", message, "set podMonitor to true, or remove it")
 
 
 def _accelerators(environment: Environment, catalog: Catalog) -> Iterator[Finding]:

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sluice.core import names
-from sluice.core.catalog import Catalog, Engine, Store
+from sluice.core.catalog import Catalog, Engine
 from sluice.core.resolve import Environment, Spec, lookup
 from sluice.core.sources import FETCHED, Source, SourceError, beside, parse, streamed
+from sluice.core.stores import Store
 
 STREAM = "model.stream"
 """The field of an engine that says of which schemes it reads weights as they arrive."""
@@ -103,6 +104,25 @@ def parts(environment: Environment, spec: Spec, main: Source, catalog: Catalog) 
         **_volumes(stores, spec.get("weights", {}).get("cache"), fetched=bool(fetched)),
         "service_account": _account(environment, spec, found),
     }
+
+
+def ways(environment: Environment, used: Sequence[tuple[Spec, Source]]) -> dict[str, Any]:
+    """The ports that lead to where weights are, and whether a cloud is asked who the pod is."""
+    ports, identity = set(), False
+    for spec, main in used:
+        for source in all_sources(spec, main):
+            if not source.volume:
+                asked = access(environment, spec, source.scheme)
+                ports.add(_port(asked.get("endpoint", "")))
+                identity = identity or "serviceAccount" in asked
+    return {"source_ports": sorted(ports), "cloud_identity": identity}
+
+
+def _port(endpoint: str) -> int:
+    """The port of an address; that of HTTPS where none is given."""
+    host = endpoint.partition("://")[2].partition("/")[0]
+    written = host.partition(":")[2]
+    return int(written) if written.isdecimal() else 80 if endpoint.startswith("http://") else 443
 
 
 def _secret(asked: Mapping[str, Any]) -> bool:

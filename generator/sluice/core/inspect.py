@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sluice.core import values
+from sluice.core import sizing, values
 from sluice.core.allotment import devices
 from sluice.core.arguments import group, invocation
 from sluice.core.calling import image
@@ -47,7 +47,7 @@ def facts(
 
 
 def _of_variant(release: Release, variant: Variant, catalog: Catalog) -> dict[str, Any]:
-    parts = values.parts_of(variant, catalog)
+    parts = sizing.parts_of(variant, catalog)
     spec, engine = variant.spec, parts.engine
     called = invocation(engine, spec, parts.source, values.served_name(release, spec))
     leader, worker = group(engine, spec, called)

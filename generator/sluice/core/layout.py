@@ -13,6 +13,7 @@ BOOTSTRAP = f"{MANIFESTS}/_bootstrap"
 _NAME = r"[a-z](?:[-a-z0-9]{0,46}[a-z0-9])?"
 _ENVIRONMENT = re.compile(rf"{ENVIRONMENTS}/({_NAME})/environment\.yaml")
 _RELEASE = re.compile(rf"{ENVIRONMENTS}/({_NAME})/({_NAME})/({_NAME})/(release|rollout)\.yaml")
+_CONFIG = re.compile(rf"{ENVIRONMENTS}/({_NAME})/({_NAME})/({_NAME})/([a-z0-9][a-z0-9.-]*\.json)")
 _EVIDENCE = re.compile(rf"{ENVIRONMENTS}/{_NAME}/{_NAME}/{_NAME}/evidence/[\w.-]+\.json")
 
 
@@ -44,11 +45,18 @@ def is_evidence(path: str) -> bool:
     return bool(_EVIDENCE.fullmatch(path))
 
 
+def config_of(path: str) -> tuple[Key, str] | None:
+    """The release beside which a model's own description lies, and the name of its file."""
+    match = _CONFIG.fullmatch(path)
+    return (Key(match[1], match[2], match[3]), match[4]) if match else None
+
+
 def belongs(path: str) -> bool:
     """Whether a file may stand where it stands under environments/."""
     return bool(
         environment_of(path)
         or release_of(path)
+        or config_of(path)
         or is_evidence(path)
         or path.rpartition("/")[2] in ("README.md", "CODEOWNERS", ".gitkeep")
     )

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from sluice.core import delivery, scaling, values
+from sluice.core import delivery, fetching, scaling, sizing, values
+from sluice.core.alerts import alerts
 from sluice.core.catalog import Catalog
 from sluice.core.emit import emit
 from sluice.core.parallel import parallel_of
-from sluice.core.resolve import Release
+from sluice.core.resolve import Release, Spec
 from sluice.core.routing import chosen
-from sluice.core.values import LABEL, Parts
+from sluice.core.sizing import Parts
+from sluice.core.values import LABEL
 
 Render = Callable[[str, Mapping[str, Any]], Any]
 """Renders a template, by its name, with these values to data."""
@@ -27,7 +29,7 @@ _WORKLOADS = {
 def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]:
     """Every object of a release, in the order in which a reader wants them."""
     shared = values.common(release)
-    parts = [values.parts_of(variant, catalog) for variant in release.variants]
+    parts = [sizing.parts_of(variant, catalog) for variant in release.variants]
     yield render("release/service-account.yaml.j2", {**shared, "service_account": release.key.name})
     for part in parts:
         own = {
@@ -47,7 +49,7 @@ def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]
             yield render("release/disruption-budget.yaml.j2", own)
     yield from _adapter(render, release, parts, shared)
     yield from _monitor(render, release, parts[0], shared)
-    yield from _network(render, release, shared)
+    yield from _network(render, release, parts, shared)
     yield from _routes(render, release, parts, shared)
 
 
@@ -113,17 +115,48 @@ def _monitor(
             "release_selector": {f"{LABEL}/release": release.key.name},
         }
         yield render("release/pod-monitor.yaml.j2", {**shared, **more})
+        yield from _alerts(render, release, part, {**shared, "labels": more["labels"]})
 
 
-def _network(render: Render, release: Release, shared: Mapping[str, Any]) -> Iterator[Any]:
+def _alerts(
+    render: Render, release: Release, part: Parts, shared: Mapping[str, Any]
+) -> Iterator[Any]:
+    """Rules over the metrics that the PodMonitor collects, by the labels that it puts on them."""
+    if release.environment.spec["monitoring"].get("alerts"):
+        pods = {
+            "namespace": release.environment.spec["namespace"],
+            scaling.label_of(f"{LABEL}/release"): release.key.name,
+        }
+        sleeps = any(v.spec.get("scaling", {}).get("min", 1) == 0 for v in release.variants)
+        rules = alerts(part.engine, pods, sleeps=sleeps)
+        if rules:
+            yield render("release/alerts.yaml.j2", {**shared, "rules": rules})
+
+
+def _network(
+    render: Render, release: Release, parts: list[Parts], shared: Mapping[str, Any]
+) -> Iterator[Any]:
+    """Who may connect, and where an engine may: to names, to where its weights are, to its group.
+
+    An engine's own key guards some of its paths only (rule 25). Without `network` in the
+    environment there is no policy: nobody has said who may connect, and closing everything would
+    take down what runs.
+    """
     network = release.environment.spec.get("network")
     if network is not None:
         more = {
             "allow_from": network["allowFrom"],
-            "grouped": any(parallel_of(v.spec).nodes > 1 for v in release.variants),
+            "allow_to": network.get("allowTo", []),
+            "grouped": any(_talk(part.variant.spec) for part in parts),
             "release_selector": {f"{LABEL}/release": release.key.name},
+            **fetching.ways(release.environment, [(p.variant.spec, p.source) for p in parts]),
         }
         yield render("release/network-policy.yaml.j2", {**shared, **more})
+
+
+def _talk(spec: Spec) -> bool:
+    """Whether the pods of a release reach each other, beside what clients ask."""
+    return parallel_of(spec).nodes > 1 or "kvTransfer" in spec.get("serving", {})
 
 
 def _routes(

@@ -126,6 +126,10 @@ def _architecture(release: Release, catalog: Catalog) -> Iterator[Finding]:
     name = release.value("model.architecture")
     if name is not None and catalog.architecture(name) is None:
         place = release.place("model.architecture")
+        if isinstance(name, str) and name.endswith(".json"):
+            message = f"there is no {name} beside the release that could be read"
+            yield Finding(place, "REF057", message, "put the model's config.json there")
+            return
         yield unknown(place, "architecture", name, catalog.names("architectures"))
 
 

@@ -1,7 +1,7 @@
 """Release and environment defaults become one spec, in exactly two levels, with provenance."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -42,6 +42,13 @@ class Environment:
         return Follow(**follows) if follows else None
 
 
+class Described(str):
+    """The name of a file beside the release that describes a model, with the numbers in it."""
+
+    numbers: Spec
+    __slots__ = ("numbers",)
+
+
 @dataclass(frozen=True)
 class Variant:
     """One version of a release that is to run: its whole spec, and its part in a rollout."""
@@ -62,11 +69,23 @@ class Release:
     document: Document
     environment: Environment
     rollout: Document | None = None
+    architectures: Mapping[str, Spec] = field(default_factory=dict)
+    """Numbers of models by the names of the files beside the release that describe them."""
 
     @cached_property
     def spec(self) -> Spec:
         """The newest version's spec, defaults included."""
-        return merge(self.environment.defaults, self.document.data["spec"])
+        return self._resolved(self.document.data["spec"])
+
+    def _resolved(self, own: Spec) -> Spec:
+        """A spec over the defaults, with the numbers of an architecture that a file describes."""
+        spec = merge(self.environment.defaults, own)
+        named = lookup(spec, "model.architecture")
+        if isinstance(named, str) and named in self.architectures:
+            described = Described(named)
+            described.numbers = self.architectures[named]
+            spec["model"] = {**spec["model"], "architecture": described}
+        return spec
 
     @property
     def metadata(self) -> Mapping[str, Any]:
@@ -78,7 +97,7 @@ class Release:
         """The versions that run, the stable one first."""
         if self.rollout is None:
             return (Variant(self.spec, "stable"),)
-        stable = merge(self.environment.defaults, self.rollout.data["spec"]["stable"]["spec"])
+        stable = self._resolved(self.rollout.data["spec"]["stable"]["spec"])
         return Variant(stable, "stable"), Variant(self.spec, "candidate")
 
     @cached_property
@@ -88,7 +107,7 @@ class Release:
             return None
         data = {**self.rollout.data["spec"]["stable"], "metadata": self.metadata}
         document = Document(self.rollout.path, self.rollout.raw, data, ("spec", "stable"))
-        return Release(self.key, document, self.environment)
+        return Release(self.key, document, self.environment, architectures=self.architectures)
 
     @property
     def weight(self) -> int:

@@ -163,3 +163,8 @@ def _offload(release: Release) -> Iterator[Finding]:
         message = f"{size} of cache do not fit into the container's memory of {memory}"
         place = release.place("serving.kvOffload.size")
         yield Finding(place, "ENG020", message, "raise resources.memory.limit")
+    shared = release.value("resources.sharedMemory")
+    if shared and memory and amount(shared) >= amount(memory):
+        message = f"{shared} of shared memory count as memory, of which the container has {memory}"
+        place = release.place("resources.sharedMemory")
+        yield Finding(place, "ENG020", message, "raise resources.memory.limit")

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 
-from sluice.core.catalog import Catalog, Engine, Store
+from sluice.core.catalog import Catalog, Engine
 from sluice.core.fetching import access, all_sources, can_stream, companions, model_source
 from sluice.core.finding import Finding, Place, Severity
 from sluice.core.names import nearest
 from sluice.core.resolve import Release, lookup
+from sluice.core.sizing import weights
 from sluice.core.sources import Source, SourceError, parse
+from sluice.core.stores import Store
 from sluice.core.units import amount, bytes_text, version_key
-from sluice.core.values import weights
 
 _KNOWN_SINCE, _DEFAULT_SINCE = "1.31", "1.35"
 """Versions of Kubernetes in which image volumes are behind a feature gate, and then are not."""

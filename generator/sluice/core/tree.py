@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from sluice.core import (
     allotment_checks,
@@ -14,6 +15,7 @@ from sluice.core import (
     references,
     storage,
 )
+from sluice.core.architecture_config import architecture_from_config, read_config
 from sluice.core.catalog import Catalog
 from sluice.core.finding import Finding, Place, failed, in_order
 from sluice.core.fit import check_memory
@@ -148,6 +150,8 @@ def affected(paths: Iterable[str], present: Iterable[Key]) -> list[Key] | None:
     whole: set[str] = set()
     for path in paths:
         environment, key = layout.environment_of(path), layout.release_of(path)
+        described = layout.config_of(path)
+        key = described[0] if described else key
         if path.startswith(f"{layout.CATALOG}/"):
             return None
         if environment:
@@ -171,6 +175,7 @@ def _releases(documents: Mapping[str, Document], files: Files, specs: Specs) -> 
         key = layout.release_of(path)
         if key:
             found[key][document.data["kind"]] = document
+    configs = _configs(files)
     for key, parts in found.items():
         spec, rollout = parts.get("ModelRelease"), parts.get("Rollout")
         environment = specs.environments.get(key.environment)
@@ -180,7 +185,32 @@ def _releases(documents: Mapping[str, Document], files: Files, specs: Specs) -> 
             specs.findings.append(_no_release(rollout))
         broken = rollout is None and layout.rollout_path(key) in files
         if spec is not None and environment is not None and not broken:
-            specs.releases[key] = Release(key, spec, environment, rollout)
+            described = _architectures(key, configs.get(key, {}), specs)
+            specs.releases[key] = Release(key, spec, environment, rollout, described)
+
+
+def _configs(files: Files) -> dict[Key, dict[str, bytes]]:
+    """The descriptions of models that lie beside releases, by their names."""
+    found: defaultdict[Key, dict[str, bytes]] = defaultdict(dict)
+    for path, raw in files.items():
+        if described := layout.config_of(path):
+            found[described[0]][described[1]] = raw
+    return found
+
+
+def _architectures(
+    key: Key, configs: Mapping[str, bytes], specs: Specs
+) -> dict[str, Mapping[str, Any]]:
+    """The numbers in descriptions of models; one that cannot be read becomes a finding."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, raw in configs.items():
+        try:
+            found[name] = architecture_from_config(read_config(raw))
+        except ValueError as error:
+            place = Place(layout.release_path(key).rpartition("/")[0] + f"/{name}")
+            remedy = "put the config.json of the model here, as its repository has it"
+            specs.findings.append(Finding(place, "REF057", str(error), remedy))
+    return found
 
 
 def _no_environment(key: Key, document: Document | None) -> Finding:

@@ -1,31 +1,18 @@
 """What the templates of a release are filled with: every derived name, number and list."""
 
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from sluice.core import calling, delivery, fetching, names
-from sluice.core.allotment import Allotment, allotment
+from sluice.core import calling, delivery, fetching, names, sizing
 from sluice.core.arguments import probe_paths
-from sluice.core.catalog import Catalog, Engine
-from sluice.core.devices import Accelerator
-from sluice.core.fit import architecture_of
-from sluice.core.memory import weight_bytes
+from sluice.core.catalog import Catalog
 from sluice.core.parallel import parallel_of
 from sluice.core.placement import placement, queueing
 from sluice.core.quota import has_room, least_replicas, most_replicas
 from sluice.core.resolve import Environment, Release, Variant, lookup
-from sluice.core.sources import Source
+from sluice.core.sizing import Parts
 from sluice.core.units import canonical, duration, seconds
 
-READ_BYTES_PER_SECOND = 200_000_000
-"""A network volume that is busy with other replicas; a cold read of the weights sets the pace."""
-UNKNOWN_SIZE_BUDGET = 1800
-"""Seconds; half an hour loads 70 billion parameters from such a volume."""
-PULL_ALLOWANCE = 600
-"""Seconds for pulling an engine's image, some ten gigabytes, before the first probe."""
-STARTUP_PERIOD = 10
 PRE_STOP = 15
 """Seconds in which routers learn that the pod is leaving."""
 DEFAULT_DRAIN = 60
@@ -38,30 +25,7 @@ ROLE = f"{LABEL}/role"
 CONFIG_NOTE = f"{LABEL}/engine-config"
 """Annotation of a pod that its engine reads as its configuration file."""
 
-_RESOURCES = {"cpu": "cpu", "memory": "memory", "ephemeralStorage": "ephemeral-storage"}
 _STEADY = frozenset({"rolling", "recreate"})
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A variant with its catalog entries."""
-
-    variant: Variant
-    engine: Engine
-    accelerator: Accelerator
-    given: Allotment
-    source: Source
-
-
-def parts_of(variant: Variant, catalog: Catalog) -> Parts:
-    """Look up what a variant names; the checks have seen to it that all of it exists."""
-    asked = variant.spec["engine"]
-    engine = catalog.engine(asked["name"], asked["version"])
-    accelerator = catalog.accelerator(variant.spec["accelerator"]["name"])
-    given = allotment(variant.spec, catalog)
-    if engine is None or accelerator is None or given is None:
-        raise LookupError("an entry of the catalog is missing")
-    return Parts(variant, engine, accelerator, given, fetching.model_source(variant.spec, engine))
 
 
 def common(release: Release) -> dict[str, Any]:
@@ -94,7 +58,11 @@ def workload_name(release: Release, variant: Variant) -> str:
 
 
 def selector_of(release: Release, variant: Variant) -> dict[str, str]:
-    """The labels of the pods that answer for one version."""
+    """The labels of the pods that answer for one version.
+
+    Of workloads that are named by version the selector has the version too, against rule 28: two of
+    them run at once, each behind a Service of its own, and only the route moves.
+    """
     selector = {f"{LABEL}/release": release.key.name}
     if is_versioned(variant):
         selector[f"{LABEL}/version"] = names.slug(variant.version)
@@ -127,10 +95,10 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
         "facts": facts,
         "engine": engine,
         "image": calling.image(engine, parts.accelerator, spec),
-        "resources": _resources(spec, parts.given),
+        "resources": sizing.resources(spec, parts.given, sizing.requests(parts, shared, catalog)),
         "shared_memory": canonical(shared) if shared else None,
         "probes": {
-            **_probes(parts, catalog, queue["queue_wait"]),
+            **sizing.probes(parts, catalog, queue["queue_wait"]),
             "paths": probe_paths(engine, name),
         },
         **called,
@@ -140,7 +108,7 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
         | queue["queue_annotations"]
         | ({CONFIG_NOTE: config} if config else {}),
         **group(spec),
-        **_scaling(spec, startup_budget(spec, engine, catalog) // 2),
+        **_scaling(spec, sizing.startup_budget(spec, engine, catalog) // 2),
         "room": has_room(release.environment, spec, catalog),
         **queue,
         **placement(release.environment, spec, parts.accelerator, parts.given),
@@ -152,7 +120,7 @@ def _weights(release: Release, parts: Parts, catalog: Catalog) -> dict[str, Any]
     """What the pod has because of where its weights are; its account is the release's own."""
     found = fetching.parts(release.environment, parts.variant.spec, parts.source, catalog)
     named = found["service_account"]
-    resources = _resources(parts.variant.spec, None)
+    resources = sizing.resources(parts.variant.spec, None, sizing.requests(parts, None, catalog))
     return {
         **found,
         "service_account": named or release.key.name,
@@ -183,6 +151,10 @@ def object_names(release: Release) -> set[str]:
 
 
 def _facts(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Which model this is.
+
+    A run and a commit, of rule 5, are in Git's log: what is rendered follows from the specs alone.
+    """
     model = spec["model"]
     facts = {
         f"{LABEL}/model": model["name"],
@@ -192,67 +164,6 @@ def _facts(spec: Mapping[str, Any]) -> dict[str, str]:
     if "digest" in model:
         facts[f"{LABEL}/model-digest"] = model["digest"]
     return facts | {f"{LABEL}/{key}": said for key, said in calling.notes(spec).items()}
-
-
-def _resources(spec: Mapping[str, Any], given: Allotment | None) -> dict[str, dict[str, str]]:
-    """What a container asks for; one that only fetches has no use for devices."""
-    asked = spec.get("resources", {})
-    resources: dict[str, dict[str, str]] = {}
-    for bound, key in (("requests", "request"), ("limits", "limit")):
-        resources[bound] = {
-            name: canonical(asked[field][key])
-            for field, name in _RESOURCES.items()
-            if key in asked.get(field, {})
-        }
-        if given is not None:
-            resources[bound] |= given.resources
-    return resources
-
-
-def _probes(parts: Parts, catalog: Catalog, wait: int) -> dict[str, Any]:
-    spec = parts.variant.spec
-    budget = startup_budget(spec, parts.engine, catalog)
-    fetching_time = _reading_time(spec, catalog) if parts.source.fetched else 0
-    return {
-        "startup_failures": math.ceil(budget / STARTUP_PERIOD),
-        "startup_period": STARTUP_PERIOD,
-        "liveness_timeout": seconds(lookup(spec, "probes.livenessTimeout", "10s")),
-        "progress_deadline": wait + budget + PULL_ALLOWANCE + fetching_time,
-    }
-
-
-def startup_budget(spec: Mapping[str, Any], engine: Engine, catalog: Catalog) -> int:
-    """Seconds that a replica may take to answer for the first time.
-
-    Twice the time to read the weights, and twice the engine's own start, rounded up to whole
-    probe periods; a written budget wins.
-    """
-    written = lookup(spec, "probes.startupBudget")
-    if written:
-        return seconds(written)
-    size = weights(spec, catalog)
-    if size is None:
-        return UNKNOWN_SIZE_BUDGET
-    budget = 2 * (size / READ_BYTES_PER_SECOND + engine.startup_seconds)
-    return math.ceil(budget / STARTUP_PERIOD) * STARTUP_PERIOD
-
-
-def _reading_time(spec: Mapping[str, Any], catalog: Catalog) -> int:
-    """Seconds that an init container may take, before the probes begin."""
-    size = weights(spec, catalog)
-    return UNKNOWN_SIZE_BUDGET if size is None else math.ceil(2 * size / READ_BYTES_PER_SECOND)
-
-
-def weights(spec: Mapping[str, Any], catalog: Catalog) -> int | None:
-    """Bytes of the weights, when the architecture and the size of a weight are known."""
-    architecture, serving = architecture_of(spec, catalog), spec.get("serving", {})
-    if architecture is None:
-        return None
-    try:
-        quantization, dtype = serving.get("quantization", ""), serving.get("dtype", "auto")
-        return weight_bytes(architecture, quantization, dtype)
-    except ValueError:  # a quantization whose size is not known
-        return None
 
 
 def group(spec: Mapping[str, Any]) -> dict[str, Any]:
