@@ -79,7 +79,7 @@ def check_policies(
         for manifest in ours.values()
         if manifest.data["kind"] == "Namespace"
     }
-    world = World(policies.params, namespaces)
+    world = World((*policies.params, *_rendered_params(policies, ours)), namespaces)
     for path in sorted(ours.keys() | theirs.keys()):
         new, old = ours.get(path), theirs.get(path)
         asked = admit(
@@ -92,6 +92,18 @@ def check_policies(
         for plan in plans if shown else ():
             for result in evaluate(plan, policies.bindings, asked, world):
                 yield from _findings(result, shown, plan)
+
+
+def _rendered_params(policies: Policies, rendered: Rendered) -> Iterator[Mapping[str, Any]]:
+    """What the specs render of the kinds that policies have as parameters."""
+    kinds = {
+        (one.param_kind.api_version, one.param_kind.kind)
+        for one in policies.policies
+        if one.param_kind
+    }
+    for manifest in rendered.values():
+        if (manifest.data["apiVersion"], manifest.data["kind"]) in kinds:
+            yield manifest.data
 
 
 def _parts(files: Mapping[str, bytes]) -> Iterator[Part]:
