@@ -227,6 +227,26 @@ def policy_eval() -> None:
     """Print a decision per policy and object: allow, deny, warn, audit, skip or error."""
 
 
+@verb(
+    "test",
+    click.argument("paths", nargs=-1, metavar="[FILE]..."),
+    click.option(
+        "--mutation/--no-mutation",
+        default=True,
+        help="Change the policy in every way that matters: does a case notice?",
+    ),
+    click.option(
+        "--minimum-score",
+        type=click.FloatRange(0, 1),
+        help="Fail when cases notice a smaller share of the changes, 0 to 1.",
+    ),
+    click.option("--format", "form", type=click.Choice(["text", "json"]), default="text"),
+    group=policy,
+)
+def policy_test() -> None:
+    """Run the tables of cases in policies/tests/, or the FILEs named: what is allowed, what not."""
+
+
 @cli.group()
 def pulls() -> None:
     """Pull requests of the embedded forge, which lives in the bare repository itself."""

@@ -64,12 +64,12 @@ def run(
     """
     version = parse_version(kubernetes_version)
     asked = _operation(operation)
-    plans, bound = _policies([*_read(policies), *_read(bindings)], version)
+    plans, bound = _policies([*read_parts(policies), *read_parts(bindings)], version)
     if not plans:
         raise UsageError("there is no ValidatingAdmissionPolicy in the files given as policies")
-    given = _read(objects)
-    world, where = _world(_read(params), _read(namespace), given)
-    requests = _requests(given, _read(old), world, where, asked, version)
+    given = read_parts(objects)
+    world, where = _world(read_parts(params), read_parts(namespace), given)
+    requests = _requests(given, read_parts(old), world, where, asked, version)
     judgements = _judgements(requests, plans, bound, world)
     sys.stdout.write(_json(judgements) if form == "json" else _text(judgements))
     return int(any(one.result.decision in _REFUSED for one in judgements))
@@ -108,7 +108,8 @@ def parse_version(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def _read(paths: Iterable[str]) -> list[Part]:
+def read_parts(paths: Iterable[str]) -> list[Part]:
+    """Every object of the files; `-` is standard input."""
     return [part for path in paths for part in read_all(path, _bytes(path))]
 
 

@@ -8,6 +8,7 @@ MANIFESTS = "manifests"
 CATALOG = "catalog"
 POLICIES = "policies"
 WAIVERS = "waivers.yaml"
+POLICY_TESTS = "tests"
 BOOTSTRAP = f"{MANIFESTS}/_bootstrap"
 
 _NAME = r"[a-z](?:[-a-z0-9]{0,46}[a-z0-9])?"

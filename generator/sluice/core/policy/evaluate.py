@@ -76,11 +76,17 @@ class Result:
 
 
 def evaluate(
-    plan: Plan, bindings: Iterable[Binding], request: Admission, world: World | None = None
+    plan: Plan,
+    bindings: Iterable[Binding],
+    request: Admission,
+    world: World | None = None,
+    *,
+    blamed: bool = True,
 ) -> list[Result]:
     """The decisions on one request, one for each binding of the policy.
 
-    A policy without binding is evaluated as if it were bound to everything with Deny.
+    A policy without binding is evaluated as if it were bound to everything with Deny. The part of
+    the object that is to blame is looked for unless nobody wants to know.
     """
     policy = plan.policy
     own = [binding for binding in bindings if binding.policy == policy.name]
@@ -90,14 +96,16 @@ def evaluate(
         return [Result(policy.name, one.name, Decision.ERROR, failures) for one in own]
     if not matches(policy.match, request, rules_required=True):
         return [Result(policy.name, one.name, Decision.SKIP) for one in own]
-    return [_bound(plan, one, request, world or World()) for one in own]
+    return [_bound(plan, one, request, world or World(), blamed=blamed) for one in own]
 
 
 def _problem(message: str, place: Place) -> Failure:
     return Failure(message, place, fatal=True)
 
 
-def _bound(plan: Plan, binding: Binding, request: Admission, world: World) -> Result:
+def _bound(
+    plan: Plan, binding: Binding, request: Admission, world: World, *, blamed: bool
+) -> Result:
     policy = plan.policy
     if not matches(binding.match, request, rules_required=False):
         return Result(policy.name, binding.name, Decision.SKIP)
@@ -112,7 +120,7 @@ def _bound(plan: Plan, binding: Binding, request: Admission, world: World) -> Re
     if not chosen:
         note = "no parameters found, which the binding allows"
         return Result(policy.name, binding.name, Decision.ALLOW, notes=(note,))
-    runs = [_Run(plan, request, params) for params in chosen]
+    runs = [_Run(plan, request, params, blamed=blamed) for params in chosen]
     return _summary(plan, binding, [run.judge() for run in runs], runs)
 
 
@@ -159,6 +167,7 @@ class _Run:
     annotations: dict[str, str] = field(default_factory=dict)
     denied: bool = False
     budget: int = BINDING_LIMIT
+    blamed: bool = True
 
     def __post_init__(self) -> None:
         self._activation: Any = self.request.activation(self.plan.engine, self.params)
@@ -246,7 +255,7 @@ class _Run:
         )
 
     def _blame(self, compiled: Compiled) -> Pointer:
-        if self.request.object is None:
+        if self.request.object is None or not self.blamed:
             return ()
         return blame(compiled, self.request.data(self.params))
 

@@ -99,6 +99,7 @@ class Plan:
     validations: tuple[PlannedValidation, ...] = ()
     annotations: tuple[tuple[str, Compiled], ...] = ()
     problems: tuple[Finding, ...] = ()
+    variables: tuple[tuple[str, Compiled], ...] = ()
 
     @cached_property
     def together(self) -> Compiled | None:
@@ -134,6 +135,7 @@ class Compiler:
     trees: dict[str, Node] = field(default_factory=dict)
     types: dict[str, Any] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
+    compiled: dict[str, Compiled] = field(default_factory=dict)
 
     def plan(self) -> Plan:
         """Everything that compiles, and what is wrong with the rest."""
@@ -157,6 +159,7 @@ class Compiler:
             tuple(validations),
             tuple(annotations),
             tuple(self.problems),
+            tuple(self.compiled.items()),
         )
 
     def _checker(self) -> Checker:
@@ -184,6 +187,7 @@ class Compiler:
                 self.types[name] = self._type(compiled)
                 if compiled:
                     self.trees[name] = compiled.root
+                    self.compiled[name] = compiled
                 else:
                     self.broken.add(name)
         self.trees = {name: self.trees[name] for name in order if name in self.trees}

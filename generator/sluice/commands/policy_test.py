@@ -1,0 +1,194 @@
+"""`sluice policy test`: the cases kept beside policies, and how much of a policy they test."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sluice import resources
+from sluice.commands.policy_eval import parse_version, read_parts
+from sluice.core import layout
+from sluice.core.finding import Finding, FindingsError, UsageError
+from sluice.core.policy.model import Binding
+from sluice.core.policy.mutants import Mutant, mutants
+from sluice.core.policy.plan import Plan, compile_policy
+from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
+from sluice.core.policy.source import Part
+from sluice.core.policy.table import Case, Outcome, read_cases, run_case
+from sluice.core.schema import Schemas
+
+_VERSION = "1.34"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One table with its policy, what was said to each case, and the mutants that nobody noticed."""
+
+    file: str
+    plan: Plan
+    outcomes: tuple[Outcome, ...]
+    survivors: tuple[Mutant, ...] = ()
+    total: int = 0
+
+    @property
+    def passed(self) -> bool:
+        """Whether every case got its answer."""
+        return all(outcome.passed for outcome in self.outcomes)
+
+    @property
+    def score(self) -> float:
+        """The share of mutants that a case noticed; 1 when there are none."""
+        return 1 - len(self.survivors) / self.total if self.total else 1.0
+
+
+def run(*, paths: Sequence[str], mutation: bool, minimum_score: float | None, form: str) -> int:
+    """Print what each table found; 1 when a case fails, or a score is below the least wanted.
+
+    Args:
+        paths: tables or folders of them; those in policies/tests/ when empty.
+        mutation: whether to try mutants of the policies.
+        minimum_score: the least share of mutants that each table must notice; without mutation it
+            has no say.
+        form: text or json.
+
+    Raises:
+        UsageError: when there are no tables, or no CEL engine.
+        FindingsError: for tables and policies that cannot be read.
+    """
+    suites = [_suite(path, mutate=mutation) for path in _tables(paths)]
+    sys.stdout.write(_json(suites) if form == "json" else "".join(map(_text, suites)))
+    low = minimum_score is not None and any(suite.score < minimum_score for suite in suites)
+    return int(low or not all(suite.passed for suite in suites))
+
+
+def _tables(paths: Sequence[str]) -> list[str]:
+    chosen = [Path(path) for path in paths] or [Path(layout.POLICIES, layout.POLICY_TESTS)]
+    found = [file for path in chosen for file in ([path] if path.is_file() else _inside(path))]
+    if not found:
+        named = " ".join(map(str, chosen))
+        raise UsageError(f"{named}: no tables of cases here; name files, or run it beside policies/")
+    return [str(path) for path in found]
+
+
+def _inside(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: no such file or folder")
+    return sorted(folder.glob("*.yaml"))
+
+
+def _suite(path: str, *, mutate: bool) -> Suite:
+    part = _table(path)
+    version = parse_version(part.data.get("kubernetesVersion", _VERSION))
+    beside = Path(path).parent / part.data.get("policy", f"../{Path(path).name}")
+    plan, bindings, params = _policy(os.path.normpath(beside), version)
+    cases = read_cases(part, version, params)
+    outcomes = tuple(run_case(plan, bindings, case) for case in cases)
+    if not mutate:
+        return Suite(path, plan, outcomes)
+    tried = list(mutants(plan, bindings))
+    telling = [outcome.case for outcome in outcomes if outcome.as_said]
+    survivors = tuple(mutant for mutant in tried if not _noticed(mutant, telling))
+    return Suite(path, plan, outcomes, survivors, len(tried))
+
+
+def _noticed(mutant: Mutant, cases: Sequence[Case]) -> bool:
+    return any(
+        not run_case(mutant.plan, mutant.bindings, case, blamed=False).as_said for case in cases
+    )
+
+
+def _table(path: str) -> Part:
+    parts = read_parts([path])
+    if len(parts) != 1:
+        raise UsageError(f"{path} holds {len(parts)} documents, a table is one")
+    findings = list(Schemas(resources.schema).findings(parts[0], "PolicyTest"))
+    if findings:
+        raise FindingsError(findings)
+    return parts[0]
+
+
+def _policy(path: str, version: tuple[int, int]) -> tuple[Plan, tuple[Binding, ...], list[Any]]:
+    findings: list[Finding] = []
+    parts = read_parts([path])
+    policies = [read_policy(part, findings) for part in parts if is_policy(part.data)]
+    bindings = [read_binding(part, findings) for part in parts if is_binding(part.data)]
+    others = [part.data for part in parts if not is_policy(part.data) and not is_binding(part.data)]
+    if findings:
+        raise FindingsError(findings)
+    if len(policies) != 1:
+        raise UsageError(f"{path} holds {len(policies)} policies; a table is about one")
+    plan = compile_policy(policies[0], version)
+    if plan.problems:
+        raise FindingsError(plan.problems)
+    own = tuple(binding for binding in bindings if binding.policy == policies[0].name)
+    return plan, own, others
+
+
+def _text(suite: Suite) -> str:
+    return "".join(f"{line}\n" for line in _lines(suite))
+
+
+def _lines(suite: Suite) -> Iterator[str]:
+    failed = [outcome for outcome in suite.outcomes if not outcome.passed]
+    good = len(suite.outcomes) - len(failed)
+    scored = ""
+    if suite.total:
+        killed = suite.total - len(suite.survivors)
+        scored = f", {killed} of {suite.total} mutants noticed ({suite.score:.0%})"
+    yield f"{suite.plan.policy.name}: {good} of {len(suite.outcomes)} cases pass{scored}"
+    for outcome in failed:
+        case = outcome.case
+        yield f"  FAIL {case.place}: {case.name}"
+        yield f"       expected {_wanted(case)}"
+        yield f"       got {_got(outcome)}"
+    for mutant in suite.survivors:
+        yield f"  survived {mutant.place}: {mutant.change}"
+
+
+def _wanted(case: Case) -> str:
+    said = "".join(f", saying {text!r}" for text in case.messages)
+    return f"{case.decision}{said}" + (f", at {case.pointer}" if case.pointer is not None else "")
+
+
+def _got(outcome: Outcome) -> str:
+    said = "; ".join(outcome.messages)
+    places = ", ".join(outcome.pointers)
+    return f"{outcome.decision}{': ' + said if said else ''}{' at ' + places if places else ''}"
+
+
+def _json(suites: Sequence[Suite]) -> str:
+    data = {"version": 1, "suites": [_record(suite) for suite in suites]}
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+
+
+def _record(suite: Suite) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "file": suite.file,
+        "policy": suite.plan.policy.name,
+        "passed": suite.passed,
+        "cases": [_case(outcome) for outcome in suite.outcomes],
+    }
+    if suite.total:
+        survivors = [{"place": str(one.place), "change": one.change} for one in suite.survivors]
+        found["mutation"] = {
+            "mutants": suite.total,
+            "killed": suite.total - len(suite.survivors),
+            "score": round(suite.score, 4),
+            "survivors": survivors,
+        }
+    return found
+
+
+def _case(outcome: Outcome) -> dict[str, Any]:
+    case = outcome.case
+    return {
+        "name": case.name,
+        "place": str(case.place),
+        "passed": outcome.passed,
+        "expected": {"decision": str(case.decision), "messages": list(case.messages)},
+        "actual": {"decision": str(outcome.decision), "messages": list(outcome.messages)},
+    }
+
