@@ -25,7 +25,7 @@ _VERSION = "1.34"
 
 @dataclass(frozen=True)
 class Suite:
-    """One table with its policy, what was said to each case, and the mutants that nobody noticed."""
+    """A table with its policy, what was said to each case, and the mutants that none noticed."""
 
     file: str
     plan: Plan
@@ -69,7 +69,9 @@ def _tables(paths: Sequence[str]) -> list[str]:
     found = [file for path in chosen for file in ([path] if path.is_file() else _inside(path))]
     if not found:
         named = " ".join(map(str, chosen))
-        raise UsageError(f"{named}: no tables of cases here; name files, or run it beside policies/")
+        raise UsageError(
+            f"{named}: no tables of cases here; name files, or run it beside policies/"
+        )
     return [str(path) for path in found]
 
 
@@ -191,4 +193,3 @@ def _case(outcome: Outcome) -> dict[str, Any]:
         "expected": {"decision": str(case.decision), "messages": list(case.messages)},
         "actual": {"decision": str(outcome.decision), "messages": list(outcome.messages)},
     }
-

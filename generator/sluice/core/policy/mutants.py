@@ -109,25 +109,30 @@ def _bindings(binding: Binding) -> Iterator[tuple[str, Binding]]:
 
 
 def _matches(match: Match) -> Iterator[tuple[str, Match]]:
-    for field in ("objects", "namespaces"):
-        requirements = getattr(match, field)
-        for index, one in enumerate(requirements):
-            left = requirements[:index] + requirements[index + 1 :]
-            yield f"without the selector's {one.key}", replace(match, **{field: left})
-    for field in ("rules", "excluded"):
-        rules: tuple[Rule, ...] = getattr(match, field)
-        for index, rule in enumerate(rules):
-            for change, others in _rules(rule):
-                changed = (*rules[:index], *others, *rules[index + 1 :])
-                yield change, replace(match, **{field: changed})
+    for index, one in enumerate(match.objects):
+        left = match.objects[:index] + match.objects[index + 1 :]
+        yield f"without the selector's {one.key}", replace(match, objects=left)
+    for index, one in enumerate(match.namespaces):
+        left = match.namespaces[:index] + match.namespaces[index + 1 :]
+        yield f"without the selector's {one.key}", replace(match, namespaces=left)
+    for change, rules in _rules(match.rules):
+        yield change, replace(match, rules=rules)
+    for change, rules in _rules(match.excluded):
+        yield f"excluded: {change}", replace(match, excluded=rules)
 
 
-def _rules(rule: Rule) -> Iterator[tuple[str, tuple[Rule, ...]]]:
+def _rules(rules: tuple[Rule, ...]) -> Iterator[tuple[str, tuple[Rule, ...]]]:
+    for index, rule in enumerate(rules):
+        for change, kept in _narrower(rule):
+            yield change, (*rules[:index], *kept, *rules[index + 1 :])
+
+
+def _narrower(rule: Rule) -> Iterator[tuple[str, tuple[Rule, ...]]]:
     """A rule without one of its operations or resources; subresources are no objects of a table."""
-    for name in ("operations", "resources"):
-        values: frozenset[str] = getattr(rule, name)
-        for value in sorted(values):
-            left = values - {value}
-            if "/" not in value:
-                kept = (replace(rule, **{name: left}),) if left else ()
-                yield f"without {value}", kept
+    for value in sorted(rule.operations):
+        left = rule.operations - {value}
+        yield f"without {value}", (replace(rule, operations=left),) if left else ()
+    for value in sorted(rule.resources):
+        left = rule.resources - {value}
+        if "/" not in value:
+            yield f"without {value}", (replace(rule, resources=left),) if left else ()

@@ -101,7 +101,9 @@ def read_cases(
     return [one for index, row in rows for one in reader.cases(index, row) if only in one.name]
 
 
-def run_case(plan: Plan, bindings: Sequence[Binding], case: Case, *, blamed: bool = True) -> Outcome:
+def run_case(
+    plan: Plan, bindings: Sequence[Binding], case: Case, *, blamed: bool = True
+) -> Outcome:
     """What a policy says to a case: the strictest answer of its bindings."""
     results = evaluate(plan, bindings, case.request, case.world, blamed=blamed)
     strictest = min((result.decision for result in results), key=_STRICTEST.index)
