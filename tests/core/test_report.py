@@ -1,7 +1,9 @@
 """Findings for people and for machines; nothing in a finding can speak to a terminal or a CI."""
 
 import json
+import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from urllib.parse import unquote
 
 import jsonschema_rs
@@ -9,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import hostile
-from sluice.core.finding import Finding, Place, Severity
+from core import hostile, trees
+from sluice.core.finding import Finding, Place, Severity, failed
 from sluice.core.report import FORMATS, fingerprint, report, summary
 
 TEXT = {"type": "string", "minLength": 1}
@@ -31,20 +33,7 @@ def items(schema: object) -> dict[str, object]:
     return {"type": "array", "items": schema}
 
 
-JSON = closed(
-    version={"const": 1},
-    findings=items(
-        closed(
-            file=TEXT,
-            line=COUNT,
-            column=COUNT,
-            rule={"pattern": "^[A-Z]+[0-9]{3}$"},
-            severity={"enum": ["error", "warning", "note"]},
-            message=TEXT,
-            help={"type": "string"},
-        )
-    ),
-)
+JSON = json.loads((trees.ROOT / "schemas" / "findings.schema.json").read_text("utf-8"))
 SARIF = closed(
     **{"$schema": TEXT},
     version={"const": "2.1.0"},
@@ -66,6 +55,7 @@ SARIF = closed(
                         )
                     ),
                     partialFingerprints={"type": "object"},
+                    ruleIndex={"type": "integer", "minimum": 0},
                 )
             ),
         )
@@ -112,6 +102,54 @@ def test_for_people_a_finding_shows_its_line_and_what_to_do() -> None:
         "  = help: did you mean it?\n\n"
         "1 error\n"
     )
+
+
+WAIVED = replace(ONE, waived="until 2027-01-01, team-a: soon gone")
+
+
+def test_what_is_waived_is_said_and_counted_but_no_error() -> None:
+    said = report([WAIVED], "text", SOURCES)
+    assert "waived[REF003]" in said
+    assert "  = waived: until 2027-01-01, team-a: soon gone\n" in said
+    assert said.endswith("\n\n1 waived\n")
+    assert not failed([WAIVED])
+    (one,) = json.loads(report([WAIVED], "json", {}))["findings"]
+    assert (one["waived"], one["severity"]) == (WAIVED.waived, "error")
+    jsonschema_rs.validator_for(JSON).validate({"version": 1, "findings": [one]})
+
+
+def test_what_is_waived_is_suppressed_in_the_formats_that_can_say_so() -> None:
+    (run,) = json.loads(report([WAIVED], "sarif", {}))["runs"]
+    (suppression,) = run["results"][0]["suppressions"]
+    assert suppression["justification"] == WAIVED.waived
+    suite = ET.fromstring(report([WAIVED], "junit", {}))  # noqa: S314  # ours
+    assert [(suite.get("failures"), suite.get("skipped"))] == [("0", "1")]
+    assert len(suite.findall("testcase/skipped")) == 1
+    assert report([WAIVED], "github", {}).startswith("::notice file=")
+    assert json.loads(report([WAIVED], "gitlab", {})) == []
+
+
+def test_annotations_come_to_changed_lines_first_and_what_is_cut_is_counted() -> None:
+    found = [Finding(Place("a.yaml", n), "REF001", f"said {n}") for n in range(1, 31)]
+    lines = report(found, "github", {}, changed={"a.yaml": frozenset({20, 25})}).splitlines()
+    shown = [re.findall("line=([0-9]+)", line)[0] for line in lines if line.startswith("::error")]
+    assert shown == ["20", "25", *map(str, range(1, 9))]
+    assert "::notice title=sluice::20 more findings are in the log of this step only" in lines
+    assert "a.yaml:30:1: error[REF001] said 30" in lines
+    assert len(lines) == 31
+
+
+def test_a_sarif_rule_carries_its_page() -> None:
+    pages = {"REF003": {"title": "t", "text": "x", "remedy": "r"}}
+    named = replace(ONE, rule="REF003/of-a-policy")
+    (run,) = json.loads(report([ONE, named, replace(ONE, rule="X")], "sarif", {}, pages=pages))[
+        "runs"
+    ]
+    first, second, third = run["tool"]["driver"]["rules"]
+    assert (first["shortDescription"], second["id"]) == ({"text": "t"}, "REF003/of-a-policy")
+    assert "sluice explain REF003/of-a-policy" in second["help"]["text"]
+    assert third == {"id": "X"}
+    assert [result["ruleIndex"] for result in run["results"]] == [0, 1, 2]
 
 
 def test_a_finding_about_a_file_that_is_not_there_shows_no_line() -> None:

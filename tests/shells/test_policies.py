@@ -37,7 +37,7 @@ def test_what_a_policy_denies_is_an_error_that_names_object_and_policy(tree: Pat
     policy(tree, "object.spec.maxReplicas < 3")
     done = sluice("check", cwd=tree)
     assert done.returncode == 1
-    assert "release.yaml:29:10: error[POL010] spec.maxReplicas: not so" in done.stdout
+    assert "release.yaml:29:10: error[POL010/keep-replicas] spec.maxReplicas: not so" in done.stdout
     assert "chat/horizontalpodautoscaler.yaml:21:16" in done.stdout
     assert "policies/extra.yaml:13:" in done.stdout
 
@@ -86,7 +86,7 @@ spec:
         (tree / "policies" / "binding.yaml").write_text(text)
         done = sluice("check", cwd=tree)
         assert done.returncode == code
-        assert ("warning[POL010]" in done.stdout) == (action == "Warn")
+        assert ("warning[POL010/keep-replicas]" in done.stdout) == (action == "Warn")
 
 
 @pytest.mark.parametrize("decision", ["allow", "deny"])
@@ -96,3 +96,30 @@ def test_one_policy_on_one_object(tree: Path, decision: str) -> None:
     done = sluice("policy", "eval", "--policy", tree / "policies/extra.yaml", "--object", scaler)
     assert done.stdout.startswith(decision)
     assert done.returncode == (decision == "deny")
+
+
+def test_a_waiver_lets_a_finding_pass_until_its_day(tree: Path) -> None:
+    policy(tree, "object.spec.maxReplicas < 3")
+    entry = "{rule: POL010/keep-replicas, release: production/platform/chat, owner: a, reason: b"
+    waivers = tree / "policies" / "waivers.yaml"
+    waivers.write_text(f"waivers: [{entry}, expires: 2999-01-01}}]\n")
+    done = sluice("check", cwd=tree)
+    assert done.returncode == 0, done.stdout
+    assert "waived[POL010/keep-replicas]" in done.stdout
+    assert "1 waived" in done.stdout
+    waivers.write_text(f"waivers: [{entry}, expires: 2020-01-01}}]\n")
+    done = sluice("check", cwd=tree)
+    assert done.returncode == 1
+    assert "policies/waivers.yaml:1:11: error[WAV002]" in done.stdout
+    assert "error[POL010/keep-replicas]" in done.stdout
+    assert "error[WAV002]" in sluice("validate", cwd=tree).stdout
+
+
+def test_annotations_come_to_the_changed_line_first(tree: Path) -> None:
+    policy(tree, "object.spec.maxReplicas < 3")
+    run_git(tree, "add", "--all")
+    run_git(tree, "commit", "--message", "a policy")
+    change(tree, SPEC, "max: 4", "max: 5")
+    assert sluice("render", cwd=tree).returncode == 0
+    lines = sluice("check", "--base", "HEAD", "--format", "github", cwd=tree).stdout.splitlines()
+    assert lines[0].startswith("::error file=environments/production/platform/chat/release.yaml,")

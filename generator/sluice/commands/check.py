@@ -1,7 +1,7 @@
 """`sluice check`: every layer, over everything or over what a revision changes."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,8 @@ import click
 from sluice import files, resources
 from sluice.commands import check_manifests, registered
 from sluice.commands.render import differences, raise_if_stale
-from sluice.commands.revisions import at_revision
+from sluice.commands.revisions import at_revision, changed_lines
+from sluice.commands.waiving import waived
 from sluice.commands.workspace import Workspace, find_root, open_workspace
 from sluice.core import layout, tree
 from sluice.core.cluster_rules import check_objects
@@ -38,7 +39,8 @@ def run(
     top = find_root(root)
     whole = open_workspace(top)
     scope = _compared(top, base, whole) if base else Scope(whole)
-    findings = _findings(top, scope)
+    found, manifests = _findings(top, scope)
+    findings = _waived(whole, found, manifests, complete=scope.only is None)
     keys = whole.keys if scope.only is None else scope.only
     if registry and not failed(findings):
         releases = scope.now.specs.releases
@@ -46,7 +48,8 @@ def run(
             [releases[key] for key in keys if key in releases], registry
         )
     if findings or form != "text":
-        sys.stdout.write(report(findings, form, whole.files))
+        lines = changed_lines(scope.before, whole, scope.changed) if form == "github" else None
+        sys.stdout.write(report(findings, form, whole.files, changed=lines))
     else:
         click.echo(f"{len(keys)} releases, all layers: no findings", err=True)
     return int(failed(findings))
@@ -54,11 +57,12 @@ def run(
 
 @dataclass(frozen=True)
 class Scope:
-    """What is looked at: specs, those of the base revision, and which releases may differ."""
+    """What is looked at: specs, those of the base revision, and which releases and files differ."""
 
     now: Workspace
     before: Workspace | None = None
     only: list[layout.Key] | None = None
+    changed: Collection[str] = ()
 
 
 def _compared(top: Path, base: str, whole: Workspace) -> Scope:
@@ -67,13 +71,13 @@ def _compared(top: Path, base: str, whole: Workspace) -> Scope:
     changed = revision.changed(whole.files)
     only = tree.affected(changed, whole.keys)
     if only is None or any(path.startswith(f"{layout.POLICIES}/") for path in changed):
-        return Scope(whole, revision.workspace())
+        return Scope(whole, revision.workspace(), changed=changed)
     before = revision.workspace(_wanted(only, revision.files))
     now = whole.narrowed(only, changed)
     near = neighbours(now.specs.releases, before.specs.releases, whole.keys)
     if near:
         now = whole.narrowed([*only, *near], changed)
-    return Scope(now, before, only)
+    return Scope(now, before, only, changed)
 
 
 def _wanted(only: list[layout.Key], present: Iterable[str]) -> Iterator[str]:
@@ -83,11 +87,13 @@ def _wanted(only: list[layout.Key], present: Iterable[str]) -> Iterator[str]:
     yield from (path for key in only for path in layout.spec_paths(key))
 
 
-def _findings(top: Path, scope: Scope) -> list[Finding]:
+def _findings(top: Path, scope: Scope) -> tuple[list[Finding], dict[str, Manifest]]:
+    """What is wrong, and the manifests, so far as there are any."""
     now, only = scope.now, scope.only
     findings = now.check(only)
+    manifests: dict[str, Manifest] = {}
     if failed(findings):
-        return findings
+        return findings, manifests
     try:
         manifests = now.render_checked(findings, only)
         findings += _cluster(now, manifests, _rendered(scope.before, only))
@@ -95,7 +101,17 @@ def _findings(top: Path, scope: Scope) -> list[Finding]:
         raise_if_stale(differences(top, wanted) if only is None else _stale(top, wanted, only))
     except FindingsError as error:
         findings += error.findings
-    return findings
+    return findings, manifests
+
+
+def _waived(
+    now: Workspace, findings: list[Finding], manifests: dict[str, Manifest], *, complete: bool
+) -> list[Finding]:
+    """The findings after the repository's waivers; without manifests not all of them are known."""
+    objects = {
+        path: f"{m.data['kind']}/{m.data['metadata']['name']}" for path, m in manifests.items()
+    }
+    return waived(now, findings, objects, complete=complete and bool(manifests))
 
 
 def _rendered(before: Workspace | None, only: list[layout.Key] | None) -> dict[str, Manifest]:

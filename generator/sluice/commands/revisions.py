@@ -1,7 +1,8 @@
 """A revision of the repository as a workspace, read from Git without touching the work tree."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cached_property
 from pathlib import Path
 
@@ -63,3 +64,23 @@ def prefix_of(top: Path, repository: git.Repository) -> str:
         return ""
     inner = top.resolve().relative_to(Path(repository.workdir).resolve()).as_posix()
     return "" if inner == "." else f"{inner}/"
+
+
+def changed_lines(
+    base: Workspace | None, now: Workspace, paths: Iterable[str]
+) -> dict[str, frozenset[int]]:
+    """The lines, counted from 1, that are new or different now, of each of the files."""
+    before = base.files if base else {}
+    return {
+        path: frozenset(_new_lines(before.get(path, b""), now.files[path]))
+        for path in paths
+        if path in now.files
+    }
+
+
+def _new_lines(before: bytes, after: bytes) -> Iterator[int]:
+    old, new = before.split(b"\n"), after.split(b"\n")
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    for kind, _, _, start, end in matcher.get_opcodes():
+        if kind != "equal":
+            yield from range(start + 1, end + 1)

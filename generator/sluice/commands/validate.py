@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from sluice import files
+from sluice.commands.waiving import waived
 from sluice.commands.workspace import Workspace, find_root, open_workspace
-from sluice.core import layout
+from sluice.core import layout, waivers
 from sluice.core.finding import Finding, Place, UsageError, failed
 from sluice.core.load import SIZE_LIMIT
 from sluice.core.report import report
@@ -17,7 +18,7 @@ def run(*, paths: tuple[str, ...], root: str | None, form: str) -> int:
     """Print what is wrong; 1 when anything is."""
     top = find_root(root)
     workspace, findings, only = _named(top, paths) if paths else (open_workspace(top), [], None)
-    findings += workspace.check(only)
+    findings = waived(workspace, [*findings, *workspace.check(only)], {}, complete=False)
     if findings or form != "text":
         sys.stdout.write(report(findings, form, workspace.files))
     else:
@@ -53,5 +54,6 @@ def _named(top: Path, paths: tuple[str, ...]) -> tuple[Workspace, list[Finding],
             wanted |= {f"{folder}/{path.name}" for path in (top / folder).glob("*.json")}
     found = {path: files.read_one(top, path, SIZE_LIMIT) for path in sorted(wanted)}
     catalog = files.read(top, [layout.CATALOG], SIZE_LIMIT)
+    found[waivers.PATH] = files.read_one(top, waivers.PATH, SIZE_LIMIT)
     present = {path: raw for path, raw in found.items() if raw is not None}
     return Workspace({**catalog.files, **present}, tuple(links)), findings, keys

@@ -43,6 +43,7 @@ class Finding:
 
     `rule` is a stable id (a prefix for the layer and a number), `message` says what is wrong,
     `help` what to do about it; `rendered` is where it shows in a manifest, when it is about one.
+    `waived` is who answers for it and until when, of one that somebody does.
     """
 
     place: Place
@@ -51,6 +52,7 @@ class Finding:
     help: str = ""
     severity: Severity = Severity.ERROR
     rendered: Rendered | None = None
+    waived: str = ""
 
 
 class FindingsError(Exception):
@@ -82,5 +84,5 @@ def _order(finding: Finding) -> tuple[object, ...]:
 
 
 def failed(findings: Iterable[Finding]) -> bool:
-    """Whether any finding is an error."""
-    return any(f.severity is Severity.ERROR for f in findings)
+    """Whether any finding is an error that nobody answers for."""
+    return any(f.severity is Severity.ERROR and not f.waived for f in findings)

@@ -23,6 +23,7 @@ KINDS = {
     "Sharing": "sharing.schema.json",
     "Queueing": "queueing.schema.json",
     "PolicyTest": "policy-test.schema.json",
+    "Waivers": "waivers.schema.json",
 }
 FILES = {
     "release.yaml": "ModelRelease",

@@ -19,6 +19,9 @@ from sluice.core.render import Manifest
 from sluice.core.resolve import Environment
 from sluice.core.semantic.problem import version_of
 
+DECIDED = "POL010"
+"""What a policy says to an object; the policy's name follows behind a slash."""
+
 
 @dataclass(frozen=True)
 class Policies:
@@ -94,7 +97,7 @@ def check_policies(
                 yield from _findings(result, shown, plan)
 
 
-def _rendered_params(policies: Policies, rendered: Rendered) -> Iterator[Mapping[str, Any]]:
+def _rendered_params(policies: Policies, rendered: Manifests) -> Iterator[Mapping[str, Any]]:
     """What the specs render of the kinds that policies have as parameters."""
     kinds = {
         (one.param_kind.api_version, one.param_kind.kind)
@@ -122,4 +125,5 @@ def _findings(result: Result, manifest: Manifest | None, plan: Plan) -> Iterator
         message = f"{where}{failure.message}"
         remedy = f"policy {plan.policy.name} at {failure.place}"
         rendered = Rendered(manifest.path, failure.pointer)
-        yield Finding(Place(manifest.source), "POL010", message, remedy, severity, rendered)
+        rule = f"{DECIDED}/{plan.policy.name}"
+        yield Finding(Place(manifest.source), rule, message, remedy, severity, rendered)
