@@ -148,13 +148,16 @@ def plan() -> None:
 
 @verb(
     "explain",
-    click.argument("release"),
+    click.argument("release", metavar="RELEASE|RULE"),
     click.argument("field", required=False),
     ROOT,
     click.option("--format", "form", type=click.Choice(["text", "json"]), default="text"),
 )
 def explain() -> None:
-    """Show each resolved value of RELEASE and the file, line and column that it came from."""
+    """Show each resolved value of RELEASE and the file, line and column that it came from.
+
+    With the id of a rule instead: what it means, why it is there, an example, and the way out.
+    """
 
 
 @verb(

@@ -10,6 +10,8 @@ import yaml_rs
 
 _PACKAGE = Path(__file__).parent
 _REPOSITORY = _PACKAGE.parents[1]
+_EXAMPLES = "tests/core/semantic/cases"
+"""Where the examples of semantic rules are in the repository; the tests run them there."""
 
 
 @cache
@@ -52,6 +54,20 @@ def catalog_file(name: str) -> Mapping[str, Any]:
 def catalog_names(family: str) -> tuple[str, ...]:
     """The names of all entries of a family."""
     return tuple(sorted(path.stem for path in (directory("catalog") / family).glob("*.yaml")))
+
+
+def examples(rule: str) -> tuple[str, str]:
+    """A manifest that breaks a rule and one that does not; empty where there are none."""
+    packaged = _PACKAGE / "examples"
+    folder = (packaged if packaged.is_dir() else _REPOSITORY / _EXAMPLES) / rule
+    return _example(folder / "fail.yaml"), _example(folder / "pass.yaml")
+
+
+def _example(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("# expect:"))
 
 
 def files(folder: Path, pattern: str = "*") -> dict[str, str]:

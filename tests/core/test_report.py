@@ -99,7 +99,8 @@ def test_for_people_a_finding_shows_its_line_and_what_to_do() -> None:
         "a/release.yaml:2:5: error[REF003] unknown engine 'vlm'\n"
         "  2 |     b: vlm\n"
         "    |     ^\n"
-        "  = help: did you mean it?\n\n"
+        "  = help: did you mean it?\n"
+        "  = docs: sluice explain REF003\n\n"
         "1 error\n"
     )
 

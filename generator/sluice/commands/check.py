@@ -9,6 +9,7 @@ import click
 
 from sluice import files, resources
 from sluice.commands import check_manifests, registered
+from sluice.commands.pages import pages_for
 from sluice.commands.render import differences, raise_if_stale
 from sluice.commands.revisions import at_revision, changed_lines
 from sluice.commands.waiving import waived
@@ -49,7 +50,8 @@ def run(
         )
     if findings or form != "text":
         lines = changed_lines(scope.before, whole, scope.changed) if form == "github" else None
-        sys.stdout.write(report(findings, form, whole.files, changed=lines))
+        said = report(findings, form, whole.files, changed=lines, pages=pages_for(form))
+        sys.stdout.write(said)
     else:
         click.echo(f"{len(keys)} releases, all layers: no findings", err=True)
     return int(failed(findings))

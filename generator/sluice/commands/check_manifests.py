@@ -10,6 +10,7 @@ import click
 
 from sluice import resources
 from sluice.commands.manifests import Loaded, Manifests, read_manifests
+from sluice.commands.pages import pages_for
 from sluice.commands.toolkit import toolkit
 from sluice.core.cluster_rules import finding
 from sluice.core.deprecations import deprecation_problems, deprecations
@@ -24,7 +25,7 @@ def run(*, directory: str, version: str, form: str) -> int:
     manifests = read_manifests(Path(directory))
     findings = [*manifests.findings, *_findings(manifests, version)]
     if findings or form != "text":
-        sys.stdout.write(report(findings, form, {}))
+        sys.stdout.write(report(findings, form, {}, pages=pages_for(form)))
     else:
         count = len(manifests.objects)
         click.echo(f"{count} objects, Kubernetes {version}: no findings", err=True)

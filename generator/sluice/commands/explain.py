@@ -1,20 +1,30 @@
 """`sluice explain`: each resolved value of a release, and where it came from."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from sluice.commands.pages import page
 from sluice.commands.workspace import find_root, open_workspace
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.load import Pointer
 from sluice.core.names import nearest
 from sluice.core.resolve import Release
+from sluice.core.rules import text
 from sluice.core.tree import Specs
+
+_RULE = re.compile(r"[A-Z][A-Z0-9]{2,3}[0-9]{3}(/.+)?")
+"""An id of a rule; names of releases are in lower case."""
 
 
 def run(*, release: str, field: str | None, root: str | None, form: str) -> int:
-    """Print the values below a field, or all of them."""
+    """Print the values below a field, or all of them; the page of a rule where one is named."""
+    if _RULE.fullmatch(release):
+        return _page(release, root, form)
     workspace = open_workspace(find_root(root))
     chosen = find_release(workspace.specs, release)
     rows = [
@@ -33,6 +43,23 @@ def run(*, release: str, field: str | None, root: str | None, form: str) -> int:
         said = f"{row['field']}: {_shown(row['value'])}"
         sys.stdout.write(f"{said:<{min(width, 60)}}  {row['place']}  ({row['from']})\n")
     return 0
+
+
+def _page(rule: str, root: str | None, form: str) -> int:
+    found = page(rule, _repository(root))
+    if form == "json":
+        sys.stdout.write(json.dumps({"version": 1, "page": asdict(found)}, indent=2) + "\n")
+    else:
+        sys.stdout.write(text(found))
+    return 0
+
+
+def _repository(root: str | None) -> Path | None:
+    """The repository; none where there is none, since the pages are the package's."""
+    try:
+        return find_root(root)
+    except UsageError:
+        return None
 
 
 def find_release(specs: Specs, name: str) -> Release:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from sluice import files
+from sluice.commands.pages import pages_for
 from sluice.commands.waiving import waived
 from sluice.commands.workspace import Workspace, find_root, open_workspace
 from sluice.core import layout, waivers
@@ -20,7 +21,7 @@ def run(*, paths: tuple[str, ...], root: str | None, form: str) -> int:
     workspace, findings, only = _named(top, paths) if paths else (open_workspace(top), [], None)
     findings = waived(workspace, [*findings, *workspace.check(only)], {}, complete=False)
     if findings or form != "text":
-        sys.stdout.write(report(findings, form, workspace.files))
+        sys.stdout.write(report(findings, form, workspace.files, pages=pages_for(form)))
     else:
         count = len(workspace.specs.releases) if only is None else len(paths)
         click.echo(f"{count} {'releases' if only is None else 'files'}: no findings", err=True)

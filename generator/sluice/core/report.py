@@ -109,6 +109,7 @@ def _block(finding: Finding, shown: Shown) -> str:
         lines.append(f"  = rendered: {visible(str(finding.rendered))}")
     if finding.help:
         lines.append(f"  = help: {visible(finding.help)}")
+    lines.append(f"  = docs: sluice explain {visible(finding.rule)}")
     if finding.waived:
         lines.append(f"  = waived: {visible(finding.waived)}")
     return "\n".join(lines)
