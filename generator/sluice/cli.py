@@ -64,6 +64,7 @@ def verb(name: str, *decorators: Decorator, group: click.Group = cli) -> Decorat
 ROOT = click.option("--root", metavar="DIR", help="The repository; the nearest above when absent.")
 FORMAT = click.option("--format", "form", type=FORMATS, default="text", help="How to report.")
 BASE = click.option("--base", metavar="REV", help="Only what differs from this Git revision.")
+FIX = click.option("--fix", "mend", is_flag=True, help="Mend specs where it takes no judgement.")
 REGISTRY = click.option(
     "--registry",
     envvar="MLFLOW_TRACKING_URI",
@@ -103,7 +104,7 @@ def init() -> None:
     """Write a GitOps repository into DIR: environments, schemas, policies, hooks, CI."""
 
 
-@verb("validate", click.argument("paths", nargs=-1, metavar="[FILE]..."), ROOT, FORMAT)
+@verb("validate", click.argument("paths", nargs=-1, metavar="[FILE]..."), FIX, ROOT, FORMAT)
 def validate() -> None:
     """Check specs only, fast: all of them, or the files named. For editors and pre-commit."""
 
@@ -121,6 +122,7 @@ def render() -> None:
 @verb(
     "check",
     BASE,
+    FIX,
     ROOT,
     FORMAT,
     REGISTRY,

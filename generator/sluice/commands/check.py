@@ -9,6 +9,7 @@ import click
 
 from sluice import files, resources
 from sluice.commands import check_manifests, registered
+from sluice.commands.fixing import fix
 from sluice.commands.pages import pages_for
 from sluice.commands.render import differences, raise_if_stale
 from sluice.commands.revisions import at_revision, changed_lines
@@ -33,12 +34,15 @@ def run(
     registry: str | None,
     manifests: str | None,
     version: str,
+    mend: bool = False,
 ) -> int:
-    """Print every finding; 1 when any is an error."""
+    """Print every finding, after mending what can be if asked to; 1 when any is an error."""
     if manifests is not None:
         return check_manifests.run(directory=manifests, version=version, form=form)
     top = find_root(root)
     whole = open_workspace(top)
+    if mend and fix(top, whole, whole.check()):
+        whole = open_workspace(top)
     scope = _compared(top, base, whole) if base else Scope(whole)
     found, manifests = _findings(top, scope)
     findings = _waived(whole, found, manifests, complete=scope.only is None)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from sluice import files
+from sluice.commands.fixing import fix
 from sluice.commands.pages import pages_for
 from sluice.commands.waiving import waived
 from sluice.commands.workspace import Workspace, find_root, open_workspace
@@ -15,10 +16,12 @@ from sluice.core.load import SIZE_LIMIT
 from sluice.core.report import report
 
 
-def run(*, paths: tuple[str, ...], root: str | None, form: str) -> int:
-    """Print what is wrong; 1 when anything is."""
+def run(*, paths: tuple[str, ...], root: str | None, form: str, mend: bool = False) -> int:
+    """Print what is wrong, after mending what can be if asked to; 1 when anything is."""
     top = find_root(root)
-    workspace, findings, only = _named(top, paths) if paths else (open_workspace(top), [], None)
+    workspace, findings, only = _chosen(top, paths)
+    if mend and fix(top, workspace, workspace.check(only)):
+        workspace, findings, only = _chosen(top, paths)
     findings = waived(workspace, [*findings, *workspace.check(only)], {}, complete=False)
     if findings or form != "text":
         sys.stdout.write(report(findings, form, workspace.files, pages=pages_for(form)))
@@ -26,6 +29,12 @@ def run(*, paths: tuple[str, ...], root: str | None, form: str) -> int:
         count = len(workspace.specs.releases) if only is None else len(paths)
         click.echo(f"{count} {'releases' if only is None else 'files'}: no findings", err=True)
     return int(failed(findings))
+
+
+def _chosen(
+    top: Path, paths: tuple[str, ...]
+) -> tuple[Workspace, list[Finding], list[layout.Key] | None]:
+    return _named(top, paths) if paths else (open_workspace(top), [], None)
 
 
 def _named(top: Path, paths: tuple[str, ...]) -> tuple[Workspace, list[Finding], list[layout.Key]]:

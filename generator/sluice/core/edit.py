@@ -1,6 +1,7 @@
 """Change a value in a YAML text and leave every other byte as it is."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -51,6 +52,52 @@ def _appended(source: str, node: Node, value: str) -> str:
     newline = _newline(source)
     head = source[:end] if source[:end].endswith("\n") else source[:end] + newline
     return f"{head}{' ' * (dash - start)}- {text(value)}{newline}{source[end:]}"
+
+
+def write_at(
+    raw: bytes, line: int, column: int, value: str = "", *, literal: bool = False
+) -> bytes:
+    """Write another single value, or key, where one begins.
+
+    Args:
+        raw: valid YAML.
+        line: counted from 1.
+        column: likewise.
+        value: what to write; nothing for the value that is there, as text.
+        literal: whether it is a number or a truth, and no text.
+
+    Raises:
+        ValueError: when no single value begins there, or it goes over several lines.
+    """
+    mark, source = _split(raw)
+    node = next((one for one in _scalars(_compose(source)) if _begins(one, line, column)), None)
+    if node is None or node.start_mark.line != node.end_mark.line or node.style in ("|", ">"):
+        raise ValueError(f"no single value begins at {line}:{column}")
+    start, end = node.start_mark.index, node.end_mark.index
+    said = value or str(node.value)
+    spelled = said if literal else text(said) if value else f'"{said}"'
+    if value and not literal and node.style in ("'", '"') and spelled == said:
+        spelled = f"{node.style}{said}{node.style}"
+    return (mark + source[:start] + spelled + source[end:]).encode()
+
+
+def _begins(node: ScalarNode, line: int, column: int) -> bool:
+    mark = node.start_mark
+    return bool(
+        mark.line == line - 1 and mark.column == column - 1 and node.end_mark.index > mark.index
+    )
+
+
+def _scalars(root: Node | None) -> Iterator[ScalarNode]:
+    left = [root] if root else []
+    while left:
+        node = left.pop()
+        if isinstance(node, ScalarNode):
+            yield node
+        elif isinstance(node, MappingNode):
+            left += [part for entry in node.value for part in entry]
+        else:
+            left += node.value
 
 
 def remove(raw: bytes, path: Path) -> bytes:

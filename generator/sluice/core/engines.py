@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from sluice.core.arguments import said
 from sluice.core.catalog import Catalog, Engine
 from sluice.core.fetching import STREAM, streams
-from sluice.core.finding import Finding, Severity
-from sluice.core.names import nearest
+from sluice.core.finding import Finding, Fix, Severity
+from sluice.core.names import meant, nearest
 from sluice.core.parallel import check_parallel, parallel_of
 from sluice.core.references import unknown
 from sluice.core.resolve import Release
@@ -137,7 +137,9 @@ def _argument(release: Release, engine: Engine, argument: str) -> Iterator[Findi
     elif argument not in engine.flags:
         close = nearest(argument, tuple(sorted(engine.flags)))
         remedy = f"did you mean {close!r}?" if close else "see the engine's --help"
-        yield Finding(place, "ENG007", f"{title} has no flag --{argument}", remedy)
+        own = meant(argument, tuple(engine.flags))
+        fix = Fix(own) if own and release.value(f"engine.args.{own}") is None else None
+        yield Finding(place, "ENG007", f"{title} has no flag --{argument}", remedy, fix=fix)
 
 
 def _instead(successor: str) -> str:

@@ -37,13 +37,25 @@ class Rendered(NamedTuple):
         return f"{self.file}:{self.line}:{self.column}"
 
 
+class Fix(NamedTuple):
+    """What to write instead of the single value or key at a finding's place.
+
+    As text, in quotes where YAML needs them; `literal` for a number or a truth; nothing for the
+    value's own spelling, as text.
+    """
+
+    write: str = ""
+    literal: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One problem.
 
     `rule` is a stable id (a prefix for the layer and a number), `message` says what is wrong,
     `help` what to do about it; `rendered` is where it shows in a manifest, when it is about one.
-    `waived` is who answers for it and until when, of one that somebody does.
+    `waived` is who answers for it and until when, of one that somebody does. `fix` is there when
+    the remedy takes no judgement.
     """
 
     place: Place
@@ -53,6 +65,7 @@ class Finding:
     severity: Severity = Severity.ERROR
     rendered: Rendered | None = None
     waived: str = ""
+    fix: Fix | None = None
 
 
 class FindingsError(Exception):

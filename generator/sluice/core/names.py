@@ -32,6 +32,15 @@ def nearest(word: str, known: "list[str] | tuple[str, ...]") -> str | None:
     return best if best is not None and distance(word, best) <= limit else None
 
 
+def meant(word: str, known: "list[str] | tuple[str, ...]") -> str | None:
+    """The known word that is nearest, where no other is as near: what a person must have meant."""
+    best = nearest(word, known)
+    if best is None:
+        return None
+    near = distance(word, best)
+    return best if sum(distance(word, one) <= near for one in set(known)) == 1 else None
+
+
 def distance(left: str, right: str) -> int:
     """Edits (insert, delete, replace, swap of neighbours) from one word to the other."""
     left, right = left.lower(), right.lower()

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from sluice.core import layout, sources, values
 from sluice.core.catalog import Catalog
-from sluice.core.finding import Finding, Place
+from sluice.core.finding import Finding, Fix, Place
 from sluice.core.gate_rules import check_gates
 from sluice.core.load import Document
-from sluice.core.names import nearest
+from sluice.core.names import meant, nearest
 from sluice.core.resolve import Release
 from sluice.core.rollout_model import LEAVING
 from sluice.core.rollout_rules import check_rollout
@@ -78,7 +78,10 @@ def unknown(place: Place, what: str, name: str, known: Sequence[str]) -> Finding
     """A name that the catalog does not have, with the one that was probably meant."""
     close = nearest(name, tuple(known))
     remedy = f"did you mean {close!r}?" if close else f"known: {', '.join(known)}"
-    return Finding(place, "REF003", f"unknown {what} {name!r}", remedy)
+    own = meant(name, tuple(known))
+    return Finding(
+        place, "REF003", f"unknown {what} {name!r}", remedy, fix=Fix(own) if own else None
+    )
 
 
 def misplaced(place: Place, name: str, directory: str) -> Finding:

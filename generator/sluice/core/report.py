@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sluice.core.finding import Finding, Place, Rendered, Severity, dotted, in_order
+from sluice.core.remedies import fixable_by
 from sluice.core.report_formats import (
     CONTROL,
     Shown,
@@ -51,7 +52,9 @@ def as_json(findings: Sequence[Finding], shown: Shown) -> str:
 def record(finding: Finding) -> dict[str, Any]:
     """A finding as JSON data; schemas/findings.schema.json describes it."""
     more: dict[str, Any] = {"rendered": _rendered(finding.rendered)} if finding.rendered else {}
-    return _record(finding) | more | ({"waived": finding.waived} if finding.waived else {})
+    more |= {"waived": finding.waived} if finding.waived else {}
+    more |= {"fixable": True} if fixable_by(finding) else {}
+    return _record(finding) | more
 
 
 def _rendered(where: Rendered) -> dict[str, Any]:
@@ -108,7 +111,8 @@ def _block(finding: Finding, shown: Shown) -> str:
     if finding.rendered:
         lines.append(f"  = rendered: {visible(str(finding.rendered))}")
     if finding.help:
-        lines.append(f"  = help: {visible(finding.help)}")
+        fixable = " [fixable]" if fixable_by(finding) else ""
+        lines.append(f"  = help: {visible(finding.help)}{fixable}")
     lines.append(f"  = docs: sluice explain {visible(finding.rule)}")
     if finding.waived:
         lines.append(f"  = waived: {visible(finding.waived)}")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from sluice.core.finding import Finding
+from sluice.core.finding import Finding, Fix
 from sluice.core.load import Pointer
-from sluice.core.names import nearest
+from sluice.core.names import meant, nearest
+from sluice.core.remedies import value_fix
 
 if TYPE_CHECKING:
     from sluice.core.policy.source import Source
@@ -128,7 +129,8 @@ def _finding(document: "Source", error: Any) -> Iterator[Finding]:  # noqa: ANN4
     else:
         rule_id, message, remedy = _described(rule, value, expected, error.schema)
         place = document.place(pointer)
-        yield Finding(place, rule_id, f"{_where(pointer)}: {message}", remedy)
+        fix = value_fix(rule, value, expected)
+        yield Finding(place, rule_id, f"{_where(pointer)}: {message}", remedy, fix=fix)
 
 
 def _unknown_keys(
@@ -139,7 +141,10 @@ def _unknown_keys(
             close = nearest(key, tuple(known))
             remedy = f"did you mean {close!r}?" if close else f"known here: {', '.join(known)}"
             place = document.place((*pointer, key), key=True)
-            yield Finding(place, "SCH001", f"unknown key {key!r} in {_where(pointer)}", remedy)
+            message = f"unknown key {key!r} in {_where(pointer)}"
+            own = meant(key, tuple(known))
+            fix = Fix(own) if own and own not in value else None
+            yield Finding(place, "SCH001", message, remedy, fix=fix)
 
 
 def _described(
