@@ -44,8 +44,7 @@ def run(
     if mend and fix(top, whole, whole.check()):
         whole = open_workspace(top)
     scope = _compared(top, base, whole) if base else Scope(whole)
-    found, manifests = _findings(top, scope)
-    findings = _waived(whole, found, manifests, complete=scope.only is None)
+    findings = _waived(whole, *_findings(top, scope), complete=scope.only is None)
     keys = whole.keys if scope.only is None else scope.only
     if registry and not failed(findings):
         releases = scope.now.specs.releases
