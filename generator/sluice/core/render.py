@@ -1,12 +1,12 @@
 """A resolved release or environment to its manifests: which objects there are, and their bytes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sluice.core import delivery, layout, values
 from sluice.core.bind import Templates
-from sluice.core.catalog import Catalog
+from sluice.core.catalog import Accelerator, Catalog
 from sluice.core.emit import emit
 from sluice.core.objects import objects
 from sluice.core.quota import ANY, quota_of
@@ -63,6 +63,8 @@ class Renderer:
         names = ["environment/namespace.yaml.j2"]
         if shared["quota"]:
             names.append("environment/quota.yaml.j2")
+        if shared["allowed_resources"]:
+            names.append("environment/allowed-accelerators.yaml.j2")
         found = [self._templates.render(name, shared) for name in names]
         directory = layout.cluster_directory(environment.name)
         manifests = _manifests(found, directory, source, shared["namespace"])
@@ -173,6 +175,16 @@ def _manifests(found: list[Any], directory: str, source: str, owner: str) -> lis
     return list(manifests.values())
 
 
+def _allowed(entries: Iterable[Accelerator]) -> dict[str, str]:
+    """What the policy on accelerators reads, an entry a line."""
+    found = list(entries)
+    labels = {f"{k}={v}" for entry in found for k, v in entry.node_selector.items()}
+    return {
+        "allowed_resources": "\n".join(sorted({entry.resource for entry in found})),
+        "allowed_labels": "\n".join(sorted(labels)),
+    }
+
+
 def _environment_values(environment: Environment, catalog: Catalog) -> dict[str, Any]:
     spec = environment.spec
     argocd = spec.get("argocd", {})
@@ -192,6 +204,7 @@ def _environment_values(environment: Environment, catalog: Catalog) -> dict[str,
             **metadata.get("labels", {}),
         },
         "annotations": metadata.get("annotations", {}),
+        **_allowed([entry for entry in entries if entry]),
         "quota": {f"requests.{resource}": str(most) for resource, most in quota.items()},
         "project": environment.name,
         "server": spec["cluster"]["server"],

@@ -7,6 +7,7 @@ import yaml
 
 from core import trees
 from sluice.commands import policy_test
+from sluice.commands.workspace import Workspace
 from sluice.core.policy.admission import admit
 from sluice.core.policy.evaluate import Decision, evaluate
 from sluice.core.policy.layer import read_policies
@@ -68,3 +69,14 @@ def test_no_policy_is_stopped_for_its_cost_on_a_large_object() -> None:
     for policy in read_policies(FILES).policies:
         (result,) = evaluate(compile_policy(policy, (1, 34)), (), request, blamed=False)
         assert result.decision is not Decision.ERROR, result
+
+
+def test_the_list_of_accelerators_is_what_the_environment_allows() -> None:
+    workspace = Workspace(trees.base())
+    manifests = workspace.tools.renderer.environment(
+        next(iter(workspace.specs.environments.values()))
+    )
+    (listed,) = [m.data for m in manifests if m.data["kind"] == "ConfigMap"]
+    assert listed["metadata"]["name"] == "sluice-allowed-accelerators"
+    assert "nvidia.com/gpu" in listed["data"]["resources"].split("\n")
+    assert "nvidia.com/gpu.product=NVIDIA-L40S" in listed["data"]["nodeLabels"].split("\n")
