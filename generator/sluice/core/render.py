@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.core import delivery, layout, values
+from sluice.core.allotment import resources_of
 from sluice.core.bind import Templates
-from sluice.core.catalog import Accelerator, Catalog
+from sluice.core.catalog import Catalog
+from sluice.core.devices import Accelerator
 from sluice.core.emit import emit
 from sluice.core.objects import objects
 from sluice.core.quota import ANY, quota_of
@@ -175,21 +177,18 @@ def _manifests(found: list[Any], directory: str, source: str, owner: str) -> lis
     return list(manifests.values())
 
 
-def _allowed(entries: Iterable[Accelerator]) -> dict[str, str]:
-    """What the policy on accelerators reads, an entry a line."""
-    found = list(entries)
-    labels = {f"{k}={v}" for entry in found for k, v in entry.node_selector.items()}
-    return {
-        "allowed_resources": "\n".join(sorted({entry.resource for entry in found})),
-        "allowed_labels": "\n".join(sorted(labels)),
-    }
+def _labels(entries: Iterable[Accelerator | None]) -> list[str]:
+    """The labels of nodes with these accelerators, as `key=value`."""
+    known = (entry.node_selector.items() for entry in entries if entry)
+    return sorted({f"{key}={value}" for labels in known for key, value in labels})
 
 
 def _environment_values(environment: Environment, catalog: Catalog) -> dict[str, Any]:
     spec = environment.spec
     argocd = spec.get("argocd", {})
     accelerators = spec.get("accelerators", {})
-    entries = [catalog.accelerator(name) for name in accelerators.get("allowed", [])]
+    allowed = accelerators.get("allowed", [])
+    entries = [catalog.accelerator(name) for name in allowed]
     resources = sorted({entry.resource for entry in entries if entry})
     quota = quota_of(environment)
     if ANY in quota:
@@ -204,7 +203,8 @@ def _environment_values(environment: Environment, catalog: Catalog) -> dict[str,
             **metadata.get("labels", {}),
         },
         "annotations": metadata.get("annotations", {}),
-        **_allowed([entry for entry in entries if entry]),
+        "allowed_resources": "\n".join(sorted(resources_of(allowed, catalog))),
+        "allowed_labels": "\n".join(_labels(entries)),
         "quota": {f"requests.{resource}": str(most) for resource, most in quota.items()},
         "project": environment.name,
         "server": spec["cluster"]["server"],
