@@ -116,7 +116,7 @@ def test_a_waiver_lets_a_finding_pass_until_its_day(tree: Path) -> None:
 
 
 def test_annotations_come_to_the_changed_line_first(tree: Path) -> None:
-    policy(tree, "object.spec.maxReplicas < 3")
+    policy(tree, "object.spec.maxReplicas < 3", "UPDATE")
     run_git(tree, "add", "--all")
     run_git(tree, "commit", "--message", "a policy")
     change(tree, SPEC, "max: 4", "max: 5")
