@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import yaml_rs
 
@@ -45,6 +45,25 @@ _NESTED = re.compile(rb"[-?:][ \t](?:[ \t]*[-?:][ \t]){31}|\n {64}")
 _CONTROL = re.compile(
     "\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]"
 )
+
+
+class Source(Protocol):
+    """One object of a file, and the places of its parts; a `Document` is one."""
+
+    @property
+    def path(self) -> str:
+        """The file."""
+
+    @property
+    def raw(self) -> bytes:
+        """Its text."""
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The object."""
+
+    def place(self, pointer: Pointer = (), *, key: bool = False) -> Place:
+        """Where a part of it begins."""
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,14 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jsonschema_rs
 
 from sluice.core.finding import Finding, Fix
-from sluice.core.load import Pointer
+from sluice.core.load import Pointer, Source
 from sluice.core.names import meant, nearest
 from sluice.core.remedies import value_fix
-
-if TYPE_CHECKING:
-    from sluice.core.policy.source import Source
 
 API_VERSION = "sluice.dev/v1alpha1"
 KINDS = {
@@ -66,7 +63,7 @@ class Schemas:
         local: dict[str, Any] = _relocated(schema)
         return {**local, "$defs": _relocated(definitions)}
 
-    def findings(self, document: "Source", kind: str) -> Iterator[Finding]:
+    def findings(self, document: Source, kind: str) -> Iterator[Finding]:
         """What is wrong with the shape of a document of this kind."""
         if kind not in self._validators:
             self._validators[kind] = jsonschema_rs.Draft202012Validator(self.bundled(kind))
@@ -85,7 +82,7 @@ def _relocated(schema: Any) -> Any:  # noqa: ANN401  # any JSON
     return [_relocated(item) for item in schema] if isinstance(schema, list) else schema
 
 
-def _explain(document: "Source", schema: Mapping[str, Any]) -> Iterator[Finding]:
+def _explain(document: Source, schema: Mapping[str, Any]) -> Iterator[Finding]:
     from jsonschema import Draft202012Validator  # noqa: PLC0415  # slow, and only wanted on failure
     from jsonschema.validators import extend  # noqa: PLC0415  # as above
 
@@ -94,7 +91,7 @@ def _explain(document: "Source", schema: Mapping[str, Any]) -> Iterator[Finding]
         yield from _finding(document, error)
 
 
-def _told(document: "Source", validator: jsonschema_rs.Validator) -> Iterator[Finding]:
+def _told(document: Source, validator: jsonschema_rs.Validator) -> Iterator[Finding]:
     """In the fast validator's own words, so that its verdict is never without a finding."""
     for error in validator.iter_errors(document.data):
         place = document.place(tuple(error.instance_path))
@@ -110,7 +107,7 @@ def _pattern(_: object, pattern: str, value: object, __: object) -> Iterator[Any
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
-def _finding(document: "Source", error: Any) -> Iterator[Finding]:  # noqa: ANN401  # jsonschema's
+def _finding(document: Source, error: Any) -> Iterator[Finding]:  # noqa: ANN401  # jsonschema's
     pointer: Pointer = tuple(error.absolute_path)
     value, expected, rule = error.instance, error.validator_value, str(error.validator)
     if rule == "additionalProperties" and expected is False:
@@ -134,7 +131,7 @@ def _finding(document: "Source", error: Any) -> Iterator[Finding]:  # noqa: ANN4
 
 
 def _unknown_keys(
-    document: "Source", pointer: Pointer, value: Mapping[str, Any], known: Mapping[str, Any]
+    document: Source, pointer: Pointer, value: Mapping[str, Any], known: Mapping[str, Any]
 ) -> Iterator[Finding]:
     for key in value:
         if key not in known:

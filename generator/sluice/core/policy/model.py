@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from sluice.core.finding import Place
-from sluice.core.load import Pointer
-from sluice.core.policy.source import Source, inside
+from sluice.core.load import Pointer, Source
+from sluice.core.policy.source import inside
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.core.finding import Finding
-from sluice.core.load import Pointer
+from sluice.core.load import Pointer, Source
 from sluice.core.policy.model import (
     Binding,
     Expression,
@@ -20,7 +20,6 @@ from sluice.core.policy.model import (
     Selector,
     Validation,
 )
-from sluice.core.policy.source import Source
 
 GROUP = "admissionregistration.k8s.io"
 _VERSIONS = (f"{GROUP}/v1", f"{GROUP}/v1beta1")

@@ -4,38 +4,19 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sluice.core.finding import Finding, FindingsError, Place
-from sluice.core.load import Pointer
+from sluice.core.load import Pointer, Source
 
 SIZE_LIMIT = 1 << 26
 """Bytes; a cluster refuses single objects far smaller than that."""
 
 _ITEMS = "items"
 _DEPTH_LIMIT = 200
-
-
-class Source(Protocol):
-    """One object of a file; `sluice.core.load.Document` is one too."""
-
-    @property
-    def path(self) -> str:
-        """The file."""
-
-    @property
-    def raw(self) -> bytes:
-        """Its text."""
-
-    @property
-    def data(self) -> Mapping[str, Any]:
-        """The object."""
-
-    def place(self, pointer: Pointer = (), *, key: bool = False) -> Place:
-        """Where a part of it begins."""
 
 
 class _Loader(yaml.CSafeLoader):
