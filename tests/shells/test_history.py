@@ -114,6 +114,11 @@ def test_a_rollback_and_a_revert_are_told_as_such(loop: Loop, told: Any) -> None
     assert before["seconds"] == 600
 
 
+def test_a_rollback_by_hand_says_its_reason(loop: Loop, told: Any) -> None:  # noqa: ANN401  # a function
+    at_version(loop, "2", "version 2\n\nit is rude\n\nRelease: production/platform/chat\n")
+    assert told()[0]["why"] == "it is rude"
+
+
 def test_a_change_that_serves_the_same_version_is_not_history(loop: Loop, told: Any) -> None:  # noqa: ANN401  # a function
     loop.edit(SPEC, ("max: 4", "max: 5"))
     assert [entry["event"] for entry in told()] == ["created"]

@@ -62,7 +62,14 @@ class Entry:
         told = trailers(self.change.proposal.message)
         if self.reverts:
             return f"reverts {self.reverts[:10]}"
-        return told.get("Follows") or self.change.proposal.message.partition("\n")[0]
+        return told.get("Follows") or _said(self.change.proposal.message, ours="Release" in told)
+
+
+def _said(message: str, *, ours: bool) -> str:
+    """The reason that a commit of Sluice gives below its subject; of others the subject."""
+    subject, *more = message.strip().split("\n\n")
+    reason = more[0].strip() if ours and more[1:] else ""
+    return reason or subject.partition("\n")[0]
 
 
 def entries(changes: Iterable[Change]) -> list[Entry]:
