@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from sluice.core.confidential import quotable
 from sluice.core.finding import Finding, Place, Rendered, Severity, dotted, in_order
 from sluice.core.remedies import fixable_by
 from sluice.core.report_formats import (
@@ -123,7 +124,7 @@ def _quoted(place: Place, shown: Shown) -> list[str]:
     content = shown.sources.get(place.file, b"").split(b"\n", place.line)
     if place.line > len(content) or not content[place.line - 1].strip():
         return []
-    line = content[place.line - 1].decode(errors="replace").rstrip()[:160]
+    line = quotable(content[place.line - 1].decode(errors="replace").rstrip())[:160]
     token = _TOKEN.match(line, place.column - 1)
     width = min(len(token[0]), 40) if token else 1
     margin = " " * len(str(place.line))

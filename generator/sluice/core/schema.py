@@ -7,6 +7,7 @@ from typing import Any
 
 import jsonschema_rs
 
+from sluice.core.confidential import HIDDEN, is_secret, masked
 from sluice.core.finding import Finding, Fix
 from sluice.core.load import Pointer, Source
 from sluice.core.names import meant, nearest
@@ -28,8 +29,6 @@ FILES = {
     "environment.yaml": "Environment",
     "rollout.yaml": "Rollout",
 }
-
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
 
 _TYPES = {
     "object": "a mapping",
@@ -124,7 +123,9 @@ def _finding(document: Source, error: Any) -> Iterator[Finding]:  # noqa: ANN401
         place = document.place((*pointer, value), key=True)
         yield Finding(place, "SCH006", f"{value!r} is not a name that is allowed here", "rename it")
     else:
-        rule_id, message, remedy = _described(rule, value, expected, error.schema)
+        secret = isinstance(value, str) and any(is_secret(str(part)) for part in pointer)
+        shown = HIDDEN if secret else _shown(value)
+        rule_id, message, remedy = _described(rule, value, shown, expected, error.schema)
         place = document.place(pointer)
         fix = value_fix(rule, value, expected)
         yield Finding(place, rule_id, f"{_where(pointer)}: {message}", remedy, fix=fix)
@@ -147,6 +148,7 @@ def _unknown_keys(
 def _described(
     rule: str,
     value: object,
+    shown: str,
     expected: Any,  # noqa: ANN401  # any JSON
     schema: Mapping[str, Any],
 ) -> tuple[str, str, str]:
@@ -156,24 +158,24 @@ def _described(
         wanted = " or ".join(_TYPES[name] for name in types)
         quoted = f'write "{value}"' if expected == "string" and _scalar(value) else _example(schema)
         hint = str(schema.get("typeErrorMessage") or quoted or f"write {wanted}")
-        return "SCH003", f"expected {wanted}, found {_shown(value)}", hint
+        return "SCH003", f"expected {wanted}, found {shown}", hint
     if rule in ("enum", "const"):
         choices = [str(c) for c in (expected if rule == "enum" else [expected])]
         close = nearest(str(value), choices)
         hint = f"did you mean {close!r}?" if close else f"one of {', '.join(choices)}"
         if str(value) in choices:
             hint = f'write "{value}", in quotes'
-        return "SCH004", f"{_shown(value)} is not known here", hint
+        return "SCH004", f"{shown} is not known here", hint
     if rule == "pattern":
         hint = str(schema.get("patternErrorMessage") or _example(schema) or f"match {expected}")
-        return "SCH005", f"{_shown(value)} is not accepted", hint
+        return "SCH005", f"{shown} is not accepted", hint
     if rule in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum"):
         bound = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most"}
         return "SCH007", f"{value} is out of range", f"{bound.get(rule, 'less than')} {expected}"
     if rule == "anyOf":
         keys = sorted({key for choice in expected for key in choice.get("required", ())})
         return "SCH008", "something is missing", f"give at least one of {', '.join(keys)}"
-    return "SCH009", f"{_shown(value)} breaks {rule}: {expected}", _example(schema) or "correct it"
+    return "SCH009", f"{shown} breaks {rule}: {expected}", _example(schema) or "correct it"
 
 
 def _where(pointer: Pointer) -> str:
@@ -187,7 +189,7 @@ def _shown(value: object) -> str:
     if value is None:
         return _TYPES["null"]
     text = repr(value) if isinstance(value, str) else str(value).lower()
-    text = _CREDENTIALS.sub("…@", text)
+    text = masked(text)
     return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004  # fits a terminal
 
 
