@@ -13,6 +13,8 @@ SECRETS = [
     ("weights: {tokenSecret: {name: hub, token: s3cr3t}}", "token"),
     ("weights: {credentialsSecret: AKIA/s3cr3t}", "spec.weights.credentialsSecret"),
     ("weights: {endpoint: https://user:s3cr3t@minio}", "spec.weights.endpoint"),
+    ("engine: {args: {api-key: s3cr3t}}", "--api-key"),
+    ("engine: {args: {otlp-traces-endpoint: http://user:s3cr3t@traces}}", "--otlp-traces-endpoint"),
     ("serving: {apiKey: s3cr3t}", "apiKey"),
     ('serving: {"apiKey": "s3cr3t, and more"}', "apiKey"),
     ("model: {source: s3://key:s3cr3t@bucket/chat/7}", "cannot be served"),

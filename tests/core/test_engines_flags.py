@@ -3,8 +3,11 @@
 import pytest
 
 from core import engine_cases as cases
+from sluice.core.catalog import Engine
 from sluice.core.finding import Finding, Severity
 
+ADAPTER = {"name": "sql", "model": {"name": "sql", "version": "1", "source": "pvc://models/sql/1"}}
+MEANT = "did you mean '{}'? set {} instead"
 GONE = {  # gone in 0.33 of the engine, and what is to be written in their place
     "task": "runner or convert",
     "device": "",
@@ -75,16 +78,29 @@ def test_an_older_version_is_warned_of_it(argument: str) -> None:
         ("vllm", "no-enable-prefix-caching", "ENG004", "set serving.prefixCaching instead"),
         ("vllm", "enable-lora", "ENG004", "set serving.adapters instead"),
         ("vllm", "kv-transfer-config", "ENG004", "set serving.kvTransfer.connector instead"),
+        ("vllm", "max-nm-seqs", "ENG007", MEANT.format("max-num-seqs", "serving.maxSequences")),
+        ("vllm", "max_num_seqs", "ENG007", MEANT.format("max-num-seqs", "serving.maxSequences")),
+        ("vllm", "max_num_batched_tokens", "ENG007", "did you mean 'max-num-batched-tokens'?"),
+        (
+            "vllm",
+            "gpu-memory-utilisation",
+            "ENG007",
+            MEANT.format("gpu-memory-utilization", "serving.memoryFraction"),
+        ),
+        ("vllm", "ir-op-priority", "ENG006", "remove it"),
+        ("vllm", "headless", "ENG004", "set parallel.nodes instead"),
+        ("vllm", "uds", "ENG004", "remove it"),
+        ("vllm", "prt", "ENG007", "see the engine's --help"),
         ("vllm", "port", "ENG004", "remove it"),
         ("sglang", "enable-metrics", "ENG004", "remove it"),
         ("sglang", "model-path", "ENG004", "set model.source instead"),
         ("sglang", "disable-cuda-graph", "ENG005", "use disable-decode-cuda-graph"),
-        ("sglang", "grpc-mode", "ENG006", "use smg-grpc-mode"),
+        ("sglang", "grpc-mode", "ENG004", "remove it"),
+        ("sglang", "elastic-ep-rejoin", "ENG006", "use elastic-ep-join-mode"),
         ("sglang", "schedule-polcy", "ENG007", "did you mean 'schedule-policy'?"),
         ("tensorrt-llm", "extra_llm_api_options", "ENG004", "remove it"),
         ("tensorrt-llm", "max_num_token", "ENG007", "did you mean 'max_num_tokens'?"),
         ("lmdeploy", "quant-policy", "ENG004", "set serving.kvCacheDtype instead"),
-        ("lmdeploy", "backend", "ENG004", "set serving.adapters instead"),
         ("tgi", "max-input-length", "ENG006", "use serving.maxModelLen"),
         ("tgi", "cuda-graph", "ENG007", "did you mean 'cuda-graphs'?"),
         ("llama-cpp", "draft-max", "ENG005", "use serving.speculative.tokens"),
@@ -105,6 +121,41 @@ def test_what_an_entry_says_of_a_flag_it_says_once(engine: object) -> None:
     assert sorted(told) == sorted(set(told))
     for argument in sorted(entry.flags):
         assert said(entry.name, argument) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "field", "value"),
+    [
+        ("lmdeploy", "backend", "adapters", [ADAPTER]),
+        ("sglang", "chunked-prefill-size", "chunkedPrefill", False),
+    ],
+)
+def test_a_flag_that_comes_with_a_field_is_free_without_it(
+    name: str, argument: str, field: str, value: object
+) -> None:
+    engine = cases.catalog().engine(name)
+    assert engine is not None
+    args = {"args": {argument: "4096"}}
+    assert cases.findings(cases.release(engine, engine=args)) == []
+    (finding,) = cases.findings(cases.release(engine, engine=args, serving={field: value}))
+    assert (finding.rule, finding.help) == ("ENG004", f"set serving.{field} instead")
+
+
+@pytest.mark.parametrize("engine", list(cases.engines()), ids=lambda engine: engine.name)
+def test_what_a_release_is_told_to_use_instead_is_there(engine: Engine) -> None:
+    fields = dict(engine.fields)
+    for said_ in (*engine.removed.values(), *engine.deprecated.values()):
+        for successor in filter(None, said_.successor.split(" or ")):
+            known = [path for path in fields if f"{path}.".startswith(f"{successor}.")]
+            assert successor in engine.flags or known, f"{engine.name}: {successor}"
+
+
+@pytest.mark.parametrize("argument", ["api-key", "hf-token", "some_access_key", "admin-api-key"])
+def test_a_secret_is_no_argument_and_not_repeated(argument: str) -> None:
+    for engine in cases.engines():
+        found = cases.errors(cases.release(engine, engine={"args": {argument: "s3cr3t"}}))
+        assert [finding.rule for finding in found] == ["ENG053"]
+        assert "s3cr3t" not in repr(found)
 
 
 @pytest.mark.parametrize("engine", list(cases.engines()), ids=lambda engine: engine.name)

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sluice.core.arguments import said
 from sluice.core.catalog import Catalog, Engine
-from sluice.core.fetching import STREAM, streams
-from sluice.core.finding import Finding, Fix, Severity
-from sluice.core.names import meant, nearest
-from sluice.core.parallel import check_parallel, parallel_of
+from sluice.core.engine_flags import check_arguments
+from sluice.core.finding import Finding, Severity
+from sluice.core.names import nearest
+from sluice.core.parallel import check_parallel
 from sluice.core.references import unknown
 from sluice.core.resolve import Release
 from sluice.core.serving import check_serving
@@ -33,8 +33,7 @@ def check_engine(release: Release, catalog: Catalog) -> Iterator[Finding]:
         values = {**engine.defaults, **said(release.spec)}
         for field in said(release.spec):
             yield from _field(release, engine, field, values)
-        for argument in release.value("engine.args", {}):
-            yield from _argument(release, engine, argument)
+        yield from check_arguments(release, engine)
         yield from _targets(release, engine)
         yield from check_parallel(release, engine)
         yield from check_serving(release, engine)
@@ -110,65 +109,6 @@ def _value(
             remedy = f"did you mean {close!r}?" if close else f"one of {', '.join(accepted)}"
             message = f"{engine.title} does not know {value!r} for {field}"
             yield Finding(release.place(field), "ENG003", message, remedy)
-
-
-def _argument(release: Release, engine: Engine, argument: str) -> Iterator[Finding]:
-    place = release.place(f"engine.args.{argument}", key=True)
-    title = f"{engine.title} {release.value('engine.version', '')}"
-    owner = _owner(release, engine, f"--{argument}")
-    removed, deprecated = engine.removed.get(argument), engine.deprecated.get(argument)
-    fixed = {engine.config_flag, *engine.bind, *map(_name, engine.metrics_arguments)}
-    if owner:
-        message = f"--{argument} is what {owner} becomes"
-        yield Finding(place, "ENG004", message, f"set {owner} instead")
-    elif f"--{argument}" in fixed:
-        yield Finding(place, "ENG004", f"--{argument} is always set", "remove it")
-    elif removed and version_key(engine.version) >= version_key(removed.since):
-        message = f"{title} has no flag --{argument} any more"
-        yield Finding(place, "ENG005", message, _instead(removed.successor))
-    elif removed or deprecated:
-        said_ = removed or deprecated
-        what = f"gone from {said_.since} on" if removed and said_ else "deprecated"
-        remedy = _instead(said_.successor if said_ else "")
-        yield Finding(place, "ENG006", f"--{argument} is {what}", remedy, Severity.WARNING)
-    elif release.value(f"engine.args.{argument}") is False:
-        message = f"false is the same as leaving --{argument} out"
-        yield Finding(place, "ENG021", message, "remove it, or give the flag that says no")
-    elif argument not in engine.flags:
-        close = nearest(argument, tuple(sorted(engine.flags)))
-        remedy = f"did you mean {close!r}?" if close else "see the engine's --help"
-        own = meant(argument, tuple(engine.flags))
-        fix = Fix(own) if own and release.value(f"engine.args.{own}") is None else None
-        yield Finding(place, "ENG007", f"{title} has no flag --{argument}", remedy, fix=fix)
-
-
-def _instead(successor: str) -> str:
-    return f"use {successor}" if successor else "remove it"
-
-
-def _owner(release: Release, engine: Engine, flag: str) -> str | None:
-    """What of a release, if anything, becomes this flag already."""
-    spread = parallel_of(release.spec)
-    if flag == engine.model_flag:
-        return "model.source"
-    if flag in map(_name, engine.leader) and (spread.nodes > 1 or flag[2:] not in engine.flags):
-        return "parallel.nodes"
-    owners = (path for path, settings in engine.fields.items() if flag in _flags(settings))
-    owner = next(owners, None)
-    if owner != STREAM:
-        return owner
-    return "weights.load" if streams(release.spec, engine) else None
-
-
-def _flags(settings: Sequence[Setting]) -> set[str]:
-    arguments = {setting.flag for setting in settings}
-    for setting in settings:
-        arguments.update(setting.extra, *(setting.choices or {}).values())
-    return set(map(_name, arguments))
-
-
-def _name(argument: str) -> str:
-    return argument.partition("=")[0]
 
 
 def _targets(release: Release, engine: Engine) -> Iterator[Finding]:

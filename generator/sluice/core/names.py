@@ -42,8 +42,11 @@ def meant(word: str, known: "list[str] | tuple[str, ...]") -> str | None:
 
 
 def distance(left: str, right: str) -> int:
-    """Edits (insert, delete, replace, swap of neighbours) from one word to the other."""
-    left, right = left.lower(), right.lower()
+    """Edits (insert, delete, replace, swap of neighbours) from one word to the other.
+
+    Case, and whether words are joined by hyphens or underscores, is no edit.
+    """
+    left, right = left.lower().replace("_", "-"), right.lower().replace("_", "-")
     if abs(len(left) - len(right)) > 2:  # noqa: PLR2004  # further than anyone asks
         return 3
     before: list[int] = []
