@@ -136,6 +136,6 @@ def test_an_override_is_to_be_read_on_the_pod() -> None:
 
 
 def test_a_quantization_of_unknown_size_starts_with_the_budget_of_an_unknown_model() -> None:
-    found = pod(named("vllm"), serving={"quantization": "awq-marlin"})["spec"]
+    found = pod(named("vllm"), serving={"quantization": "quark"})["spec"]
     probe = found["containers"][0]["startupProbe"]
     assert probe["periodSeconds"] * probe["failureThreshold"] == 1800

@@ -31,7 +31,10 @@ TABLE = [  # model, quantization, accelerator, count, length: what is found
     ("deepseek-v3", "fp8", "nvidia-h100-80gb", 8, 8192, ["FIT002"]),
     ("gpt-oss-20b", "mxfp4", "nvidia-l4", 1, 8192, []),
     ("qwen2.5-7b", "", "nvidia-l40s", 1, 40000, ["FIT004"]),
-    ("qwen2.5-7b", "awq-marlin", "nvidia-t4", 1, 8192, []),  # of unknown size: no verdict
+    ("qwen2.5-7b", "awq-marlin", "nvidia-t4", 1, 8192, []),
+    ("qwen2.5-14b", "awq-marlin", "nvidia-t4", 1, 32768, ["FIT002"]),
+    ("qwen2.5-14b", "gptq-marlin", "nvidia-t4", 1, 32768, ["FIT002"]),
+    ("qwen2.5-72b", "quark", "nvidia-t4", 1, 8192, []),  # of unknown size: no verdict
 ]
 
 
@@ -144,6 +147,7 @@ def test_an_engine_that_fills_the_memory_by_itself_gets_no_verdict_but_the_sizes
     assert engine is not None
     shown = memory(cases.release(engine, accelerator={"count": 3}).spec, cases.catalog())
     assert shown["fits"] is None
+    assert shown["weightBytes"] is None
     assert shown["kvBytesPerToken"] == 10 * 2 * 4 * 128 * 2  # 28 layers over 3 devices
     assert found(cases.release(engine, accelerator={"count": 3})) == []
 
@@ -173,6 +177,30 @@ def test_inspect_shows_the_published_sizes(model: str, weights: int | None, cach
     shown = facts(release(model, "", "nvidia-h200", 1, 1024), cases.catalog())
     assert weights is None or shown["memory"]["weightBytes"] == weights
     assert shown["memory"]["kvBytesPerToken"] == cache
+
+
+UNKNOWN = [
+    ({"architecture": None}, {}, "model.architecture"),
+    ({}, {"quantization": "quark"}, "quantization"),
+    ({"architecture": "qwen2.5-7b"}, {"kvCacheDtype": "fp8_ds_mla"}, "kvCacheDtype"),
+]
+
+
+@pytest.mark.parametrize(("model", "serving", "reason"), UNKNOWN, ids=str)
+def test_inspect_always_has_the_same_keys_and_says_what_it_does_not_know(
+    model: dict[str, Any], serving: dict[str, Any], reason: str
+) -> None:
+    engine = cases.catalog().engine("vllm")
+    assert engine is not None
+    known = facts(cases.release(engine), cases.catalog())
+    assert known["memory"]["unknown"] == ""
+    assert None not in known["memory"].values()
+    asked = cases.release(engine, serving=serving)
+    spec = {**asked.spec, "model": {**asked.spec["model"], **model}}
+    shown = memory(spec, cases.catalog())
+    assert shown.keys() == known["memory"].keys()
+    assert shown["fits"] is None
+    assert reason in shown["unknown"]
 
 
 def test_inspect_shows_command_image_and_cost() -> None:

@@ -95,6 +95,9 @@ def test_quantized_weights_of_a_small_model_by_hand() -> None:
     assert weight_bytes(SMALL, "gptq", "bf16") == linear * 133 // 256 + 2 * kept
     assert weight_bytes(SMALL, "mxfp4", "bf16") == linear * 17 // 32 + 2 * kept
     assert weight_bytes(SMALL, "nvfp4", "bf16") == linear * 9 // 16 + 2 * kept
+    assert weight_bytes(SMALL, "mxfp8", "bf16") == linear * 33 // 32 + 2 * kept
+    assert weight_bytes(SMALL, "bitsandbytes-nf4", "bf16") == linear * 9 // 16 + 2 * kept
+    assert weight_bytes(SMALL, "awq-marlin", "bf16") == weight_bytes(SMALL, "awq", "bf16")
 
 
 @pytest.mark.parametrize(("quantization", "dtype"), [("q4_K_M", "bf16"), ("", "bf15")])

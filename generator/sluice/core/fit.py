@@ -7,7 +7,7 @@ from sluice.core.allotment import allotment, devices
 from sluice.core.architecture import Architecture, architecture_from
 from sluice.core.catalog import Catalog, Engine
 from sluice.core.finding import Finding, Severity
-from sluice.core.memory import MIB, Fit, Placement, fit, parallel_problems
+from sluice.core.memory import LATENT_LAYOUT, MIB, Fit, Placement, fit, parallel_problems
 from sluice.core.parallel import Parallel, expert_problem, parallel_of
 from sluice.core.resolve import Release, Spec, lookup
 from sluice.core.units import bytes_text
@@ -34,6 +34,7 @@ def check_memory(release: Release, catalog: Catalog) -> Iterator[Finding]:
         else:
             if architecture is not None:
                 yield from _length(version, architecture)
+                yield from _latent(version, architecture)
                 yield from _memory(version, architecture, catalog)
 
 
@@ -88,6 +89,13 @@ def _length(release: Release, architecture: Architecture) -> Iterator[Finding]:
         message = f"the model ends at {architecture.max_length:,} tokens, not at {int(asked):,}"
         remedy = "lower it, or give the numbers of the extended model in model.architecture"
         yield Finding(release.place("serving.maxModelLen"), "FIT004", message, remedy)
+
+
+def _latent(release: Release, architecture: Architecture) -> Iterator[Finding]:
+    element = release.value("serving.kvCacheDtype", "")
+    if element == LATENT_LAYOUT and architecture.mla is None:
+        message = f"{element} is a cache of latent attention, which the model does not have"
+        yield Finding(release.place("serving.kvCacheDtype"), "FIT022", message, "use fp8")
 
 
 def _memory(release: Release, architecture: Architecture, catalog: Catalog) -> Iterator[Finding]:

@@ -6,9 +6,10 @@ from typing import Any
 
 from sluice.core import sizing, values
 from sluice.core.allotment import devices
+from sluice.core.architecture import Architecture
 from sluice.core.arguments import group, invocation
 from sluice.core.calling import image
-from sluice.core.catalog import Catalog
+from sluice.core.catalog import Catalog, Engine
 from sluice.core.cost import HOURS_PER_MONTH, Totals, money, release_totals
 from sluice.core.fit import architecture_of, enough, fitting
 from sluice.core.memory import kv_bytes_per_token
@@ -18,6 +19,23 @@ from sluice.core.units import bytes_text
 from sluice.core.weights import parameter_count, weight_bytes
 
 _CENTS = 2
+_QUANTIZATION = "serving.quantization"
+_SIZES = (
+    "parameters",
+    "weightBytes",
+    "kvBytesPerToken",
+    "fits",
+    "maxConcurrency",
+    "maxLength",
+    "deviceBytes",
+    "deviceWeightBytes",
+    "overheadBytes",
+    "freeBytes",
+    "sequenceBytes",
+    "largestLength",
+    "smallestCount",
+)
+"""Of `memory`; all are always there."""
 
 
 def facts(
@@ -87,24 +105,25 @@ def _spread(spec: Spec) -> dict[str, Any]:
 
 
 def memory(spec: Spec, catalog: Catalog) -> dict[str, Any]:
-    """What the model takes and what is left; empty without an architecture."""
+    """What the model takes and what is left; None is not known, and `unknown` says why."""
+    found: dict[str, Any] = {**dict.fromkeys(_SIZES), "problems": [], "unknown": ""}
     architecture = architecture_of(spec, catalog)
     if architecture is None:
-        return {}
-    judged, serving = fitting(spec, architecture, catalog), spec.get("serving", {})
-    quantization, dtype = serving.get("quantization", ""), serving.get("dtype", "auto")
-    found: dict[str, Any] = {
+        return {**found, "unknown": "name the model's architecture in model.architecture"}
+    engine = catalog.engine(spec["engine"]["name"], spec["engine"]["version"])
+    judged = fitting(spec, architecture, catalog)
+    found |= {
         "parameters": parameter_count(architecture),
-        "weightBytes": _known(weight_bytes, architecture, quantization, dtype),
+        "weightBytes": _weight_bytes(spec, architecture, engine),
         "kvBytesPerToken": _known(kv_bytes_per_token, architecture, *_cache_layout(spec, catalog)),
+        "maxLength": lookup(spec, "serving.maxModelLen", architecture.max_length),
     }
     if judged is None:
-        return {**found, "fits": None, "maxConcurrency": None}
+        return {**found, "unknown": _reason(found, engine)}
     return {
         **found,
         "fits": judged.fits,
         "maxConcurrency": judged.sequences * parallel_of(spec).data,
-        "maxLength": judged.max_length,
         "deviceBytes": judged.budget.total,
         "deviceWeightBytes": judged.budget.weights,
         "overheadBytes": judged.budget.overhead,
@@ -114,6 +133,23 @@ def memory(spec: Spec, catalog: Catalog) -> dict[str, Any]:
         "smallestCount": enough(judged, parallel_of(spec)),
         "problems": list(judged.problems),
     }
+
+
+def _weight_bytes(spec: Spec, architecture: Architecture, engine: Engine | None) -> int | None:
+    """Unknown for an engine that cannot be told the format, which its file of weights has."""
+    if engine is not None and _QUANTIZATION not in engine.fields and not engine.fraction_of:
+        return None
+    serving = spec.get("serving", {})
+    quantization, dtype = serving.get("quantization", ""), serving.get("dtype", "auto")
+    return _known(weight_bytes, architecture, quantization, dtype)
+
+
+def _reason(found: Mapping[str, Any], engine: Engine | None) -> str:
+    if found["kvBytesPerToken"] is None:
+        return "the size of this kvCacheDtype is not known"
+    if engine is not None and not engine.fraction_of:
+        return f"{engine.title} takes the format from the file of weights, and memory as it needs"
+    return "the size of this quantization is not known"
 
 
 def _known(size: Callable[..., int], *arguments: object) -> int | None:
@@ -194,12 +230,10 @@ def _share(share: Mapping[str, Any] | None) -> str:
 
 
 def _memory_lines(found: Mapping[str, Any]) -> list[str]:
-    if not found:
-        return ["unknown: name the model's architecture in model.architecture"]
     size = found["weightBytes"]
     lines = [f"weights {'of unknown size' if size is None else bytes_text(size)}"]
     if found["fits"] is None:
-        return [*lines, "no verdict: the engine or the quantization leaves the size open"]
+        return [*lines, f"no verdict: {found['unknown']}"]
     verdict = "fits" if found["fits"] else "does not fit"
     return [
         *lines,

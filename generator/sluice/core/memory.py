@@ -17,6 +17,7 @@ from sluice.core.weights import DTYPE_BYTES, divide_up, known_size, parameter_co
 __all__ = [
     "GIB",
     "KV_BYTES",
+    "LATENT_LAYOUT",
     "MIB",
     "Budget",
     "Fit",
@@ -49,10 +50,13 @@ KV_BYTES: Mapping[str, Fraction] = {
     "fp8_e5m2": Fraction(1),
     "int8": Fraction(1),
     "int4": Fraction(1, 2),
+    "q8_0": Fraction(34, 32),
+    "q4_0": Fraction(18, 32),
 }
-"""Bytes per cached element. `fp8_ds_mla`, a layout of latent attention, is computed apart."""
+"""Bytes per cached element; blocks of 32 (q8_0, q4_0) carry a 16-bit scale. `fp8_ds_mla`, a layout
+of latent attention, is computed apart."""
 
-_LATENT_LAYOUT = "fp8_ds_mla"
+LATENT_LAYOUT = "fp8_ds_mla"
 _LATENT_GROUP = 128
 _OVERHEAD_BASE = 23 * GIB // 10
 _OVERHEAD_SHARE = 20
@@ -261,7 +265,7 @@ def _layers_of_stage(arch: Architecture, pipeline_parallel: int) -> tuple[int, i
 
 
 def _kv_bytes_per_layer(arch: Architecture, kv_dtype: str, tensor_parallel: int) -> Fraction:
-    if kv_dtype == _LATENT_LAYOUT:
+    if kv_dtype == LATENT_LAYOUT:
         return Fraction(_latent_layout_bytes(arch))
     size = known_size(KV_BYTES, kv_dtype, "cache dtype")
     if arch.mla:
@@ -272,7 +276,7 @@ def _kv_bytes_per_layer(arch: Architecture, kv_dtype: str, tensor_parallel: int)
 def _latent_layout_bytes(arch: Architecture) -> int:
     """8-bit latent values, a 32-bit scale for each 128 of them, 16-bit rotary part."""
     if arch.mla is None:
-        raise ValueError(f"{_LATENT_LAYOUT} is for latent attention, which {arch.name} lacks")
+        raise ValueError(f"{LATENT_LAYOUT} is for latent attention, which {arch.name} lacks")
     scales = 4 * divide_up(arch.mla.kv_lora_rank, _LATENT_GROUP)
     return arch.mla.kv_lora_rank + scales + 2 * arch.mla.rope_head_dim
 

@@ -29,10 +29,20 @@ DTYPE_BYTES: Mapping[str, int] = {
 _FOUR_BITS_BY_128 = Fraction(1, 2) + Fraction(2, 128) + Fraction(1, 2) / 128
 _FOUR_BITS_BY_32 = Fraction(1, 2) + Fraction(1, 32)
 _FOUR_BITS_BY_16 = Fraction(1, 2) + Fraction(1, 16)
+_FOUR_BITS_BY_64 = Fraction(1, 2) + Fraction(4, 64)
+_EIGHT_BITS_BY_32 = 1 + Fraction(1, 32)
 
 WEIGHT_BYTES: Mapping[str, Fraction] = {
     "fp8": Fraction(1),
     "int8": Fraction(1),
+    "experts-int8": Fraction(1),
+    "eetq": Fraction(1),
+    "bitsandbytes": Fraction(1),
+    "mxfp8": _EIGHT_BITS_BY_32,
+    "bitsandbytes-nf4": _FOUR_BITS_BY_64,
+    "awq-marlin": _FOUR_BITS_BY_128,
+    "gptq-marlin": _FOUR_BITS_BY_128,
+    "marlin": _FOUR_BITS_BY_128,
     "awq": _FOUR_BITS_BY_128,
     "gptq": _FOUR_BITS_BY_128,
     "int4": _FOUR_BITS_BY_128,
@@ -40,7 +50,9 @@ WEIGHT_BYTES: Mapping[str, Fraction] = {
     "nvfp4": _FOUR_BITS_BY_16,
 }
 """Bytes per quantized parameter: groups of 128 carry a 16-bit scale and a 4-bit zero point, groups
-of 32 (mxfp4) and of 16 (nvfp4) an 8-bit scale."""
+of 32 (mxfp4, mxfp8) and of 16 (nvfp4) an 8-bit scale, blocks of 64 (nf4) a 32-bit one. A kernel's
+name after a format's changes no size. Formats whose width a checkpoint chooses are not here."""
+_EXPERTS_ONLY = {"mxfp4", "experts-int8"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +106,8 @@ def parameter_count(arch: Architecture) -> int:
 def weight_bytes(arch: Architecture, quantization: str, dtype: str) -> int:
     """Bytes of all weights on all GPUs together; no quantization is "" or "none".
 
-    Embeddings, output head, norms, biases and routers stay at `dtype`. In mxfp4 checkpoints of
-    mixtures of experts only the experts are quantized. Source: safetensors indexes.
+    Embeddings, output head, norms, biases and routers stay at `dtype`. In some formats
+    only the experts of a mixture are quantized. Source: safetensors indexes.
 
     Raises:
         ValueError: for a quantization or dtype whose size is not known.
@@ -105,7 +117,7 @@ def weight_bytes(arch: Architecture, quantization: str, dtype: str) -> int:
     if quantization in {"", "none"}:
         return counted.total * size
     rate = known_size(WEIGHT_BYTES, quantization, "quantization")
-    only_experts = quantization == "mxfp4" and counted.experts > 0
+    only_experts = quantization in _EXPERTS_ONLY and counted.experts > 0
     quantized = counted.experts + (0 if only_experts else counted.matrices)
     return ceil(quantized * rate) + (counted.total - quantized) * size
 
