@@ -86,6 +86,21 @@ def test_the_remedies_hold() -> None:
     assert found(more) == []
 
 
+def test_the_remedy_for_a_share_is_a_larger_one() -> None:
+    asked = release("qwen2.5-7b", "awq", "nvidia-l40s", 1, 8192)
+    engine = cases.catalog().engine("vllm")
+    assert engine is not None
+    share = {"name": "nvidia-l40s", "share": {"mode": "hami", "memory": "4Gi"}}
+    small = cases.release(engine, serving=asked.spec["serving"], accelerator=share)
+    (finding,) = found(small)
+    assert (finding.rule, finding.help) == ("FIT002", "use a larger share")
+
+
+def test_the_remedy_is_a_count_that_nodes_have() -> None:
+    (finding,) = found(release("qwen2.5-7b", "", "google-tpu-v5e", 1, 4096))
+    assert finding.help == "set accelerator.count to 4"
+
+
 def test_what_is_said_of_counts_that_do_not_divide() -> None:
     (finding,) = found(release("qwen2.5-7b", "", "nvidia-l40s", 3, 8192))
     assert "28 attention heads do not divide by 3" in finding.message

@@ -1,6 +1,6 @@
 """Whether the model of a release fits into the memory of its accelerators."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from sluice.core.allotment import allotment, devices
@@ -111,14 +111,15 @@ def _memory(release: Release, architecture: Architecture, catalog: Catalog) -> I
             return
     judged = fitting(release.spec, architecture, catalog)
     if judged is not None:
-        yield from _verdict(release, judged, spread, alone=_alone(release.spec, catalog))
+        yield from _verdict(release, judged, spread, _choices(release.spec, catalog))
 
 
-def _alone(spec: Spec, catalog: Catalog) -> bool:
-    """Whether a replica can have no more than one of what it asks for."""
-    mode = lookup(spec, "accelerator.share.mode")
-    sharing = catalog.sharing(mode) if mode else None
-    return bool(sharing and sharing.single)
+def _choices(spec: Spec, catalog: Catalog) -> tuple[int, ...]:
+    """How many devices of a node a replica may have; none where it has a share to enlarge."""
+    accelerator = catalog.accelerator(lookup(spec, "accelerator.name", ""))
+    if accelerator is None or lookup(spec, "accelerator.share") is not None:
+        return ()
+    return tuple(accelerator.counts) or tuple(range(1, _MOST_DEVICES + 1))
 
 
 def _counts(architecture: Architecture) -> str:
@@ -128,10 +129,12 @@ def _counts(architecture: Architecture) -> str:
     return f"{', '.join(possible[:-1])} or {possible[-1]}" if possible[1:] else possible[0]
 
 
-def _verdict(release: Release, judged: Fit, spread: Parallel, *, alone: bool) -> Iterator[Finding]:
+def _verdict(
+    release: Release, judged: Fit, spread: Parallel, choices: Sequence[int]
+) -> Iterator[Finding]:
     override = release.value("resources.memoryOverride.reason")
     if not judged.fits:
-        message, remedy = _missing(judged), _remedy(judged, spread, alone=alone)
+        message, remedy = _missing(judged), _remedy(judged, spread, choices)
         severity = Severity.ERROR
         if override:
             message, severity = f"{message}; overridden: {override}", Severity.NOTE
@@ -169,12 +172,15 @@ def _missing(judged: Fit) -> str:
     return f"the model does not fit: of {total} a device {used}; {left}, and {need}"
 
 
-def _remedy(judged: Fit, spread: Parallel, *, alone: bool) -> str:
+def _remedy(judged: Fit, spread: Parallel, choices: Sequence[int]) -> str:
     remedies = []
-    larger = "a larger share" if alone else "a larger accelerator"
+    larger = "a larger accelerator" if choices else "a larger share"
     if judged.largest_length:
         remedies.append(f"set serving.maxModelLen to {judged.largest_length} or less")
-    count = enough(judged, spread)
-    if not alone and spread.per_node < (count or 0) <= _MOST_DEVICES:
+    if not choices:
+        remedies.append(f"use {larger}")
+    least = max(enough(judged, spread) or _MOST_DEVICES + 1, spread.per_node + 1)
+    count = next((choice for choice in choices if choice >= least), None)
+    if count:
         remedies.append(f"set accelerator.count to {count}")
     return " or ".join(remedies or [f"use {larger} or quantized weights"])
