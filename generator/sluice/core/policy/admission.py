@@ -60,8 +60,8 @@ class Admission:
     @property
     def namespace_labels(self) -> Mapping[str, Any]:
         """The labels that a namespace selector looks at."""
-        if self.resource.kind == "Namespace" and self.object is not None:
-            return _labels(self.object) | {_NAME_LABEL: self.name}
+        if self.resource.kind == "Namespace":
+            return _labels(self.object or self.old or {}) | {_NAME_LABEL: self.name}
         return _labels(self.namespace_object or {})
 
     @cached_property
