@@ -166,6 +166,17 @@ metadata: {name: c}
     assert str(parts[2].place(("metadata", "name"), key=True)) == "f.yaml:9:12"
 
 
+def test_items_of_a_typed_list_are_of_its_kind() -> None:
+    text = b'{"apiVersion": "apps/v1", "kind": "DeploymentList", "items": [{"metadata": {}}]}'
+    (item,) = read_all("o.json", text)
+    assert (item.data["apiVersion"], item.data["kind"]) == ("apps/v1", "Deployment")
+    with pytest.raises(FindingsError) as caught:
+        read_all("o.json", text.replace(b'{"metadata": {}}', b"1"))
+    (finding,) = caught.value.findings
+    assert str(finding.place) == "o.json:1:63"
+    assert "expected a mapping" in finding.message
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -16,6 +16,7 @@ SIZE_LIMIT = 1 << 26
 """Bytes; a cluster refuses single objects far smaller than that."""
 
 _ITEMS = "items"
+_NO_OBJECT = "expected a mapping with apiVersion and kind"
 _DEPTH_LIMIT = 200
 
 
@@ -150,15 +151,19 @@ def _parts(path: str, raw: bytes, index: int, data: object) -> Iterator[Part]:
     if data is None:
         return
     if not isinstance(data, dict):
-        message = "expected a mapping with apiVersion and kind"
-        raise FindingsError([Finding(Place(path), "POL001", message)])
+        raise FindingsError([Finding(Place(path), "POL001", _NO_OBJECT)])
     items = data.get(_ITEMS)
-    if str(data.get("kind", "")).endswith("List") and isinstance(items, list):
-        for number, item in enumerate(items):
-            if isinstance(item, dict):
-                yield Part(path, raw, item, index, (_ITEMS, number))
-    else:
+    kind = str(data.get("kind", ""))
+    if not kind.endswith("List") or not isinstance(items, list):
         yield Part(path, raw, data, index)
+        return
+    whole = Part(path, raw, data, index)
+    typed = {} if kind == "List" else {**data, "kind": kind.removesuffix("List")}
+    shared = {key: typed[key] for key in ("apiVersion", "kind") if key in typed}
+    for number, item in enumerate(items):
+        if not isinstance(item, dict):
+            raise FindingsError([Finding(whole.place((_ITEMS, number)), "POL001", _NO_OBJECT)])
+        yield Part(path, raw, {**shared, **item}, index, (_ITEMS, number))
 
 
 def _too_deep(raw: bytes) -> tuple[int, int] | None:
