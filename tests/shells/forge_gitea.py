@@ -76,6 +76,12 @@ def _merge(state: ForgeState, seen: Seen, number: str) -> Reply:
     return Reply(200)
 
 
+def _unmerge(state: ForgeState, seen: Seen, number: str) -> Reply:
+    if not state.merge_never(state.get(int(number))):
+        raise Problem("none")
+    return Reply(204)
+
+
 def _ask(state: ForgeState, seen: Seen, number: str) -> Reply:
     pull = state.get(int(number))
     users, teams = seen.body.get("reviewers") or [], seen.body.get("team_reviewers") or []
@@ -164,6 +170,7 @@ ROUTES: tuple[Route, ...] = (
     ("GET", _ONE, _get),
     ("PATCH", _ONE, _edit),
     ("POST", f"{_ONE}/merge", _merge),
+    ("DELETE", f"{_ONE}/merge", _unmerge),
     ("POST", f"{_ONE}/requested_reviewers", _ask),
     ("GET", f"{_ONE}/reviews", _reviews),
     ("GET", rf"{R}/pulls/(?P<base>[^/]+)/(?P<branch>.+)", _between),

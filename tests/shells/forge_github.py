@@ -187,8 +187,12 @@ def _user(state: ForgeState, seen: Seen) -> Reply:
 
 def _graphql(state: ForgeState, seen: Seen) -> Reply:
     asked = seen.body["variables"]
-    assert "enablePullRequestAutoMerge" in seen.body["query"]
     pull = state.get(int(base64.b64decode(asked["pull"])))
+    if "disablePullRequestAutoMerge" in seen.body["query"]:
+        if not state.merge_never(pull):
+            return Reply(data={"data": None, "errors": [{"message": "Auto merge is not enabled"}]})
+        return Reply(data={"data": {"disablePullRequestAutoMerge": {"clientMutationId": None}}})
+    assert "enablePullRequestAutoMerge" in seen.body["query"]
     if not state.waiting:
         said = "Pull request Pull request is in clean status"
         return Reply(data={"data": None, "errors": [{"message": said}]})

@@ -34,6 +34,7 @@ def _shown(state: ForgeState, pull: Pull) -> dict[str, Any]:
         "merge_commit_sha": pull.merged_as or None,
         "squash_commit_sha": None,
         "detailed_merge_status": status,
+        "merge_when_pipeline_succeeds": pull.automatic,
         "updated_at": when(pull.updated),
     }
 
@@ -89,6 +90,13 @@ def _merge(state: ForgeState, seen: Seen, number: str) -> Reply:
     else:
         state.merge(pull, body["sha"], drop=body.get("should_remove_source_branch", False))
     return Reply(data=_shown(state, pull))
+
+
+def _unmerge(state: ForgeState, seen: Seen, number: str) -> Reply:
+    if state.merge_never(state.get(int(number))):
+        return Reply(201, {"status": "success"})
+    said = {"status": "error", "message": "Can't cancel the automatic merge", "http_status": 406}
+    return Reply(201, said)
 
 
 def _note(state: ForgeState, said: Note) -> dict[str, Any]:
@@ -174,6 +182,7 @@ ROUTES: tuple[Route, ...] = (
     ("GET", _ONE, _get),
     ("PUT", _ONE, _edit),
     ("PUT", f"{_ONE}/merge", _merge),
+    ("POST", f"{_ONE}/cancel_merge_when_pipeline_succeeds", _unmerge),
     ("GET", f"{_ONE}/notes", _notes),
     ("POST", f"{_ONE}/notes", _add_note),
     ("PUT", rf"{_ONE}/notes/(?P<comment>\d+)", _edit_note),

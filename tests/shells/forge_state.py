@@ -170,6 +170,11 @@ class ForgeState:
         pull.automatic = True
         self.methods.add(method)
 
+    def merge_never(self, pull: Pull) -> bool:
+        """Take a later merge back; whether there was one."""
+        before, pull.automatic = pull.automatic, False
+        return before
+
     def finish(self) -> None:
         """Let the checks end."""
         self.waiting = False

@@ -133,3 +133,22 @@ def test_what_moved_is_not_merged_later_either(at: FakeHarness) -> None:
     with pytest.raises(UsageError, match="moved"):
         at.forge.merge_when_ready(pull.number, pull.head)
     assert not at.fake.state.pulls[pull.number].automatic
+
+
+def test_what_was_to_merge_later_is_taken_back(at: FakeHarness) -> None:
+    pull = at.propose()
+    at.forge.cancel_merge(pull.number)  # it was never to merge
+    at.fake.state.waiting = True
+    at.forge.merge_when_ready(pull.number, pull.head)
+    for _ in range(2):
+        at.forge.cancel_merge(pull.number)
+    at.fake.state.finish()
+    assert at.forge.get(pull.number).state == "open"
+
+
+def test_what_is_merged_already_cannot_be_taken_back(at: FakeHarness) -> None:
+    pull = at.propose()
+    at.forge.merge(pull.number, pull.head)
+    before = at.fake.writes()
+    at.forge.cancel_merge(pull.number)
+    assert at.fake.writes() == before

@@ -13,6 +13,7 @@ from shells.remote_loop import RemoteLoop, remote_loop
 from sluice import git
 from sluice.commands.cycle import cycle
 from sluice.core.message import read_marker
+from sluice.core.signals import LATER
 
 pytestmark = pytest.mark.server
 
@@ -115,6 +116,43 @@ def test_automatic_review_waits_for_the_checks_of_the_forge(one: RemoteLoop) -> 
     one.fake.state.finish()
     assert one.chat().what == "nothing to do"
     assert 'version: "2"' in one.file(SPEC)
+
+
+ENVIRONMENT = "environments/production/environment.yaml"
+FREEZE = """review: automatic
+    freezes:
+      - from: "2020-01-01T00:00"
+        to: "2099-01-01T00:00"
+"""
+
+
+def test_what_was_left_to_the_forge_is_taken_back_when_a_freeze_begins(loop: RemoteLoop) -> None:
+    loop.edit(ENVIRONMENT, ("required", "automatic"))
+    loop.fake.state.waiting = True
+    loop.register(2)
+    assert loop.chat().what == "merges when ready"
+    assert LATER in loop.pulls()[0].labels
+    loop.edit(ENVIRONMENT, ("review: automatic\n", FREEZE))
+    outcome = loop.chat()
+    assert "a freeze ends" in outcome.reasons[0]
+    before = loop.fake.writes()
+    assert loop.chat().what == "unchanged"
+    assert loop.fake.writes() == before
+    loop.fake.state.finish()
+    (pull,) = loop.pulls()
+    assert pull.state == "open"
+    assert set(pull.labels) == {"sluice", "sluice/production", "sluice/waits"}
+
+
+def test_nothing_is_left_to_the_forge_where_a_freeze_may_begin(one: RemoteLoop) -> None:
+    over = FREEZE.replace("2099", "2021")
+    one.edit(ENVIRONMENT, ("review: required\n", over))
+    one.fake.state.blocked = "a check is missing"
+    one.register(2)
+    assert one.chat().what == "could not merge"
+    assert not one.fake.state.pulls[1].automatic
+    one.fake.state.blocked = ""
+    assert one.chat().what == "merged"
 
 
 def test_a_branch_that_goes_in_between_is_made_anew(one: RemoteLoop) -> None:

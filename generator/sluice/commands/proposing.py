@@ -9,6 +9,7 @@ from sluice.core.converge import Proposal, branch_of
 from sluice.core.finding import UsageError
 from sluice.core.message import read_marker, withdrawn
 from sluice.core.model import PullRequest
+from sluice.core.signals import LATER
 from sluice.core.wants import Idle
 from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
@@ -52,21 +53,40 @@ def applied(world: World, base: str, proposal: Proposal, pulls: Sequence[PullReq
         what = "would update" if current else "would propose"
         reasons = (proposal.title, *sorted(proposal.changes), *proposal.waits)
         return Outcome(release, what, proposal.version, current.number if current else 0, reasons)
+    if current and not proposal.later:
+        _hold_back(world, current)
     pushed = _push(world, base, proposal)
     pull = _opened(world, base, proposal)
     if proposal.automatic and pull.state == "open":
         return _merged(world, release, proposal, pull.number, pushed.head)
     if current is None:
         return Outcome(release, "proposed", proposal.version, pull.number, proposal.waits)
-    told = pushed.moved or (current.body, current.title) != (pull.body, pull.title)
+    told = pushed.moved or _words(current) != _words(pull)
     what = "updated" if told else "unchanged"
     return Outcome(release, what, proposal.version, pull.number, proposal.waits)
+
+
+def _words(pull: PullRequest) -> tuple[str, str, tuple[str, ...]]:
+    return pull.title, pull.body, pull.labels
+
+
+def _hold_back(world: World, pull: PullRequest) -> None:
+    """Keep the forge from merging what was left to it and must wait now; before any new push.
+
+    The label was there before it was told to merge, and goes only after this.
+    """
+    if LATER in pull.labels and isinstance(world.forge, ForgeExtras):
+        world.forge.cancel_merge(pull.number)
 
 
 def _opened(world: World, base: str, proposal: Proposal) -> PullRequest:
     try:
         return world.forge.ensure(
-            branch=proposal.branch, base="main", title=proposal.title, body=proposal.body
+            branch=proposal.branch,
+            base="main",
+            title=proposal.title,
+            body=proposal.body,
+            labels=proposal.labels,
         )
     except RateLimitedError:
         raise
@@ -86,15 +106,15 @@ def _check_base(world: World, base: str, proposal: Proposal) -> None:
 def _merged(world: World, release: str, proposal: Proposal, number: int, head: str) -> Outcome:
     """Merge the commit that was pushed, or let the forge do it once its checks have passed."""
     try:
-        pull = _pressed(world, number, head)
+        pull = _pressed(world, number, head, later=proposal.later)
     except UsageError as error:
         return Outcome(release, "could not merge", proposal.version, number, (str(error),))
     what = "merged" if pull.state == "merged" else "merges when ready"
     return Outcome(release, what, proposal.version, number)
 
 
-def _pressed(world: World, number: int, head: str) -> PullRequest:
-    if isinstance(world.forge, ForgeExtras):
+def _pressed(world: World, number: int, head: str, *, later: bool) -> PullRequest:
+    if later and isinstance(world.forge, ForgeExtras):
         try:
             return world.forge.merge_when_ready(number, head)
         except UsageError:  # not every repository lets its forge merge: then we do
@@ -159,6 +179,7 @@ def closed(world: World, release: str, pull: PullRequest, reason: str) -> Outcom
     version = said[0] if said else ""
     if world.dry_run:
         return Outcome(release, "would close", version, pull.number, (reason,))
+    _hold_back(world, pull)
     world.forge.ensure(
         branch=pull.branch, base=pull.base, title=pull.title, body=withdrawn(pull.body)
     )

@@ -8,7 +8,7 @@ from typing import Any
 from sluice.core import layout, plan_text, rollout_change, tree, windows
 from sluice.core.body import body
 from sluice.core.catalog import Catalog
-from sluice.core.conditions import Circumstances, judge_all, waits
+from sluice.core.conditions import Circumstances, gates_of, judge_all, waits
 from sluice.core.cost import release_totals
 from sluice.core.edit import remove, set_text
 from sluice.core.evidence import evidence, path_of
@@ -22,6 +22,7 @@ from sluice.core.model import Evaluation, Follow, ModelVersion, PullRequest
 from sluice.core.plan import plan
 from sluice.core.resolve import Release, merge
 from sluice.core.rollout_file import rollout_of
+from sluice.core.signals import Signal, labels, merges_later, signal
 from sluice.core.tree import Specs, Toolkit
 from sluice.core.values import is_versioned
 from sluice.core.wants import Want
@@ -33,7 +34,8 @@ BRANCHES = "sluice"
 class Proposal:
     """What Git should say: one commit's files on one branch, and one pull request's words.
 
-    `automatic` says that it may merge by itself now, `waits` why it does not do so yet.
+    `automatic` says that it may merge by itself now, `later` that a forge may also do so when its
+    own checks have passed, and `waits` why it does not do so yet.
     """
 
     key: Key
@@ -44,7 +46,10 @@ class Proposal:
     body: str
     message: str
     automatic: bool
+    signal: Signal
+    later: bool = False
     waits: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +165,8 @@ def _proposal(
     )
     changes[story.evidence] = frozen
     story = replace(story, checksum=_checksum(changes))
+    automatic = _promotion(release).get("review") == "automatic" and not held
+    later = automatic and merges_later(_promotion(release), gates_of(release))
     return Proposal(
         key=story.key,
         version=version.version,
@@ -168,8 +175,11 @@ def _proposal(
         title=title(story),
         body=body(story),
         message=commit_message(story),
-        automatic=_promotion(release).get("review") == "automatic" and not held,
+        automatic=automatic,
+        later=later,
         waits=held,
+        labels=labels(story.key, held, later=later),
+        signal=signal(story.gates, held),
     )
 
 

@@ -74,6 +74,9 @@ class Dialect(Protocol):
     def merge_when_ready(self, pull: PullRequest) -> PullRequest:
         """Merge it at its head once the forge's own conditions are met."""
 
+    def cancel_merge(self, pull: PullRequest) -> None:
+        """Take that back; nothing when it is not going to merge."""
+
     def may_pass(self, error: RefusedError) -> bool:
         """Whether another look may find what was refused as done, or doable."""
 

@@ -60,6 +60,9 @@ class ForgeExtras(Protocol):
     def merge_when_ready(self, number: int, expected_head: str) -> PullRequest:
         """Merge once what the forge asks for is there, or now if nothing is missing."""
 
+    def cancel_merge(self, number: int) -> None:
+        """Take back what `merge_when_ready` left to the forge; nothing when that is nothing."""
+
     def whoami(self) -> str:
         """The account that we act as."""
 

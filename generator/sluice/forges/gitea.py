@@ -109,6 +109,10 @@ class Gitea(Family):
                 return pull
             raise
 
+    def cancel_merge(self, pull: PullRequest) -> None:
+        """Nothing tells whether a merge is scheduled, so it is cancelled without looking."""
+        self._gone(f"{self._root}/pulls/{pull.number}/merge")
+
     def may_pass(self, error: RefusedError) -> bool:
         """Whether it is a matter of time, or done by another."""
         missing = error.status == HTTPStatus.NOT_FOUND  # a branch right after its push

@@ -39,6 +39,10 @@ mutation($pull: ID!, $head: GitObjectID!, $method: PullRequestMergeMethod!) {
     input: {pullRequestId: $pull, expectedHeadOid: $head, mergeMethod: $method}
   ) { clientMutationId }
 }"""
+_NO_AUTO_MERGE = """
+mutation($pull: ID!) {
+  disablePullRequestAutoMerge(input: {pullRequestId: $pull}) { clientMutationId }
+}"""
 
 
 def connect(
@@ -106,9 +110,7 @@ class GitHub(Family):
 
     def merge_when_ready(self, pull: PullRequest) -> PullRequest:
         """Turn auto-merge on; what waits for nothing refuses that and is merged."""
-        raw = self._http.call("GET", f"{self._root}/pulls/{pull.number}").data
-        with self._http.reading():
-            node, waiting = raw["node_id"], raw.get("auto_merge")
+        node, waiting = self._waiting(pull.number)
         if waiting:
             return pull
         said = self._auto_merge(node, pull.head)
@@ -117,6 +119,13 @@ class GitHub(Family):
         if said:
             raise RefusedError(f"{self._http.site}: {said}", HTTPStatus.UNPROCESSABLE_ENTITY, said)
         return pull
+
+    def cancel_merge(self, pull: PullRequest) -> None:
+        """Turn auto-merge off where it is on."""
+        node, waiting = self._waiting(pull.number)
+        said = self._graphql(_NO_AUTO_MERGE, {"pull": node}) if waiting else ""
+        if said and self._waiting(pull.number)[1]:
+            raise RefusedError(f"{self._http.site}: {said}", HTTPStatus.UNPROCESSABLE_ENTITY, said)
 
     def may_pass(self, error: RefusedError) -> bool:
         """Whether it is a matter of time, or done by another."""
@@ -138,10 +147,19 @@ class GitHub(Family):
             return self._http.credentials.bot()
         return super().whoami()
 
+    def _waiting(self, number: int) -> tuple[str, bool]:
+        """What GraphQL calls a pull request, and whether it merges later."""
+        raw = self._http.call("GET", f"{self._root}/pulls/{number}").data
+        with self._http.reading():
+            return str(raw["node_id"]), bool(raw.get("auto_merge") and raw["state"] == "open")
+
     def _auto_merge(self, node: str, head: str) -> str:
-        """Ask for it and return the complaints."""
-        path = f"{self._http.site.base.removesuffix('/v3')}/graphql"
         variables = {"pull": node, "head": head, "method": self._merge_method().upper()}
-        answer = self._http.call("POST", path, body={"query": _AUTO_MERGE, "variables": variables})
+        return self._graphql(_AUTO_MERGE, variables)
+
+    def _graphql(self, query: str, variables: Mapping[str, str]) -> str:
+        """Ask for a change and return the complaints."""
+        path = f"{self._http.site.base.removesuffix('/v3')}/graphql"
+        answer = self._http.call("POST", path, body={"query": query, "variables": variables})
         with self._http.reading():
             return "; ".join(str(error["message"]) for error in answer.data.get("errors") or ())

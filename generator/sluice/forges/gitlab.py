@@ -115,6 +115,16 @@ class GitLab:
         """Let GitLab merge when its pipeline has passed; both names of that are in use."""
         return self._merged(pull, {"auto_merge": True, "merge_when_pipeline_succeeds": True})
 
+    def cancel_merge(self, pull: PullRequest) -> None:
+        """Look afterwards too: that it cannot be cancelled is answered like a success."""
+        if self._is_scheduled(pull.number):
+            path = f"{self._requests}/{pull.number}/cancel_merge_when_pipeline_succeeds"
+            answer = self._http.call("POST", path)
+            if self._is_scheduled(pull.number):
+                with self._http.reading():
+                    said = str(answer.data.get("message") or "it still merges later")
+                raise RefusedError(f"{self._http.site}: {said}", answer.status, said)
+
     def may_pass(self, error: RefusedError) -> bool:
         """Whether it is a matter of time, or done by another."""
         missing = error.status == HTTPStatus.NOT_FOUND  # a branch right after its push
@@ -207,6 +217,11 @@ class GitLab:
                 pull = None if forked else _pull(raw)
             if pull:
                 yield pull
+
+    def _is_scheduled(self, number: int) -> bool:
+        raw = self._http.call("GET", f"{self._requests}/{number}").data
+        with self._http.reading():
+            return bool(raw["state"] == "opened" and raw.get("merge_when_pipeline_succeeds"))
 
     def _put(self, number: int, body: Mapping[str, object]) -> PullRequest:
         return self._read(self._http.call("PUT", f"{self._requests}/{number}", body=body).data)

@@ -116,6 +116,12 @@ class RemoteForge:
         """Merge once what the forge asks for is there, or now if nothing is missing."""
         return self._pressed(number, expected_head, self._dialect.merge_when_ready)
 
+    def cancel_merge(self, number: int) -> None:
+        """Take back what `merge_when_ready` left to the forge; nothing when that is nothing."""
+        pull = self.get(number)
+        if pull.state == "open":
+            self._dialect.cancel_merge(pull)
+
     def request_reviews(
         self, number: int, users: Collection[str], teams: Collection[str] = ()
     ) -> tuple[str, ...]:
