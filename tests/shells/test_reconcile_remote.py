@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shells.forge_fake import Fault, Reply
 from shells.forge_harness import FAKES
 from shells.git_fixtures import MAIN, put, run_git
 from shells.loop import BRANCH, KEY, MODEL, SPEC
@@ -260,3 +261,80 @@ def test_a_memory_saves_work_and_changes_no_outcome(one: RemoteLoop) -> None:
     one.register(3)
     with pytest.raises(AssertionError):
         list(cycle(forgetful))
+
+
+def statuses(loop: RemoteLoop) -> list[tuple[str, str]]:
+    return [(each["state"], each["description"]) for each in loop.fake.state.statuses]
+
+
+def test_a_commit_says_what_it_waits_for_and_that_it_passed(loop: RemoteLoop) -> None:
+    gate = "review: required\n    gates:\n      - approval:\n          tag: approved-by"
+    loop.edit(ENVIRONMENT, ("review: required", gate))
+    loop.register(2)
+    loop.chat()
+    loop.register(2, tags={"approved-by": "ada"})
+    assert loop.chat().what == "updated"
+    (first, said), (second, passed) = statuses(loop)
+    assert first == "pending"
+    assert said.startswith("version 2 is not approved")
+    assert (second, passed) == ("success", "2 of 2 conditions passed")
+    assert "sluice/waits" not in loop.pulls()[0].labels
+
+
+def test_a_version_that_took_the_place_and_was_refused_is_a_failure(loop: RemoteLoop) -> None:
+    loop.register(2)
+    loop.chat()
+    loop.register(3, metrics={"mmlu/acc": 0.1})
+    loop.chat()
+    state, said = statuses(loop)[-1]
+    assert state.startswith("fail")
+    assert said.startswith("version 3 was refused: mmlu/acc")
+    assert loop.pulls()[0].state == "closed"
+
+
+def test_who_watches_is_told_once_that_another_version_took_the_place(loop: RemoteLoop) -> None:
+    loop.register(2)
+    loop.chat()
+    assert loop.fake.state.notes == []
+    for version in (3, 4):
+        loop.register(version)
+        loop.chat()
+    (note,) = loop.fake.state.notes
+    assert "version `4` now; it took the place of version `3`" in note.text
+
+
+def test_reviewers_are_those_of_the_environment(loop: RemoteLoop) -> None:
+    loop.edit(ENVIRONMENT, ("review: required", "review: required\n    reviewers: ['@alice']"))
+    loop.register(2)
+    loop.chat()
+    assert loop.fake.state.pulls[1].reviewers == ["alice"]
+
+
+def test_reviewers_are_the_owners_of_the_release(loop: RemoteLoop) -> None:
+    loop.commit({"CODEOWNERS": b"* @alice\n/environments/*/platform/ @bob @team/ml\n"})
+    loop.register(2)
+    loop.chat()
+    assert loop.fake.state.pulls[1].reviewers == ["bob"]
+    assert loop.fake.state.pulls[1].teams == ([] if loop.kind == "gitlab" else ["ml"])
+
+
+def test_nobody_is_asked_about_what_merges_by_itself(one: RemoteLoop) -> None:
+    one.commit({"CODEOWNERS": b"* @alice\n"})
+    one.edit(ENVIRONMENT, ("required", "automatic"))
+    one.register(2)
+    one.chat()
+    assert one.fake.state.pulls[1].reviewers == []
+
+
+def test_a_status_that_may_not_be_set_is_told_and_stops_nothing(one: RemoteLoop) -> None:
+    refusal = Reply(403, {"message": "token does not have the scope"})
+    one.fake.faults.append(Fault("POST .*/statuses/", refusal, 1000))
+    one.register(2)
+    outcome = one.chat()
+    assert (outcome.what, outcome.refused) == ("proposed", False)
+    assert "scope" in outcome.reasons[0]
+    world = one.world()
+    list(cycle(world))
+    before = one.fake.writes()
+    list(cycle(world))
+    assert one.fake.writes() == before

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sluice import git
-from sluice.commands import proposing
+from sluice.commands import proposing, signalling
 from sluice.commands.revisions import workspace_of
 from sluice.commands.served import circumstances
 from sluice.commands.workspace import Workspace
@@ -18,6 +18,7 @@ from sluice.core.evidence import registered
 from sluice.core.finding import FindingsError, UsageError, failed
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
+from sluice.core.signals import refusal
 from sluice.core.tree import Specs
 from sluice.core.wants import Idle, Want, wants
 from sluice.forges.answers import RefusedError
@@ -196,6 +197,7 @@ def _wanted(world: World, base: _Base, want: Want, pulls: Sequence[PullRequest])
         reason = f"version {version} took its place and was refused"
         for pull in pulls:
             if pull.state == "open" and proposing.is_ours(world, pull.branch):
+                signalling.refused(world, pull, refusal(version, result.reasons))
                 proposing.closed(world, release, pull, reason)
         return Outcome(release, "refused", version, 0, result.reasons, refused=True)
     return proposing.applied(world, base.commit, result, pulls)

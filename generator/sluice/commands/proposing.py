@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sluice import git
+from sluice.commands.signalling import signalled
 from sluice.commands.world import AUTHOR, MAIN, Outcome, World
 from sluice.core.converge import Proposal, branch_of
 from sluice.core.finding import UsageError
@@ -57,13 +58,14 @@ def applied(world: World, base: str, proposal: Proposal, pulls: Sequence[PullReq
         _hold_back(world, current)
     pushed = _push(world, base, proposal)
     pull = _opened(world, base, proposal)
+    reasons = (*proposal.waits, *signalled(world, base, proposal, pull, pushed.head))
     if proposal.automatic and pull.state == "open":
         return _merged(world, release, proposal, pull.number, pushed.head)
     if current is None:
-        return Outcome(release, "proposed", proposal.version, pull.number, proposal.waits)
+        return Outcome(release, "proposed", proposal.version, pull.number, reasons)
     told = pushed.moved or _words(current) != _words(pull)
     what = "updated" if told else "unchanged"
-    return Outcome(release, what, proposal.version, pull.number, proposal.waits)
+    return Outcome(release, what, proposal.version, pull.number, reasons)
 
 
 def _words(pull: PullRequest) -> tuple[str, str, tuple[str, ...]]:

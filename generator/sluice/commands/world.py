@@ -38,6 +38,7 @@ class Memory:
 
     base: Any = None
     settled: dict[str, tuple[object, Outcome, int]] = field(default_factory=dict)
+    shown: dict[int, object] = field(default_factory=dict)
 
     def settle(self, release: str, seen: object, outcome: Outcome, now: int) -> None:
         """Keep what a release came to; `seen` is everything that it was judged by."""

@@ -50,6 +50,8 @@ class Proposal:
     later: bool = False
     waits: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    superseded: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,8 @@ def _proposal(
         waits=held,
         labels=labels(story.key, held, later=later),
         signal=signal(story.gates, held),
+        superseded=tuple(story.superseded),
+        reviewers=tuple(_promotion(release).get("reviewers", ())),
     )
 
 

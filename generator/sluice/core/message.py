@@ -10,6 +10,7 @@ from sluice.core import lineage
 from sluice.core.cost import Totals
 from sluice.core.gates import GateResult
 from sluice.core.layout import Key
+from sluice.core.markdown import code
 from sluice.core.model import Evaluation, Follow, ModelVersion
 
 _MARKER = re.compile(r"<!-- sluice:v1 (\{.*\}) -->\s*\Z")
@@ -71,6 +72,16 @@ def commit_message(story: Story) -> str:
     lines = [f"{key}: {line(value)}" for key, value in trailers.items() if value]
     said = line(f"The registry has version {story.version.version} in {story.follow}.")
     return f"{title(story)}\n\n{said}\n\n" + "\n".join(lines) + "\n"
+
+
+def superseding(version: str, superseded: Sequence[str]) -> str:
+    """What watchers of a pull request are told when another version has taken its place."""
+    if not superseded:
+        return ""
+    return (
+        f"This is about version {code(version)} now; it took the place of version "
+        f"{code(superseded[-1])}. What was said of that one need not be true of this one."
+    )
 
 
 def marker(version: str, superseded: Sequence[str]) -> str:

@@ -51,6 +51,9 @@ class ForgeExtras(Protocol):
     ) -> tuple[str, ...]:
         """Ask each person once; return those that the forge does not accept."""
 
+    def has_status(self, commit: str, status: Status) -> bool:
+        """Whether that is what is said of a commit already."""
+
     def set_status(self, commit: str, status: Status) -> None:
         """Say what we think of a commit."""
 

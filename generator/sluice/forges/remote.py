@@ -131,12 +131,14 @@ class RemoteForge:
         wanted += [("team", t) for t in dict.fromkeys(teams) if t.lower() not in asked]
         return tuple(name for kind, name in wanted if not self._asked(number, kind, name))
 
+    def has_status(self, commit: str, status: Status) -> bool:
+        """Whether that is what is said of a commit already."""
+        return self._dialect.status(commit, status.context) == self._fit(status)
+
     def set_status(self, commit: str, status: Status) -> None:
         """Say what we think of a commit, unless it is said already."""
-        text = one_line(status.description, self.capabilities.description)
-        said = replace(status, description=text)
-        if self._dialect.status(commit, status.context) != said:
-            self._dialect.set_status(commit, said)
+        if not self.has_status(commit, status):
+            self._dialect.set_status(commit, self._fit(status))
 
     def upsert_comment(self, number: int, key: str, text: str) -> None:
         """Keep one comment of this key, ours, at this text (Markdown)."""
@@ -157,6 +159,10 @@ class RemoteForge:
     def git_login(self) -> tuple[str, str]:
         """User name and password for Git over HTTPS; the password is a secret that may expire."""
         return self._dialect.git_user, self._http.credentials.password()
+
+    def _fit(self, status: Status) -> Status:
+        text = one_line(status.description, self.capabilities.description)
+        return replace(status, description=text)
 
     def _words(self, branch: str, base: str, title: str, body: str, labels: Iterable[str]) -> Words:
         fits = self.capabilities
