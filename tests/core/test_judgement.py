@@ -217,6 +217,14 @@ def test_judge_prints_a_table_for_people(
     assert "20 of 500" in out
 
 
+def batch_of(requests: float | list[int], bad: float | list[int]) -> dict[str, Any]:
+    """A batch whose candidate has these counts, of each pod where they are lists."""
+    arm: Any = {"requests": requests, "bad": bad}
+    if isinstance(requests, list) and isinstance(bad, list):
+        arm = [{"requests": n, "bad": x} for n, x in zip(requests, bad, strict=True)]
+    return {"at": 0, "candidate": arm, "stable": {"requests": 90, "bad": 0}}
+
+
 BROKEN = {
     "not JSON": ("{", "JDG001"),
     "no number": ('{"format": 1, "gates": NaN}', "JDG001"),
@@ -231,6 +239,11 @@ BROKEN = {
     "tolerated above excluded": (evidence(tolerated=3), "JDG003"),
     "no test at all": (evidence(relative=False), "JDG003"),
     "twice the same gate": ({"format": 1, "gates": evidence()["gates"] * 2}, "JDG003"),
+    "more bad than all": (evidence(batches=[batch_of(10, 11)]), "JDG003"),
+    "one pod with more bad than all": (evidence(batches=[batch_of([3, 0], [1, 1])]), "JDG003"),
+    "half an event": (evidence(batches=[batch_of(10, 1.5)]), "JDG002"),
+    "more than a number holds": (evidence(batches=[batch_of(10**400, 1)]), "JDG002"),
+    "a ratio without end": (evidence(excluded=1e308), "JDG002"),
     "twice the same batch": (evidence(batches=evidence()["gates"][0]["batches"] * 2), "JDG003"),
 }
 
@@ -241,6 +254,14 @@ def test_a_broken_file_is_a_finding(
 ) -> None:
     assert command.run(file=stored(tmp_path, data), form="text") == 1
     assert f"[{rule}]" in capsys.readouterr().out
+
+
+def test_a_wrong_count_is_one_finding_that_says_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command.run(file=stored(tmp_path, evidence(batches=[batch_of(10, -1)])), form="json")
+    (found,) = json.loads(capsys.readouterr().out)["findings"]
+    assert found["message"] == "-1 is less than the minimum of 0"
 
 
 def test_bytes_that_are_no_text_are_a_finding() -> None:

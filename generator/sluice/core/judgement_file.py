@@ -36,6 +36,7 @@ FORMAT = 1
 SCHEMA = "judgement.schema.json"
 SIZE_LIMIT = 16 << 20
 """Bytes; a day of batches of a minute, with pods and some gates, is a tenth of it."""
+Pointer = tuple[str | int, ...]
 _TOLERANCE = 1e-9
 
 
@@ -95,7 +96,7 @@ def _contradictions(document: Document) -> Iterator[Finding]:
     """What a schema cannot say."""
     names: set[str] = set()
     for index, gate in enumerate(document.data["gates"]):
-        at = ("gates", index)
+        at: Pointer = ("gates", index)
         absolute = gate.get("absolute")
         if gate["name"] in names:
             yield _wrong(document, (*at, "name"), f"the gate {gate['name']!r} is there twice")
@@ -111,9 +112,24 @@ def _contradictions(document: Document) -> Iterator[Finding]:
         for i in late:
             place = (*at, "batches", i, "at")
             yield _wrong(document, place, "a batch must begin after the one before it")
+        for pointer, cell in _located(at, gate["batches"]):
+            if cell["bad"] > cell["requests"]:
+                message = f"{cell['bad']} of {cell['requests']} requests cannot be bad"
+                yield _wrong(document, (*pointer, "bad"), message)
 
 
-def _wrong(document: Document, pointer: tuple[str | int, ...], message: str) -> Finding:
+def _located(at: Pointer, batches: list[dict[str, Any]]) -> Iterator[tuple[Pointer, Any]]:
+    """Every cell of a gate, with where it is."""
+    for index, batch in enumerate(batches):
+        for arm in ("candidate", "stable"):
+            place = (*at, "batches", index, arm)
+            if isinstance(batch[arm], list):
+                yield from (((*place, i), cell) for i, cell in enumerate(batch[arm]))
+            else:
+                yield place, batch[arm]
+
+
+def _wrong(document: Document, pointer: Pointer, message: str) -> Finding:
     return Finding(document.place(pointer), "JDG003", message, "correct it")
 
 
@@ -260,7 +276,7 @@ def differences(document: Document, judgement: Judgement) -> Iterator[Finding]:
             yield _differs(document, ("judgement", "gates", name), message)
 
 
-def _differs(document: Document, pointer: tuple[str | int, ...], message: str) -> Finding:
+def _differs(document: Document, pointer: Pointer, message: str) -> Finding:
     advice = "the file was edited, or another version of Sluice judged it"
     return Finding(document.place(pointer), "JDG004", message, advice)
 

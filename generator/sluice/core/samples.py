@@ -209,9 +209,9 @@ def batches(
 
 
 def _cells(requests: Increases, bad: Increases, index: int) -> tuple[Cell, ...]:
-    """The pods that were observed in a batch."""
+    """The pods that were observed in a batch; a request is bad once, whatever happened to it."""
     pairs = ((requests[pod][index], bad[pod][index]) for pod in sorted(requests))
-    return tuple(Cell(n, x) for n, x in pairs if n is not None and x is not None)
+    return tuple(Cell(n, min(n, x)) for n, x in pairs if n is not None and x is not None)
 
 
 def grid_of(start: int, now: int, batch: int, lag: int) -> list[int]:
