@@ -116,13 +116,14 @@ def check_analysis(release: Release, engine: Engine) -> Iterator[Finding]:
     gates = release.value("rollout.analysis.gates", ())
     names: set[str] = set()
     for index, given in enumerate(gates):
-        place = release.origin(("rollout", "analysis", "gates", index))[0]
-        for message, remedy in _problems(given, engine):
-            yield Finding(place, "REF070", message, remedy)
+        problems = list(_problems(given, engine))
         name = given.get("name", given["signal"])
         if name in names:
-            yield Finding(place, "REF070", f"two gates are {name!r}", "give one another `name`")
+            problems.append((f"two gates are {name!r}", "give one another `name`"))
         names.add(name)
+        for message, remedy in problems:
+            place = release.origin(("rollout", "analysis", "gates", index))[0]
+            yield Finding(place, "REF070", message, remedy)
 
 
 def _problems(given: Mapping[str, Any], engine: Engine) -> Iterator[tuple[str, str]]:

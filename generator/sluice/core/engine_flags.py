@@ -35,23 +35,24 @@ def _secret(release: Release, engine: Engine, argument: str) -> Finding:
 
 
 def _argument(release: Release, engine: Engine, argument: str) -> Iterator[Finding]:
-    place = _place(release, argument)
     flag = f"--{argument}"
     owner = _owner(release, engine, flag)
     removed, deprecated = engine.removed.get(argument), engine.deprecated.get(argument)
     if owner:
         message = f"{flag} is what {owner} becomes"
-        yield Finding(place, "ENG004", message, f"set {owner} instead")
+        yield Finding(_place(release, argument), "ENG004", message, f"set {owner} instead")
     elif flag in _fixed(engine):
-        yield Finding(place, "ENG004", f"{flag} is always set", "remove it")
+        yield Finding(_place(release, argument), "ENG004", f"{flag} is always set", "remove it")
     elif flag in engine.refused:
         message = f"{flag} is not for a release: {engine.refused[flag]}"
-        yield Finding(place, "ENG004", message, "remove it")
+        yield Finding(_place(release, argument), "ENG004", message, "remove it")
     elif going := removed or deprecated:
         yield _going(release, engine, argument, going)
     elif release.value(f"engine.args.{argument}") is False:
         message = f"false is the same as leaving {flag} out"
-        yield Finding(place, "ENG021", message, "remove it, or give the flag that says no")
+        yield Finding(
+            _place(release, argument), "ENG021", message, "remove it, or give the flag that says no"
+        )
     elif argument not in engine.flags:
         yield _unknown(release, engine, argument)
 

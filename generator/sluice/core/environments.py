@@ -80,13 +80,16 @@ def _autoscaling(environment: Environment) -> Iterator[Finding]:
     scaling = spec.get("autoscaling", {})
     if scaling.get("provider") != "keda":
         return
-    place = environment.document.place(("spec", "autoscaling", "provider"))
+    problems = []
     if "prometheus" not in scaling:
         message = "KEDA asks Prometheus, and no address is given"
-        yield Finding(place, "REF021", message, "add autoscaling.prometheus")
+        problems.append((message, "add autoscaling.prometheus"))
     if not spec.get("monitoring", {}).get("podMonitor"):
         message = "KEDA's query selects by labels that the PodMonitor puts on the metrics"
-        yield Finding(place, "REF021", message, "set monitoring.podMonitor to true")
+        problems.append((message, "set monitoring.podMonitor to true"))
+    for message, remedy in problems:
+        place = environment.document.place(("spec", "autoscaling", "provider"))
+        yield Finding(place, "REF021", message, remedy)
 
 
 def _provider(environment: Environment) -> Iterator[Finding]:

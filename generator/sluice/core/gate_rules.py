@@ -1,6 +1,7 @@
 """What is wrong with conditions on a version: what nothing meets, and what nobody can know."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from sluice.core import layout, windows
 from sluice.core.finding import Finding, Place
@@ -8,6 +9,9 @@ from sluice.core.gates import Gate
 from sluice.core.layout import Key
 from sluice.core.resolve import Environment, Release
 from sluice.core.units import seconds
+
+Where = Callable[[], Place]
+"""Gives a place; to find one is slow, and there is a need for it only where something is wrong."""
 
 _ONE_OF = ("metric", "approval", "soak")
 _LIMITS = {"min", "max"}
@@ -20,15 +24,18 @@ _OF_A_METRIC = {
 def check_gates(release: Release) -> Iterator[Finding]:
     """What is wrong with a release's own conditions."""
     for index, gate in enumerate(release.value("gates", ())):
-        place = release.origin(("gates", index))[0]
-        yield from _gate(gate, place)
+        yield from _gate(gate, _own(release, index))
+
+
+def _own(release: Release, index: int) -> Where:
+    return lambda: release.origin(("gates", index))[0]
 
 
 def check_promotion(environment: Environment) -> Iterator[Finding]:
     """What is wrong with an environment's conditions, windows and freezes."""
     promotion, document = environment.spec.get("promotion", {}), environment.document
     for index, gate in enumerate(promotion.get("gates", ())):
-        yield from _gate(gate, document.place(("spec", "promotion", "gates", index)))
+        yield from _gate(gate, partial(document.place, ("spec", "promotion", "gates", index)))
     for name in ("windows", "freezes"):
         for index, period in enumerate(promotion.get(name, ())):
             field, message = windows.problem(period)
@@ -47,48 +54,47 @@ def check_soaks(
         promotion = release.environment.spec.get("promotion", {})
         for index, gate in enumerate(promotion.get("gates", ())):
             document = release.environment.document
-            place = document.place(("spec", "promotion", "gates", index))
-            yield from _soak(release, gate, place, environments, releases)
+            where = partial(document.place, ("spec", "promotion", "gates", index))
+            yield from _soak(release, gate, where, environments, releases)
         for index, gate in enumerate(release.value("gates", ())):
-            place = release.origin(("gates", index))[0]
-            yield from _soak(release, gate, place, environments, releases)
+            yield from _soak(release, gate, _own(release, index), environments, releases)
 
 
-def _gate(gate: Gate, place: Place) -> Iterator[Finding]:
+def _gate(gate: Gate, where: Where) -> Iterator[Finding]:
     subjects = [name for name in _ONE_OF if name in gate]
     stray = sorted(_OF_A_METRIC & gate.keys()) if "metric" not in gate else []
     if len(subjects) != 1 or stray:
         named = ", ".join([*subjects, *stray])
         message = f"a gate asks one thing: a metric, an approval or a soak, not {named}"
-        yield Finding(place, "REF060", message, "write one gate for each")
+        yield Finding(where(), "REF060", message, "write one gate for each")
     elif "metric" in gate:
-        yield from _metric(gate, place)
+        yield from _metric(gate, where)
     elif "soak" in gate and not seconds(gate["soak"]["duration"]):
-        yield Finding(place, "REF060", "a soak of no time asks nothing", "give it a duration")
+        yield Finding(where(), "REF060", "a soak of no time asks nothing", "give it a duration")
 
 
-def _metric(gate: Gate, place: Place) -> Iterator[Finding]:
+def _metric(gate: Gate, where: Where) -> Iterator[Finding]:
     if gate.get("min", float("-inf")) > gate.get("max", float("inf")):
-        yield Finding(place, "REF012", "no value is above min and below max", "correct it")
+        yield Finding(where(), "REF012", "no value is above min and below max", "correct it")
     if gate.get("safety") and not _LIMITS & gate.keys():
         message = "a metric of safety needs a limit: no regression is harmless by being small"
-        yield Finding(place, "REF060", message, "add min or max")
+        yield Finding(where(), "REF060", message, "add min or max")
     counted = "maxRegression" in gate or gate.get("safety")
     if "standardErrors" in gate and not counted:
         message = "standardErrors counts with maxRegression or safety only"
-        yield Finding(place, "REF060", message, "add one of them, or remove it")
+        yield Finding(where(), "REF060", message, "add one of them, or remove it")
     if "errorMetric" in gate and "standardErrors" not in gate:
         message = "errorMetric counts with standardErrors only"
-        yield Finding(place, "REF060", message, "add standardErrors, or remove it")
+        yield Finding(where(), "REF060", message, "add standardErrors, or remove it")
     if "better" in gate and "maxRegression" not in gate and not _LIMITS & gate.keys():
         message = "better counts with a limit or maxRegression only"
-        yield Finding(place, "REF060", message, "remove it")
+        yield Finding(where(), "REF060", message, "remove it")
 
 
 def _soak(
     release: Release,
     gate: Gate,
-    place: Place,
+    where: Where,
     environments: Mapping[str, Environment],
     releases: Mapping[Key, Release],
 ) -> Iterator[Finding]:
@@ -110,4 +116,4 @@ def _soak(
         remedy = "name a release of the same model with `release`"
     else:
         return
-    yield Finding(place, "REF062", message, remedy)
+    yield Finding(where(), "REF062", message, remedy)

@@ -64,12 +64,13 @@ def values_of(spec: Spec, engine: Engine) -> dict[str, Any]:
 
 def check_parallel(release: Release, engine: Engine) -> Iterator[Finding]:
     """What of the spread cannot be; that the engine has no such thing is said elsewhere."""
-    spread, place = parallel_of(release.spec), release.place("parallel", key=True)
+    spread = parallel_of(release.spec)
     if not spread.tensor:
         message = (
             f"{spread.devices} devices do not divide by {spread.pipeline} stages "
             f"times {spread.data} copies"
         )
+        place = release.place("parallel", key=True)
         yield Finding(place, "ENG051", message, "correct parallel or accelerator.count")
     for path in ("parallel.data", "parallel.expert"):
         value = release.value(path)

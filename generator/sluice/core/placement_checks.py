@@ -56,16 +56,17 @@ def _queue(release: Release, catalog: Catalog) -> Iterator[Finding]:
     queue = release.value(_QUEUE)
     if queue is None or "scheduler" not in queue:
         return
-    entry, place = catalog.queueing(queue["scheduler"]), release.place(f"{_QUEUE}.scheduler")
+    entry, scheduler = catalog.queueing(queue["scheduler"]), f"{_QUEUE}.scheduler"
     if entry is None:
         known = catalog.names("queueing")
+        place = release.place(scheduler)
         yield unknown(place, "batch scheduler", queue["scheduler"], known)
         return
     given = allotment(release.spec, catalog)
     if entry.scheduler and given and given.scheduler not in ("", entry.scheduler):
         message = f"{given.scheduler} must place these devices, and {entry.title} these pods"
         remedy = "use whole devices, another way of sharing, or a queue without a scheduler"
-        yield Finding(place, "REF048", message, remedy)
+        yield Finding(release.place(scheduler), "REF048", message, remedy)
     if "priority" in queue and not has_priorities(entry):
         message = f"{entry.title} has no priorities of its own"
         where = release.place(f"{_QUEUE}.priority", key=True)

@@ -51,10 +51,10 @@ def check_quota(
         kept = spare.get(resource, 0)
         listed = ", ".join(f"{name} {count}" for name, count in named.items())
         asked = f"{total} {resource} are asked for at most ({listed})"
-        place = _place(environment, "quota", resource)
         if total > most:
             message = f"{asked}, the quota is {most}"
             remedy = "lower scaling.max somewhere or raise the quota"
+            place = _place(environment, "quota", resource)
             yield Finding(place, "FIT001", message, remedy)
         elif steady + kept > most:
             message = f"{asked}: of the quota of {most} this leaves less than {kept} to spare"

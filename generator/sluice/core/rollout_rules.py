@@ -46,11 +46,12 @@ def _controller(release: Release, strategy: str, engine: Engine) -> Iterator[Fin
     if not delivery.is_elsewhere(release.spec):
         return
     name, rollout = delivery.controller(release.spec), release.value("rollout")
-    place = release.place("rollout.controller")
     other = "leave `controller` away: sluice can do it"
     if strategy not in delivery.STRATEGIES:
+        place = release.place("rollout.controller")
         yield Finding(place, "REF073", f"{name} has nothing for the strategy {strategy}", other)
     if parallel_of(release.spec).nodes > 1:
+        place = release.place("rollout.controller")
         yield Finding(place, "REF073", f"{name} knows no groups of pods", other)
     for field in delivery.UNKNOWN:
         if field in rollout:
@@ -75,11 +76,12 @@ def _steps(release: Release, strategy: str) -> Iterator[Finding]:
         yield Finding(place, "REF007", message, "remove them, or write `strategy: canary`")
         return
     weights = [step["weight"] for step in steps or ()]
-    place = release.place("rollout.steps")
     if strategy == "canary" and weights and weights != sorted(set(weights)):
-        yield Finding(place, "REF007", f"the weights {weights} do not grow", "put them in order")
+        place, message = release.place("rollout.steps"), f"the weights {weights} do not grow"
+        yield Finding(place, "REF007", message, "put them in order")
     if strategy in _UNWEIGHTED and any(weights):
         message = f"{strategy} gives the new version no share of the requests before all of them"
+        place = release.place("rollout.steps")
         yield Finding(place, "REF007", message, "write `weight: 0`, or `strategy: canary`")
 
 

@@ -84,9 +84,9 @@ def _speculative(release: Release, engine: Engine) -> Iterator[Finding]:
     method, model = (release.value(f"serving.speculative.{key}") for key in ("method", "model"))
     if method is None:
         return
-    place = release.place("serving.speculative.method")
     if _NEEDS_MODEL[method] and model is None:
         message = f"{method} needs a model that drafts"
+        place = release.place("serving.speculative.method")
         yield Finding(place, "ENG017", message, "add serving.speculative.model")
     if not _NEEDS_MODEL[method] and model is not None:
         place = release.place("serving.speculative.model", key=True)
@@ -98,8 +98,8 @@ def _speculative(release: Release, engine: Engine) -> Iterator[Finding]:
 def _adapters(release: Release, engine: Engine) -> Iterator[Finding]:
     names = {str(release.value("serving.servedName", release.key.name))}
     for index, adapter in enumerate(release.value("serving.adapters", ())):
-        place = release.origin(("serving", "adapters", index, "name"))[0]
         if adapter["name"] in names:
+            place = release.origin(("serving", "adapters", index, "name"))[0]
             message = f"{adapter['name']!r} is the name of another model that is served here"
             yield Finding(place, "ENG018", message, "rename the adapter")
         names.add(adapter["name"])
@@ -111,13 +111,14 @@ def _companion(
 ) -> Iterator[Finding]:
     """A model beside the main one is pinned as that is: by a claim, or by a commit if possible."""
     pointer = tuple(int(part) if part.isdigit() else part for part in path.split("."))
-    place = release.origin((*pointer, "source"))[0]
     try:
         source = parse(model["source"])
     except SourceError as error:
+        place = release.origin((*pointer, "source"))[0]
         yield Finding(place, "REF004", str(error), error.remedy)
         return
     if source.revision and f"{path}.revision" not in engine.fields:
+        place = release.origin((*pointer, "source"))[0]
         message = f"{engine.title} cannot be told which commit of this repository to use"
         yield Finding(place, "ENG012", message, "put the weights on a claim and use pvc://")
 

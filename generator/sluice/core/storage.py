@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from sluice.core.catalog import Catalog, Engine
 from sluice.core.fetching import access, all_sources, can_stream, companions, model_source
-from sluice.core.finding import Finding, Place, Severity
+from sluice.core.finding import Finding, Severity
+from sluice.core.load import Pointer
 from sluice.core.names import nearest
 from sluice.core.resolve import Release, lookup
 from sluice.core.sizing import weights
@@ -12,6 +13,8 @@ from sluice.core.sources import Source, SourceError, parse
 from sluice.core.stores import Store
 from sluice.core.units import amount, bytes_text, version_key
 
+_CACHE: Pointer = ("weights", "cache", "claim")
+_LOAD = "weights.load"
 _KNOWN_SINCE, _DEFAULT_SINCE = "1.31", "1.35"
 """Versions of Kubernetes in which image volumes are behind a feature gate, and then are not."""
 
@@ -20,69 +23,68 @@ def check_storage(release: Release, catalog: Catalog) -> Iterator[Finding]:
     """What is wrong with where the weights come from, where their sources can be read at all."""
     engine = catalog.engine(release.value("engine.name", ""), release.value("engine.version", ""))
     placed = list(_placed(release))
-    for place, source in placed:
-        yield from _claim(release, place, source.claim)
+    for pointer, source in placed:
+        yield from _claim(release, pointer, source.claim)
         if source.image:
-            yield from _image_volume(release, place)
-    cache = release.value("weights.cache.claim", "")
-    yield from _claim(release, release.place("weights.cache.claim"), cache)
+            yield from _image_volume(release, pointer)
+    yield from _claim(release, _CACHE, release.value("weights.cache.claim", ""))
     if placed and engine is not None and engine.status != "refused":
         yield from _load(release, engine)
         yield from _access(release, engine, catalog)
         yield from _disk(release, engine, catalog)
 
 
-def _placed(release: Release) -> Iterator[tuple[Place, Source]]:
+def _placed(release: Release) -> Iterator[tuple[Pointer, Source]]:
     """Every source that can be read, with where it is written."""
     found = {"model": release.value("model", {}), **companions(release.spec)}
     for path, model in found.items():
         pointer = tuple(int(part) if part.isdigit() else part for part in path.split("."))
         try:
-            yield release.origin((*pointer, "source"))[0], parse(model["source"])
+            yield (*pointer, "source"), parse(model["source"])
         except (SourceError, KeyError):  # REF004 and REF002
             continue
 
 
-def _claim(release: Release, place: Place, claim: str) -> Iterator[Finding]:
+def _claim(release: Release, pointer: Pointer, claim: str) -> Iterator[Finding]:
     known = lookup(release.environment.spec, "storage.claims")
     if claim and known is not None and claim not in known:
         close = nearest(claim, tuple(known))
         listed = f"did you mean {close!r}?" if close else f"it lists {', '.join(known)}"
         remedy = f"{listed}; storage.claims in {release.environment.document.path} is the list"
         message = f"the environment has no claim {claim!r}"
-        yield Finding(place, "REF050", message, remedy)
+        yield Finding(release.origin(pointer)[0], "REF050", message, remedy)
 
 
-def _image_volume(release: Release, place: Place) -> Iterator[Finding]:
+def _image_volume(release: Release, pointer: Pointer) -> Iterator[Finding]:
     version = release.environment.kubernetes_version
     gate = lookup(release.environment.spec, "storage.imageVolumes")
-    remedy = "use a newer cluster, or a source of another kind"
+    message = remedy = ""
     if version_key(version) < version_key(_KNOWN_SINCE):
         message = f"Kubernetes {version} has no image volumes: they came with {_KNOWN_SINCE}"
-        yield Finding(place, "REF051", message, remedy)
+        remedy = "use a newer cluster, or a source of another kind"
     elif gate is False:
         message = "the environment says that its cluster mounts no images as volumes"
-        yield Finding(place, "REF051", message, "use a source of another kind")
+        remedy = "use a source of another kind"
     elif gate is None and version_key(version) < version_key(_DEFAULT_SINCE):
         message = f"Kubernetes {version} has image volumes switched off unless told otherwise"
         remedy = "set storage.imageVolumes in the environment if its feature gate is on"
-        yield Finding(place, "REF051", message, remedy)
+    if message:
+        yield Finding(release.origin(pointer)[0], "REF051", message, remedy)
 
 
 def _load(release: Release, engine: Engine) -> Iterator[Finding]:
-    wanted = release.value("weights.load")
+    wanted = release.value(_LOAD)
     try:
         source = parse(release.value("model.source", ""))
     except SourceError:
         return
     able = not source.file and can_stream(release.spec, engine, source.scheme)
-    place = release.place("weights.load")
     if wanted and not source.fetched:
         message = f"weights of {source.scheme}:// are neither downloaded nor streamed by choice"
-        yield Finding(place, "REF052", message, "remove weights.load")
+        yield Finding(release.place(_LOAD), "REF052", message, "remove weights.load")
     elif wanted == "stream" and not able:
         message = f"{engine.title} cannot read weights of {source.scheme}: as they arrive"
-        yield Finding(place, "ENG050", message, "use load: download")
+        yield Finding(release.place(_LOAD), "ENG050", message, "use load: download")
 
 
 def _access(release: Release, engine: Engine, catalog: Catalog) -> Iterator[Finding]:
