@@ -11,9 +11,6 @@ from sluice import resources
 from sluice.core import layout
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.names import nearest
-from sluice.core.policy.layer import DECIDED
-from sluice.core.policy.reading import is_policy
-from sluice.core.policy.source import read_all
 from sluice.core.rules import Page, known, pages_of
 
 
@@ -49,13 +46,23 @@ def page(rule: str, root: Path | None) -> Page:
         close = nearest(rule.upper(), tuple(pages))
         hint = f"; did you mean {close}?" if close else ""
         raise UsageError(f"there is no rule {rule}{hint}")
-    if "/" in rule and found.rule == DECIDED:
+    if "/" in rule and found.rule == _decided():
         return _of_policy(rule.partition("/")[2], root)
     bad, good = resources.examples(found.rule)
     return replace(found, bad=found.bad or bad, good=found.good or good)
 
 
+def _decided() -> str:
+    """The rule under which policies decide; their engine loads slowly, and few ask for them."""
+    from sluice.core.policy.layer import DECIDED  # noqa: PLC0415  # as said
+
+    return DECIDED
+
+
 def _of_policy(name: str, root: Path | None) -> Page:
+    from sluice.core.policy.reading import is_policy  # noqa: PLC0415  # as above
+    from sluice.core.policy.source import read_all  # noqa: PLC0415  # as above
+
     folder = (root / layout.POLICIES) if root else resources.directory(layout.POLICIES)
     for path in sorted(folder.glob("*.yaml")):
         try:
@@ -72,7 +79,7 @@ def _policy_page(file: str, data: Mapping[str, Any]) -> Page:
     metadata, spec = data["metadata"], data["spec"]
     said = metadata.get("annotations") or {}
     messages = [one.get("message") or one.get("expression", "") for one in spec["validations"]]
-    rule = f"{DECIDED}/{metadata['name']}"
+    rule = f"{_decided()}/{metadata['name']}"
     title = f"the policy {metadata['name']} ({layout.POLICIES}/{file})"
     why = said.get("sluice.dev/reason", "The repository's own policy.")
     wanted = "".join(f"\n  - {message.strip()}" for message in messages)

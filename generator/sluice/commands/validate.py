@@ -1,34 +1,53 @@
 """`sluice validate`: specs only, and of the named files only what they need."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from sluice import files
-from sluice.commands.fixing import fix
-from sluice.commands.pages import pages_for
-from sluice.commands.waiving import waived
 from sluice.commands.workspace import Workspace, find_root, open_workspace
-from sluice.core import layout, waivers
-from sluice.core.finding import Finding, Place, UsageError, failed
+from sluice.core import layout
+from sluice.core.finding import Finding, Place, UsageError, failed, in_order
 from sluice.core.load import SIZE_LIMIT
 from sluice.core.report import report
+
+_WAIVERS = f"{layout.POLICIES}/{layout.WAIVERS}"
 
 
 def run(*, paths: tuple[str, ...], root: str | None, form: str, mend: bool = False) -> int:
     """Print what is wrong, after mending what can be if asked to; 1 when anything is."""
     top = find_root(root)
     workspace, findings, only = _chosen(top, paths)
-    if mend and fix(top, workspace, workspace.check(only)):
-        workspace, findings, only = _chosen(top, paths)
-    findings = waived(workspace, [*findings, *workspace.check(only)], {}, complete=False)
+    if mend:
+        from sluice.commands.fixing import fix  # noqa: PLC0415  # the editor of YAML loads slowly
+
+        if fix(top, workspace, workspace.check(only)):
+            workspace, findings, only = _chosen(top, paths)
+    findings = _answered_for(workspace, in_order([*findings, *workspace.check(only)]))
     if findings or form != "text":
-        sys.stdout.write(report(findings, form, workspace.files, pages=pages_for(form)))
+        sys.stdout.write(report(findings, form, workspace.files, pages=_pages(form)))
     else:
         count = len(workspace.specs.releases) if only is None else len(paths)
         click.echo(f"{count} {'releases' if only is None else 'files'}: no findings", err=True)
     return int(failed(findings))
+
+
+def _answered_for(workspace: Workspace, findings: list[Finding]) -> list[Finding]:
+    if _WAIVERS not in workspace.files:
+        return findings
+    from sluice.commands.waiving import waived  # noqa: PLC0415  # few repositories waive anything
+
+    return waived(workspace, findings, {}, complete=False)
+
+
+def _pages(form: str) -> dict[str, Mapping[str, str]]:
+    if form != "sarif":
+        return {}
+    from sluice.commands.pages import pages_for  # noqa: PLC0415  # the only format that has them
+
+    return pages_for(form)
 
 
 def _chosen(
@@ -64,6 +83,6 @@ def _named(top: Path, paths: tuple[str, ...]) -> tuple[Workspace, list[Finding],
             wanted |= {f"{folder}/{path.name}" for path in (top / folder).glob("*.json")}
     found = {path: files.read_one(top, path, SIZE_LIMIT) for path in sorted(wanted)}
     catalog = files.read(top, [layout.CATALOG], SIZE_LIMIT)
-    found[waivers.PATH] = files.read_one(top, waivers.PATH, SIZE_LIMIT)
+    found[_WAIVERS] = files.read_one(top, _WAIVERS, SIZE_LIMIT)
     present = {path: raw for path, raw in found.items() if raw is not None}
     return Workspace({**catalog.files, **present}, tuple(links)), findings, keys
