@@ -1,5 +1,6 @@
 """The repository's policies in `sluice check`: what the cluster would refuse, before the merge."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,38 @@ def test_a_transition_is_judged_against_the_base(tree: Path) -> None:
     change(tree, SPEC, "max: 5", "max: 3")
     assert sluice("render", cwd=tree).returncode == 0
     assert sluice("check", "--base", "HEAD", cwd=tree).returncode == 0
+
+
+def _guarded(tree: Path) -> None:
+    policy(tree, "oldObject.spec.maxReplicas == 0", "DELETE")
+    run_git(tree, "add", "--all")
+    run_git(tree, "commit", "--message", "a policy")
+
+
+def test_what_goes_with_its_environment_is_deleted(tree: Path) -> None:
+    _guarded(tree)
+    shutil.rmtree(tree / "environments" / "production")
+    assert sluice("render", cwd=tree).returncode == 0
+    done = sluice("check", "--base", "HEAD", cwd=tree)
+    assert (done.returncode, "POL010/keep-replicas" in done.stdout) == (1, True)
+    assert "environments/production/" in done.stdout
+
+
+def test_what_moves_to_another_namespace_is_deleted_in_the_first(tree: Path) -> None:
+    _guarded(tree)
+    environment = "environments/production/environment.yaml"
+    change(tree, environment, "namespace: ai-inference", "namespace: elsewhere")
+    assert sluice("render", cwd=tree).returncode == 0
+    done = sluice("check", "--base", "HEAD", cwd=tree)
+    assert (done.returncode, "POL010/keep-replicas" in done.stdout) == (1, True)
+
+
+def test_an_object_that_only_moves_to_another_team_is_updated(tree: Path) -> None:
+    _guarded(tree)
+    team = (tree / SPEC).parent.parent
+    team.rename(team.with_name("another"))
+    assert sluice("render", cwd=tree).returncode == 0
+    assert "POL010" not in sluice("check", "--base", "HEAD", cwd=tree).stdout
 
 
 def test_a_binding_that_selects_namespaces_is_honoured(tree: Path) -> None:

@@ -23,6 +23,7 @@ from sluice.core.neighbours import neighbours
 from sluice.core.policy.layer import check_policies, check_types, read_policies
 from sluice.core.render import Manifest
 from sluice.core.report import report
+from sluice.core.resolve import Environment
 from sluice.core.trace import located
 
 
@@ -75,7 +76,7 @@ def _compared(top: Path, base: str, whole: Workspace) -> Scope:
     revision = at_revision(top, base)
     changed = revision.changed(whole.files)
     only = tree.affected(changed, whole.keys)
-    if only is None or any(path.startswith(f"{layout.POLICIES}/") for path in changed):
+    if only is None or any(map(_concerns_all, changed)):
         return Scope(whole, revision.workspace(), changed=changed)
     before = revision.workspace(_wanted(only, revision.files))
     now = whole.narrowed(only, changed)
@@ -83,6 +84,11 @@ def _compared(top: Path, base: str, whole: Workspace) -> Scope:
     if near:
         now = whole.narrowed([*only, *near], changed)
     return Scope(now, before, only, changed)
+
+
+def _concerns_all(path: str) -> bool:
+    """Whether more depends on a file than releases: an environment has objects of its own."""
+    return path.startswith(f"{layout.POLICIES}/") or bool(layout.environment_of(path))
 
 
 def _wanted(only: list[layout.Key], present: Iterable[str]) -> Iterator[str]:
@@ -101,7 +107,7 @@ def _findings(top: Path, scope: Scope) -> tuple[list[Finding], dict[str, Manifes
         return findings, manifests
     try:
         manifests = now.render_checked(findings, only)
-        findings += _cluster(now, manifests, _rendered(scope.before, only))
+        findings += _cluster(scope, manifests, _rendered(scope.before, only))
         wanted = {path: manifest.content() for path, manifest in manifests.items()}
         raise_if_stale(differences(top, wanted) if only is None else _stale(top, wanted, only))
     except FindingsError as error:
@@ -132,22 +138,39 @@ def _present(before: Workspace, only: list[layout.Key] | None) -> list[layout.Ke
 
 
 def _cluster(
-    now: Workspace, manifests: dict[str, Manifest], before: dict[str, Manifest]
+    scope: Scope, manifests: dict[str, Manifest], before: dict[str, Manifest]
 ) -> Iterator[Finding]:
     """What the clusters would refuse: by the API's own rules, and by the repository's policies."""
+    now, only = scope.now, scope.only
     policies = read_policies(now.files)
     table = deprecations(resources.catalog_file("deprecations"))
-    for version in {e.kubernetes_version for e in now.specs.environments.values()}:
-        yield from check_types(policies, version, now.tools.kubernetes.data)
     found: list[Finding] = []
-    whole = dict(manifests)
-    for environment in now.specs.environments.values():
+    if only is None:
+        for version in {e.kubernetes_version for e in now.specs.environments.values()}:
+            yield from check_types(policies, version, now.tools.kubernetes.data)
+    concerned = None if only is None else {key.environment for key in only}
+    # Bindings select by the labels of namespaces, also where only releases were rendered.
+    kept = {} if concerned is None else _of_environments(now, concerned)
+    whole, was = manifests | kept, (before | kept if scope.before else before)
+    for name, environment in {**_environments(scope.before), **now.specs.environments}.items():
+        if concerned is not None and name not in concerned:
+            continue
         found += check_objects(environment, manifests, before, table)
-        # Bindings select by the labels of namespaces, also where only releases were rendered.
-        whole |= {m.path: m for m in now.tools.renderer.environment(environment)}
-        if policies.policies:
-            found += check_policies(policies, environment, whole, before)
+        found += check_policies(policies, environment, whole, was) if policies.policies else ()
     yield from located(found, now.specs, whole, now.tools.source_map)
+
+
+def _environments(workspace: Workspace | None) -> dict[str, Environment]:
+    return workspace.specs.environments if workspace else {}
+
+
+def _of_environments(now: Workspace, names: Collection[str]) -> dict[str, Manifest]:
+    """What the environments themselves need."""
+    return {
+        manifest.path: manifest
+        for name in now.specs.environments.keys() & names
+        for manifest in now.tools.renderer.environment(now.specs.environments[name])
+    }
 
 
 def _stale(

@@ -18,6 +18,7 @@ from sluice.core.policy.typecheck import type_warnings
 from sluice.core.render import Manifest
 from sluice.core.resolve import Environment
 from sluice.core.semantic.problem import version_of
+from sluice.core.semantic.world import identity
 
 DECIDED = "POL010"
 """What a policy says to an object; the policy's name follows behind a slash."""
@@ -83,8 +84,7 @@ def check_policies(
         if manifest.data["kind"] == "Namespace"
     }
     world = World((*policies.params, *_rendered_params(policies, ours)), namespaces)
-    for path in sorted(ours.keys() | theirs.keys()):
-        new, old = ours.get(path), theirs.get(path)
+    for new, old in _pairs(ours, theirs):
         asked = admit(
             normalise(new.data, version) if new else None,
             normalise(old.data, version) if old else None,
@@ -95,6 +95,15 @@ def check_policies(
         for plan in plans if shown else ():
             for result in evaluate(plan, policies.bindings, asked, world):
                 yield from _findings(result, shown, plan)
+
+
+def _pairs(ours: Manifests, theirs: Manifests) -> Iterator[tuple[Manifest | None, Manifest | None]]:
+    """Each object with what it replaces in the cluster, wherever its file lay, then what is gone."""
+    before = {identity(dict(one.data)): one for one in theirs.values()}
+    for path in sorted(ours):
+        yield ours[path], before.pop(identity(dict(ours[path].data)), None)
+    for old in before.values():
+        yield None, old
 
 
 def _rendered_params(policies: Policies, rendered: Manifests) -> Iterator[Mapping[str, Any]]:
