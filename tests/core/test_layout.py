@@ -20,6 +20,13 @@ def test_every_path_of_a_release_leads_back_to_it(key: Key) -> None:
     assert layout.release_of(layout.rollout_path(key)) == key
     assert layout.environment_of(layout.environment_path(key.environment)) == key.environment
     assert layout.belongs(layout.evidence_path(key, "8"))
+    applications = f"{layout.argocd_directory(key.environment)}/{key.team}"
+    for rendered in (
+        layout.release_directory(key) + "/service.yaml",
+        f"{applications}/application-{key.name}.yaml",
+    ):
+        assert layout.rendered_for(rendered) == key
+    assert layout.rendered_for(layout.cluster_directory(key.environment) + "/x.yaml") is None
 
 
 @given(KEYS, KEYS)

@@ -145,6 +145,20 @@ def test_check_with_a_base_looks_at_what_changed(tree: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "1 releases, all layers: no findings\n")
 
 
+def test_check_with_a_base_looks_at_manifests_that_only_people_changed(tree: Path) -> None:
+    manifest = tree / "manifests" / KEY / "service.yaml"
+    manifest.write_bytes(manifest.read_bytes() + b"# by hand\n")
+    run_git(tree, "commit", "--all", "--message", "by hand")
+    done = sluice("check", "--base", "HEAD~1", cwd=tree)
+    assert (done.returncode, f"{KEY}/service.yaml:1:1: error[RND001]" in done.stdout) == (1, True)
+
+
+def test_check_with_a_base_looks_at_what_an_environment_renders(tree: Path) -> None:
+    change(tree, "environments/production/environment.yaml", "quota: 16", "quota: 20")
+    done = sluice("check", "--base", "HEAD", cwd=tree)
+    assert (done.returncode, "_environment/resourcequota-" in done.stdout) == (1, True)
+
+
 def test_a_base_that_does_not_exist_is_wrong_use(tree: Path) -> None:
     done = sluice("check", "--base", "nowhere", cwd=tree)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

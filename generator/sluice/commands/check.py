@@ -76,8 +76,11 @@ def _compared(top: Path, base: str, whole: Workspace) -> Scope:
     revision = at_revision(top, base)
     changed = revision.changed(whole.files)
     only = tree.affected(changed, whole.keys)
-    if only is None or any(map(_concerns_all, changed)):
+    # A person may have edited what only `sluice render` should write.
+    owners = [layout.rendered_for(path) for path in revision.rerendered()]
+    if only is None or None in owners or any(map(_concerns_all, changed)):
         return Scope(whole, revision.workspace(), changed=changed)
+    only = sorted({*only, *filter(None, owners)})
     before = revision.workspace(_wanted(only, revision.files))
     now = whole.narrowed(only, changed)
     near = neighbours(now.specs.releases, before.specs.releases, whole.keys)

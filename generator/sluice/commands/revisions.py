@@ -33,6 +33,14 @@ class Revision:
         same = {path for path, raw in now.items() if self.files.get(path) == git.blob_id(raw)}
         return sorted((now.keys() | self.files.keys()) - same)
 
+    def rerendered(self) -> list[str]:
+        """The manifests that commits since have changed, by path."""
+        if self.repository.head_is_unborn:
+            return []
+        folder = f"{self.prefix}{layout.MANIFESTS}"
+        found = git.changed_paths(self.repository, self.name, "HEAD", folder)
+        return [path.removeprefix(self.prefix) for path in found]
+
     def workspace(self, paths: Iterable[str] = FOLDERS) -> Workspace:
         """The specs, or those in these files and folders."""
         wanted = [f"{self.prefix}{path}" for path in paths]

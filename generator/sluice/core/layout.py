@@ -15,6 +15,10 @@ _NAME = r"[a-z](?:[-a-z0-9]{0,46}[a-z0-9])?"
 _ENVIRONMENT = re.compile(rf"{ENVIRONMENTS}/({_NAME})/environment\.yaml")
 _RELEASE = re.compile(rf"{ENVIRONMENTS}/({_NAME})/({_NAME})/({_NAME})/(release|rollout)\.yaml")
 _CONFIG = re.compile(rf"{ENVIRONMENTS}/({_NAME})/({_NAME})/({_NAME})/([a-z0-9][a-z0-9.-]*\.json)")
+_RENDERED = re.compile(
+    rf"{MANIFESTS}/({_NAME})/(?:({_NAME})/({_NAME})/[^/]+"
+    rf"|_argocd/({_NAME})/application-({_NAME})\.yaml)"
+)
 _EVIDENCE = re.compile(rf"{ENVIRONMENTS}/{_NAME}/{_NAME}/{_NAME}/evidence/[\w.-]+\.json")
 
 
@@ -39,6 +43,12 @@ def release_of(path: str) -> Key | None:
     """The release that this file belongs to, if it is its spec or its rollout."""
     match = _RELEASE.fullmatch(path)
     return Key(match[1], match[2], match[3]) if match else None
+
+
+def rendered_for(path: str) -> Key | None:
+    """The release that a manifest belongs to, whether or not it exists."""
+    match = _RENDERED.fullmatch(path)
+    return Key(match[1], match[2] or match[4], match[3] or match[5]) if match else None
 
 
 def is_evidence(path: str) -> bool:

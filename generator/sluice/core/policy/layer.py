@@ -98,7 +98,7 @@ def check_policies(
 
 
 def _pairs(ours: Manifests, theirs: Manifests) -> Iterator[tuple[Manifest | None, Manifest | None]]:
-    """Each object with what it replaces in the cluster, wherever its file lay, then what is gone."""
+    """Each object with what it replaces, wherever its file lay, then what is gone."""
     before = {identity(dict(one.data)): one for one in theirs.values()}
     for path in sorted(ours):
         yield ours[path], before.pop(identity(dict(ours[path].data)), None)
