@@ -13,12 +13,12 @@ from sluice.core.policy.model import Binding, Policy
 from sluice.core.policy.normalise import normalise
 from sluice.core.policy.plan import Plan, compile_policy
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
+from sluice.core.policy.resources import resource_of
 from sluice.core.policy.source import Part, read_all
 from sluice.core.policy.typecheck import type_warnings
 from sluice.core.render import Manifest
 from sluice.core.resolve import Environment
 from sluice.core.semantic.problem import version_of
-from sluice.core.semantic.world import identity
 
 DECIDED = "POL010"
 """What a policy says to an object; the policy's name follows behind a slash."""
@@ -99,11 +99,17 @@ def check_policies(
 
 def _pairs(ours: Manifests, theirs: Manifests) -> Iterator[tuple[Manifest | None, Manifest | None]]:
     """Each object with what it replaces, wherever its file lay, then what is gone."""
-    before = {identity(dict(one.data)): one for one in theirs.values()}
+    before = {_identity(one): one for one in theirs.values()}
     for path in sorted(ours):
-        yield ours[path], before.pop(identity(dict(ours[path].data)), None)
+        yield ours[path], before.pop(_identity(ours[path]), None)
     for old in before.values():
         yield None, old
+
+
+def _identity(manifest: Manifest) -> tuple[str, str, str, str]:
+    """What identifies an object in a cluster, whatever the version of its API."""
+    resource, metadata = resource_of(manifest.data), manifest.data["metadata"]
+    return resource.group, resource.kind, metadata.get("namespace", ""), metadata["name"]
 
 
 def _rendered_params(policies: Policies, rendered: Manifests) -> Iterator[Mapping[str, Any]]:
