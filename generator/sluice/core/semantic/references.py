@@ -4,6 +4,7 @@ What the set lacks may exist in the cluster: then a reference to it is a note. W
 closed (it holds all that there is), it is an error if pods cannot start, else a warning.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -19,6 +20,9 @@ from sluice.core.semantic.problem import (
     text,
 )
 from sluice.core.semantic.world import Item, Pods, World
+
+_OWN_ROLES = re.compile(r"cluster-admin|admin|edit|view|system:.*")
+"""The roles that every cluster has from the start."""
 
 RULES = {
     "SEM008": Rule("one object twice", "keep one, or rename the other", ERROR),
@@ -221,7 +225,8 @@ def _bindings(world: World) -> Dangles:
             reference = mapping(item.data, "roleRef")
             role, name = text(reference, "kind"), text(reference, "name")
             namespace = item.namespace if role == "Role" else ""
-            if name and role and world.get(role, namespace, name) is None:
+            own = role == "ClusterRole" and _OWN_ROLES.fullmatch(name)
+            if name and role and not own and world.get(role, namespace, name) is None:
                 message = f"the set has no {role} {show(name)}"
                 yield Dangling("SEM174", item.position, ("roleRef", "name"), message, outside=True)
 
