@@ -10,6 +10,8 @@ import re2
 from sluice.core.policy import cel
 from sluice.core.policy.libraries.declaration import Overload
 
+_SHORT = 256
+"""Characters of the texts whose answers are kept."""
 _GROUP = re.compile(
     r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|\[:\w+:\]|[^\]\\])*\]|\((\?P?<\w+>|(?!\?))", re.DOTALL
 )
@@ -21,7 +23,15 @@ def matches(text: str, pattern: str) -> bool:
     Raises:
         ValueError: for a pattern that RE2 does not read.
     """
+    return (_known if len(text) <= _SHORT else _search)(text, pattern)
+
+
+def _search(text: str, pattern: str) -> bool:
     return _compiled(pattern).search(text) is not None
+
+
+_known = lru_cache(maxsize=4096)(_search)
+"""Names and images come back in object after object."""
 
 
 @lru_cache(maxsize=1024)
