@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sluice import git
-from sluice.commands import proposing, signalling
+from sluice.commands import proposing, signalling, taking_back
 from sluice.commands.revisions import workspace_of
 from sluice.commands.served import circumstances
 from sluice.commands.workspace import Workspace
@@ -192,6 +192,9 @@ def _wanted(world: World, base: _Base, want: Want, pulls: Sequence[PullRequest])
     if rejection:
         said = f"pull request #{rejection.number} was closed, which rejects this version"
         return Outcome(release, "rejected", version, rejection.number, (said,))
+    taken = taking_back.taken(world, base.commit, want, pulls)
+    if taken:
+        return taken
     result = _judged(world, base, want, pulls)
     if isinstance(result, Refusal):
         reason = f"version {version} took its place and was refused"
