@@ -1,13 +1,14 @@
 """Rollouts through Git: a real repository and forge, decided by counts, one write a tick."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
 from shells.git_fixtures import MAIN, put
 from shells.loop import KEY
-from shells.stage import RELEASE, ROLLOUT, Stage
+from shells.stage import ENVIRONMENT, RELEASE, ROLLOUT, Stage
 from sluice import git
 from sluice.commands.revisions import workspace_of
 from sluice.core.judgement import judge
@@ -258,6 +259,47 @@ def test_all_rollouts_are_asked_about_in_one_query_for_each_metric(stage: Stage)
     stage.metrics.queries.clear()
     stage.tick()
     assert len(stage.metrics.queries) <= 2
+
+
+FROZEN = """  promotion:
+    freezes:
+      - {from: "2026-11-20T00:00:00Z", to: "2026-12-31T00:00:00Z", reason: fair}
+"""
+
+
+def frozen(stage: Stage) -> None:
+    """From now on a freeze is in force."""
+    stage.loop.edit(ENVIRONMENT, ("  promotion:\n", FROZEN))
+
+
+def test_in_a_freeze_no_weight_is_raised_and_the_reason_is_said(stage: Stage) -> None:
+    stage.run(30, until="STEP")
+    frozen(stage)
+    before = stage.commits()
+    stage.run(20)
+    assert (stage.state(), stage.commits()) == (("STEP", 10), before)
+    assert [p for p in stage.loop.pulls() if p.state == "open"] == []
+    assert "but a freeze (fair) ends at 2026-12-31 00:00 UTC" in stage.log[-1]
+
+
+def test_in_a_freeze_a_bad_candidate_goes_back_all_the_same(stage: Stage) -> None:
+    stage.run(30, until="STEP")
+    frozen(stage)
+    stage.metrics.errors["2"] = 0.2
+    stage.run(40, until="STABLE")
+    assert (stage.version(), stage.quarantine()) == ("1", ["2"])
+
+
+def test_a_rollout_goes_on_when_its_window_opens(stage: Stage) -> None:
+    stage.run(30, until="STEP")
+    opens = time.gmtime(stage.now + 3600)
+    daily = f'schedule: "{opens.tm_min} {opens.tm_hour} * * *", duration: 2h'
+    windows = f"  promotion:\n    windows:\n      - {{{daily}}}\n"
+    stage.loop.edit(ENVIRONMENT, ("  promotion:\n", windows))
+    stage.run(55)
+    assert stage.state() == ("STEP", 10)
+    stage.run(15, until="PROMOTING")
+    assert stage.state() == ("PROMOTING", 100)
 
 
 def test_a_second_tick_with_nothing_new_writes_nothing(stage: Stage) -> None:

@@ -52,7 +52,7 @@ def act(verb: str, asked: Asked, *, ready: bool = False) -> int:
     """Do one of pause, resume, abort and promote."""
 
     def wanted(scene: Scene, case: Case, eyes: Observers) -> Write:
-        seen = observation(case, eyes, None)
+        seen = observation(case, eyes, None, scene.clock())
         seen = replace(seen, ready=True) if ready else seen
         return VERBS[verb](case.rollout, seen, scene.clock(), asked.reason or f"{verb} by hand")
 

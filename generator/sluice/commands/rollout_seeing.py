@@ -6,6 +6,7 @@ from sluice.commands.rollout_write import Case
 from sluice.core.model import Application
 from sluice.core.rollout_model import Observation, Sync
 from sluice.core.rollout_observation import application_name, ready_of, sync_of
+from sluice.core.windows import hold
 
 
 def sync(case: Case, observers: Observers) -> Sync | None:
@@ -17,7 +18,7 @@ def sync(case: Case, observers: Observers) -> Sync | None:
     return sync_of(_application(case, observers), contains, case.history.time)
 
 
-def observation(case: Case, observers: Observers, numbers: Counted | None) -> Observation:
+def observation(case: Case, observers: Observers, numbers: Counted | None, now: int) -> Observation:
     """All that one tick knows of a rollout."""
     application = _application(case, observers)
     return Observation(
@@ -27,7 +28,14 @@ def observation(case: Case, observers: Observers, numbers: Counted | None) -> Ob
         share=numbers.share if numbers else None,
         judgement=numbers.judgement if numbers else None,
         reverted=case.history.reverted,
+        held=_held(case, now),
     )
+
+
+def _held(case: Case, now: int) -> str:
+    """Why nothing merges by itself now; where a person merges, that person knows the calendar."""
+    promotion = case.release.environment.spec.get("promotion", {})
+    return hold(promotion, now) if promotion.get("review") == "automatic" else ""
 
 
 def _application(case: Case, observers: Observers) -> Application | None:

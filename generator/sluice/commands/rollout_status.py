@@ -48,7 +48,7 @@ def _row(case: Case, eyes: Observers, now: int) -> dict[str, Any]:
     rollout = case.rollout
     numbers = counted([(case, sync(case, eyes))], eyes, now).get(case.release.key)
     case = replace(case, counts=numbers.counts if numbers else None)
-    decision = next_step(rollout, observation(case, eyes, numbers), now)
+    decision = next_step(rollout, observation(case, eyes, numbers, now), now)
     return {
         "release": str(case.release.key),
         "state": rollout.state,

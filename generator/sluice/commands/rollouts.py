@@ -98,7 +98,7 @@ def _moved(
     pulls: Sequence[PullRequest],
 ) -> Outcome:
     now = scene.clock()
-    seen = observation(case, observers, numbers)
+    seen = observation(case, observers, numbers, now)
     case = replace(case, counts=numbers.counts if numbers else None)
     decision = _decided(case, seen, now)
     write = decision.write
@@ -138,7 +138,8 @@ def _recovered(
 ) -> Iterator[Outcome]:
     """Write rollout.yaml again where it was deleted, with all requests at the stable version."""
     case = Case(base, release, gone.rollout, history, gone.stable)
-    decision = recover(gone.rollout, observation(case, observers, None), scene.clock())
+    now = scene.clock()
+    decision = recover(gone.rollout, observation(case, observers, None, now), now)
     write: Write | None = decision.write
     if write is not None:
         try:

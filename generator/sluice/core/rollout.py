@@ -50,7 +50,10 @@ def next_step(rollout: Rollout, seen: Observation, now: int) -> Decision:
         notes.append(f"version {seen.newer} waits until the rollout of {rollout.candidate} is over")
     if drifts(rollout, seen):
         notes.append(f"the route gives {seen.weight} %, and Git says {rollout.weight} %")
-    return Decision(decision.write, decision.reason, tuple(notes))
+    write, reason = decision.write, decision.reason
+    if write is not None and write.kind == "raise" and not write.approval and seen.held:
+        write, reason = None, f"{reason}, but {seen.held}"
+    return Decision(write, reason, tuple(notes))
 
 
 def _decided(rollout: Rollout, seen: Observation, now: int) -> Decision:

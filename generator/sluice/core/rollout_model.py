@@ -127,6 +127,7 @@ class Observation:
         reverted: a person reverted a commit of this rollout, or deleted rollout.yaml.
         alarms: guards that have been on for long enough (queue, cache memory), in words.
         newer: the version that the registry asks for by now, if it is another one.
+        held: why nothing may be raised by itself now (a freeze, or no window is open), in words.
     """
 
     sync: Sync | None = None
@@ -138,6 +139,7 @@ class Observation:
     reverted: bool = False
     alarms: tuple[str, ...] = ()
     newer: str = ""
+    held: str = ""
 
 
 @dataclass(frozen=True, slots=True)
