@@ -116,6 +116,16 @@ def exporter(engine: Engine) -> Iterator[str]:
         yield url.removeprefix("http://")
 
 
+def remember(folder: Path, lines: list[str]) -> None:
+    """Put samples of the past, in OpenMetrics, into the storage of a server before it starts."""
+    program = shutil.which("promtool")
+    if program is None:
+        pytest.skip("promtool is not installed: apt-get install prometheus")
+    (folder / "past").write_text("\n".join([*lines, "# EOF", ""]))
+    command = [program, "tsdb", "create-blocks-from", "openmetrics", "past", "data"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=DEADLINE)
+
+
 @contextlib.contextmanager
 def prometheus(folder: Path, target: str, labels: Mapping[str, str], *flags: str) -> Iterator[str]:
     """Run the server until the end of the block; skip the test where it is not installed."""

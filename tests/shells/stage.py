@@ -123,7 +123,14 @@ class Metrics:
 class Stage:
     """One release that rolls out, minute by minute."""
 
-    def __init__(self, folder: Path, *, automatic: bool = True, rollout: str = CANARY) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        automatic: bool = True,
+        rollout: str = CANARY,
+        address: str = "http://p:9090",
+    ) -> None:
         self.loop = Loop(folder)
         self.now = START
         self.loop.register(1)
@@ -131,7 +138,7 @@ class Stage:
         text = text.replace("  rollout:\n    strategy: rolling\n", rollout)
         environment = self.loop.file(ENVIRONMENT)
         environment = environment.replace(
-            "podMonitor: true", "podMonitor: true\n    prometheus:\n      address: http://p:9090", 1
+            "podMonitor: true", f"podMonitor: true\n    prometheus:\n      address: {address}", 1
         )
         if automatic:
             environment = environment.replace("review: required", "review: automatic")
