@@ -51,6 +51,7 @@ ELSEWHERE = {
     "ModelRelease.rollout.maxWait": "as deadline",
     "ModelRelease.rollout.rollbackWindow": "as deadline",
     "ModelRelease.rollout.steps": "what the reconciler writes to rollout.yaml",
+    "Rollout.returning": "how a rollout moves: tests/shells/test_rollout_by_hand.py",
     "Rollout.reason": "for people",
     "Rollout.since": "how long the reconciler waits: REF072",
     "Rollout.specHash": "whether a person edited the release in between",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shells.git_fixtures import MAIN, run_git
-from shells.stage import ROLLOUT, Stage
+from shells.stage import ENVIRONMENT, ROLLOUT, Stage
 from shells.test_rollouts import assert_rendered
 from sluice import git
 from sluice.cli import main
@@ -78,6 +78,59 @@ def test_a_rollback_after_the_rollout_starts_the_old_version_before_it_is_routed
     assert workspace_of(stage.loop.repository, MAIN).check() == []
     stage.run(90, until="STABLE")
     assert (stage.version(), stage.quarantine()) == ("1", ["2"])
+
+
+@pytest.mark.parametrize("automatic", [True, False])
+def test_the_old_version_gets_everything_at_once_when_it_is_ready_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, automatic: bool
+) -> None:
+    monkeypatch.delenv("SLUICE_ARGOCD", raising=False)
+    stage = Stage(tmp_path, automatic=automatic)
+    stage.begin()
+    run_git(stage.loop.bare, "config", "user.name", "Grace")
+    run_git(stage.loop.bare, "config", "user.email", "grace@example.com")
+    for _ in range(90):
+        stage.tick()
+        for pull in stage.loop.pulls():
+            if pull.state == "open":
+                stage.merge(pull.number)
+        if stage.state()[0] == "STABLE":
+            break
+    freeze = '    freezes:\n      - {from: "2026-11-20T00:00:00Z", to: "2026-12-31T00:00:00Z"}\n'
+    stage.loop.edit(ENVIRONMENT, ("  promotion:\n", f"  promotion:\n{freeze}"))
+    assert sluice(stage, "rollback", NAME) == 0
+    stage.cluster.health = "Degraded"
+    stage.cluster.resources = {
+        "Deployment/chat-v1": "Progressing",
+        "Deployment/chat-v2": "Degraded",
+    }
+    stage.metrics.problem = "Prometheus does not answer"
+    stage.run(3)
+    assert stage.state() == ("WARMING", 0)
+    stage.cluster.resources["Deployment/chat-v1"] = "Healthy"
+    stage.tick()
+    assert stage.state() == ("PROMOTING", 100)
+    assert [p for p in stage.loop.pulls() if p.state == "open"] == []
+    assert_rendered(stage)
+
+
+def test_status_of_a_release_without_a_rollout_says_what_serves(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.run(90, until="STABLE")
+    assert sluice(stage, "rollout", "status", NAME) == 0
+    assert "STABLE: version 2 gets everything" in capsys.readouterr().out
+    assert sluice(stage, "rollout", "status", NAME, "--format", "json") == 0
+    (row,) = json.loads(capsys.readouterr().out)["rollouts"]
+    assert (row["state"], row["candidate"], row["weight"]) == ("STABLE", "2", 100)
+
+
+def test_a_name_of_several_releases_is_refused_with_their_full_names(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.run(90, until="STABLE")
+    assert sluice(stage, "rollback", "chat") == 2
+    assert "production/platform/chat, staging/platform/chat" in capsys.readouterr().err
 
 
 def test_a_rollback_to_a_version_by_name(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:

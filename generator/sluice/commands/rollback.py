@@ -6,7 +6,14 @@ from sluice import git
 from sluice.commands.cycle import MAIN, Outcome
 from sluice.commands.revisions import workspace_of
 from sluice.commands.rollout_base import Scene, base_of
-from sluice.commands.rollout_by_hand import find_case, fits, of_branch, scene_of, told
+from sluice.commands.rollout_by_hand import (
+    find_case,
+    find_release,
+    fits,
+    of_branch,
+    scene_of,
+    told,
+)
 from sluice.commands.rollout_write import Case, apply
 from sluice.core import layout
 from sluice.core.finding import FindingsError, UsageError, failed
@@ -68,7 +75,7 @@ def _under_way(scene: Scene, case: Case, to: str, why: str) -> Outcome:
 
 def _settled(scene: Scene, commit: str, name: str, to: str, why: str) -> Outcome:
     """An earlier spec from history, where no rollout is under way."""
-    release = _find(scene, commit, name)
+    release = find_release(scene, commit, name)
     path = layout.release_path(release.key)
     contents = (
         git.read_tree(scene.repository, past.id, [path]).files.get(path)
@@ -89,15 +96,6 @@ def _settled(scene: Scene, commit: str, name: str, to: str, why: str) -> Outcome
     made = git.commit(scene.repository, tree, [commit], message, scene.author, time=scene.clock())
     scene.move(MAIN, made, commit)
     return Outcome(str(release.key), message.splitlines()[0], begun.candidate, 0, (why,))
-
-
-def _find(scene: Scene, commit: str, name: str) -> Release:
-    specs = workspace_of(scene.repository, commit).specs
-    found = [release for key, release in specs.releases.items() if fits(key, name)]
-    if len(found) != 1:
-        problem = "more than one release" if found else "no release"
-        raise UsageError(f"there is {problem} {name!r}")
-    return found[0]
 
 
 def _message(release: Release, version: str, why: str, actor: str) -> str:

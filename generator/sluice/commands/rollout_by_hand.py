@@ -9,6 +9,7 @@ import click
 from sluice import git
 from sluice.commands.connect import connect, local_forge, now, person
 from sluice.commands.cycle import AUTHOR, Outcome
+from sluice.commands.revisions import workspace_of
 from sluice.commands.rollout_base import Base, Scene, base_of, by_person
 from sluice.commands.rollout_observers import Observers, observers
 from sluice.commands.rollout_seeing import observation
@@ -17,6 +18,7 @@ from sluice.commands.rollouts import case_of
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.layout import Key
 from sluice.core.model import PullRequest
+from sluice.core.resolve import Release
 from sluice.core.rollout_hand import VERBS
 from sluice.core.rollout_model import Write
 from sluice.forges.local import LocalForge
@@ -102,6 +104,22 @@ def find_case(base: Base, release: str) -> Case:
         listed = ", ".join(str(case.release.key) for case in cases) or "none"
         raise UsageError(f"no rollout of {release!r} is under way; under way: {listed}")
     return chosen[0]
+
+
+def find_release(scene: Scene, commit: str, name: str) -> Release:
+    """The release that is meant, whether or not it rolls out.
+
+    Raises:
+        UsageError: when there is none, or more than one.
+    """
+    specs = workspace_of(scene.repository, commit).specs
+    found = [release for key, release in specs.releases.items() if fits(key, name)]
+    if len(found) > 1:
+        listed = ", ".join(sorted(str(release.key) for release in found))
+        raise UsageError(f"{name!r} is more than one release: {listed}")
+    if not found:
+        raise UsageError(f"there is no release {name!r}")
+    return found[0]
 
 
 def fits(key: Key, name: str) -> bool:

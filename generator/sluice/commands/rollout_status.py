@@ -5,8 +5,8 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from sluice.commands.rollout_base import base_of
-from sluice.commands.rollout_by_hand import find_case, of_branch, scene_of
+from sluice.commands.rollout_base import Base, base_of
+from sluice.commands.rollout_by_hand import find_case, find_release, fits, of_branch, scene_of
 from sluice.commands.rollout_counting import counted
 from sluice.commands.rollout_observers import Observers, observers
 from sluice.commands.rollout_seeing import observation, sync
@@ -14,21 +14,26 @@ from sluice.commands.rollout_write import Case
 from sluice.commands.rollouts import case_of
 from sluice.core.finding import FindingsError
 from sluice.core.judgement_file import judgement_data
+from sluice.core.layout import Key
+from sluice.core.resolve import Release
 from sluice.core.rollout import next_step
-from sluice.core.rollout_file import to_text
+from sluice.core.rollout_file import rollout_of, to_text
+from sluice.core.rollout_model import FULL
 
 
 def run(*, release: str | None, repository: str | None, root: str | None, form: str) -> int:
-    """Print the rollouts under way, or one of them; 1 when one cannot be read."""
+    """Print the rollouts under way, or where one release stands; 1 when one cannot be read."""
     scene = scene_of(repository, root)
     base, eyes = base_of(scene.repository), observers()
-    if release:
+    rows, cases = [], []
+    if release and not any(fits(key, release) for key in _under_way(base)):
+        rows = [_settled(find_release(scene, base.commit, release))]
+    elif release:
         cases = [find_case(base, release)]
     else:
         cases = [case_of(base, found, history) for found, history in base.under_way()]
         if base.unreadable():
             raise FindingsError(base.workspace.specs.findings)
-    rows = []
     for case in cases:
         open_ = [p.number for p in of_branch(scene, case) if p.state == "open"]
         rows.append({**_row(case, eyes, scene.clock()), "pull": open_[0] if open_ else None})
@@ -42,6 +47,31 @@ def run(*, release: str | None, repository: str | None, root: str | None, form: 
     for problem in eyes.problems:
         sys.stderr.write(f"{problem}\n")
     return 0
+
+
+def _under_way(base: Base) -> list[Key]:
+    return [*(found.key for found, _ in base.under_way()), *base.unreadable()]
+
+
+def _settled(release: Release) -> dict[str, Any]:
+    """A release without a rollout, as the end of one."""
+    version = release.value("model.version")
+    rollout = rollout_of(release.spec, None)
+    return {
+        "release": str(release.key),
+        "state": rollout.state,
+        "candidate": version,
+        "stable": version,
+        "step": 0,
+        "steps": len(rollout.plan.steps),
+        "weight": FULL,
+        "since": None,
+        "reason": "",
+        "next": "nothing is under way",
+        "notes": [],
+        "judgement": None,
+        "pull": None,
+    }
 
 
 def _row(case: Case, eyes: Observers, now: int) -> dict[str, Any]:
@@ -66,6 +96,8 @@ def _row(case: Case, eyes: Observers, now: int) -> dict[str, Any]:
 
 
 def _text(row: dict[str, Any]) -> str:
+    if row["state"] == "STABLE":
+        return f"{row['release']}: STABLE: version {row['candidate']} gets everything\n"
     shares = f"version {row['candidate']} gets {row['weight']} %, {row['stable']} the rest"
     lines = [
         f"{row['release']}: {row['state']} since {row['since']}",

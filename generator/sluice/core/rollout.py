@@ -19,6 +19,7 @@ from sluice.core.rollout_checks import (
     why_not,
 )
 from sluice.core.rollout_model import (
+    FULL,
     HELD,
     LEAVING,
     SERVED,
@@ -51,7 +52,8 @@ def next_step(rollout: Rollout, seen: Observation, now: int) -> Decision:
     if drifts(rollout, seen):
         notes.append(f"the route gives {seen.weight} %, and Git says {rollout.weight} %")
     write, reason = decision.write, decision.reason
-    if write is not None and write.kind == "raise" and not write.approval and seen.held:
+    free = write is None or write.kind != "raise" or write.approval or rollout.returning
+    if seen.held and not free:
         write, reason = None, f"{reason}, but {seen.held}"
     return Decision(write, reason, tuple(notes))
 
@@ -70,7 +72,7 @@ def _urgent(rollout: Rollout, seen: Observation, now: int) -> Decision | None:
     """What comes before a state's own work: away from a bad version, then hands off."""
     if seen.reverted:
         return roll_back(rollout, seen, now, "a person reverted a commit of this rollout")
-    if has_failed(rollout, seen, now):
+    if has_failed(rollout, seen, now) and not rollout.returning:
         return roll_back(rollout, seen, now, reason_of(seen))
     if seen.ready is False and (rollout.weight > 0 or rollout.state == "STEP"):
         return _unready(rollout, seen, now)
@@ -92,6 +94,9 @@ def _warming(rollout: Rollout, seen: Observation, now: int) -> Decision:
     sync = seen.sync
     if sync is None or not sync.contains:
         return wait("waits for Argo CD to apply the candidate")
+    if rollout.returning and sync.synced and seen.ready:
+        reason = f"version {rollout.candidate} is ready: it gets all requests again"
+        return act(Write("raise", rollout.to("PROMOTING", reason, weight=FULL), reason))
     if is_judgeable(rollout, seen) and seen.ready:
         weight = rollout.plan.steps[rollout.step].weight
         reason = f"the candidate is ready: {weight} % of the requests"

@@ -78,6 +78,7 @@ def rollout_of(spec: Mapping[str, Any], written: Mapping[str, Any] | None) -> Ro
         current_hash=current,
         since=from_text(written["since"]) if "since" in written else 0,
         reason=written.get("reason", ""),
+        returning=written.get("returning", False),
     )
 
 
@@ -101,6 +102,7 @@ def fields(rollout: Rollout) -> dict[str, Any]:
         "specHash": rollout.spec_hash,
         **({"since": to_text(rollout.since)} if rollout.since else {}),
         **({"reason": rollout.reason} if rollout.reason else {}),
+        **({"returning": True} if rollout.returning else {}),
     }
 
 

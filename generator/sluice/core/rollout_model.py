@@ -65,6 +65,8 @@ class Rollout:
 
     `spec_hash` is of the spec that the rollout began with, `current_hash` of the one in Git now.
     `since` is when the state was written, in seconds since the epoch, 0 where it does not matter.
+    `returning` says that a person takes the stable version out of service: the candidate served
+    before it, and gets everything once it is ready.
     """
 
     state: State
@@ -77,6 +79,7 @@ class Rollout:
     current_hash: str = ""
     since: int = 0
     reason: str = ""
+    returning: bool = False
 
     @property
     def stable_weight(self) -> int:
@@ -166,7 +169,13 @@ class Write:
 
     @property
     def lane(self) -> Lane:
-        """How it reaches Git: what gives a version more goes through a pull request."""
+        """How it reaches Git: what gives a version more goes through a pull request.
+
+        Except for a return: to give less to the version that is taken out of service, on a
+        person's word, is what it is for.
+        """
+        if self.kind == "raise" and self.rollout is not None and self.rollout.returning:
+            return "push"
         return "pull request" if self.kind in ("raise", "finalize", "settle") else "push"
 
 

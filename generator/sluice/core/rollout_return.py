@@ -1,6 +1,7 @@
 """Back to an earlier version when no rollout is under way."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sluice.core import layout
@@ -52,14 +53,14 @@ def back_to(release: Release, spec: Mapping[str, Any], reason: str) -> tuple[Cha
     """release.yaml with an earlier spec, and the version that it has now in quarantine.
 
     Where versions run side by side the earlier one must start first: it becomes the candidate of
-    a rollout that has its last step before it. Kubernetes sees to that elsewhere.
+    a rollout, and gets everything as soon as it is ready. Kubernetes sees to that elsewhere.
     """
     bad = release.value("model.version")
     raw = append_text(restored(release, spec), ("spec", "model", "quarantine"), bad)
     changes: Changes = {layout.release_path(release.key): raw}
     resolved = merge(release.environment.defaults, _spec(raw))
     begun = rollout_of(resolved, None).to("WARMING", reason)
-    begun = begun.to("WARMING", reason, step=len(begun.plan.steps) - 1)
+    begun = replace(begun.to("WARMING", reason, step=len(begun.plan.steps) - 1), returning=True)
     if is_versioned(release.variants[-1]):
         stable = {k: v for k, v in release.document.data["spec"].items() if k != "gates"}
         changes[layout.rollout_path(release.key)] = text(release, begun, stable)
