@@ -5,7 +5,10 @@ import pytest
 from core import trees
 from sluice.core.analysis import parameters, warm_up, watches
 from sluice.core.counts import Absolute
-from sluice.core.rollout_file import plan_of
+from sluice.core.queries import Question
+from sluice.core.rollout_file import plan_of, rollout_of
+from sluice.core.rollout_watch import Subject, counts_of, questions, subject_of
+from sluice.core.samples import Series
 
 ENGINE = trees.tools().catalog.engine("vllm", "0.33.0")
 assert ENGINE is not None
@@ -68,3 +71,56 @@ def test_risks_and_warm_up_come_from_the_release() -> None:
     given = spec(alpha=0.01, beta=0.2, warmUp="5m")
     assert (parameters(given).alpha, parameters(given).beta, warm_up(given)) == (0.01, 0.2, 300)
     assert warm_up({}) == 120
+
+
+BEGIN, NOW = 1_795_200_000, 1_795_201_000
+
+
+def behind_a_gateway_that_counts(engine: str, version: str) -> Subject:
+    """A rollout whose route is of a provider that counts requests too."""
+    files = trees.case(trees.CASES / "valid" / "strategy-ab-by-cookie-of-istio")
+    words = {b"name: vllm": f"name: {engine}", b"version: 0.33.0": f"version: {version}"}
+    for old, new in words.items():
+        files = {path: raw.replace(old, new.encode()) for path, raw in files.items()}
+    workspace = trees.workspace_of(files)
+    assert workspace.check() == []
+    (release,) = workspace.specs.releases.values()
+    assert release.rollout
+    rollout = rollout_of(release.spec, release.rollout.data["spec"])
+    found = subject_of(release, rollout, trees.tools().catalog, (BEGIN, NOW), {})
+    assert found
+    return found
+
+
+def test_what_the_engine_does_not_count_the_gateway_does() -> None:
+    asked = list(questions(behind_a_gateway_that_counts("sglang", "0.5.23")))
+    assert {question.metric for question in asked} == {"istio_requests_total"}
+    services = {question.labels["destination_service_name"] for question in asked}
+    assert services == {("chat",), ("chat-v7",)}
+    for question in asked:
+        assert question.labels["destination_service_namespace"] == ("models",)
+        assert question.labels["reporter"] == ("source",)
+        assert "sluice_dev_release" not in question.labels
+
+
+def test_an_engine_that_counts_failures_is_asked_itself() -> None:
+    asked = list(questions(behind_a_gateway_that_counts("vllm", "0.33.0")))
+    assert {question.metric for question in asked} == {"http_requests_total"}
+
+
+def test_a_gateway_that_begins_anew_is_no_restart_of_the_candidate() -> None:
+    subject = behind_a_gateway_that_counts("sglang", "0.5.23")
+    times = range(BEGIN, NOW, 15)
+    values = [float(i % 20) for i, _ in enumerate(times)]
+
+    def answers(question: Question) -> list[Series]:
+        labels = {name: each[0] for name, each in question.labels.items()}
+        named = {"__name__": question.metric, "pod": "gateway-0", **labels}
+        named.setdefault("response_code", "200")
+        return [(named, list(zip(map(float, times), values, strict=True)))]
+
+    counts = counts_of(subject, answers, NOW)
+    (errors,) = counts.gates
+    assert counts.restarts == 0
+    assert errors.batches
+    assert all(0 <= c.bad <= c.requests for b in errors.batches for c in b.candidate)

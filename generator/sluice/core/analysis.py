@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sluice.core.catalog import Engine
+from sluice.core.catalog import Engine, Gateway
 from sluice.core.counts import Absolute, Gate, Parameters
 from sluice.core.finding import Finding
 from sluice.core.judgement_file import gate_of
@@ -42,40 +42,56 @@ class Counter:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """A gate with what is counted for it: a histogram and its threshold, or two counters."""
+    """A gate with what is counted for it: a histogram and its threshold, or two counters.
+
+    `arm` are the labels by which the gateway that counts tells versions apart; empty where the
+    engine counts, whose pods have the labels of their version.
+    """
 
     gate: Gate
     histogram: str = ""
     above: float = 0.0
     requests: Counter | None = None
     bad: Counter | None = None
+    arm: Mapping[str, str] = field(default_factory=dict)
 
 
-def watches(spec: Mapping[str, Any], engine: Engine) -> tuple[Watch, ...]:
-    """The gates of a resolved spec; those that the engine has no metrics for are left out."""
-    return tuple(
-        watch for given in _given(spec, engine) for watch in [_watch(given, engine)] if watch
-    )
+def watches(
+    spec: Mapping[str, Any], engine: Engine, gateway: Gateway | None = None
+) -> tuple[Watch, ...]:
+    """The gates of a resolved spec; those that nobody has metrics for are left out.
+
+    What the engine does not count, the gateway may.
+    """
+    listed = _given(spec, engine, gateway)
+    return tuple(watch for given in listed for watch in [_watch(given, engine, gateway)] if watch)
 
 
-def _given(spec: Mapping[str, Any], engine: Engine) -> list[Mapping[str, Any]]:
+def _given(
+    spec: Mapping[str, Any], engine: Engine, gateway: Gateway | None
+) -> list[Mapping[str, Any]]:
     written = spec.get("rollout", {}).get("analysis", {}).get("gates")
     if written is not None:
         return list(written)
-    return [{"signal": "errors"}] if "errors" in engine.counters else []
+    counted = "errors" in engine.counters or (gateway and "errors" in gateway.counters)
+    return [{"signal": "errors"}] if counted else []
 
 
-def _watch(given: Mapping[str, Any], engine: Engine) -> Watch | None:
+def _watch(given: Mapping[str, Any], engine: Engine, gateway: Gateway | None) -> Watch | None:
     signal = given["signal"]
     fields = {**_DEFAULTS[signal], **given, "name": given.get("name", signal)}
     gate = gate_of(fields)
     if signal in HISTOGRAMS:
         metric = engine.metrics.get(signal)
         return Watch(gate, metric, given.get("above", 0.0)) if metric else None
+    arm: Mapping[str, str] = {}
     counters = given if signal == "custom" else engine.counters.get(signal)
+    if counters is None and gateway is not None:
+        counters, arm = gateway.counters.get(signal), gateway.arm
     if counters is None:
         return None
-    return Watch(gate, requests=_counter(counters["requests"]), bad=_counter(counters["bad"]))
+    requests, bad = _counter(counters["requests"]), _counter(counters["bad"])
+    return Watch(gate, requests=requests, bad=bad, arm=arm)
 
 
 def _counter(data: Mapping[str, Any]) -> Counter:
@@ -111,12 +127,14 @@ def _seconds(data: Mapping[str, Any], key: str, default: int) -> int:
     return seconds(data[key]) if key in data else default
 
 
-def check_analysis(release: Release, engine: Engine) -> Iterator[Finding]:
+def check_analysis(
+    release: Release, engine: Engine, gateway: Gateway | None = None
+) -> Iterator[Finding]:
     """What is wrong with the gates of a release beside their shape."""
     gates = release.value("rollout.analysis.gates", ())
     names: set[str] = set()
     for index, given in enumerate(gates):
-        problems = list(_problems(given, engine))
+        problems = list(_problems(given, engine, gateway))
         name = given.get("name", given["signal"])
         if name in names:
             problems.append((f"two gates are {name!r}", "give one another `name`"))
@@ -126,7 +144,9 @@ def check_analysis(release: Release, engine: Engine) -> Iterator[Finding]:
             yield Finding(place, "REF070", message, remedy)
 
 
-def _problems(given: Mapping[str, Any], engine: Engine) -> Iterator[tuple[str, str]]:
+def _problems(
+    given: Mapping[str, Any], engine: Engine, gateway: Gateway | None
+) -> Iterator[tuple[str, str]]:
     signal = given["signal"]
     known = given.get("requests") is not None and given.get("bad") is not None
     own = {"requests", "bad"} & given.keys()
@@ -134,7 +154,7 @@ def _problems(given: Mapping[str, Any], engine: Engine) -> Iterator[tuple[str, s
         yield "custom needs the counters `requests` and `bad`", "add both"
     elif signal != "custom" and own:
         yield f"{signal} has counters of its own", "remove requests and bad, or write custom"
-    elif signal != "custom" and signal not in engine.metrics and signal not in engine.counters:
+    elif signal != "custom" and not _is_counted(signal, engine, gateway):
         yield f"{engine.title} has no metric for {signal}", "use another signal, or custom"
     elif signal in HISTOGRAMS:
         yield from _threshold(given, engine)
@@ -144,6 +164,11 @@ def _problems(given: Mapping[str, Any], engine: Engine) -> Iterator[tuple[str, s
     if gate.excluded <= gate.tolerated:
         yield "the excluded ratio is not above the tolerated one", "raise `excluded`"
     yield from _rates(gate.absolute)
+
+
+def _is_counted(signal: str, engine: Engine, gateway: Gateway | None) -> bool:
+    known = {*engine.metrics, *engine.counters, *(gateway.counters if gateway else ())}
+    return signal in known
 
 
 def _threshold(given: Mapping[str, Any], engine: Engine) -> Iterator[tuple[str, str]]:

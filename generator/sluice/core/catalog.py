@@ -20,7 +20,9 @@ from sluice.core.settings import Setting, in_range, settings_from
 from sluice.core.stores import Store, store_from
 
 Entry = TypeVar("Entry")
-Family = Literal["engines", "accelerators", "architectures", "sources", "sharing", "queueing"]
+Family = Literal[
+    "engines", "accelerators", "architectures", "sources", "sharing", "queueing", "gateways"
+]
 FAMILIES: tuple[Family, ...] = get_args(Family)
 
 
@@ -103,6 +105,22 @@ class Engine:
         return self.images[variant].of(version)
 
 
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What a traffic provider counts itself: counters as of an engine, and the labels of a version.
+
+    In the values of `arm` {service} and {namespace} stand for those of the version.
+    """
+
+    name: str
+    arm: Mapping[str, str] = field(default_factory=dict)
+    counters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def _gateway_from(entry: Mapping[str, Any]) -> Gateway:
+    return Gateway(entry["name"], dict(entry["arm"]), dict(entry["counters"]))
+
+
 def _made(family: Family, name: str, make: Callable[[], Entry]) -> Entry:
     """An entry that cannot be read is a mistake of who wrote it into the repository."""
     try:
@@ -134,6 +152,7 @@ class Catalog:
         self.store = cache(self._store)
         self.sharing = cache(self._sharing)
         self.queueing = cache(self._queueing)
+        self.gateway = cache(self._gateway)
 
     def _engine(self, name: str, version: str = "") -> Engine | None:
         entry = self._read("engines", name)
@@ -154,6 +173,10 @@ class Catalog:
     def _queueing(self, name: str) -> Queueing | None:
         entry = self._read("queueing", name)
         return _made("queueing", name, lambda: queueing_from(entry)) if entry else None
+
+    def _gateway(self, name: str) -> Gateway | None:
+        entry = self._read("gateways", name)
+        return _made("gateways", name, lambda: _gateway_from(entry)) if entry else None
 
     def architecture(self, name: str | Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The numbers of an architecture, as written; those that stand inline are their own."""

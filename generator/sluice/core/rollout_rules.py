@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from sluice.core import delivery, values
 from sluice.core.analysis import check_analysis, watches
-from sluice.core.catalog import Catalog, Engine
+from sluice.core.catalog import Catalog, Engine, Gateway
 from sluice.core.finding import Finding
 from sluice.core.parallel import parallel_of
 from sluice.core.resolve import Release
@@ -36,9 +36,17 @@ def check_rollout(release: Release, catalog: Catalog) -> Iterator[Finding]:
         yield from _provider(release, strategy)
     engine = catalog.engine(release.value("engine.name"), release.value("engine.version"))
     if engine is not None and engine.status != "refused":
-        yield from check_analysis(release, engine)
+        yield from check_analysis(release, engine, _gateway(release, catalog))
         yield from _controller(release, strategy, engine)
     yield from _file(release, strategy)
+
+
+def _gateway(release: Release, catalog: Catalog) -> Gateway | None:
+    """The gateway that counts too, where sluice itself judges and there is one."""
+    traffic = values.traffic(release.environment, release.spec)
+    if traffic is None or delivery.is_elsewhere(release.spec):
+        return None
+    return catalog.gateway(traffic["provider"])
 
 
 def _controller(release: Release, strategy: str, engine: Engine) -> Iterator[Finding]:

@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sluice.core import judgement_file, names
+from sluice.core import judgement_file, names, values
 from sluice.core.analysis import Counter, Watch, delay, parameters, warm_up, watches
 from sluice.core.catalog import Catalog, Engine
 from sluice.core.counts import Batch, Counts, GateCounts, Parameters
 from sluice.core.queries import Question, arm_labels, buckets, promql
-from sluice.core.resolve import Release
+from sluice.core.resolve import Release, Variant
 from sluice.core.rollout_model import SERVED, Rollout
 from sluice.core.samples import (
     STALE,
@@ -38,6 +38,12 @@ class Arm:
     labels: Mapping[str, tuple[str, ...]]
     engine: Engine
     watches: Mapping[str, Watch]
+    service: str = ""
+
+    def counted(self, watch: Watch) -> Mapping[str, tuple[str, ...]]:
+        """The labels of this version's series, where its pods count or where the gateway does."""
+        words = {"service": self.service, "namespace": self.labels["namespace"][0]}
+        return {n: (text.format(**words),) for n, text in watch.arm.items()} or self.labels
 
     def gauge(self, meaning: str) -> Question | None:
         """The series of a metric by its meaning, if the engine has it."""
@@ -88,8 +94,7 @@ def subject_of(
     """
     begin, now = times
     arms = [
-        _arm(release, role, catalog)
-        for role in (release.variants[-1].spec, release.variants[0].spec)
+        _arm(release, variant, catalog) for variant in (release.variants[-1], release.variants[0])
     ]
     candidate, stable = arms
     if candidate is None or stable is None:
@@ -101,9 +106,9 @@ def subject_of(
     )
 
 
-def _arm(release: Release, spec: Mapping[str, object], catalog: Catalog) -> Arm | None:
+def _arm(release: Release, variant: Variant, catalog: Catalog) -> Arm | None:
     """An arm; the gates are those of the release, the metrics those of the version's engine."""
-    asked, model = spec.get("engine"), spec.get("model")
+    asked, model = variant.spec.get("engine"), variant.spec.get("model")
     if not isinstance(asked, Mapping) or not isinstance(model, Mapping):
         return None
     engine = catalog.engine(str(asked.get("name")), str(asked.get("version")))
@@ -111,7 +116,10 @@ def _arm(release: Release, spec: Mapping[str, object], catalog: Catalog) -> Arm 
         return None
     namespace, version = release.environment.spec["namespace"], names.slug(str(model["version"]))
     labels = arm_labels(namespace, release.key.name, version)
-    return Arm(labels, engine, {w.gate.name: w for w in watches(release.spec, engine)})
+    traffic = values.traffic(release.environment, release.spec)
+    gateway = catalog.gateway(traffic["provider"]) if traffic else None
+    found = {w.gate.name: w for w in watches(release.spec, engine, gateway)}
+    return Arm(labels, engine, found, values.service_name(release, variant))
 
 
 def questions(subject: Subject) -> Iterator[Question]:
@@ -128,11 +136,12 @@ def _asked(watch: Watch, arm: Arm) -> Iterator[Question]:
     if watch.histogram:
         yield buckets(watch.histogram, watch.above, arm.labels)
     else:
-        yield from (_counted(counter, arm) for counter in (watch.requests, watch.bad) if counter)
+        counters = (watch.requests, watch.bad)
+        yield from (_counted(counter, watch, arm) for counter in counters if counter)
 
 
-def _counted(counter: Counter, arm: Arm) -> Question:
-    return Question(counter.metric, {**counter.labels, **arm.labels})
+def _counted(counter: Counter, watch: Watch, arm: Arm) -> Question:
+    return Question(counter.metric, {**counter.labels, **arm.counted(watch)})
 
 
 def counts_of(subject: Subject, answers: Answers, now: int, *, exhausted: bool = False) -> Counts:
@@ -169,9 +178,13 @@ def _events(
 
 
 def _restarts(subject: Subject, answers: Answers, now: int) -> int:
-    """How often processes of the candidate began anew since its weight is in force."""
+    """How often processes of the candidate began anew since its weight is in force.
+
+    The counters of a gateway tell when the gateway began anew, which is not its fault.
+    """
     most: dict[str, int] = {}
-    for watch in subject.candidate.watches.values():
+    own = [watch for watch in subject.candidate.watches.values() if not watch.arm]
+    for watch in own:
         for question in _asked(watch, subject.candidate):
             for labels, samples in answers(question):
                 pod = labels.get("pod") or labels.get("instance", "")
