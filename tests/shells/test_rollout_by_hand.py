@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -12,7 +13,9 @@ from sluice import git
 from sluice.cli import main
 from sluice.commands import rollout_by_hand
 from sluice.commands.revisions import workspace_of
+from sluice.core.finding import UsageError
 from sluice.core.model import Commit
+from sluice.forges.local import LocalForge
 
 NAME = "production/chat"
 
@@ -112,6 +115,50 @@ def test_the_old_version_gets_everything_at_once_when_it_is_ready_again(
     assert stage.state() == ("PROMOTING", 100)
     assert [p for p in stage.loop.pulls() if p.state == "open"] == []
     assert_rendered(stage)
+
+
+def unreachable(*_: object, **__: object) -> NoReturn:
+    raise UsageError("the forge does not answer")
+
+
+def without_a_forge(patch: pytest.MonkeyPatch) -> None:
+    for effect in ("list", "ensure", "close", "merge"):
+        patch.setattr(LocalForge, effect, unreachable)
+
+
+def test_a_rollback_needs_no_forge(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.run(30, until="STEP")
+    without_a_forge(monkeypatch)
+    assert sluice(stage, "rollout", "status", NAME) == 0
+    assert sluice(stage, "rollback", NAME) == 0
+    assert "the forge does not answer" in capsys.readouterr().err
+    assert (stage.state(), stage.quarantine()) == (("ROLLING_BACK", 0), ["2"])
+
+
+def test_the_reconciler_takes_a_bad_version_back_without_a_forge(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.run(30, until="STEP")
+    without_a_forge(monkeypatch)
+    stage.metrics.errors["2"] = 0.2
+    stage.run(40, until="STABLE")
+    assert (stage.version(), stage.quarantine()) == ("1", ["2"])
+
+
+def test_without_a_forge_nothing_is_raised_until_it_answers(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.run(30, until="STEP")
+    with monkeypatch.context() as patch:
+        without_a_forge(patch)
+        refs = stage.loop.refs()
+        stage.run(20)
+        assert stage.loop.refs() == refs
+        assert "the forge does not answer" in stage.log[-2]
+    stage.run(5, until="PROMOTING")
+    assert stage.state() == ("PROMOTING", 100)
 
 
 def test_status_of_a_release_without_a_rollout_says_what_serves(

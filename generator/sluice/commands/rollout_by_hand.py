@@ -81,8 +81,15 @@ def persistent(
 
 
 def of_branch(scene: Scene, case: Case) -> list[PullRequest]:
-    """The pull requests of one rollout."""
-    return [pull for pull in scene.forge.list() if pull.branch == case.branch]
+    """The pull requests of one rollout; none, with a warning, when the forge does not answer.
+
+    What a person pushes at night must not wait for it.
+    """
+    try:
+        return [pull for pull in scene.forge.list() if pull.branch == case.branch]
+    except UsageError as error:
+        click.echo(f"its pull requests are not known: {error}", err=True)
+        return []
 
 
 def find_case(base: Base, release: str) -> Case:

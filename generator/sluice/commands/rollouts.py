@@ -22,6 +22,7 @@ from sluice.core.rollout_model import Decision, Observation, Write
 from sluice.core.rollout_moves import hold, recover
 
 ATTEMPTS = 5
+Proposed = dict[str, list[PullRequest]]
 
 
 def tick(scene: Scene, observers: Observers) -> Iterator[Outcome]:
@@ -39,14 +40,14 @@ def tick(scene: Scene, observers: Observers) -> Iterator[Outcome]:
         said = ("traffic stays where it is", *reasons)
         yield Outcome(str(key), "rollout cannot be read", reasons=said, refused=True)
     cases = [case_of(base, release, history) for release, history in base.under_way()]
-    pulls = _by_branch(scene.forge.list()) if cases else {}
+    pulls = _proposed(scene, observers) if cases else {}
     asked = [(case, sync(case, observers)) for case in cases]
     numbers = counted(asked, observers, scene.clock())
     for case in cases:
         yield from _isolated(scene, case, observers, numbers.get(case.release.key), pulls)
     for release, gone, history in base.lost():
         yield from _recovered(scene, base, release, gone, history, observers)
-    _swept(scene, {case.branch for case in cases})
+    _swept(scene, {case.branch for case in cases}, observers)
     for problem in dict.fromkeys(observers.problems):
         yield Outcome("rollouts", "not observed", reasons=(problem,))
 
@@ -63,18 +64,19 @@ def _isolated(
     case: Case,
     observers: Observers,
     numbers: Counted | None,
-    pulls: dict[str, list[PullRequest]],
+    pulls: Proposed | None,
 ) -> Iterator[Outcome]:
     """Deal with one rollout; when somebody else was first, look again at what Git says now."""
     for _ in range(ATTEMPTS):
         try:
-            yield _moved(scene, case, observers, numbers, pulls.get(case.branch, ()))
+            own = None if pulls is None else pulls.get(case.branch, ())
+            yield _moved(scene, case, observers, numbers, own)
         except git.RefMovedError:
             again = _again(scene, case)
             if again is None:
                 return
             case, numbers = again, None if again.rollout != case.rollout else numbers
-            pulls = _by_branch(scene.forge.list())
+            pulls = _proposed(scene, observers)
         except UsageError as error:
             version = case.rollout.candidate
             yield Outcome(str(case.release.key), "failed", version, 0, (str(error),), refused=True)
@@ -95,13 +97,18 @@ def _moved(
     case: Case,
     observers: Observers,
     numbers: Counted | None,
-    pulls: Sequence[PullRequest],
+    pulls: Sequence[PullRequest] | None,
 ) -> Outcome:
+    """What lowers a weight needs no forge; without one nothing is proposed or withdrawn."""
     now = scene.clock()
     seen = observation(case, observers, numbers, now)
     case = replace(case, counts=numbers.counts if numbers else None)
     decision = _decided(case, seen, now)
     write = decision.write
+    if pulls is None and (write is None or write.lane == "pull request"):
+        said = f"{decision.reason}; the forge does not answer"
+        return _waiting(case, replace(decision, reason=said))
+    pulls = pulls or ()
     if write is not None and write.lane == "pull request":
         refusal = refused_by(case, write, pulls)
         if refusal is not None:
@@ -149,14 +156,15 @@ def _recovered(
             yield Outcome(str(release.key), "failed", gone.rollout.candidate, 0, said, refused=True)
 
 
-def _swept(scene: Scene, living: set[str]) -> None:
+def _swept(scene: Scene, living: set[str], observers: Observers) -> None:
     """Close and delete what is left of rollouts that are over."""
     heads = git.refs_under(scene.repository, f"refs/heads/{BRANCHES}/")
     names = {ref.removeprefix("refs/heads/"): head for ref, head in heads.items()}
     stale = {n: h for n, h in names.items() if n.endswith(SUFFIX) and n not in living}
-    if not stale or scene.dry_run:
+    pulls = _proposed(scene, observers) if stale and not scene.dry_run else None
+    if pulls is None:
         return
-    for pull in scene.forge.list():
+    for pull in [pull for listed in pulls.values() for pull in listed]:
         if pull.state == "open" and pull.branch in stale:
             scene.forge.close(pull.number, "its rollout is over")
     for name, head in stale.items():
@@ -165,8 +173,14 @@ def _swept(scene: Scene, living: set[str]) -> None:
                 scene.move(f"refs/heads/{name}", None, head)
 
 
-def _by_branch(pulls: Sequence[PullRequest]) -> dict[str, list[PullRequest]]:
+def _proposed(scene: Scene, observers: Observers) -> Proposed | None:
+    """The pull requests by branch; None when the forge does not say."""
     found: dict[str, list[PullRequest]] = {}
+    try:
+        pulls = scene.forge.list()
+    except UsageError as error:
+        observers.problems.append(str(error))
+        return None
     for pull in pulls:
         found.setdefault(pull.branch, []).append(pull)
     return found
