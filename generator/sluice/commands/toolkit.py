@@ -6,7 +6,7 @@ from typing import Any
 
 from sluice import resources
 from sluice.core.bind import Templates
-from sluice.core.catalog import Catalog, Family
+from sluice.core.catalog import Catalog, Family, entry_problems
 from sluice.core.finding import FindingsError
 from sluice.core.kubernetes import KubernetesSchemas
 from sluice.core.kubernetes_schema import merge
@@ -39,6 +39,7 @@ def toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
             return resources.catalog_entry(family, name)
         document = load(path, own_entry)
         found = list(schemas.findings(document, _KINDS[family])) if family in _KINDS else []
+        found += entry_problems(family, name, document)
         if found:
             raise FindingsError(found)
         return document.data

@@ -1,10 +1,11 @@
 """Engines, accelerators and architectures as records; each is one YAML file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal, TypeVar, get_args
 
+from sluice.core.architecture import architecture_from
 from sluice.core.devices import (
     Accelerator,
     Queueing,
@@ -14,6 +15,7 @@ from sluice.core.devices import (
     sharing_from,
 )
 from sluice.core.finding import Finding, FindingsError, Place
+from sluice.core.load import Document
 from sluice.core.memory import FractionOf
 from sluice.core.resolve import Described
 from sluice.core.settings import Setting, in_range, settings_from
@@ -130,6 +132,25 @@ def _made(family: Family, name: str, make: Callable[[], Entry]) -> Entry:
         place = Place(f"catalog/{family}/{name}.yaml")
         remedy = "compare it with an entry that Sluice brings"
         raise FindingsError([Finding(place, "CAT001", f"the entry {said}", remedy)]) from None
+
+
+def entry_problems(family: Family, name: str, document: Document) -> Iterator[Finding]:
+    """What is wrong with an entry of a repository's own, beside the shape that a schema knows."""
+    said = document.data.get("name", name)
+    if said != name:
+        message = f"the entry is named {said!r}, and its file {name!r}"
+        yield Finding(document.place(("name",)), "CAT001", message, "give both the same name")
+    if family == "architectures":
+        try:
+            architecture_from(document.data, name)
+        except ValueError as error:
+            named = [key for key in document.data if key in str(error).split()]
+            yield Finding(
+                document.place(tuple(named[:1]), key=True),
+                "CAT001",
+                str(error),
+                "correct the numbers",
+            )
 
 
 class Catalog:
