@@ -50,7 +50,7 @@ def test_none_outlives_every_miscount() -> None:
     assert sys.getrefcount(None) > 1 << 39
 
 
-@pytest.mark.parametrize("missing", ["cel_expr_python", "google.protobuf.message_factory"])
+@pytest.mark.parametrize("missing", ["cel_expr_python", "google.protobuf.message_factory", "re2"])
 def test_a_missing_engine_is_a_usage_error(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
     cel.load.cache_clear()
     for name in [name for name in sys.modules if name.split(".")[0] == "cel_expr_python"]:

@@ -22,11 +22,13 @@ def load() -> ModuleType:
     try:
         # Without it the engine ends the process instead of raising.
         importlib.import_module("google.protobuf.message_factory")
+        # What runs `matches` is wanted before any policy is asked, not in the midst of one.
+        importlib.import_module("re2")
         module = importlib.import_module("cel_expr_python.cel")
     except ImportError as error:
         raise UsageError(
             f"policies need the CEL engine, and {error.name or 'it'} is not installed; "
-            "run `pip install cel-expr-python protobuf`"
+            "run `pip install cel-expr-python protobuf google-re2`"
         ) from None
     _ballast_none()
     return module

@@ -1,11 +1,10 @@
 """`find` and `findAll` (all versions), with the engine's own regular expressions (RE2)."""
 
+import importlib
 import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
-
-import re2
 
 from sluice.core.policy import cel
 from sluice.core.policy.libraries.declaration import Overload
@@ -36,6 +35,7 @@ _known = lru_cache(maxsize=4096)(_search)
 
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> Any:  # noqa: ANN401  # the library has no types
+    re2 = importlib.import_module("re2")
     options = re2.Options()
     options.log_errors = False
     try:
