@@ -215,7 +215,7 @@ def _files(name: str, argument: str, described: str, *, needed: bool = False) ->
     _files(
         "binding", "bindings", "Bindings; a policy without one is bound to everything, with Deny."
     ),
-    _files("object", "objects", "Objects to decide on.", needed=True),
+    _files("object", "objects", "Objects to decide on; none where all are deleted."),
     _files(
         "old",
         "old",

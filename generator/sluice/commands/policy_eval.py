@@ -59,7 +59,7 @@ def run(
         form: text or json.
 
     Raises:
-        UsageError: for files that are not there, or a missing CEL engine.
+        UsageError: for files that are not there or hold no object, or a missing CEL engine.
         FindingsError: for files that cannot be read, and for policies that no cluster would take.
     """
     version = parse_version(kubernetes_version)
@@ -70,6 +70,8 @@ def run(
     given = read_parts(objects)
     world, where = _world(read_parts(params), read_parts(namespace), given)
     requests = _requests(given, read_parts(old), world, where, asked, version)
+    if not requests:
+        raise UsageError("there is nothing to decide on: name files with --object or --old")
     judgements = _judgements(requests, plans, bound, world)
     sys.stdout.write(_json(judgements) if form == "json" else _text(judgements))
     return int(any(one.result.decision in _REFUSED for one in judgements))

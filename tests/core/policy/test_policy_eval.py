@@ -197,6 +197,8 @@ def test_wrong_use(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
         _run(capsys, policies=["nowhere.yaml"], objects=objects)
     with pytest.raises(UsageError, match="no ValidatingAdmissionPolicy"):
         _run(capsys, policies=objects, objects=objects)
+    with pytest.raises(UsageError, match="nothing to decide on"):
+        _run(capsys, policies=policies, objects=files("none.yaml", "# nothing\n"))
     with pytest.raises(UsageError, match="'PATCH' is not one of"):
         _run(capsys, policies=policies, objects=objects, operation="PATCH")
     with pytest.raises(UsageError, match="not a Kubernetes version"):
