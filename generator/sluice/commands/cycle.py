@@ -5,20 +5,20 @@ Every effect looks before it acts, so a cycle that was killed is finished by the
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sluice import git
-from sluice.commands import proposing, signalling, taking_back
+from sluice.commands import judging, proposing, taking_back
+from sluice.commands.grouping import pointless, shared, together
+from sluice.commands.judging import Base, Pulls, Seen
 from sluice.commands.revisions import workspace_of
-from sluice.commands.served import circumstances
-from sluice.commands.workspace import Workspace
-from sluice.commands.world import AUTHOR, MAIN, Outcome, World
-from sluice.core.converge import Facts, Proposal, Refusal, branch_of, propose, rejected
+from sluice.commands.world import ALIKE, AUTHOR, MAIN, Outcome, World
+from sluice.core.converge import Refusal, branch_of, rejected
 from sluice.core.evidence import registered
 from sluice.core.finding import FindingsError, UsageError, failed
+from sluice.core.group import branch_of_group
 from sluice.core.layout import Key
-from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
-from sluice.core.signals import refusal
+from sluice.core.model import ModelVersion, PullRequest
 from sluice.core.tree import Specs
 from sluice.core.wants import Idle, Want, wants
 from sluice.forges.answers import RefusedError
@@ -27,29 +27,6 @@ from sluice.forges.limits import RateLimitedError
 __all__ = ["AUTHOR", "MAIN", "Outcome", "World", "cycle"]
 
 ATTEMPTS = 5
-# Releases that fail with the same words are not what is wrong.
-ALIKE = 3
-# Outcomes that stay what they are while nothing that they were judged by changes.
-_SETTLED = {"unchanged", "rejected", "left alone", "refused"}
-
-Pulls = Mapping[str, Sequence[PullRequest]]
-
-
-@dataclass(frozen=True)
-class _Base:
-    """The base revision that a cycle works on."""
-
-    commit: str
-    workspace: Workspace
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What a cycle looked at before it began to act."""
-
-    base: _Base
-    pulls: Pulls
-    observed: Mapping[str, Sequence[ModelVersion]]
 
 
 def cycle(world: World) -> Iterator[Outcome]:
@@ -64,13 +41,18 @@ def cycle(world: World) -> Iterator[Outcome]:
     base = _base(world)
     specs = base.workspace.specs
     observed = _observed(world, specs)
-    seen = _Seen(base, _by_branch(world.forge.list()), observed)
+    seen = Seen(base, _by_branch(world.forge.list()), observed)
     failures: list[str] = []
-    for want in wants(specs, observed, registered(specs, base.workspace.files)):
+    found = wants(specs, observed, registered(specs, base.workspace.files))
+    groups = shared(found)
+    yield from pointless(world, seen, list(groups))
+    alone = [w for w in found if isinstance(w, Idle) or not branch_of_group(w.release)]
+    tasks: list[Sequence[Want | Idle]] = [*([want] for want in alone), *groups.values()]
+    for wanted in tasks:
         if world.is_stopping():
             return
-        if world.is_due(str(want.release.key)):
-            yield from _isolated(world, seen, want, failures)
+        if all(world.is_due(str(want.release.key)) for want in wanted):
+            yield from _isolated(world, seen, wanted, failures)
 
 
 def _observed(world: World, specs: Specs) -> Mapping[str, Sequence[ModelVersion]]:
@@ -87,21 +69,25 @@ def _observed(world: World, specs: Specs) -> Mapping[str, Sequence[ModelVersion]
 
 
 def _isolated(
-    world: World, seen: _Seen, want: Want | Idle, failures: list[str]
+    world: World, seen: Seen, wanted: Sequence[Want | Idle], failures: list[str]
 ) -> Iterator[Outcome]:
-    """Deal with one release; an error is its outcome, unless it is everybody's."""
-    release = str(want.release.key)
-    version = want.version if isinstance(want, Want) else None
+    """Deal with one release, or with those that share one pull request.
+
+    An error is their outcome, unless it is everybody's.
+    """
+    promoted = {str(w.release.key): w.version for w in wanted if isinstance(w, Want)}
     try:
-        for outcome in _persistent(world, seen, want):
+        for outcome in _persistent(world, seen, wanted):
+            version = promoted.get(outcome.release)
             yield replace(outcome, promoted=version.updated if version else 0)
     except (RateLimitedError, git.CredentialsRefusedError):
         raise
     except UsageError as error:
-        said = str(error)
-        number = version.version if version else ""
-        cause = _cause(error)
-        yield Outcome(release, "failed", number, reasons=(said,), refused=True, cause=cause)
+        said, cause = str(error), _cause(error)
+        for want in wanted:
+            name = str(want.release.key)
+            number = promoted[name].version if name in promoted else ""
+            yield Outcome(name, "failed", number, reasons=(said,), refused=True, cause=cause)
         failures.append(said)
         if failures[-ALIKE:] == [said] * ALIKE:
             raise
@@ -116,40 +102,49 @@ def _cause(error: UsageError) -> str:
     return "push refused" if isinstance(error, git.PushRefusedError) else "other"
 
 
-def _base(world: World) -> _Base:
+def _base(world: World) -> Base:
     world.upstream.refresh()
     commit = git.resolve(world.repository, MAIN)
-    known: _Base | None = world.memory.base
+    known: Base | None = world.memory.base
     if known and known.commit == commit:
         return known
     workspace = workspace_of(world.repository, commit)
     findings = workspace.check()
     if failed(findings):
         raise FindingsError(findings)
-    world.memory.base = _Base(commit, workspace)
-    return _Base(commit, workspace)
+    world.memory.base = Base(commit, workspace)
+    return Base(commit, workspace)
 
 
-def _persistent(world: World, seen: _Seen, want: Want | Idle) -> Iterator[Outcome]:
-    """Deal with one release; when somebody else moved its branch first, look again."""
-    key = want.release.key
+def _persistent(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iterator[Outcome]:
+    """Do what is wanted; when somebody else moved its branch first, look again."""
+    keys = {want.release.key for want in wanted}
     for attempt in range(ATTEMPTS):
         try:
-            yield from _release(world, seen, want)
+            yield from _acted(world, seen, wanted)
         except git.RefMovedError as error:
             if attempt + 1 == ATTEMPTS:
-                raise UsageError(f"{key}: {error}, again and again") from None
+                raise UsageError(f"{min(keys)}: {error}, again and again") from None
             world.pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # spreads out processes
             seen = replace(seen, base=_base(world), pulls=_by_branch(world.forge.list()))
             workspace = seen.base.workspace
             recorded = registered(workspace.specs, workspace.files)
             again = wants(workspace.specs, seen.observed, recorded)
-            want = next((w for w in again if w.release.key == key), want)
+            wanted = [want for want in again if want.release.key in keys]
         else:
             return
 
 
-def _release(world: World, seen: _Seen, want: Want | Idle) -> Iterator[Outcome]:
+def _acted(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iterator[Outcome]:
+    groups = shared(wanted)
+    for want in wanted:
+        if isinstance(want, Idle) or not branch_of_group(want.release):
+            yield from _release(world, seen, want)
+    for branch, members in groups.items():
+        yield from together(world, seen, branch, members)
+
+
+def _release(world: World, seen: Seen, want: Want | Idle) -> Iterator[Outcome]:
     """All that is done for one release; each step looks at the world anew."""
     key = want.release.key
     pulls = seen.pulls.get(branch_of(key), ())
@@ -160,7 +155,7 @@ def _release(world: World, seen: _Seen, want: Want | Idle) -> Iterator[Outcome]:
     known = world.memory.recall(str(key), sight, world.clock())
     if known is None:
         known = _wanted(world, seen.base, want, _all_of(world, want, pulls))
-        if known.what in _SETTLED:
+        if known.is_settled:
             world.memory.settle(str(key), sight, known, world.clock())
     yield known
 
@@ -186,46 +181,16 @@ def _by_branch(pulls: Sequence[PullRequest]) -> Pulls:
     return found
 
 
-def _wanted(world: World, base: _Base, want: Want, pulls: Sequence[PullRequest]) -> Outcome:
-    release, version = str(want.release.key), want.version.version
-    rejection = rejected(want, pulls)
-    if rejection:
-        said = f"pull request #{rejection.number} was closed, which rejects this version"
-        return Outcome(release, "rejected", version, rejection.number, (said,))
+def _wanted(world: World, base: Base, want: Want, pulls: Sequence[PullRequest]) -> Outcome:
+    release = str(want.release.key)
+    no = rejected(want, pulls)
+    if no:
+        return judging.rejection(want, no.number)
     taken = taking_back.taken(world, base.commit, want, pulls)
     if taken:
         return taken
-    result = _judged(world, base, want, pulls)
+    result = judging.judged(world, base, want, pulls)
     if isinstance(result, Refusal):
-        reason = f"version {version} took its place and was refused"
-        for pull in pulls:
-            if pull.state == "open" and proposing.is_ours(world, pull.branch):
-                signalling.refused(world, pull, refusal(version, result.reasons))
-                proposing.closed(world, release, pull, reason)
-        return Outcome(release, "refused", version, 0, result.reasons, refused=True)
+        list(judging.withdrawn(world, release, pulls, result))
+        return judging.refused(release, result)
     return proposing.applied(world, base.commit, result, pulls)
-
-
-def _judged(
-    world: World, base: _Base, want: Want, pulls: Sequence[PullRequest]
-) -> Proposal | Refusal:
-    workspace, registry = base.workspace, world.registry
-    # What listed it may have remembered its tags, and one of them may be an approval.
-    want = replace(want, version=registry.fresh(want.version))
-    evaluation, baseline = registry.evaluation(want.version), _baseline(registry, want)
-    facts = Facts(
-        evaluation=evaluation,
-        baseline=baseline,
-        pulls=pulls,
-        link=registry.url(want.version),
-        about=circumstances(
-            world.repository, base.commit, want, evaluation, baseline, world.clock()
-        ),
-    )
-    return propose(want, facts, workspace.specs, workspace.files, workspace.tools)
-
-
-def _baseline(registry: Registry, want: Want) -> Evaluation:
-    """Of the deployed version; nothing measured when the registry has lost it."""
-    deployed: ModelVersion | None = want.deployed
-    return registry.evaluation(deployed) if deployed else Evaluation()

@@ -1,6 +1,7 @@
 """The effects of a cycle: push a branch, open its pull request, merge it, close it."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from sluice import git
@@ -29,17 +30,20 @@ def idle(world: World, want: Idle, pulls: Sequence[PullRequest]) -> Iterator[Out
     for pull in pulls:
         if pull.state == "open" and is_ours(world, pull.branch):
             yield closed(world, release, pull, f"pointless now: {want.reason}")
-    _sweep(world, branch_of(want.release.key))
+    sweep(world, branch_of(want.release.key))
     what = "cannot follow" if want.problem else "nothing to do"
     yield Outcome(release, what, reasons=(want.reason,), refused=want.problem)
 
 
-def _sweep(world: World, branch: str) -> None:
-    """Delete a merged branch that a killed merge left behind."""
+def sweep(world: World, branch: str) -> None:
+    """Delete a branch that a merge or a withdrawal left behind, unless others work on it."""
     ref = f"refs/heads/{branch}"
     head = git.tip(world.repository, ref)
-    if head and not world.dry_run and git.is_ancestor(world.repository, head, MAIN):
-        world.upstream.move(ref, None, head)
+    if head is None or world.dry_run:
+        return
+    if is_ours(world, branch) or git.is_ancestor(world.repository, head, MAIN):
+        with suppress(git.RefMovedError):
+            world.upstream.move(ref, None, head)
 
 
 def applied(world: World, base: str, proposal: Proposal, pulls: Sequence[PullRequest]) -> Outcome:
@@ -131,7 +135,10 @@ def _push(world: World, base: str, proposal: Proposal) -> _Pushed:
     head = git.tip(repository, ref)
     if head and _says(repository, head, tree, base):
         return _Pushed(head, moved=False)
-    commit = git.commit(repository, tree, [base], proposal.message, AUTHOR, time=world.clock())
+    commit = base
+    for changes, message in proposal.parts:
+        tree = git.write_tree(repository, commit, changes)
+        commit = git.commit(repository, tree, [commit], message, AUTHOR, time=world.clock())
     world.upstream.move(ref, commit, head)
     # Who was faster may have merged this very version and dropped its branch. From here on the
     # branch is in everybody's way.
@@ -149,14 +156,14 @@ def _says(repository: git.Repository, head: str, tree: str, base: str) -> bool:
     It does when it touches the same files with the same content and the base has not touched
     any of them since; then a push would only make reviews and checks start again.
     """
-    parents = git.commit_of(repository, head).parents
-    if len(parents) != 1:
+    begun = git.merge_base(repository, head, base)
+    if begun is None or len(git.commit_of(repository, head).parents) != 1:
         return False
     wanted = git.changed_paths(repository, base, tree)
     return (
-        git.changed_paths(repository, parents[0], head) == wanted
+        git.changed_paths(repository, begun, head) == wanted
         and not set(git.changed_paths(repository, head, tree)) & set(wanted)
-        and not set(git.changed_paths(repository, parents[0], base)) & set(wanted)
+        and not set(git.changed_paths(repository, begun, base)) & set(wanted)
     )
 
 
@@ -186,4 +193,5 @@ def closed(world: World, release: str, pull: PullRequest, reason: str) -> Outcom
         branch=pull.branch, base=pull.base, title=pull.title, body=withdrawn(pull.body)
     )
     world.forge.close(pull.number, reason)
+    sweep(world, pull.branch)
     return Outcome(release, "closed", version, pull.number, (reason,))

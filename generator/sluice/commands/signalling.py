@@ -98,4 +98,6 @@ def _people(world: World, base: str, proposal: Proposal) -> Reviewers:
         return reviewers(proposal.reviewers)
     files = git.read_tree(world.repository, base, PLACES).files
     text = next((files[place] for place in PLACES if place in files), b"")
-    return owners(text.decode(errors="replace"), layout.release_path(proposal.key))
+    found = [owners(text.decode(errors="replace"), layout.release_path(k)) for k in proposal.keys]
+    users = dict.fromkeys(name for each in found for name in each.users)
+    return Reviewers(tuple(users), tuple(dict.fromkeys(n for each in found for n in each.teams)))

@@ -12,6 +12,9 @@ MAIN = "refs/heads/main"
 AUTHOR = Signature("Sluice", "reconciler@sluice.dev")
 # For so many seconds what was found to need nothing is believed to need nothing still.
 RECHECK = 120
+# Releases that fail with the same words are not what is wrong.
+ALIKE = 3
+_SETTLED = frozenset({"unchanged", "rejected", "left alone", "refused", "comes later"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,11 @@ class Outcome:
     refused: bool = False
     promoted: int = 0
     cause: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it stays like this while nothing that it was judged by changes."""
+        return self.what in _SETTLED
 
 
 @dataclass(slots=True)

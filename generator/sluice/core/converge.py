@@ -36,6 +36,7 @@ class Proposal:
 
     `automatic` says that it may merge by itself now, `later` that a forge may also do so when its
     own checks have passed, and `waits` why it does not do so yet.
+    `parts` are the commits, files and message of each; `keys` all releases that they change.
     """
 
     key: Key
@@ -44,13 +45,14 @@ class Proposal:
     changes: Mapping[str, bytes | None]
     title: str
     body: str
-    message: str
     automatic: bool
     signal: Signal
     later: bool = False
     waits: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     superseded: tuple[str, ...] = ()
+    keys: tuple[Key, ...] = ()
+    parts: tuple[tuple[Mapping[str, bytes | None], str], ...] = ()
     reviewers: tuple[str, ...] = ()
 
 
@@ -176,7 +178,8 @@ def _proposal(
         changes=changes,
         title=title(story),
         body=body(story),
-        message=commit_message(story),
+        parts=((changes, commit_message(story)),),
+        keys=(story.key,),
         automatic=automatic,
         later=later,
         waits=held,

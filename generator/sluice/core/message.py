@@ -86,21 +86,36 @@ def superseding(version: str, superseded: Sequence[str]) -> str:
 
 def marker(version: str, superseded: Sequence[str]) -> str:
     """What the next run reads: the version that this pull request proposes, and those before."""
-    data = {"superseded": list(superseded), "version": version}
+    return framed({"superseded": list(superseded), "version": version})
+
+
+def framed(data: Mapping[str, Any]) -> str:
+    """Data in a comment that no value in it can end."""
     spelled = json.dumps(data, sort_keys=True).replace("-", "\\u002d").replace(">", "\\u003e")
     return f"<!-- sluice:v1 {spelled} -->"
 
 
 def read_marker(text: str) -> tuple[str, tuple[str, ...]] | None:
     """The version and the superseded ones of a body that Sluice wrote."""
-    match = _MARKER.search(text)
-    if not match:
-        return None
+    data = written_in(text)
     try:
-        data: Any = json.loads(match[1])
         return str(data["version"]), tuple(str(v) for v in data["superseded"])
-    except (ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         return None
+
+
+def written_in(text: str) -> Mapping[str, Any]:
+    """The data that a body of ours ends with; empty when there is none."""
+    match = _MARKER.search(text)
+    try:
+        return dict(json.loads(match[1])) if match else {}
+    except (TypeError, ValueError):
+        return {}
+
+
+def without_marker(text: str) -> str:
+    """A body without that."""
+    return _MARKER.sub("", text).rstrip()
 
 
 def withdrawn(text: str) -> str:

@@ -1,0 +1,80 @@
+"""What a cycle saw, and the judgement of one release on it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sluice.commands import proposing, signalling
+from sluice.commands.served import circumstances
+from sluice.commands.workspace import Workspace
+from sluice.commands.world import Outcome, World
+from sluice.core.converge import Facts, Proposal, Refusal, propose
+from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
+from sluice.core.signals import refusal
+from sluice.core.wants import Want
+
+Pulls = Mapping[str, Sequence[PullRequest]]
+
+
+@dataclass(frozen=True)
+class Base:
+    """The base revision that a cycle works on."""
+
+    commit: str
+    workspace: Workspace
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a cycle looked at before it began to act; pull requests by their branch."""
+
+    base: Base
+    pulls: Pulls
+    observed: Mapping[str, Sequence[ModelVersion]]
+
+
+def judged(
+    world: World, base: Base, want: Want, pulls: Sequence[PullRequest]
+) -> Proposal | Refusal:
+    """Ask the registry about a version, Git about its history, and let the core decide."""
+    workspace, registry = base.workspace, world.registry
+    # What listed it may have remembered its tags, and one of them may be an approval.
+    want = replace(want, version=registry.fresh(want.version))
+    evaluation, baseline = registry.evaluation(want.version), _baseline(registry, want)
+    facts = Facts(
+        evaluation=evaluation,
+        baseline=baseline,
+        pulls=pulls,
+        link=registry.url(want.version),
+        about=circumstances(
+            world.repository, base.commit, want, evaluation, baseline, world.clock()
+        ),
+    )
+    return propose(want, facts, workspace.specs, workspace.files, workspace.tools)
+
+
+def withdrawn(
+    world: World, release: str, pulls: Sequence[PullRequest], result: Refusal
+) -> Iterator[Outcome]:
+    """Close what is open of a release whose newest version was refused."""
+    for pull in pulls:
+        if pull.state == "open" and proposing.is_ours(world, pull.branch):
+            signalling.refused(world, pull, refusal(result.version, result.reasons))
+            reason = f"version {result.version} took its place and was refused"
+            yield proposing.closed(world, release, pull, reason)
+
+
+def rejection(want: Want, number: int) -> Outcome:
+    """The outcome of a version that a person has rejected."""
+    said = f"pull request #{number} was closed, which rejects this version"
+    return Outcome(str(want.release.key), "rejected", want.version.version, number, (said,))
+
+
+def refused(release: str, result: Refusal) -> Outcome:
+    """The outcome of a version that is not proposed."""
+    return Outcome(release, "refused", result.version, 0, result.reasons, refused=True)
+
+
+def _baseline(registry: Registry, want: Want) -> Evaluation:
+    """Of the deployed version; nothing measured when the registry has lost it."""
+    deployed: ModelVersion | None = want.deployed
+    return registry.evaluation(deployed) if deployed else Evaluation()
