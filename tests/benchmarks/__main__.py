@@ -5,6 +5,7 @@ import sys
 from benchmarks import (
     bench_check,
     bench_git,
+    bench_reconcile,
     bench_registry,
     bench_render,
     bench_rollouts,
@@ -18,6 +19,7 @@ def main() -> None:
         "Rendering": bench_render,
         "Checking": bench_check,
         "Rollouts": bench_rollouts,
+        "Reconciling, seconds of the processor": bench_reconcile,
     }
     for title, module in modules.items():
         sys.stdout.write(f"{title}\n")

@@ -1,11 +1,13 @@
 """Devices and money that releases, teams and environments use, at least, at most, in a rollout."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sluice.core.allotment import allotment, devices
 from sluice.core.catalog import Catalog
+from sluice.core.kept import kept
+from sluice.core.layout import Key
 from sluice.core.quota import has_room, least_replicas, most_replicas
 from sluice.core.resolve import Environment, Release, Spec, lookup
 from sluice.core.tree import Specs
@@ -42,16 +44,48 @@ class Totals:
         )
 
 
-def totals_by_scope(specs: Specs, catalog: Catalog) -> dict[str, Totals]:
-    """Totals of each environment, team and release: by `env`, `env/team`, `env/team/release`."""
-    found = dict.fromkeys(specs.environments, Totals())
+def totals_by_scope(
+    specs: Specs, catalog: Catalog, only: Collection[Key] | None = None
+) -> dict[str, Totals]:
+    """Totals of each environment, team and release: by `env`, `env/team`, `env/team/release`.
+
+    With `only`, of the environments and of what these releases belong to.
+    """
+    parts: dict[str, list[Totals]] = {name: [] for name in specs.environments}
+    teams = None if only is None else {(key.environment, key.team) for key in only}
     for key, release in sorted(specs.releases.items()):
         own = release_totals(release, catalog)
-        for scope in (key.environment, f"{key.environment}/{key.team}", str(key)):
-            found[scope] = found.get(scope, Totals()) + own
-    return found
+        parts.setdefault(key.environment, []).append(own)
+        if teams is None or (key.environment, key.team) in teams:
+            parts.setdefault(f"{key.environment}/{key.team}", []).append(own)
+        if only is None or key in only:
+            parts[str(key)] = [own]
+    return {scope: _together(totals) for scope, totals in parts.items()}
 
 
+def _together(totals: Sequence[Totals]) -> Totals:
+    return Totals(
+        sum(each.least_devices for each in totals),
+        sum(each.most_devices for each in totals),
+        sum(each.rollout_devices for each in totals),
+        _sums(each.least_cost for each in totals),
+        _sums(each.most_cost for each in totals),
+        _sums(each.rollout_cost for each in totals),
+        tuple(sorted({name for each in totals for name in each.unpriced})),
+    )
+
+
+def _sums(costs: Iterable[float | None]) -> float | None:
+    """The sum in this order; unknown if one of them is."""
+    total = 0.0
+    for cost in costs:
+        if cost is None:
+            return None
+        total += cost
+    return total
+
+
+@kept
 def release_totals(release: Release, catalog: Catalog) -> Totals:
     """Devices and cost of one release, both versions counted while it is being rolled out."""
     now = Totals()

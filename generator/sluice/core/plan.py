@@ -81,16 +81,17 @@ def plan(
     return Plan(
         changes,
         tuple(_moves(before, after)),
-        _compared(totals_by_scope(before, catalog), totals_by_scope(after, catalog)),
+        _compared(before, after, catalog),
         tuple(_notices(changes, rendered_after, after, catalog)),
     )
 
 
-def _compared(
-    before: Mapping[str, Totals], after: Mapping[str, Totals]
-) -> dict[str, tuple[Totals, Totals]]:
-    scopes = sorted(before.keys() | after.keys())
-    pairs = {s: (before.get(s, Totals()), after.get(s, Totals())) for s in scopes}
+def _compared(before: Specs, after: Specs, catalog: Catalog) -> dict[str, tuple[Totals, Totals]]:
+    keys = before.releases.keys() | after.releases.keys()
+    changed = {k for k in keys if before.releases.get(k) is not after.releases.get(k)}
+    old, new = (totals_by_scope(specs, catalog, changed) for specs in (before, after))
+    scopes = sorted(old.keys() | new.keys())
+    pairs = {s: (old.get(s, Totals()), new.get(s, Totals())) for s in scopes}
     return {s: p for s, p in pairs.items() if "/" not in s or p[0] != p[1]}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sluice.core.allotment import MIB, Allotment, allotment
 from sluice.core.catalog import Catalog
 from sluice.core.finding import Finding, Place
+from sluice.core.kept import kept
 from sluice.core.parallel import parallel_of
 from sluice.core.resolve import Environment, Release, Spec, lookup
 from sluice.core.units import amount
@@ -47,8 +48,10 @@ def check_quota(
     for resource, most in quota_of(environment).items():
         named = {name: use[resource] for name, use in wanted.items() if use[resource]}
         total = sum(named.values())
-        steady = sum(_times(r.spec, catalog, most_replicas(r.spec))[resource] for r in releases)
+        steady = sum(_steadily(r, catalog)[resource] for r in releases)
         kept = spare.get(resource, 0)
+        if max(total, steady + kept) <= most:
+            continue
         listed = ", ".join(f"{name} {count}" for name, count in named.items())
         asked = f"{total} {resource} are asked for at most ({listed})"
         if total > most:
@@ -56,7 +59,7 @@ def check_quota(
             remedy = "lower scaling.max somewhere or raise the quota"
             place = _place(environment, "quota", resource)
             yield Finding(place, "FIT001", message, remedy)
-        elif steady + kept > most:
+        else:
             message = f"{asked}: of the quota of {most} this leaves less than {kept} to spare"
             remedy = "lower accelerators.spare or scaling.max, or raise the quota"
             place = _place(environment, "spare", resource)
@@ -103,6 +106,13 @@ def wants_more(now: Spec, before: Spec) -> bool:
     return not same or most_replicas(now) > most_replicas(before)
 
 
+@kept
+def _steadily(release: Release, catalog: Catalog) -> Counter[str]:
+    """What its newest version alone uses then."""
+    return _times(release.spec, catalog, most_replicas(release.spec))
+
+
+@kept
 def _at_most(release: Release, catalog: Catalog) -> Counter[str]:
     """What a release uses at its greatest size, all its versions together."""
     used: Counter[str] = Counter()
