@@ -13,13 +13,14 @@ T = TypeVar("T")
 def kept(function: Callable[[Release, Catalog], T]) -> Callable[[Release, Catalog], T]:
     """Ask a pure function once for each release and catalog; nobody may change its answer."""
 
+    name = f"{function.__module__}.{function.__qualname__}"
+
     @wraps(function)
     def asked(release: Release, catalog: Catalog) -> T:
-        known: dict[str, tuple[Catalog, Any]] = release.__dict__.setdefault("_kept", {})
-        name = f"{function.__module__}.{function.__qualname__}"
-        if name not in known or known[name][0] is not catalog:
-            known[name] = (catalog, function(release, catalog))
-        answer: T = known[name][1]
+        known: tuple[Catalog, Any] | None = release.__dict__.get(name)
+        if known is None or known[0] is not catalog:
+            known = release.__dict__[name] = (catalog, function(release, catalog))
+        answer: T = known[1]
         return answer
 
     return asked

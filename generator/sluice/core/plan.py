@@ -168,6 +168,8 @@ def _moves(before: Specs, after: Specs) -> Iterator[Move]:
     keys: list[Key] = sorted(before.releases.keys() | after.releases.keys())
     for key in keys:
         old, new = before.releases.get(key), after.releases.get(key)
+        if old is new:
+            continue
         versions = tuple(str(r.value("model.version", "")) if r else "" for r in (old, new))
         if versions[0] != versions[1]:
             yield Move(str(key), *versions)
