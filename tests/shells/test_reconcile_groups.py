@@ -138,6 +138,18 @@ def test_what_was_rejected_alone_stays_so_together(loop: Loop) -> None:
     assert (outcomes[KEY].what, outcomes[OTHER].what) == ("rejected", "proposed")
 
 
+def test_what_a_person_reverts_goes_into_quarantine(loop: Loop) -> None:
+    _grouped(loop, "environment")
+    _register(loop, 2)
+    _both(loop)
+    before = loop.file(SPEC)
+    loop.merge(1)
+    loop.commit({SPEC: before.encode()})
+    assert _both(loop)[KEY].what == "quarantined"
+    assert _both(loop)[KEY].what == "nothing to do"
+    assert 'version: "2"' in loop.file(f"environments/{OTHER}/release.yaml")
+
+
 def test_it_goes_when_nothing_is_left_in_it(loop: Loop) -> None:
     _grouped(loop, "environment")
     _register(loop, 2)

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sluice import git
-from sluice.commands import judging, proposing
+from sluice.commands import judging, proposing, taking_back
 from sluice.commands.judging import Seen
 from sluice.commands.world import ALIKE, Outcome, World
 from sluice.core.converge import Proposal, Refusal, branch_of, rejected
 from sluice.core.finding import UsageError
-from sluice.core.group import branch_of_group, grouped, is_group, rejects
+from sluice.core.group import branch_of_group, grouped, is_group, share_of
 from sluice.core.model import PullRequest
 from sluice.core.wants import Idle, Want
 
@@ -85,14 +85,15 @@ def _member(
     world: World, seen: Seen, want: Want, pulls: Sequence[PullRequest], failures: list[str]
 ) -> Proposal | Outcome:
     """What one release adds, or why it adds nothing; what fails for many is not theirs."""
-    own = seen.pulls.get(branch_of(want.release.key), ())
     name = str(want.release.key)
-    for pull in pulls:
-        if rejects(pull.branch, pull, name) == want.version.version:
-            return judging.rejection(want, pull.number)
-    alone = rejected(want, own)
-    if alone:
-        return judging.rejection(want, alone.number)
+    own = seen.pulls.get(branch_of(want.release.key), ())
+    concerned = [*own, *(share_of(pull, name) for pull in pulls)]
+    no = rejected(want, concerned)
+    if no:
+        return judging.rejection(want, no.number)
+    taken = taking_back.taken(world, seen.base.commit, want, concerned)
+    if taken:
+        return taken
     if not proposing.is_ours(world, branch_of(want.release.key)):
         said = "somebody committed to its own branch; delete that to hand it back"
         return Outcome(name, "left alone", want.version.version, reasons=(said,))

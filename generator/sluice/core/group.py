@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sluice.core.converge import BRANCHES, Proposal
 from sluice.core.markdown import code, table
-from sluice.core.message import framed, line, without_marker, written_in
+from sluice.core.message import framed, line, marker, without_marker, written_in
 from sluice.core.model import PullRequest
 from sluice.core.resolve import Release
 from sluice.core.signals import Signal, labels
@@ -59,11 +59,11 @@ def grouped(branch: str, members: Sequence[Proposal], pulls: Iterable[PullReques
     )
 
 
-def rejects(branch: str, pull: PullRequest, release: str) -> str:
-    """The version of a release that closing this shared pull request rejected, or nothing."""
-    place = branch.removeprefix(f"{BRANCHES}/").removesuffix(LAST)
+def share_of(pull: PullRequest, release: str) -> PullRequest:
+    """A shared pull request as if it were about one release alone."""
+    place = pull.branch.removeprefix(f"{BRANCHES}/").removesuffix(LAST)
     chain = _read(pull.body).get(release.removeprefix(place), ())
-    return chain[0] if chain and pull.state == "closed" else ""
+    return replace(pull, body=marker(chain[0], chain[1:]) if chain else "")
 
 
 def _signal(members: Sequence[Proposal], held: Sequence[str]) -> Signal:

@@ -12,7 +12,6 @@ T = TypeVar("T")
 
 def kept(function: Callable[[Release, Catalog], T]) -> Callable[[Release, Catalog], T]:
     """Ask a pure function once for each release and catalog; nobody may change its answer."""
-
     name = f"{function.__module__}.{function.__qualname__}"
 
     @wraps(function)
