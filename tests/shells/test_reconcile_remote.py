@@ -25,8 +25,20 @@ def no_token_of_git(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLUICE_GIT_USERNAME", raising=False)
 
 
-@pytest.fixture(params=sorted(set(FAKES) - {"forgejo"}))
+KINDS = sorted(set(FAKES) - {"forgejo"})
+
+
+@pytest.fixture(params=KINDS)
+def every(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RemoteLoop]:
+    """For what dialects say in words of their own."""
+    with remote_loop(tmp_path, str(request.param)) as loop:
+        loop.register(1)
+        yield loop
+
+
+@pytest.fixture(params=["gitea", *(pytest.param(k, marks=pytest.mark.slow) for k in KINDS[1:])])
 def loop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RemoteLoop]:
+    """For what dialects seldom differ in."""
     with remote_loop(tmp_path, str(request.param)) as loop:
         loop.register(1)
         yield loop
@@ -41,18 +53,18 @@ def one(tmp_path: Path) -> Iterator[RemoteLoop]:
 
 
 def test_a_promotion_becomes_a_pull_request_and_a_second_run_writes_nothing(
-    loop: RemoteLoop,
+    every: RemoteLoop,
 ) -> None:
-    loop.register(2)
-    outcome = loop.chat()
+    every.register(2)
+    outcome = every.chat()
     assert (outcome.what, outcome.version, outcome.pull) == ("proposed", "2", 1)
-    (pull,) = loop.pulls()
+    (pull,) = every.pulls()
     assert pull.title == f"production/chat: {MODEL} 1 -> 2"
-    assert pull.head == git.tip(loop.repository, BRANCH)
-    assert loop.pushes() == 1
-    before, refs = len(loop.fake.writes()), loop.refs()
-    assert loop.chat().what == "unchanged"
-    assert (len(loop.fake.writes()), loop.pushes(), loop.refs()) == (before, 1, refs)
+    assert pull.head == git.tip(every.repository, BRANCH)
+    assert every.pushes() == 1
+    before, refs = len(every.fake.writes()), every.refs()
+    assert every.chat().what == "unchanged"
+    assert (len(every.fake.writes()), every.pushes(), every.refs()) == (before, 1, refs)
 
 
 def test_a_newer_version_moves_the_same_pull_request(loop: RemoteLoop) -> None:
@@ -127,20 +139,20 @@ FREEZE = """review: automatic
 """
 
 
-def test_what_was_left_to_the_forge_is_taken_back_when_a_freeze_begins(loop: RemoteLoop) -> None:
-    loop.edit(ENVIRONMENT, ("required", "automatic"))
-    loop.fake.state.waiting = True
-    loop.register(2)
-    assert loop.chat().what == "merges when ready"
-    assert LATER in loop.pulls()[0].labels
-    loop.edit(ENVIRONMENT, ("review: automatic\n", FREEZE))
-    outcome = loop.chat()
+def test_what_was_left_to_the_forge_is_taken_back_when_a_freeze_begins(every: RemoteLoop) -> None:
+    every.edit(ENVIRONMENT, ("required", "automatic"))
+    every.fake.state.waiting = True
+    every.register(2)
+    assert every.chat().what == "merges when ready"
+    assert LATER in every.pulls()[0].labels
+    every.edit(ENVIRONMENT, ("review: automatic\n", FREEZE))
+    outcome = every.chat()
     assert "a freeze ends" in outcome.reasons[0]
-    before = loop.fake.writes()
-    assert loop.chat().what == "unchanged"
-    assert loop.fake.writes() == before
-    loop.fake.state.finish()
-    (pull,) = loop.pulls()
+    before = every.fake.writes()
+    assert every.chat().what == "unchanged"
+    assert every.fake.writes() == before
+    every.fake.state.finish()
+    (pull,) = every.pulls()
     assert pull.state == "open"
     assert set(pull.labels) == {"sluice", "sluice/production", "sluice/waits"}
 
@@ -281,15 +293,15 @@ def test_a_commit_says_what_it_waits_for_and_that_it_passed(loop: RemoteLoop) ->
     assert "sluice/waits" not in loop.pulls()[0].labels
 
 
-def test_a_version_that_took_the_place_and_was_refused_is_a_failure(loop: RemoteLoop) -> None:
-    loop.register(2)
-    loop.chat()
-    loop.register(3, metrics={"mmlu/acc": 0.1})
-    loop.chat()
-    state, said = statuses(loop)[-1]
+def test_a_version_that_took_the_place_and_was_refused_is_a_failure(every: RemoteLoop) -> None:
+    every.register(2)
+    every.chat()
+    every.register(3, metrics={"mmlu/acc": 0.1})
+    every.chat()
+    state, said = statuses(every)[-1]
     assert state.startswith("fail")
     assert said.startswith("version 3 was refused: mmlu/acc")
-    assert loop.pulls()[0].state == "closed"
+    assert every.pulls()[0].state == "closed"
 
 
 def test_who_watches_is_told_once_that_another_version_took_the_place(loop: RemoteLoop) -> None:
@@ -310,12 +322,12 @@ def test_reviewers_are_those_of_the_environment(loop: RemoteLoop) -> None:
     assert loop.fake.state.pulls[1].reviewers == ["alice"]
 
 
-def test_reviewers_are_the_owners_of_the_release(loop: RemoteLoop) -> None:
-    loop.commit({"CODEOWNERS": b"* @alice\n/environments/*/platform/ @bob @team/ml\n"})
-    loop.register(2)
-    loop.chat()
-    assert loop.fake.state.pulls[1].reviewers == ["bob"]
-    assert loop.fake.state.pulls[1].teams == ([] if loop.kind == "gitlab" else ["ml"])
+def test_reviewers_are_the_owners_of_the_release(every: RemoteLoop) -> None:
+    every.commit({"CODEOWNERS": b"* @alice\n/environments/*/platform/ @bob @team/ml\n"})
+    every.register(2)
+    every.chat()
+    assert every.fake.state.pulls[1].reviewers == ["bob"]
+    assert every.fake.state.pulls[1].teams == ([] if every.kind == "gitlab" else ["ml"])
 
 
 def test_nobody_is_asked_about_what_merges_by_itself(one: RemoteLoop) -> None:
