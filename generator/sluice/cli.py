@@ -430,7 +430,7 @@ def _expected(error: Exception) -> int:
     """Say what went wrong, and give the exit code for it."""
     code = USAGE
     if isinstance(error, FindingsError):
-        from sluice.core.report import report  # noqa: PLC0415  # only on failure
+        from sluice.core.reports.report import report  # noqa: PLC0415  # only on failure
 
         click.echo(report(error.findings, "text", {}), nl=False)
         code = FINDINGS

@@ -15,7 +15,7 @@ from benchmarks.bench_render import ROOT, repository
 from sluice import files
 from sluice.commands.toolkit import toolkit
 from sluice.commands.workspace import Workspace, open_workspace
-from sluice.core.kubernetes_schema import schema_for
+from sluice.core.cluster.closure import schema_for
 from sluice.core.policy.admission import World, admit
 from sluice.core.policy.evaluate import evaluate
 from sluice.core.policy.layer import read_policies

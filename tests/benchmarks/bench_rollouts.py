@@ -11,7 +11,7 @@ from sluice.commands.rollout_base import Scene
 from sluice.commands.rollout_observers import Observers
 from sluice.commands.rollouts import tick
 from sluice.core.model import Application
-from sluice.core.samples import Series
+from sluice.core.rollout.samples import Series
 from sluice.forges.local import LocalForge
 
 RELEASES, ROLLING, COMMITS = 1_000, 50, 300

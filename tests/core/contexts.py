@@ -13,8 +13,8 @@ from jinja2 import nodes
 from core import hostile, trees
 from sluice import resources
 from sluice.commands.workspace import Workspace
-from sluice.core.bind import Templates
 from sluice.core.finding import FindingsError
+from sluice.core.workload.bind import Templates
 
 Replace = Callable[[str], str]
 

@@ -9,12 +9,13 @@ import yaml
 
 from core import trees
 from sluice.commands.toolkit import toolkit
-from sluice.core import calling, sizing, tree, values
-from sluice.core.catalog import Catalog, Engine
-from sluice.core.engines import check_engine
+from sluice.core import tree
+from sluice.core.catalog.entries import Catalog, Engine
+from sluice.core.checks.engines import check_engine
 from sluice.core.finding import Finding, Severity
-from sluice.core.resolve import Release
+from sluice.core.specs.resolve import Release
 from sluice.core.tree import Toolkit
+from sluice.core.workload import calling, sizing, values
 
 CLAIM = "pvc://models/support-chat/7"
 COMMIT = "a09a35458c702b33eeacc393d103063234e8bc28"

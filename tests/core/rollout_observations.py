@@ -5,8 +5,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sluice.core.judgement import Judgement, Verdict
-from sluice.core.rollout_model import Observation, Sync
+from sluice.core.rollout.judgement import Judgement, Verdict
+from sluice.core.rollout.model import Observation, Sync
 
 AGES = st.sampled_from([0, 30, 60, 600, 1200, 1201, 1800, 3600, 10_000]).map(lambda age: -age)
 """Times are given relative to the clock, which is what matters, and put on it by `timed`."""

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sluice.core.judgement import Judgement, Verdict
-from sluice.core.rollout import next_step
-from sluice.core.rollout_model import (
+from sluice.core.rollout.judgement import Judgement, Verdict
+from sluice.core.rollout.machine import next_step
+from sluice.core.rollout.model import (
     FULL,
     Decision,
     Observation,

@@ -3,12 +3,12 @@
 import pytest
 
 from core import trees
-from sluice.core.analysis import parameters, warm_up, watches
-from sluice.core.counts import Absolute
-from sluice.core.queries import Question
-from sluice.core.rollout_file import plan_of, rollout_of
-from sluice.core.rollout_watch import Subject, counts_of, questions, subject_of
-from sluice.core.samples import Series
+from sluice.core.progress.watch import Subject, counts_of, questions, subject_of
+from sluice.core.rollout.analysis import parameters, warm_up, watches
+from sluice.core.rollout.counts import Absolute
+from sluice.core.rollout.file import plan_of, rollout_of
+from sluice.core.rollout.queries import Question
+from sluice.core.rollout.samples import Series
 
 ENGINE = trees.tools().catalog.engine("vllm", "0.33.0")
 assert ENGINE is not None

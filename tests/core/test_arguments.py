@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import hostile, trees
-from sluice.core import arguments
-from sluice.core.sources import parse
+from sluice.core.workload import arguments
+from sluice.core.workload.sources import parse
 
 TEXTS = [text for text in hostile.TEXTS if text.isprintable() and text]
 

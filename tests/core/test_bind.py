@@ -6,7 +6,7 @@ import jinja2
 import pytest
 from jinja2.exceptions import SecurityError
 
-from sluice.core.bind import TemplateError, Templates
+from sluice.core.workload.bind import TemplateError, Templates
 
 
 def render(source: str, **values: object) -> Any:  # noqa: ANN401  # any YAML

@@ -11,12 +11,12 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from core import hostile
-from sluice.core.body import body
-from sluice.core.chart import chart
-from sluice.core.gates import GateResult
+from sluice.core.checks.gates import GateResult
 from sluice.core.layout import Key
-from sluice.core.message import Story, commit_message, read_marker, title
 from sluice.core.model import Evaluation, Follow, Lineage, Measurement, ModelVersion
+from sluice.core.promotion.body import body
+from sluice.core.promotion.chart import chart
+from sluice.core.promotion.message import Story, commit_message, read_marker, title
 from sluice.forges.bodies import fit
 
 PARSER = MarkdownIt("gfm-like", {"linkify": False, "html": True})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sluice.core.codeowners import owners, reviewers
+from sluice.core.promotion.codeowners import owners, reviewers
 
 PATH = "environments/production/platform/chat/release.yaml"
 

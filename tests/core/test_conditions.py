@@ -6,11 +6,17 @@ from typing import Any
 import pytest
 
 from core import trees
-from sluice.core.conditions import Circumstances, asks_history, is_rollback, judge_all, waits
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, Measurement, ModelVersion
-from sluice.core.resolve import Release
-from sluice.core.tenure import State, Tenure, tenures
+from sluice.core.promotion.conditions import (
+    Circumstances,
+    asks_history,
+    is_rollback,
+    judge_all,
+    waits,
+)
+from sluice.core.promotion.tenure import State, Tenure, tenures
+from sluice.core.specs.resolve import Release
 
 HERE, THERE = Key("production", "platform", "chat"), Key("staging", "platform", "chat")
 MODEL = "support-chat"

@@ -5,7 +5,7 @@ import yaml
 
 from core import trees
 from sluice.core.confidential import is_secret, masked, quotable
-from sluice.core.report import FORMATS, report
+from sluice.core.reports.report import FORMATS, report
 
 SECRETS = [
     ("serving: {apiKeySecret: s3cr3t}", "spec.serving.apiKeySecret"),

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from sluice import resources
-from sluice.core.deprecations import RULES, deprecation_problems, deprecations
+from sluice.core.cluster.deprecations import RULES, deprecation_problems, deprecations
 from sluice.core.semantic.problem import Problem
 
 DATA = yaml.safe_load((resources.directory("catalog") / "deprecations.yaml").read_text("utf-8"))

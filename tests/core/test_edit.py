@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core import hostile
 from core.layouts import KEYS, Layout, data, layouts
-from sluice.core.edit import append_text, remove, set_text
+from sluice.core.specs.edit import append_text, remove, set_text
 
 MODEL = ("spec", "model")
 MANY = settings(max_examples=400, deadline=None)

@@ -9,11 +9,11 @@ import yaml
 
 from core import engine_cases as cases
 from core import trees
-from sluice.core import sizing, values
-from sluice.core.arguments import CONFIG_FILE, canonical_json, invocation, probe_paths
-from sluice.core.catalog import engine_from
+from sluice.core.catalog.entries import engine_from
 from sluice.core.finding import Severity
-from sluice.core.sources import parse
+from sluice.core.workload import sizing, values
+from sluice.core.workload.arguments import CONFIG_FILE, canonical_json, invocation, probe_paths
+from sluice.core.workload.sources import parse
 
 TABLES = sorted((Path(__file__).parent / "engines").glob("*.yaml"))
 

@@ -12,8 +12,8 @@ import pytest
 
 from core import engine_cases as cases
 from core import trees
-from sluice.core.catalog import Engine
-from sluice.core.settings import word
+from sluice.core.catalog.entries import Engine
+from sluice.core.catalog.settings import word
 
 SCHEMA = json.loads((trees.ROOT / "schemas" / "model-release.schema.json").read_text("utf-8"))
 SERVING: dict[str, Any] = SCHEMA["$defs"]["serving"]["properties"]

@@ -3,7 +3,7 @@
 import pytest
 
 from core import engine_cases as cases
-from sluice.core.catalog import Engine
+from sluice.core.catalog.entries import Engine
 from sluice.core.finding import Finding, Severity
 
 ADAPTER = {"name": "sql", "model": {"name": "sql", "version": "1", "source": "pvc://models/sql/1"}}

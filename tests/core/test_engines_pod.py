@@ -7,7 +7,7 @@ import yaml
 
 from core import engine_cases as cases
 from core import trees
-from sluice.core.catalog import Engine
+from sluice.core.catalog.entries import Engine
 
 OPEN = {"allowed: [nvidia-l40s, nvidia-h100-80gb]": "allowed: [nvidia-l40s, amd-mi300x]"}
 MONITORED = {"  accelerators:": "  monitoring:\n    podMonitor: true\n  accelerators:"}

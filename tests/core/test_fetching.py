@@ -10,7 +10,7 @@ import pytest
 
 from core import trees
 from sluice.commands.workspace import Workspace
-from sluice.core.fetching import _SCRIPT
+from sluice.core.workload.fetching import _SCRIPT
 
 FILES = {
     "MLmodel": "x\n",

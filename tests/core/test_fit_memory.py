@@ -6,10 +6,10 @@ import pytest
 
 from core import engine_cases as cases
 from core import trees
+from sluice.core.capacity.fit import architecture_of, check_memory, fitting
 from sluice.core.finding import Finding, Severity
-from sluice.core.fit import architecture_of, check_memory, fitting
-from sluice.core.inspect import facts, memory, text
-from sluice.core.resolve import Release
+from sluice.core.plan.inspect import facts, memory, text
+from sluice.core.specs.resolve import Release
 
 TABLE = [  # model, quantization, accelerator, count, length: what is found
     ("qwen2.5-7b", "awq", "nvidia-l4", 1, 8192, []),

@@ -4,11 +4,11 @@ import pytest
 
 from core import trees
 from sluice.commands.workspace import Workspace
-from sluice.core.edit import write_at
 from sluice.core.finding import Finding, Fix
-from sluice.core.fixes import Fixed, fix_file, may_be_fixed
 from sluice.core.names import meant
-from sluice.core.remedies import value_fix
+from sluice.core.reports.fixes import Fixed, fix_file, may_be_fixed
+from sluice.core.specs.edit import write_at
+from sluice.core.specs.remedies import value_fix
 
 BASE = trees.base()
 RAW = BASE[trees.RELEASE]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.core.gates import GateResult, Times, condition, judge, standard_error
+from sluice.core.checks.gates import GateResult, Times, condition, judge, standard_error
 from sluice.core.model import Evaluation, Measurement
 
 DAY = 86_400_000

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from sluice import resources
 from sluice.commands import judge as command
-from sluice.core import judgement_file
-from sluice.core.counts import Absolute, Batch, Cell, Counts, Gate, GateCounts, Parameters
 from sluice.core.finding import FindingsError, UsageError
-from sluice.core.judgement import judge
+from sluice.core.rollout import judgement_file
+from sluice.core.rollout.counts import Absolute, Batch, Cell, Counts, Gate, GateCounts, Parameters
+from sluice.core.rollout.judgement import judge
 
 SCHEMA = resources.schema(judgement_file.SCHEMA)
 RELATIVE = Gate("errors")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core import hostile, trees
 from core.layouts import Layout, layouts
 from sluice.core.finding import Finding, FindingsError, Place
-from sluice.core.load import SIZE_LIMIT, Document, load, load_each
+from sluice.core.specs.load import SIZE_LIMIT, Document, load, load_each
 
 FRAGMENTS = st.sampled_from(
     [*hostile.TEXTS, *"abc:-?#{}[]&*!|>'\"%@`,", "a: ", "\n", "\n  ", "\n- ", ": ", ", ", "# x\n"]

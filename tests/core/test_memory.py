@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import sluice
-from sluice.core.architecture import (
+from sluice.core.memory.architecture import (
     Architecture,
     LinearAttention,
     MixtureOfExperts,
     SlidingWindow,
     architecture_from,
 )
-from sluice.core.memory import (
+from sluice.core.memory.preflight import (
     GIB,
     Fit,
     FractionOf,

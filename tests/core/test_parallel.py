@@ -7,10 +7,10 @@ import pytest
 from core import engine_cases as cases
 from core import trees
 from sluice.commands.workspace import Workspace
-from sluice.core.arguments import group, invocation
-from sluice.core.inspect import facts
-from sluice.core.parallel import parallel_of
-from sluice.core.sources import parse
+from sluice.core.capacity.parallel import parallel_of
+from sluice.core.plan.inspect import facts
+from sluice.core.workload.arguments import group, invocation
+from sluice.core.workload.sources import parse
 
 FOLDER = "manifests/lab/team"
 

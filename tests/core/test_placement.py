@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from core import trees
-from sluice.core import cost, plan_text
-from sluice.core.plan import Plan, plan
+from sluice.core.plan import cost
+from sluice.core.plan import text as plan_text
+from sluice.core.plan.difference import Plan, plan
 
 DEPLOYMENT = "manifests/production/platform/chat/deployment.yaml"
 POOLS = """

@@ -15,10 +15,10 @@ import pytest
 
 from core import trees
 from sluice import resources
-from sluice.core.catalog import Family
+from sluice.core.catalog.entries import Family
 from sluice.core.emit import emit
-from sluice.core.load import load
-from sluice.core.schema import FILES, Schemas
+from sluice.core.specs.load import load
+from sluice.core.specs.schema import FILES, Schemas
 
 SCHEMAS = Schemas(resources.schema)
 Path_ = tuple[str | int, ...]
@@ -64,7 +64,7 @@ ELSEWHERE = {
 DIGEST = """
 import hashlib, socket
 from core import trees
-from sluice.core.report import FORMATS, report
+from sluice.core.reports.report import FORMATS, report
 socket.socket = None
 said = hashlib.sha256()
 for folder in [*trees.cases("valid"), *trees.cases("invalid")[::8]]:
@@ -119,7 +119,7 @@ def test_a_spec_without_findings_is_never_read_slowly(
     def marks_of(*_: object) -> None:
         raise AssertionError("somebody asked for a place that nobody will see")
 
-    monkeypatch.setattr("sluice.core.marks.marks_of", marks_of)
+    monkeypatch.setattr("sluice.core.specs.marks.marks_of", marks_of)
     assert trees.workspace_of(files).check() == []
 
 

@@ -12,8 +12,8 @@ from core import trees
 from sluice.commands.workspace import Workspace
 from sluice.core.finding import Place
 from sluice.core.layout import Key
-from sluice.core.load import Pointer, load
-from sluice.core.resolve import Environment, Release, lookup, merge
+from sluice.core.specs.load import Pointer, load
+from sluice.core.specs.resolve import Environment, Release, lookup, merge
 
 VALUES = st.integers(0, 3) | st.lists(st.integers(0, 3), max_size=2)
 SPECS = st.recursive(

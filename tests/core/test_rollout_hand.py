@@ -7,7 +7,8 @@ import pytest
 
 from core.rollouts import START, at, seen
 from sluice.core.finding import UsageError
-from sluice.core.rollout_file import (
+from sluice.core.rollout.by_hand import VERBS
+from sluice.core.rollout.file import (
     document,
     fields,
     from_text,
@@ -16,8 +17,7 @@ from sluice.core.rollout_file import (
     spec_hash,
     to_text,
 )
-from sluice.core.rollout_hand import VERBS
-from sluice.core.rollout_model import Observation, State, Step
+from sluice.core.rollout.model import Observation, State, Step
 
 
 def test_pause_and_resume() -> None:

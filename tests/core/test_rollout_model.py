@@ -20,11 +20,11 @@ from hypothesis.stateful import (
 
 from core.rollout_observations import NEARLY_GOOD, SEEN, timed
 from sluice.core.finding import UsageError
-from sluice.core.judgement import Judgement
-from sluice.core.rollout import next_step
-from sluice.core.rollout_file import document, fields, rollout_of
-from sluice.core.rollout_hand import VERBS
-from sluice.core.rollout_model import (
+from sluice.core.rollout.by_hand import VERBS
+from sluice.core.rollout.file import document, fields, rollout_of
+from sluice.core.rollout.judgement import Judgement
+from sluice.core.rollout.machine import next_step
+from sluice.core.rollout.model import (
     FULL,
     LEAVING,
     Decision,
@@ -34,7 +34,7 @@ from sluice.core.rollout_model import (
     Sync,
     Write,
 )
-from sluice.core.rollout_moves import recover
+from sluice.core.rollout.moves import recover
 
 STEPS = [
     {"weight": 1, "soak": "1m", "maxSoak": "1h"},

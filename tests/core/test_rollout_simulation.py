@@ -11,8 +11,8 @@ import yaml
 from sluice import resources
 from sluice.commands import simulate as command
 from sluice.core.finding import FindingsError
-from sluice.core.scenario import SCHEMA, read, scenario_of
-from sluice.core.simulation import Tick, simulate
+from sluice.core.rollout.scenario import SCHEMA, read, scenario_of
+from sluice.core.rollout.simulation import Tick, simulate
 
 FOLDER = Path(__file__).parents[1] / "scenarios"
 SCENARIOS = sorted(FOLDER.glob("*.yaml"))
@@ -172,7 +172,7 @@ def test_the_command_prints_every_example(
 
 
 def test_the_format_that_the_module_documents_is_accepted() -> None:
-    from sluice.core import scenario  # noqa: PLC0415  # for its docstring only
+    from sluice.core.rollout import scenario  # noqa: PLC0415  # for its docstring only
 
     text = "\n".join(
         line[4:] for line in (scenario.__doc__ or "").splitlines() if line[:4] == "    "

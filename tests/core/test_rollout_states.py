@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from core.rollouts import GOOD, PLAN, START, UNDER_WAY, after, at, judged, seen, tick, write
-from sluice.core.judgement import Verdict
-from sluice.core.rollout_hand import VERBS
-from sluice.core.rollout_model import LEAVING, Observation, State, Sync
-from sluice.core.rollout_moves import recover
+from sluice.core.rollout.by_hand import VERBS
+from sluice.core.rollout.judgement import Verdict
+from sluice.core.rollout.model import LEAVING, Observation, State, Sync
+from sluice.core.rollout.moves import recover
 
 
 def test_nothing_is_done_when_nothing_is_under_way() -> None:

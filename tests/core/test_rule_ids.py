@@ -19,7 +19,7 @@ SHARED = {
 
 def test_each_rule_of_the_specs_lives_in_one_module() -> None:
     found = defaultdict(set)
-    for path in (SOURCE / "core").glob("*.py"):
+    for path in (SOURCE / "core").rglob("*.py"):
         for rule in re.findall(r'"((?:REF|FIT|ENG|SCH)\d{3})"', path.read_text()):
             found[rule].add(path.name)
     assert {rule for rule, modules in found.items() if len(modules) > 1} <= SHARED.keys()

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from core import hostile, trees
 from sluice import resources
 from sluice.core.finding import FindingsError
-from sluice.core.load import Document, load
-from sluice.core.schema import FILES, KINDS, Schemas
+from sluice.core.specs.load import Document, load
+from sluice.core.specs.schema import FILES, KINDS, Schemas
 
 SCHEMAS = Schemas(resources.schema)
 
@@ -161,7 +161,7 @@ def test_a_line_break_at_the_end_of_a_value_is_no_way_around_a_pattern() -> None
 def test_a_verdict_of_the_fast_validator_is_never_without_a_finding(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sluice.core.schema._explain", lambda *_: iter(()))
+    monkeypatch.setattr("sluice.core.specs.schema._explain", lambda *_: iter(()))
     document = load("x.yaml", b"spec: 1\n")
     assert {finding.rule for finding in SCHEMAS.findings(document, "ModelRelease")} == {"SCH009"}
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.core.sources import MOUNT, SourceError, beside, mounts, parse
+from sluice.core.workload.sources import MOUNT, SourceError, beside, mounts, parse
 
 COMMIT = "a09a35458c702b33eeacc393d103063234e8bc28"
 PATHS = st.from_regex(

@@ -7,7 +7,7 @@ import pytest
 from core.reference import DIRECTORY, ENVIRONMENT, RELEASE, ROLLOUT, workspace
 from sluice.commands.workspace import Workspace
 from sluice.core.finding import Finding, Place, Rendered
-from sluice.core.load import Pointer
+from sluice.core.specs.load import Pointer
 from sluice.core.trace import located
 
 DEPLOYMENT = f"{DIRECTORY}/deployment-v2.yaml"

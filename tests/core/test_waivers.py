@@ -6,8 +6,8 @@ import pytest
 
 from sluice import resources
 from sluice.core.finding import Finding, FindingsError, Place, Rendered, Severity, failed
-from sluice.core.schema import Schemas
-from sluice.core.waivers import PATH, Waiver, read_waivers, waive
+from sluice.core.reports.waivers import PATH, Waiver, read_waivers, waive
+from sluice.core.specs.schema import Schemas
 
 SPEC = "environments/lab/engines/tgi/release.yaml"
 MANIFEST = "manifests/lab/engines/tgi/deployment.yaml"

@@ -7,9 +7,16 @@ from collections.abc import Iterator
 import pytest
 
 from shells.prometheus_server import Engine, exporter, prometheus, wait_until
-from sluice.core import samples
 from sluice.core.finding import UsageError
-from sluice.core.queries import Question, arm_labels, bounds_of, buckets, check_bound, promql
+from sluice.core.rollout import samples
+from sluice.core.rollout.queries import (
+    Question,
+    arm_labels,
+    bounds_of,
+    buckets,
+    check_bound,
+    promql,
+)
 from sluice.metrics.prometheus import Answer, Prometheus
 
 pytestmark = pytest.mark.server

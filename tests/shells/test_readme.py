@@ -12,8 +12,8 @@ import yaml
 
 from shells.git_fixtures import CLEAN
 from sluice import cli, resources
-from sluice.core.load import load
-from sluice.core.schema import KINDS, Schemas
+from sluice.core.specs.load import load
+from sluice.core.specs.schema import KINDS, Schemas
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)

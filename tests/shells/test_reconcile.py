@@ -9,7 +9,7 @@ from shells.loop import BRANCH, GOOD, KEY, MODEL, SPEC, Loop
 from sluice import git
 from sluice.commands.revisions import workspace_of
 from sluice.core.finding import FindingsError
-from sluice.core.message import read_marker
+from sluice.core.promotion.message import read_marker
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from shells.loop import BRANCH, KEY, MODEL, SPEC
 from shells.remote_loop import RemoteLoop, remote_loop
 from sluice import git
 from sluice.commands.cycle import cycle
-from sluice.core.message import read_marker
-from sluice.core.signals import LATER
+from sluice.core.promotion.message import read_marker
+from sluice.core.promotion.signals import LATER
 
 pytestmark = pytest.mark.server
 

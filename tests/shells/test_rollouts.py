@@ -11,8 +11,8 @@ from shells.loop import KEY
 from shells.stage import ENVIRONMENT, RELEASE, ROLLOUT, Stage
 from sluice import git
 from sluice.commands.revisions import workspace_of
-from sluice.core.judgement import judge
-from sluice.core.judgement_file import counts_of
+from sluice.core.rollout.judgement import judge
+from sluice.core.rollout.judgement_file import counts_of
 
 EVIDENCE = f"environments/{KEY}/evidence/v2-step-0.json"
 

@@ -16,15 +16,15 @@ from sluice.commands.revisions import at_revision, changed_lines
 from sluice.commands.waiving import waived
 from sluice.commands.workspace import Workspace, find_root, open_workspace
 from sluice.core import layout, tree
-from sluice.core.cluster_rules import check_objects
-from sluice.core.deprecations import deprecations
+from sluice.core.cluster.cluster_rules import check_objects
+from sluice.core.cluster.deprecations import deprecations
 from sluice.core.finding import Finding, FindingsError, failed
 from sluice.core.neighbours import neighbours
 from sluice.core.policy.layer import check_policies, check_types, read_policies
-from sluice.core.render import Manifest
-from sluice.core.report import report
-from sluice.core.resolve import Environment
+from sluice.core.reports.report import report
+from sluice.core.specs.resolve import Environment
 from sluice.core.trace import located
+from sluice.core.workload.render import Manifest
 
 
 def run(

@@ -12,11 +12,11 @@ from sluice import resources
 from sluice.commands.manifests import Loaded, Manifests, read_manifests
 from sluice.commands.pages import pages_for
 from sluice.commands.toolkit import toolkit
-from sluice.core.cluster_rules import finding
-from sluice.core.deprecations import deprecation_problems, deprecations
+from sluice.core.cluster.cluster_rules import finding
+from sluice.core.cluster.deprecations import deprecation_problems, deprecations
+from sluice.core.cluster.schemas import KubernetesSchemas
 from sluice.core.finding import Finding, failed
-from sluice.core.kubernetes import KubernetesSchemas
-from sluice.core.report import report
+from sluice.core.reports.report import report
 from sluice.core.semantic import semantic_problems
 
 

@@ -13,14 +13,14 @@ from sluice.commands.grouping import pointless, shared, together
 from sluice.commands.judging import Base, Pulls, Seen
 from sluice.commands.revisions import workspace_of
 from sluice.commands.world import ALIKE, AUTHOR, MAIN, Outcome, World
-from sluice.core.converge import Refusal, branch_of, rejected
-from sluice.core.evidence import registered
 from sluice.core.finding import FindingsError, UsageError, failed
-from sluice.core.group import branch_of_group
 from sluice.core.layout import Key
 from sluice.core.model import ModelVersion, PullRequest
+from sluice.core.promotion.converge import Refusal, branch_of, rejected
+from sluice.core.promotion.evidence import registered
+from sluice.core.promotion.group import branch_of_group
+from sluice.core.promotion.wants import Idle, Want, wants
 from sluice.core.tree import Specs
-from sluice.core.wants import Idle, Want, wants
 from sluice.forges.answers import RefusedError
 from sluice.forges.limits import RateLimitedError
 

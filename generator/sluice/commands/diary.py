@@ -8,7 +8,7 @@ import click
 
 from sluice.commands.world import Outcome
 from sluice.core.finding import FindingsError
-from sluice.core.report import report
+from sluice.core.reports.report import report
 
 
 @dataclass

@@ -13,7 +13,7 @@ from sluice.commands.connect import Connected, connect
 from sluice.commands.cycle import AUTHOR, MAIN
 from sluice.commands.workspace import find_root, open_workspace
 from sluice.core.finding import UsageError, failed
-from sluice.core.report import summary
+from sluice.core.reports.report import summary
 from sluice.forges.extras import ForgeExtras
 from sluice.registries import open_registry
 from sluice.registries.hooks import Notifying

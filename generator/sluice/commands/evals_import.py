@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from sluice.core.finding import UsageError
-from sluice.core.harness import read
 from sluice.core.model import Assessment
+from sluice.core.promotion.harness import read
 
 
 def run(

@@ -11,10 +11,10 @@ from typing import Any
 from sluice.commands.pages import page
 from sluice.commands.workspace import find_root, open_workspace
 from sluice.core.finding import FindingsError, UsageError
-from sluice.core.load import Pointer
 from sluice.core.names import nearest
-from sluice.core.resolve import Release
-from sluice.core.rules import text
+from sluice.core.reports.rules import text
+from sluice.core.specs.load import Pointer
+from sluice.core.specs.resolve import Release
 from sluice.core.tree import Specs
 
 _RULE = re.compile(r"[A-Z][A-Z0-9]{2,3}[0-9]{3}(/.+)?")

@@ -9,8 +9,8 @@ from sluice import files
 from sluice.commands.workspace import Workspace
 from sluice.core import layout
 from sluice.core.finding import Finding
-from sluice.core.fixes import Fixed, fix_file, may_be_fixed
-from sluice.core.remedies import fixable_by
+from sluice.core.reports.fixes import Fixed, fix_file, may_be_fixed
+from sluice.core.specs.remedies import fixable_by
 
 
 def fix(top: Path, workspace: Workspace, findings: Iterable[Finding]) -> int:

@@ -7,11 +7,11 @@ from sluice import git
 from sluice.commands import judging, proposing, taking_back
 from sluice.commands.judging import Seen
 from sluice.commands.world import ALIKE, Outcome, World
-from sluice.core.converge import Proposal, Refusal, branch_of, rejected
 from sluice.core.finding import UsageError
-from sluice.core.group import branch_of_group, grouped, is_group, share_of
 from sluice.core.model import PullRequest
-from sluice.core.wants import Idle, Want
+from sluice.core.promotion.converge import Proposal, Refusal, branch_of, rejected
+from sluice.core.promotion.group import branch_of_group, grouped, is_group, share_of
+from sluice.core.promotion.wants import Idle, Want
 
 # A pull request of more is read by nobody, and its list does not fit.
 MOST = 500

@@ -10,10 +10,10 @@ from sluice.commands.cycle import MAIN
 from sluice.commands.served import changes, state_at
 from sluice.core import layout
 from sluice.core.finding import UsageError
-from sluice.core.history import Change, as_data, as_text, entries
 from sluice.core.layout import Key
 from sluice.core.model import Commit
 from sluice.core.names import nearest
+from sluice.core.promotion.history import Change, as_data, as_text, entries
 
 
 def run(*, release: str, repository: str | None, root: str | None, form: str) -> int:

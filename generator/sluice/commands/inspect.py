@@ -5,10 +5,10 @@ import sys
 
 from sluice.commands.explain import find_release
 from sluice.commands.workspace import Workspace, find_root, open_workspace
-from sluice.core.cost import Totals, totals_by_scope
 from sluice.core.finding import FindingsError, failed
-from sluice.core.inspect import facts, text
-from sluice.core.resolve import Release
+from sluice.core.plan.cost import Totals, totals_by_scope
+from sluice.core.plan.inspect import facts, text
+from sluice.core.specs.resolve import Release
 from sluice.core.tree import check_one
 
 _AMONG_THE_FACTS = ("FIT002", "FIT003", "FIT004")

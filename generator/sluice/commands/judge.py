@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 from sluice import resources
-from sluice.core import judgement_file
 from sluice.core.finding import FindingsError, UsageError, failed
-from sluice.core.judgement import judge
-from sluice.core.judgement_text import as_text
-from sluice.core.report import report
+from sluice.core.reports.report import report
+from sluice.core.rollout import judgement_file
+from sluice.core.rollout.judgement import judge
+from sluice.core.rollout.judgement_text import as_text
 
 VERSION = 1
 

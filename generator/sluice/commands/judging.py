@@ -7,10 +7,10 @@ from sluice.commands import proposing, signalling
 from sluice.commands.served import circumstances
 from sluice.commands.workspace import Workspace
 from sluice.commands.world import Outcome, World
-from sluice.core.converge import Facts, Proposal, Refusal, propose
 from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
-from sluice.core.signals import refusal
-from sluice.core.wants import Want
+from sluice.core.promotion.converge import Facts, Proposal, Refusal, propose
+from sluice.core.promotion.signals import refusal
+from sluice.core.promotion.wants import Want
 
 Pulls = Mapping[str, Sequence[PullRequest]]
 

@@ -14,8 +14,8 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sluice import files
+from sluice.core.checks.references import link
 from sluice.core.finding import Finding, Place, Severity, UsageError
-from sluice.core.references import link
 from sluice.core.semantic.problem import Pointer, Problem
 
 FILE_LIMIT = 8 << 20

@@ -11,7 +11,7 @@ from sluice import resources
 from sluice.core import layout
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.names import nearest
-from sluice.core.rules import Page, known, pages_of
+from sluice.core.reports.rules import Page, known, pages_of
 
 
 def all_pages() -> dict[str, Page]:

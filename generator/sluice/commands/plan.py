@@ -5,10 +5,10 @@ import sys
 
 from sluice.commands.revisions import at_revision
 from sluice.commands.workspace import find_root, open_workspace
-from sluice.core import plan_text
 from sluice.core.finding import FindingsError
-from sluice.core.plan import plan
-from sluice.core.report import report
+from sluice.core.plan import text as plan_text
+from sluice.core.plan.difference import plan
+from sluice.core.reports.report import report
 
 
 def run(*, base: str | None, root: str | None, form: str) -> int:

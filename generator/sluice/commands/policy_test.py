@@ -18,7 +18,7 @@ from sluice.core.policy.plan import Plan, compile_policy
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
 from sluice.core.policy.source import Part
 from sluice.core.policy.table import Case, Outcome, read_cases, run_case
-from sluice.core.schema import Schemas
+from sluice.core.specs.schema import Schemas
 
 _VERSION = "1.34"
 

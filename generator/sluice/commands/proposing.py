@@ -7,12 +7,12 @@ from typing import NamedTuple
 from sluice import git
 from sluice.commands.signalling import signalled
 from sluice.commands.world import AUTHOR, MAIN, Outcome, World
-from sluice.core.converge import Proposal, branch_of
 from sluice.core.finding import UsageError
-from sluice.core.message import read_marker, withdrawn
 from sluice.core.model import PullRequest
-from sluice.core.signals import LATER
-from sluice.core.wants import Idle
+from sluice.core.promotion.converge import Proposal, branch_of
+from sluice.core.promotion.message import read_marker, withdrawn
+from sluice.core.promotion.signals import LATER
+from sluice.core.promotion.wants import Idle
 from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
 

@@ -15,7 +15,7 @@ from sluice.commands.cycle import AUTHOR, Outcome, World, cycle
 from sluice.commands.diary import Diary, line
 from sluice.commands.rolling import rolling
 from sluice.core.finding import FindingsError
-from sluice.core.report import report
+from sluice.core.reports.report import report
 from sluice.forges.timing import Timing
 from sluice.registries import open_registry
 from sluice.registries.watch import watched

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from sluice.core.finding import Finding
-from sluice.core.resolve import Release
+from sluice.core.specs.resolve import Release
 from sluice.registries import open_registry
 
 

@@ -10,7 +10,7 @@ from sluice import files
 from sluice.commands.workspace import find_root, open_workspace
 from sluice.core import layout
 from sluice.core.finding import Finding, FindingsError, Place
-from sluice.core.report import report
+from sluice.core.reports.report import report
 
 _LIMIT = 1 << 24
 

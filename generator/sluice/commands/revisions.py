@@ -9,7 +9,7 @@ from pathlib import Path
 from sluice import git
 from sluice.commands.workspace import FOLDERS, Workspace
 from sluice.core import layout
-from sluice.core.load import SIZE_LIMIT
+from sluice.core.specs.load import SIZE_LIMIT
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,13 @@ from sluice.commands.rollout_by_hand import (
 from sluice.commands.rollout_write import Case, apply
 from sluice.core import layout
 from sluice.core.finding import FindingsError, UsageError, failed
-from sluice.core.message import line
-from sluice.core.resolve import Release
-from sluice.core.rollout_change import after, rendered
-from sluice.core.rollout_model import LEAVING, Observation, Write
-from sluice.core.rollout_moves import roll_back
-from sluice.core.rollout_return import back_to, earlier
-from sluice.core.values import is_versioned
+from sluice.core.progress.change import after, rendered
+from sluice.core.progress.ways_back import back_to, earlier
+from sluice.core.promotion.message import line
+from sluice.core.rollout.model import LEAVING, Observation, Write
+from sluice.core.rollout.moves import roll_back
+from sluice.core.specs.resolve import Release
+from sluice.core.workload.values import is_versioned
 
 ATTEMPTS = 5
 

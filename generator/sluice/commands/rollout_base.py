@@ -10,10 +10,10 @@ from sluice.commands.workspace import Workspace
 from sluice.core import layout
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
-from sluice.core.load import SIZE_LIMIT
 from sluice.core.model import Forge, Signature
-from sluice.core.resolve import Release
-from sluice.core.rollout_history import History, Lost, Revision, history_of, lost
+from sluice.core.progress.history import History, Lost, Revision, history_of, lost
+from sluice.core.specs.load import SIZE_LIMIT
+from sluice.core.specs.resolve import Release
 
 LOOKBACK = 200
 """Commits in which a deleted rollout.yaml is looked for."""

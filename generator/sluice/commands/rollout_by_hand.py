@@ -18,9 +18,9 @@ from sluice.commands.rollouts import case_of
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.layout import Key
 from sluice.core.model import PullRequest
-from sluice.core.resolve import Release
-from sluice.core.rollout_hand import VERBS
-from sluice.core.rollout_model import Write
+from sluice.core.rollout.by_hand import VERBS
+from sluice.core.rollout.model import Write
+from sluice.core.specs.resolve import Release
 from sluice.forges.local import LocalForge
 
 ATTEMPTS = 5

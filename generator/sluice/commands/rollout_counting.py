@@ -6,12 +6,8 @@ from dataclasses import dataclass
 
 from sluice.commands.rollout_observers import Observers
 from sluice.commands.rollout_write import Case
-from sluice.core.counts import Counts
-from sluice.core.judgement import Judgement, judge
 from sluice.core.layout import Key
-from sluice.core.queries import Question, chosen, combined, promql
-from sluice.core.rollout_model import Sync
-from sluice.core.rollout_watch import (
+from sluice.core.progress.watch import (
     Subject,
     counts_of,
     earlier_batches,
@@ -19,7 +15,11 @@ from sluice.core.rollout_watch import (
     share_of,
     subject_of,
 )
-from sluice.core.samples import Series
+from sluice.core.rollout.counts import Counts
+from sluice.core.rollout.judgement import Judgement, judge
+from sluice.core.rollout.model import Sync
+from sluice.core.rollout.queries import Question, chosen, combined, promql
+from sluice.core.rollout.samples import Series
 
 _Told = tuple[Question, Sequence[Series] | None]
 _COUNTED = ("STEP", "GATED", "INCONCLUSIVE", "FROZEN", "PAUSED", "PROMOTING")

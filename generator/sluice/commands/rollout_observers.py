@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from sluice.cluster.argocd import open_cluster
 from sluice.core.finding import UsageError
 from sluice.core.model import Application, Cluster
-from sluice.core.queries import Question, promql
-from sluice.core.samples import Series
+from sluice.core.rollout.queries import Question, promql
+from sluice.core.rollout.samples import Series
 
 Ask = Callable[[str, str, float], Sequence[Series] | None]
 """Address, PromQL and time to series; None when the answer is missing or only a part."""

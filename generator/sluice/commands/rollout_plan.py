@@ -7,9 +7,9 @@ from dataclasses import asdict
 from sluice.commands.explain import find_release
 from sluice.commands.workspace import find_root, open_workspace
 from sluice.core.finding import UsageError
-from sluice.core.rollout_plan import Outlook, Stage, outlook
+from sluice.core.progress.outlook import Outlook, Stage, outlook
 from sluice.core.units import duration
-from sluice.core.values import is_versioned
+from sluice.core.workload.values import is_versioned
 
 _HEAD = ("stage", "weight", "least", "longest", "requests", "devices", "device-hours", "cost")
 

@@ -3,10 +3,10 @@
 from sluice.commands.rollout_counting import Counted
 from sluice.commands.rollout_observers import Observers
 from sluice.commands.rollout_write import Case
+from sluice.core.checks.windows import hold
 from sluice.core.model import Application
-from sluice.core.rollout_model import Observation, Sync
-from sluice.core.rollout_observation import application_name, ready_of, sync_of
-from sluice.core.windows import hold
+from sluice.core.progress.observation import application_name, ready_of, sync_of
+from sluice.core.rollout.model import Observation, Sync
 
 
 def sync(case: Case, observers: Observers) -> Sync | None:

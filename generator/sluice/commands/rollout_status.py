@@ -13,12 +13,12 @@ from sluice.commands.rollout_seeing import observation, sync
 from sluice.commands.rollout_write import Case
 from sluice.commands.rollouts import case_of
 from sluice.core.finding import FindingsError
-from sluice.core.judgement_file import judgement_data
 from sluice.core.layout import Key
-from sluice.core.resolve import Release
-from sluice.core.rollout import next_step
-from sluice.core.rollout_file import rollout_of, to_text
-from sluice.core.rollout_model import FULL
+from sluice.core.rollout.file import rollout_of, to_text
+from sluice.core.rollout.judgement_file import judgement_data
+from sluice.core.rollout.machine import next_step
+from sluice.core.rollout.model import FULL
+from sluice.core.specs.resolve import Release
 
 
 def run(*, release: str | None, repository: str | None, root: str | None, form: str) -> int:

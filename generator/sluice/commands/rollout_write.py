@@ -8,17 +8,19 @@ from typing import Any
 from sluice import git
 from sluice.commands.cycle import MAIN, Outcome
 from sluice.commands.rollout_base import Base, Scene
-from sluice.core import layout, rollout_file, rollout_message, tree
-from sluice.core.converge import branch_of
-from sluice.core.counts import Counts
+from sluice.core import layout, tree
 from sluice.core.finding import UsageError, failed
-from sluice.core.judgement_file import written
-from sluice.core.message import read_marker, withdrawn
 from sluice.core.model import PullRequest
-from sluice.core.resolve import Release
-from sluice.core.rollout_change import Changes, after, rendered, spec_changes
-from sluice.core.rollout_history import History
-from sluice.core.rollout_model import Rollout, Write
+from sluice.core.progress.change import Changes, after, rendered, spec_changes
+from sluice.core.progress.history import History
+from sluice.core.promotion import rollout_message
+from sluice.core.promotion.converge import branch_of
+from sluice.core.promotion.message import read_marker, withdrawn
+from sluice.core.rollout import file as rollout_file
+from sluice.core.rollout.counts import Counts
+from sluice.core.rollout.judgement_file import written
+from sluice.core.rollout.model import Rollout, Write
+from sluice.core.specs.resolve import Release
 
 SUFFIX = ".rollout"
 

@@ -11,15 +11,15 @@ from sluice.commands.rollout_counting import Counted, counted
 from sluice.commands.rollout_observers import Observers
 from sluice.commands.rollout_seeing import observation, sync
 from sluice.commands.rollout_write import SUFFIX, Case, apply, refused_by, withdraw
-from sluice.core.converge import BRANCHES
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest
-from sluice.core.resolve import Release
-from sluice.core.rollout import next_step
-from sluice.core.rollout_file import rollout_of
-from sluice.core.rollout_history import History, Lost
-from sluice.core.rollout_model import Decision, Observation, Write
-from sluice.core.rollout_moves import hold, recover
+from sluice.core.progress.history import History, Lost
+from sluice.core.promotion.converge import BRANCHES
+from sluice.core.rollout.file import rollout_of
+from sluice.core.rollout.machine import next_step
+from sluice.core.rollout.model import Decision, Observation, Write
+from sluice.core.rollout.moves import hold, recover
+from sluice.core.specs.resolve import Release
 
 ATTEMPTS = 5
 Proposed = dict[str, list[PullRequest]]

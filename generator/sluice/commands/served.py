@@ -5,14 +5,14 @@ from typing import Any
 
 from sluice import git
 from sluice.core import layout
-from sluice.core.conditions import Circumstances, asks_history
 from sluice.core.finding import FindingsError
 from sluice.core.layout import Key
-from sluice.core.load import load
 from sluice.core.model import Commit, Evaluation
-from sluice.core.resolve import merge
-from sluice.core.tenure import State, tenures
-from sluice.core.wants import Want
+from sluice.core.promotion.conditions import Circumstances, asks_history
+from sluice.core.promotion.tenure import State, tenures
+from sluice.core.promotion.wants import Want
+from sluice.core.specs.load import load
+from sluice.core.specs.resolve import merge
 
 
 def circumstances(

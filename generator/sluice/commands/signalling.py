@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from sluice import git
 from sluice.commands.world import World
 from sluice.core import layout
-from sluice.core.codeowners import PLACES, Reviewers, owners, reviewers
-from sluice.core.converge import Proposal
 from sluice.core.finding import UsageError
-from sluice.core.message import superseding
 from sluice.core.model import PullRequest
-from sluice.core.signals import CONTEXT, Signal
+from sluice.core.promotion.codeowners import PLACES, Reviewers, owners, reviewers
+from sluice.core.promotion.converge import Proposal
+from sluice.core.promotion.message import superseding
+from sluice.core.promotion.signals import CONTEXT, Signal
 from sluice.forges.extras import ForgeExtras, Status
 from sluice.forges.limits import RateLimitedError
 

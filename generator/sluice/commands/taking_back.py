@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from sluice import git
 from sluice.commands.world import AUTHOR, MAIN, Outcome, World
 from sluice.core import layout
-from sluice.core.edit import append_text
 from sluice.core.finding import FindingsError
 from sluice.core.layout import Key
-from sluice.core.load import load
-from sluice.core.message import read_marker
 from sluice.core.model import Commit, PullRequest
-from sluice.core.reverts import Said, quarantine_message, taken_back
-from sluice.core.wants import Want
+from sluice.core.promotion.message import read_marker
+from sluice.core.promotion.reverts import Said, quarantine_message, taken_back
+from sluice.core.promotion.wants import Want
+from sluice.core.specs.edit import append_text
+from sluice.core.specs.load import load
 
 _TRAILERS = ("Follows", "Rollout-State", "Quarantine")
 

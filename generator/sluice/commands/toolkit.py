@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from sluice import resources
-from sluice.core.bind import Templates
-from sluice.core.catalog import Catalog, Family, entry_problems
+from sluice.core.catalog.entries import Catalog, Family, entry_problems
+from sluice.core.cluster.closure import merge
+from sluice.core.cluster.schemas import KubernetesSchemas
 from sluice.core.finding import FindingsError
-from sluice.core.kubernetes import KubernetesSchemas
-from sluice.core.kubernetes_schema import merge
-from sluice.core.load import load
-from sluice.core.render import Renderer
-from sluice.core.schema import Schemas
+from sluice.core.specs.load import load
+from sluice.core.specs.schema import Schemas
 from sluice.core.tree import Toolkit
+from sluice.core.workload.bind import Templates
+from sluice.core.workload.render import Renderer
 
 _KINDS: Mapping[Family, str] = {
     "accelerators": "Accelerator",

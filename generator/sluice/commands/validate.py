@@ -10,8 +10,8 @@ from sluice import files
 from sluice.commands.workspace import Workspace, find_root, open_workspace
 from sluice.core import layout
 from sluice.core.finding import Finding, Place, UsageError, failed, in_order
-from sluice.core.load import SIZE_LIMIT
-from sluice.core.report import report
+from sluice.core.reports.report import report
+from sluice.core.specs.load import SIZE_LIMIT
 
 _WAIVERS = f"{layout.POLICIES}/{layout.WAIVERS}"
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 from sluice.commands.workspace import Workspace
 from sluice.core.finding import Finding, FindingsError, in_order
-from sluice.core.waivers import read_waivers, waive
+from sluice.core.reports.waivers import read_waivers, waive
 
 
 def waived(

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from sluice import files
 from sluice.commands.toolkit import toolkit
-from sluice.core import layout, references, tree
+from sluice.core import layout, tree
+from sluice.core.checks import references
 from sluice.core.finding import Finding, FindingsError, UsageError, failed, in_order
-from sluice.core.load import SIZE_LIMIT
-from sluice.core.render import Manifest
+from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.tree import Specs, Toolkit
+from sluice.core.workload.render import Manifest
 
 FOLDERS = (layout.ENVIRONMENTS, layout.CATALOG, layout.POLICIES)
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from sluice.core import values
+from sluice.core.capacity.quota import wants_more
 from sluice.core.layout import Key
-from sluice.core.quota import wants_more
-from sluice.core.resolve import Release
+from sluice.core.specs.resolve import Release
+from sluice.core.workload import values
 
 Releases = Mapping[Key, Release]
 

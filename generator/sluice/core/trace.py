@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from sluice.core import layout
-from sluice.core.bind import TemplateError
-from sluice.core.catalog import FAMILIES, Catalog
+from sluice.core.catalog.entries import FAMILIES, Catalog
 from sluice.core.finding import Finding, Place
-from sluice.core.load import Document, Pointer
-from sluice.core.render import Manifest, Renderer
-from sluice.core.resolve import Environment, Release
+from sluice.core.specs.load import Document, Pointer
+from sluice.core.specs.resolve import Environment, Release
+from sluice.core.workload.bind import TemplateError
+from sluice.core.workload.render import Manifest, Renderer
 
 Subject = Release | Environment
 Name = tuple[str, int]

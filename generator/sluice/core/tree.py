@@ -6,28 +6,28 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sluice.core import (
+from sluice.core import layout
+from sluice.core.capacity.fit import check_memory
+from sluice.core.capacity.quota import check_quota
+from sluice.core.catalog.entries import Catalog
+from sluice.core.checks import (
     allotment_checks,
     engines,
     environments,
-    layout,
     placement_checks,
     references,
     storage,
 )
-from sluice.core.architecture_config import architecture_from_config, read_config
-from sluice.core.catalog import Catalog
+from sluice.core.checks.gate_rules import check_soaks
+from sluice.core.cluster.schemas import KubernetesSchemas
 from sluice.core.finding import Finding, Place, failed, in_order
-from sluice.core.fit import check_memory
-from sluice.core.gate_rules import check_soaks
-from sluice.core.kubernetes import KubernetesSchemas
 from sluice.core.layout import Key
-from sluice.core.load import Document, load_each
-from sluice.core.quota import check_quota
-from sluice.core.render import Manifest, Renderer
-from sluice.core.resolve import Environment, Release
-from sluice.core.schema import FILES, Schemas
+from sluice.core.memory.architecture_config import architecture_from_config, read_config
+from sluice.core.specs.load import Document, load_each
+from sluice.core.specs.resolve import Environment, Release
+from sluice.core.specs.schema import FILES, Schemas
 from sluice.core.trace import SourceMap, located
+from sluice.core.workload.render import Manifest, Renderer
 
 Files = Mapping[str, bytes]
 

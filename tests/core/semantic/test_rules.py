@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice import resources
-from sluice.core.kubernetes_schema import merge, schema_for
+from sluice.core.cluster.closure import merge, schema_for
 from sluice.core.semantic import RULES, semantic_problems
 from sluice.core.semantic.cron import schedule
 from sluice.core.semantic.kinds import _COMPLETE

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.core import layout
-from sluice.core.cluster_rules import Manifests, of_cluster
+from sluice.core.cluster.cluster_rules import Manifests, of_cluster
 from sluice.core.finding import Finding, FindingsError, Place, Rendered, dotted
 from sluice.core.policy.admission import World, admit
 from sluice.core.policy.evaluate import SEVERITIES, Result, evaluate
@@ -16,9 +16,9 @@ from sluice.core.policy.reading import is_binding, is_policy, read_binding, read
 from sluice.core.policy.resources import resource_of
 from sluice.core.policy.source import Part, read_all
 from sluice.core.policy.typecheck import type_warnings
-from sluice.core.render import Manifest
-from sluice.core.resolve import Environment
 from sluice.core.semantic.problem import version_of
+from sluice.core.specs.resolve import Environment
+from sluice.core.workload.render import Manifest
 
 DECIDED = "POL010"
 """What a policy says to an object; the policy's name follows behind a slash."""

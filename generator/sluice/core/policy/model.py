@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from sluice.core.finding import Place
-from sluice.core.load import Pointer, Source
 from sluice.core.policy.source import inside
+from sluice.core.specs.load import Pointer, Source
 
 
 @dataclass(frozen=True)

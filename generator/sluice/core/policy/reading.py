@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.core.finding import Finding
-from sluice.core.load import Pointer, Source
 from sluice.core.policy.model import (
     Binding,
     Expression,
@@ -20,6 +19,7 @@ from sluice.core.policy.model import (
     Selector,
     Validation,
 )
+from sluice.core.specs.load import Pointer, Source
 
 GROUP = "admissionregistration.k8s.io"
 _VERSIONS = (f"{GROUP}/v1", f"{GROUP}/v1beta1")

@@ -10,7 +10,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sluice.core.finding import Finding, FindingsError, Place
-from sluice.core.load import Pointer, Source
+from sluice.core.specs.load import Pointer, Source
 
 SIZE_LIMIT = 1 << 26
 """Bytes; a cluster refuses single objects far smaller than that."""

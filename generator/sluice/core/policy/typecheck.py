@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from sluice.core.cluster.closure import schema_for
 from sluice.core.finding import Finding, Severity
-from sluice.core.kubernetes_schema import schema_for
 from sluice.core.policy.descriptors import NAMESPACE, REQUEST, Pool
 from sluice.core.policy.model import Policy, Rule
 from sluice.core.policy.plan import Compiler, Plan

@@ -1,0 +1,1 @@
+"""What a replica gets, what an environment may use, and whether a model fits."""

@@ -1,0 +1,136 @@
+"""What the releases of an environment use of its quota, and what is left over."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from sluice.core.capacity.allotment import MIB, Allotment, allotment
+from sluice.core.capacity.kept import kept
+from sluice.core.capacity.parallel import parallel_of
+from sluice.core.catalog.entries import Catalog
+from sluice.core.finding import Finding, Place
+from sluice.core.specs.resolve import Environment, Release, Spec, lookup
+from sluice.core.units import amount
+
+ANY = "devices"
+"""What a quota counts that is one number: devices and shares of all kinds."""
+
+
+def most_replicas(spec: Spec) -> int:
+    scaling = spec.get("scaling", {})
+    return int(scaling.get("max", scaling.get("replicas", 1)))
+
+
+def least_replicas(spec: Spec) -> int:
+    scaling = spec.get("scaling", {})
+    return int(scaling.get("min", 1) if "max" in scaling else scaling.get("replicas", 1))
+
+
+def quota_of(environment: Environment) -> dict[str, int]:
+    """How much there may be of what; empty without a quota."""
+    return _counted(lookup(environment.spec, "accelerators.quota"))
+
+
+def _counted(said: float | Mapping[str, float] | None) -> dict[str, int]:
+    if said is None:
+        return {}
+    return {n: int(c) for n, c in said.items()} if isinstance(said, Mapping) else {ANY: int(said)}
+
+
+def check_quota(
+    environment: Environment, releases: Sequence[Release], catalog: Catalog
+) -> Iterator[Finding]:
+    """Whether all releases together, each at its greatest size, stay within the quota.
+
+    The version that a rollout introduces counts too; it may run in what is kept to spare.
+    """
+    wanted = {str(r.key): _at_most(r, catalog) for r in releases}
+    spare = _counted(lookup(environment.spec, "accelerators.spare"))
+    for resource, most in quota_of(environment).items():
+        named = {name: use[resource] for name, use in wanted.items() if use[resource]}
+        total = sum(named.values())
+        steady = sum(_steadily(r, catalog)[resource] for r in releases)
+        kept = spare.get(resource, 0)
+        if max(total, steady + kept) <= most:
+            continue
+        listed = ", ".join(f"{name} {count}" for name, count in named.items())
+        asked = f"{total} {resource} are asked for at most ({listed})"
+        if total > most:
+            message = f"{asked}, the quota is {most}"
+            remedy = "lower scaling.max somewhere or raise the quota"
+            place = _place(environment, "quota", resource)
+            yield Finding(place, "FIT001", message, remedy)
+        else:
+            message = f"{asked}: of the quota of {most} this leaves less than {kept} to spare"
+            remedy = "lower accelerators.spare or scaling.max, or raise the quota"
+            place = _place(environment, "spare", resource)
+            yield Finding(place, "FIT013", message, remedy)
+
+
+def _place(environment: Environment, field: str, resource: str) -> Place:
+    path = ("spec", "accelerators", field)
+    return environment.document.place(path if resource == ANY else (*path, resource))
+
+
+def has_room(environment: Environment, spec: Spec, catalog: Catalog) -> bool:
+    """Whether one replica more than the greatest number may run while pods are replaced.
+
+    What the environment says is spare decides; without such a word, whether the release by itself
+    stays within the quota. Other releases have no say in it, so that a manifest depends on its own
+    release and environment only.
+    """
+    quota, said = quota_of(environment), lookup(environment.spec, "accelerators.spare")
+    one, most = _times(spec, catalog, 1), _times(spec, catalog, most_replicas(spec))
+    left = {n: count - most[n] for n, count in quota.items()} if said is None else _counted(said)
+    return all(one[resource] <= count for resource, count in left.items() if one[resource])
+
+
+def left_over(
+    environment: Environment, releases: Sequence[Release], catalog: Catalog
+) -> dict[str, int]:
+    """What of the quota no release uses, each at its greatest size; empty without a quota."""
+    used: Counter[str] = Counter()
+    for release in releases:
+        used.update(_at_most(release, catalog))
+    return {resource: most - used[resource] for resource, most in quota_of(environment).items()}
+
+
+def exceeds(left: Mapping[str, int], spec: Spec, catalog: Catalog) -> bool:
+    """Whether one replica more does not go into what is left over of the quota."""
+    one = _times(spec, catalog, 1)
+    return any(one[resource] > count for resource, count in left.items())
+
+
+def wants_more(now: Spec, before: Spec) -> bool:
+    """Whether a spec may ask for more of something than another one, or for something else."""
+    same = all(now.get(field) == before.get(field) for field in ("accelerator", "parallel"))
+    return not same or most_replicas(now) > most_replicas(before)
+
+
+@kept
+def _steadily(release: Release, catalog: Catalog) -> Counter[str]:
+    """What its newest version alone uses then."""
+    return _times(release.spec, catalog, most_replicas(release.spec))
+
+
+@kept
+def _at_most(release: Release, catalog: Catalog) -> Counter[str]:
+    """What a release uses at its greatest size, all its versions together."""
+    used: Counter[str] = Counter()
+    for variant in release.variants:
+        used.update(_times(variant.spec, catalog, most_replicas(variant.spec)))
+    return used
+
+
+def _times(spec: Spec, catalog: Catalog, replicas: int) -> Counter[str]:
+    given, pods = allotment(spec, catalog), replicas * parallel_of(spec).nodes
+    return Counter({n: count * pods for n, count in _of_pod(given).items()} if given else {})
+
+
+def _of_pod(given: Allotment) -> dict[str, int]:
+    """What one pod uses; amounts of memory are in MiB."""
+    extended = {n: _whole(text) for n, text in given.resources.items() if "/" in n}
+    return {**extended, ANY: given.count}
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isdecimal() else int(amount(text) / MIB)

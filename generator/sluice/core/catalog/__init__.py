@@ -1,0 +1,1 @@
+"""Entries of the catalog as records: engines, accelerators, stores, ways of sharing."""

@@ -1,0 +1,1 @@
+"""Rules on specs beyond their shape: references, engines, gates, shares, weights."""

@@ -1,0 +1,120 @@
+"""What is wrong with an environment beside its shape, and between environments."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from sluice.core.capacity.allotment import resources_of
+from sluice.core.catalog.entries import Catalog
+from sluice.core.checks.gate_rules import check_promotion
+from sluice.core.checks.references import PROVIDER_FIELDS, misplaced, reserved, unknown
+from sluice.core.finding import Finding
+from sluice.core.names import nearest
+from sluice.core.specs.resolve import Environment
+
+
+def check_environment(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
+    """What is wrong with an environment beside its shape."""
+    document = environment.document
+    name = document.data["metadata"]["name"]
+    if name != environment.name:
+        yield misplaced(document.place(("metadata", "name")), name, environment.name)
+    yield from reserved(document)
+    yield from _accelerators(environment, catalog)
+    yield from _prices(environment, catalog)
+    yield from _resources(environment, catalog)
+    yield from _provider(environment)
+    yield from _autoscaling(environment)
+    yield from check_promotion(environment)
+    yield from _alerts(environment)
+    monitoring = environment.spec.get("monitoring", {})
+    if monitoring.get("labels") and not monitoring.get("podMonitor"):
+        place = document.place(("spec", "monitoring", "labels"), key=True)
+        message = "without a PodMonitor there is nothing that these labels could be put on"
+        yield Finding(place, "REF033", message, "set podMonitor to true, or remove them")
+
+
+def _alerts(environment: Environment) -> Iterator[Finding]:
+    monitoring = environment.spec.get("monitoring", {})
+    if monitoring.get("alerts") and not monitoring.get("podMonitor"):
+        place = environment.document.place(("spec", "monitoring", "alerts"), key=True)
+        message = "without a PodMonitor there are no metrics that could raise an alert"
+        yield Finding(place, "REF058", message, "set podMonitor to true, or remove it")
+
+
+def _accelerators(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
+    document, accelerators = environment.document, environment.spec.get("accelerators", {})
+    for index, allowed in enumerate(accelerators.get("allowed", ())):
+        if catalog.accelerator(allowed) is None:
+            place = document.place(("spec", "accelerators", "allowed", index))
+            yield unknown(place, "accelerator", allowed, catalog.names("accelerators"))
+    if isinstance(accelerators.get("quota"), int | float) and not accelerators.get("allowed"):
+        place = document.place(("spec", "accelerators", "quota"), key=True)
+        message = "a quota needs to know what it counts"
+        yield Finding(place, "REF010", message, "list the accelerators under `allowed`")
+
+
+def _prices(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
+    for name in environment.spec.get("accelerators", {}).get("prices", {}):
+        if catalog.accelerator(name) is None:
+            place = environment.document.place(("spec", "accelerators", "prices", name), key=True)
+            yield unknown(place, "accelerator", name, catalog.names("accelerators"))
+
+
+def _resources(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
+    """Whether a quota by resource names what something here can ask for."""
+    accelerators = environment.spec.get("accelerators", {})
+    for field in ("quota", "spare"):
+        said = accelerators.get(field)
+        if isinstance(said, Mapping):
+            names = accelerators.get("allowed") or catalog.names("accelerators")
+            known = sorted(resources_of(names, catalog))
+            for resource in (each for each in said if each not in known):
+                path = ("spec", "accelerators", field, resource)
+                close = nearest(resource, tuple(known))
+                remedy = f"did you mean {close!r}?" if close else f"known: {', '.join(known)}"
+                message = f"no accelerator that is allowed here is asked for by {resource!r}"
+                yield Finding(environment.document.place(path, key=True), "REF056", message, remedy)
+
+
+def _autoscaling(environment: Environment) -> Iterator[Finding]:
+    spec = environment.spec
+    scaling = spec.get("autoscaling", {})
+    if scaling.get("provider") != "keda":
+        return
+    problems = []
+    if "prometheus" not in scaling:
+        message = "KEDA asks Prometheus, and no address is given"
+        problems.append((message, "add autoscaling.prometheus"))
+    if not spec.get("monitoring", {}).get("podMonitor"):
+        message = "KEDA's query selects by labels that the PodMonitor puts on the metrics"
+        problems.append((message, "set monitoring.podMonitor to true"))
+    for message, remedy in problems:
+        place = environment.document.place(("spec", "autoscaling", "provider"))
+        yield Finding(place, "REF021", message, remedy)
+
+
+def _provider(environment: Environment) -> Iterator[Finding]:
+    """Whether the traffic provider has what it needs and nothing that it would ignore."""
+    traffic = environment.spec.get("traffic", {})
+    provider = traffic.get("provider")
+    for field, (providers, needed) in PROVIDER_FIELDS.items():
+        where = ("spec", "traffic", field)
+        if field in traffic and provider not in providers:
+            place = environment.document.place(where, key=True)
+            message = f"{provider} has nothing that {field} could become"
+            yield Finding(place, "REF020", message, "remove it")
+        elif needed and field not in traffic and provider in providers:
+            place = environment.document.place(("spec", "traffic", "provider"))
+            message = f"routes of {provider} need {field}"
+            yield Finding(place, "REF020", message, f"add traffic.{field}")
+
+
+def check_environments(environments: Sequence[Environment]) -> Iterator[Finding]:
+    """What is wrong between environments: two in one namespace would overwrite each other."""
+    seen: dict[tuple[str, str], Environment] = {}
+    for environment in environments:
+        where = environment.spec["cluster"]["server"], environment.spec["namespace"]
+        first = seen.setdefault(where, environment)
+        if first is not environment:
+            place = environment.document.place(("spec", "namespace"))
+            message = f"the environment {first.name} has this namespace of the same cluster"
+            yield Finding(place, "REF032", message, "give each a namespace of its own")

@@ -1,0 +1,120 @@
+"""What is wrong with conditions on a version: what nothing meets, and what nobody can know."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+from sluice.core import layout
+from sluice.core.checks import windows
+from sluice.core.checks.gates import Gate
+from sluice.core.finding import Finding, Place
+from sluice.core.layout import Key
+from sluice.core.specs.resolve import Environment, Release
+from sluice.core.units import seconds
+
+Where = Callable[[], Place]
+"""Gives a place; to find one is slow, and there is a need for it only where something is wrong."""
+
+_ONE_OF = ("metric", "approval", "soak")
+_LIMITS = {"min", "max"}
+_OF_A_METRIC = {
+    *(_LIMITS | {"maxRegression", "better", "standardErrors", "errorMetric"}),
+    *("dataset", "maxAge", "afterRegistration", "safety"),
+}
+
+
+def check_gates(release: Release) -> Iterator[Finding]:
+    """What is wrong with a release's own conditions."""
+    for index, gate in enumerate(release.value("gates", ())):
+        yield from _gate(gate, _own(release, index))
+
+
+def _own(release: Release, index: int) -> Where:
+    return lambda: release.origin(("gates", index))[0]
+
+
+def check_promotion(environment: Environment) -> Iterator[Finding]:
+    """What is wrong with an environment's conditions, windows and freezes."""
+    promotion, document = environment.spec.get("promotion", {}), environment.document
+    for index, gate in enumerate(promotion.get("gates", ())):
+        yield from _gate(gate, partial(document.place, ("spec", "promotion", "gates", index)))
+    for name in ("windows", "freezes"):
+        for index, period in enumerate(promotion.get(name, ())):
+            field, message = windows.problem(period)
+            if field:
+                pointer = ("spec", "promotion", name, index, field)
+                found = document.place(pointer if field in period else pointer[:-1])
+                yield Finding(found, "REF061", message, "correct it or remove the entry")
+
+
+def check_soaks(
+    environments: Mapping[str, Environment], releases: Mapping[Key, Release], chosen: Sequence[Key]
+) -> Iterator[Finding]:
+    """Whether what the chosen releases must have served as is there."""
+    for key in chosen:
+        release = releases[key]
+        promotion = release.environment.spec.get("promotion", {})
+        for index, gate in enumerate(promotion.get("gates", ())):
+            document = release.environment.document
+            where = partial(document.place, ("spec", "promotion", "gates", index))
+            yield from _soak(release, gate, where, environments, releases)
+        for index, gate in enumerate(release.value("gates", ())):
+            yield from _soak(release, gate, _own(release, index), environments, releases)
+
+
+def _gate(gate: Gate, where: Where) -> Iterator[Finding]:
+    subjects = [name for name in _ONE_OF if name in gate]
+    stray = sorted(_OF_A_METRIC & gate.keys()) if "metric" not in gate else []
+    if len(subjects) != 1 or stray:
+        named = ", ".join([*subjects, *stray])
+        message = f"a gate asks one thing: a metric, an approval or a soak, not {named}"
+        yield Finding(where(), "REF060", message, "write one gate for each")
+    elif "metric" in gate:
+        yield from _metric(gate, where)
+    elif "soak" in gate and not seconds(gate["soak"]["duration"]):
+        yield Finding(where(), "REF060", "a soak of no time asks nothing", "give it a duration")
+
+
+def _metric(gate: Gate, where: Where) -> Iterator[Finding]:
+    if gate.get("min", float("-inf")) > gate.get("max", float("inf")):
+        yield Finding(where(), "REF012", "no value is above min and below max", "correct it")
+    if gate.get("safety") and not _LIMITS & gate.keys():
+        message = "a metric of safety needs a limit: no regression is harmless by being small"
+        yield Finding(where(), "REF060", message, "add min or max")
+    counted = "maxRegression" in gate or gate.get("safety")
+    if "standardErrors" in gate and not counted:
+        message = "standardErrors counts with maxRegression or safety only"
+        yield Finding(where(), "REF060", message, "add one of them, or remove it")
+    if "errorMetric" in gate and "standardErrors" not in gate:
+        message = "errorMetric counts with standardErrors only"
+        yield Finding(where(), "REF060", message, "add standardErrors, or remove it")
+    if "better" in gate and "maxRegression" not in gate and not _LIMITS & gate.keys():
+        message = "better counts with a limit or maxRegression only"
+        yield Finding(where(), "REF060", message, "remove it")
+
+
+def _soak(
+    release: Release,
+    gate: Gate,
+    where: Where,
+    environments: Mapping[str, Environment],
+    releases: Mapping[Key, Release],
+) -> Iterator[Finding]:
+    if "soak" not in gate:
+        return
+    soak = gate["soak"]
+    name = soak["environment"]
+    team, _, inner = soak.get("release", f"{release.key.team}/{release.key.name}").partition("/")
+    other = Key(name, team, inner)
+    if name not in environments:
+        message, remedy = f"there is no environment {name!r}", "name one that is there"
+    elif other == release.key:
+        message, remedy = "a release cannot soak in itself", "name another environment"
+    elif other not in releases:
+        message = f"nothing can soak as {other}: there is no such release"
+        remedy = f"add {layout.release_path(other)}, or name it with `release`"
+    elif releases[other].value("model.name") != release.value("model.name"):
+        message = f"{other} serves another model, {releases[other].value('model.name')!r}"
+        remedy = "name a release of the same model with `release`"
+    else:
+        return
+    yield Finding(where(), "REF062", message, remedy)

@@ -1,0 +1,172 @@
+"""What is wrong with how a release rolls out, and with its rollout.yaml, beside their shape."""
+
+from collections.abc import Iterator, Mapping
+
+from sluice.core.capacity.parallel import parallel_of
+from sluice.core.catalog.entries import Catalog, Engine, Gateway
+from sluice.core.finding import Finding
+from sluice.core.rollout.analysis import check_analysis, watches
+from sluice.core.rollout.file import from_text
+from sluice.core.specs.resolve import Release
+from sluice.core.workload import delivery, values
+
+STEADY = ("rolling", "recreate")
+_STEPPED = ("canary", "blue-green", "ab", "shadow")
+_UNWEIGHTED = ("blue-green", "ab", "shadow")
+
+IMPOSSIBLE: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("nginx", "shadow"): (
+        "a slow copy delays the request that it is a copy of, so a candidate could harm clients",
+        "use gateway or istio, or another strategy",
+    ),
+    ("gateway", "cookie"): (
+        "the Gateway API cannot match a cookie",
+        "match a header, which a client or the edge sets",
+    ),
+}
+"""What a traffic provider cannot do, why, and what to do instead."""
+
+
+def check_rollout(release: Release, catalog: Catalog) -> Iterator[Finding]:
+    """Every finding about strategy, steps, analysis and rollout.yaml."""
+    strategy = release.value("rollout.strategy", "rolling")
+    yield from _steps(release, strategy)
+    yield from _fields(release, strategy)
+    if strategy not in STEADY:
+        yield from _provider(release, strategy)
+    engine = catalog.engine(release.value("engine.name"), release.value("engine.version"))
+    if engine is not None and engine.status != "refused":
+        yield from check_analysis(release, engine, _gateway(release, catalog))
+        yield from _controller(release, strategy, engine)
+    yield from _file(release, strategy)
+
+
+def _gateway(release: Release, catalog: Catalog) -> Gateway | None:
+    """The gateway that counts too, where sluice itself judges and there is one."""
+    traffic = values.traffic(release.environment, release.spec)
+    if traffic is None or delivery.is_elsewhere(release.spec):
+        return None
+    return catalog.gateway(traffic["provider"])
+
+
+def _controller(release: Release, strategy: str, engine: Engine) -> Iterator[Finding]:
+    """What a controller in the cluster cannot do."""
+    if not delivery.is_elsewhere(release.spec):
+        return
+    name, rollout = delivery.controller(release.spec), release.value("rollout")
+    other = "leave `controller` away: sluice can do it"
+    if strategy not in delivery.STRATEGIES:
+        place = release.place("rollout.controller")
+        yield Finding(place, "REF073", f"{name} has nothing for the strategy {strategy}", other)
+    if parallel_of(release.spec).nodes > 1:
+        place = release.place("rollout.controller")
+        yield Finding(place, "REF073", f"{name} knows no groups of pods", other)
+    for field in delivery.UNKNOWN:
+        if field in rollout:
+            at = release.place(f"rollout.{field}", key=True)
+            yield Finding(at, "REF073", f"{name} has nothing that {field} could become", other)
+    for watch in watches(release.spec, engine):
+        if watch.gate.absolute is None:
+            at = release.place("rollout.analysis.gates", key=True)
+            message = f"{name} compares no versions, so {watch.gate.name} needs a rate of its own"
+            yield Finding(at, "REF073", message, "add `absolute`, or let sluice judge")
+
+
+def _steps(release: Release, strategy: str) -> Iterator[Finding]:
+    steps = release.value("rollout.steps")
+    if strategy == "canary" and not steps:
+        place = release.place("rollout.strategy")
+        yield Finding(place, "REF007", "a canary needs steps", "add `steps` with weight and soak")
+        return
+    if steps and strategy not in _STEPPED:
+        place = release.place("rollout.steps", key=True)
+        message = "steps have a meaning for versions side by side only"
+        yield Finding(place, "REF007", message, "remove them, or write `strategy: canary`")
+        return
+    weights = [step["weight"] for step in steps or ()]
+    if strategy == "canary" and weights and weights != sorted(set(weights)):
+        place, message = release.place("rollout.steps"), f"the weights {weights} do not grow"
+        yield Finding(place, "REF007", message, "put them in order")
+    if strategy in _UNWEIGHTED and any(weights):
+        message = f"{strategy} gives the new version no share of the requests before all of them"
+        place = release.place("rollout.steps")
+        yield Finding(place, "REF007", message, "write `weight: 0`, or `strategy: canary`")
+
+
+def _fields(release: Release, strategy: str) -> Iterator[Finding]:
+    """Fields that only some strategies honour, or need."""
+    rollout = release.value("rollout", {})
+    if strategy in STEADY:
+        known = {"strategy", "steps", "controller"}
+        for field in sorted(rollout.keys() - known):
+            place = release.place(f"rollout.{field}", key=True)
+            message = f"{field} has no meaning for the strategy {strategy}"
+            yield Finding(place, "REF071", message, "remove it")
+        return
+    if strategy == "ab" and "match" not in rollout:
+        place = release.place("rollout.strategy")
+        message = "nothing says which requests go to the new version"
+        yield Finding(place, "REF071", message, "add `match` with a header or a cookie")
+    for field, allowed in (("match", ("ab", "canary")), ("mirror", ("shadow",))):
+        if field in rollout and strategy not in allowed:
+            place = release.place(f"rollout.{field}", key=True)
+            message = f"{field} has no meaning for the strategy {strategy}"
+            yield Finding(place, "REF071", message, f"remove it, or use {' or '.join(allowed)}")
+
+
+def _provider(release: Release, strategy: str) -> Iterator[Finding]:
+    """Whether the traffic provider can do it."""
+    traffic = values.traffic(release.environment, release.spec)
+    if traffic is None:
+        return
+    asked = [("strategy", strategy)]
+    asked += [("match", kind) for kind in release.value("rollout.match", {})]
+    for field, what in asked:
+        reason, remedy = IMPOSSIBLE.get((traffic["provider"], what), ("", ""))
+        if reason:
+            place = release.place(f"rollout.{field}", key=field == "match")
+            message = f"{traffic['provider']} cannot do {what}: {reason}"
+            yield Finding(place, "REF071", message, remedy)
+    cookie = release.value("rollout.match.cookie")
+    if cookie and traffic["provider"] == "nginx" and cookie["value"] != "always":
+        place = release.place("rollout.match.cookie.value")
+        message = "nginx sends a request to the new version when the cookie is `always`"
+        yield Finding(place, "REF071", message, "write `value: always`")
+
+
+def _file(release: Release, strategy: str) -> Iterator[Finding]:
+    """rollout.yaml against the release."""
+    if release.rollout is None:
+        return
+    document, spec = release.rollout, release.rollout.data["spec"]
+    name = document.data["metadata"]["name"]
+    if name != release.key.name:
+        message = f"the name {name!r} is not that of the directory, {release.key.name!r}"
+        place = document.place(("metadata", "name"))
+        yield Finding(place, "REF001", message, "give both the same name")
+    if spec["candidate"] != release.value("model.version"):
+        place = document.place(("spec", "candidate"))
+        message = f"the release serves version {release.value('model.version')}, not this one"
+        yield Finding(place, "REF008", message, "delete rollout.yaml or set the release back")
+    stable = spec["stable"]["spec"].get("model", {})
+    if {"name", "version", "source"} - stable.keys():
+        place = document.place(("spec", "stable", "spec", "model"))
+        message = "the stable version is not fully named"
+        yield Finding(place, "REF008", message, "give its model's name, version and source")
+    elif stable["version"] == spec["candidate"]:
+        place = document.place(("spec", "stable", "spec", "model", "version"))
+        yield Finding(place, "REF008", "stable and candidate are the same", "delete rollout.yaml")
+    if strategy in STEADY or delivery.is_elsewhere(release.spec):
+        message = "a rollout needs a strategy with two versions side by side, and sluice"
+        yield Finding(document.place(), "REF008", message, "delete rollout.yaml")
+    if "since" in spec and not _is_time(spec["since"]):
+        place = document.place(("spec", "since"))
+        yield Finding(place, "REF072", f"{spec['since']} is no time", "write a time that exists")
+
+
+def _is_time(text: str) -> bool:
+    try:
+        from_text(text)
+    except ValueError:
+        return False
+    return True

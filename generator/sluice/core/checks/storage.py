@@ -1,0 +1,139 @@
+"""Whether a release's weights can be reached from its environment."""
+
+from collections.abc import Iterator
+
+from sluice.core.catalog.entries import Catalog, Engine
+from sluice.core.catalog.stores import Store
+from sluice.core.finding import Finding, Severity
+from sluice.core.names import nearest
+from sluice.core.specs.load import Pointer
+from sluice.core.specs.resolve import Release, lookup
+from sluice.core.units import amount, bytes_text, version_key
+from sluice.core.workload.fetching import access, all_sources, can_stream, companions, model_source
+from sluice.core.workload.sizing import weights
+from sluice.core.workload.sources import Source, SourceError, parse
+
+_CACHE: Pointer = ("weights", "cache", "claim")
+_LOAD = "weights.load"
+_KNOWN_SINCE, _DEFAULT_SINCE = "1.31", "1.35"
+"""Versions of Kubernetes in which image volumes are behind a feature gate, and then are not."""
+
+
+def check_storage(release: Release, catalog: Catalog) -> Iterator[Finding]:
+    """What is wrong with where the weights come from, where their sources can be read at all."""
+    engine = catalog.engine(release.value("engine.name", ""), release.value("engine.version", ""))
+    placed = list(_placed(release))
+    for pointer, source in placed:
+        yield from _claim(release, pointer, source.claim)
+        if source.image:
+            yield from _image_volume(release, pointer)
+    yield from _claim(release, _CACHE, release.value("weights.cache.claim", ""))
+    if placed and engine is not None and engine.status != "refused":
+        yield from _load(release, engine)
+        yield from _access(release, engine, catalog)
+        yield from _disk(release, engine, catalog)
+
+
+def _placed(release: Release) -> Iterator[tuple[Pointer, Source]]:
+    """Every source that can be read, with where it is written."""
+    found = {"model": release.value("model", {}), **companions(release.spec)}
+    for path, model in found.items():
+        pointer = tuple(int(part) if part.isdigit() else part for part in path.split("."))
+        try:
+            yield (*pointer, "source"), parse(model["source"])
+        except (SourceError, KeyError):  # REF004 and REF002
+            continue
+
+
+def _claim(release: Release, pointer: Pointer, claim: str) -> Iterator[Finding]:
+    known = lookup(release.environment.spec, "storage.claims")
+    if claim and known is not None and claim not in known:
+        close = nearest(claim, tuple(known))
+        listed = f"did you mean {close!r}?" if close else f"it lists {', '.join(known)}"
+        remedy = f"{listed}; storage.claims in {release.environment.document.path} is the list"
+        message = f"the environment has no claim {claim!r}"
+        yield Finding(release.origin(pointer)[0], "REF050", message, remedy)
+
+
+def _image_volume(release: Release, pointer: Pointer) -> Iterator[Finding]:
+    version = release.environment.kubernetes_version
+    gate = lookup(release.environment.spec, "storage.imageVolumes")
+    message = remedy = ""
+    if version_key(version) < version_key(_KNOWN_SINCE):
+        message = f"Kubernetes {version} has no image volumes: they came with {_KNOWN_SINCE}"
+        remedy = "use a newer cluster, or a source of another kind"
+    elif gate is False:
+        message = "the environment says that its cluster mounts no images as volumes"
+        remedy = "use a source of another kind"
+    elif gate is None and version_key(version) < version_key(_DEFAULT_SINCE):
+        message = f"Kubernetes {version} has image volumes switched off unless told otherwise"
+        remedy = "set storage.imageVolumes in the environment if its feature gate is on"
+    if message:
+        yield Finding(release.origin(pointer)[0], "REF051", message, remedy)
+
+
+def _load(release: Release, engine: Engine) -> Iterator[Finding]:
+    wanted = release.value(_LOAD)
+    try:
+        source = parse(release.value("model.source", ""))
+    except SourceError:
+        return
+    able = not source.file and can_stream(release.spec, engine, source.scheme)
+    if wanted and not source.fetched:
+        message = f"weights of {source.scheme}:// are neither downloaded nor streamed by choice"
+        yield Finding(release.place(_LOAD), "REF052", message, "remove weights.load")
+    elif wanted == "stream" and not able:
+        message = f"{engine.title} cannot read weights of {source.scheme}: as they arrive"
+        yield Finding(release.place(_LOAD), "ENG050", message, "use load: download")
+
+
+def _access(release: Release, engine: Engine, catalog: Catalog) -> Iterator[Finding]:
+    """Fields that no source in use takes, and those that one needs and nobody gives."""
+    try:
+        found = all_sources(release.spec, model_source(release.spec, engine))
+    except (SourceError, KeyError):
+        return
+    stores = {source.scheme: catalog.store(source.scheme) for source in found}
+    taken = set().union(*(_taken(s, stores[s.scheme]) for s in found))
+    for field in release.value("weights", {}).keys() - {"load"} - taken:
+        message = f"no source of this release has a use for weights.{field}"
+        place = release.place(f"weights.{field}", key=True)
+        yield Finding(place, "REF052", message, "remove it")
+    for scheme, store in sorted(stores.items()):
+        asked = access(release.environment, release.spec, scheme)
+        for field in store.needs if store else ():
+            if field not in asked:
+                message = f"nothing says where {store.title if store else scheme} is"
+                remedy = f"set storage.sources.{scheme}.{field} in the environment"
+                yield Finding(release.place("model.source"), "REF053", message, remedy)
+
+
+def _taken(source: Source, store: Store | None) -> set[str]:
+    """The fields of `weights` that a source has a use for."""
+    if store is None or source.volume:
+        return set()
+    caches = {"cache"} if source.fetched or store.cache else set()
+    return {*store.takes, *caches, "credentialsSecret", "serviceAccount"}
+
+
+def _disk(release: Release, engine: Engine, catalog: Catalog) -> Iterator[Finding]:
+    """Whether weights that are kept on the node's disk are within what the pod may use of it."""
+    size = _downloaded_bytes(release, engine, catalog)
+    for bound, severity in (("limit", Severity.ERROR), ("request", Severity.WARNING)):
+        path = f"resources.ephemeralStorage.{bound}"
+        asked = release.value(path)
+        if asked and amount(asked) < size:
+            message = f"weights of {bytes_text(size)} are put on a disk of which {asked} are asked"
+            remedy = "raise it, or keep the weights on a volume with weights.cache"
+            yield Finding(release.place(path), "FIT020", message, remedy, severity)
+            return
+
+
+def _downloaded_bytes(release: Release, engine: Engine, catalog: Catalog) -> int:
+    """What an init container writes to the node's disk; 0 where nothing or where it is unknown."""
+    try:
+        source = model_source(release.spec, engine)
+        known = weights(release.spec, catalog)
+    except (SourceError, KeyError, ValueError):
+        return 0
+    return known or 0 if source.fetched and not release.value("weights.cache") else 0

@@ -1,0 +1,1 @@
+"""The cluster's own rules on rendered objects: strict schemas, semantics, deprecations."""

@@ -1,0 +1,1 @@
+"""What a model takes of a device: weights, cache, activations; numbers only."""

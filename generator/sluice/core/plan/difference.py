@@ -1,0 +1,175 @@
+"""What a change does: objects created, updated and deleted, devices and cost before and after."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sluice.core import layout
+from sluice.core.capacity.quota import exceeds, least_replicas, left_over
+from sluice.core.catalog.entries import Catalog
+from sluice.core.layout import Key
+from sluice.core.plan.cost import Totals, totals_by_scope
+from sluice.core.tree import Specs
+from sluice.core.workload.render import Manifest
+
+Action = Literal["create", "update", "delete"]
+
+
+_WAITS = (
+    "updating it waits for devices: one replica more than now is to start first, and the releases "
+    "together leave no room for it in the quota; set accelerators.spare to 0 or raise the quota"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value of an object that changes; None where it is absent."""
+
+    pointer: str
+    before: object
+    after: object
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One object that changes."""
+
+    action: Action
+    path: str
+    kind: str
+    name: str
+    namespace: str
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A release whose version changes; empty where it did not or does not exist."""
+
+    release: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole difference between two trees of specs.
+
+    `totals` are by environment, and by team and release (`env/team/release`) where they change;
+    `notices` are what the update of a running workload means for its clients.
+    """
+
+    changes: tuple[Change, ...]
+    moves: tuple[Move, ...]
+    totals: Mapping[str, tuple[Totals, Totals]]
+    notices: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.changes
+
+
+def plan(
+    before: Specs,
+    after: Specs,
+    rendered_before: Mapping[str, Manifest],
+    rendered_after: Mapping[str, Manifest],
+    catalog: Catalog,
+) -> Plan:
+    """Compare two trees, each with its specs and what they render."""
+    changes = tuple(_changes(rendered_before, rendered_after))
+    return Plan(
+        changes,
+        tuple(_moves(before, after)),
+        _compared(before, after, catalog),
+        tuple(_notices(changes, rendered_after, after, catalog)),
+    )
+
+
+def _compared(before: Specs, after: Specs, catalog: Catalog) -> dict[str, tuple[Totals, Totals]]:
+    keys = before.releases.keys() | after.releases.keys()
+    changed = {k for k in keys if before.releases.get(k) is not after.releases.get(k)}
+    old, new = (totals_by_scope(specs, catalog, changed) for specs in (before, after))
+    scopes = sorted(old.keys() | new.keys())
+    pairs = {s: (old.get(s, Totals()), new.get(s, Totals())) for s in scopes}
+    return {s: p for s, p in pairs.items() if "/" not in s or p[0] != p[1]}
+
+
+def _notices(
+    changes: Sequence[Change], rendered: Mapping[str, Manifest], specs: Specs, catalog: Catalog
+) -> Iterator[str]:
+    """What it means that pods of a running workload are replaced, where it is not harmless."""
+    keys = {layout.release_directory(key): key for key in specs.releases}
+    for change in changes:
+        key = keys.get(change.path.rpartition("/")[0])
+        if key and change.action == "update" and any(map(_replaces_pods, change.fields)):
+            strategy = rendered[change.path].data["spec"].get("strategy", {})
+            release = specs.releases[key]
+            said = _meaning(strategy, least_replicas(release.spec))
+            left = left_over(release.environment, specs.of(key.environment), catalog)
+            if not said and exceeds(left, release.spec, catalog):
+                said = _WAITS
+            if said:
+                yield f"{key}: {said}"
+
+
+def _replaces_pods(field: Field) -> bool:
+    return field.pointer.startswith("spec.template.")
+
+
+def _meaning(strategy: Mapping[str, Any], least: int) -> str:
+    if strategy.get("type") == "Recreate":
+        return "updating it means downtime: its strategy stops all replicas before new ones start"
+    if strategy.get("rollingUpdate", {}).get("maxSurge") != 0:
+        return ""
+    why = "the quota has no room for one more"
+    if least <= 1:
+        return f"updating it means downtime: its only replica stops before a new one starts, {why}"
+    return f"one replica fewer serves while it is updated: {why}"
+
+
+def _changes(before: Mapping[str, Manifest], after: Mapping[str, Manifest]) -> Iterator[Change]:
+    for path in sorted(before.keys() | after.keys()):
+        old, new = before.get(path), after.get(path)
+        if old is None and new is not None:
+            yield _change("create", new)
+        elif new is None and old is not None:
+            yield _change("delete", old)
+        elif old is not None and new is not None and old.data != new.data:
+            yield _change("update", new, tuple(compare(old.data, new.data)))
+
+
+def _change(action: Action, manifest: Manifest, fields: tuple[Field, ...] = ()) -> Change:
+    metadata = manifest.data["metadata"]
+    return Change(
+        action,
+        manifest.path,
+        manifest.data["kind"],
+        metadata["name"],
+        metadata.get("namespace", ""),
+        fields,
+    )
+
+
+def compare(before: object, after: object, pointer: str = "") -> Iterator[Field]:
+    """The smallest values that differ; lists of the same length are compared item by item."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in [*before, *(k for k in after if k not in before)]:
+            inner = f"{pointer}.{key}" if pointer else str(key)
+            yield from compare(before.get(key), after.get(key), inner)
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from compare(old, new, f"{pointer}[{index}]")
+    elif before != after:
+        yield Field(pointer, before, after)
+
+
+def _moves(before: Specs, after: Specs) -> Iterator[Move]:
+    keys: list[Key] = sorted(before.releases.keys() | after.releases.keys())
+    for key in keys:
+        old, new = before.releases.get(key), after.releases.get(key)
+        if old is new:
+            continue
+        versions = tuple(str(r.value("model.version", "")) if r else "" for r in (old, new))
+        if versions[0] != versions[1]:
+            yield Move(str(key), *versions)

@@ -1,0 +1,1 @@
+"""From a promoted version to a pull request: gates, evidence, lineage, texts."""

@@ -1,0 +1,225 @@
+"""The text of a pull request; names and values of others are shown as code, never obeyed."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sluice.core.checks.gates import GateResult
+from sluice.core.markdown import code, table
+from sluice.core.plan.cost import Totals, money
+from sluice.core.promotion import lineage
+from sluice.core.promotion.chart import chart
+from sluice.core.promotion.lineage import Origin
+from sluice.core.promotion.message import Story, marker
+from sluice.core.units import bytes_text
+
+_MOST_ROWS = 20
+_LONGEST = 500
+_NONE = "none"
+_MEMORY = (
+    ("weights, all devices together", "weightBytes", bytes_text),
+    ("for the cache, each device", "freeBytes", bytes_text),
+    ("cache for a token, each device", "kvBytesPerToken", bytes_text),
+    ("longest sequence in tokens", "maxLength", "{:,}".format),
+    ("such sequences at once", "maxConcurrency", "{:,}".format),
+)
+
+
+def body(story: Story) -> str:
+    """The whole text: sections that begin with a heading, and the marker at the end.
+
+    Forges cut a text that is too long for them where a section begins.
+    """
+    sections = [
+        _summary(story),
+        f"### What changes\n\n{story.plan.rstrip()}",
+        _evaluation(story),
+        _memory(*story.memory),
+        _cost(*story.totals),
+        _rollout(story),
+        _lineage(story),
+        _superseded(story),
+        _checklist(story),
+        _checksum(story),
+        marker(story.version.version, story.superseded),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _summary(story: Story) -> str:
+    version = code(story.version.version)
+    linked = f" ([registry]({story.link}))" if story.link else ""
+    said = (
+        f"{code(story.model)} version {version}{linked} is in {code(story.follow)} of the "
+        f"registry; {code(story.key)} serves version {code(story.before)}."
+    )
+    adapter = lineage.adapter_note(_origins(story))
+    notes = [*story.notes, *([adapter] if adapter else [])]
+    return "\n".join([said, *([""] if notes else []), *(f"- Note: {code(n)}" for n in notes)])
+
+
+def _evaluation(story: Story) -> str:
+    gates = story.gates
+    if not gates and not story.evaluation.measurements:
+        return "### Evaluation\n\nThis release has no gates, and nothing was measured."
+    parts = ["### Evaluation"]
+    parts.append(_gates(gates) if gates else "This release has no gates.")
+    parts += [part for part in (chart(gates), _others(story)) if part]
+    return "\n\n".join(parts)
+
+
+def _gates(gates: Sequence[GateResult]) -> str:
+    rows = [
+        (
+            code(gate.metric) + (" (safety)" if gate.safety else ""),
+            _number(gate.baseline, gate.baseline_error),
+            _number(gate.value, gate.error),
+            _change(gate.delta),
+            code(gate.condition) + (f" on {code(gate.dataset)}" if gate.dataset else ""),
+            _result(gate),
+        )
+        for gate in gates
+    ]
+    return table(("gate", "deployed", "proposed", "change", "condition", "result"), rows)
+
+
+def _result(gate: GateResult) -> str:
+    if gate.passed:
+        return "passed"
+    return f"{'**waits**' if gate.waiting else '**failed**'}: {code(gate.reason, _LONGEST)}"
+
+
+def _others(story: Story) -> str:
+    """What was measured beside what the gates ask for."""
+    asked = {gate.metric for gate in story.gates}
+    before = story.baseline.measurements if story.baseline else {}
+    rows = []
+    for name, found in sorted(story.evaluation.measurements.items()):
+        old = before.get(name)
+        if name not in asked and not name.endswith("_stderr"):
+            known = old.value if old and not old.doubt else None
+            change = found.value - known if known is not None and not found.doubt else None
+            said = code(found.doubt) if found.doubt else _number(found.value)
+            rows.append((code(name), _number(known), said, _change(change)))
+    head = ("also measured", "deployed", "proposed", "change")
+    return _limited(head, rows)
+
+
+def _memory(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    if not after:
+        return ""
+    rows = []
+    for said, key, shown in _MEMORY:
+        old, new = (
+            shown(found[key]) if found.get(key) is not None else "unknown"
+            for found in (before, after)
+        )
+        rows.append((said, old, new))
+    verdict = {True: "It fits.", False: "**It does not fit.**"}.get(after["fits"], "No verdict.")
+    problems = [f"- {code(problem)}" for problem in after.get("problems", ())]
+    parts = ["### Memory", verdict, table(("", "deployed", "proposed"), rows), "\n".join(problems)]
+    return "\n\n".join(filter(None, parts))
+
+
+def _cost(before: Totals, after: Totals) -> str:
+    rows = [
+        (
+            said,
+            f"{totals.least_devices} to {totals.most_devices}",
+            money(totals.least_cost),
+            money(totals.most_cost),
+            money(totals.rollout_cost),
+        )
+        for said, totals in (("deployed", before), ("proposed", after))
+    ]
+    head = (
+        "this release",
+        "devices",
+        "cost at the least scale",
+        "cost at the greatest",
+        "in a rollout",
+    )
+    return f"### Cost\n\n{table(head, rows)}"
+
+
+def _rollout(story: Story) -> str:
+    strategy = story.rollout.get("strategy", "rolling")
+    lines = [f"### Rollout\n\nStrategy {code(strategy)}."]
+    steps = story.rollout.get("steps", ())
+    if steps:
+        rows = [(str(n), f"{s['weight']} %", code(s["soak"])) for n, s in enumerate(steps, 1)]
+        lines.append(table(("step", "weight", "for at least"), rows))
+    if story.periods:
+        said = "\n".join(f"- {code(period)}" for period in story.periods)
+        lines.append(f"When it may merge by itself, rollbacks excepted:\n\n{said}")
+    return "\n\n".join(lines)
+
+
+def _lineage(story: Story) -> str:
+    rows = [_row(origin, origin.name) for origin in _origins(story) if origin.now or origin.before]
+    known = lineage.parameters(story.evaluation, story.baseline)
+    rows += [_row(origin, code(origin.name)) for origin in known[:_MOST_ROWS]]
+    told = table(("", "proposed", "deployed", ""), rows)
+    left = len(known) - _MOST_ROWS
+    more = f"\n\n{left} more parameters are in the evidence." if left > 0 else ""
+    return f"### Lineage\n\n{told}{more}"
+
+
+def _row(origin: Origin, name: str) -> tuple[str, ...]:
+    known = origin.before or not origin.now
+    mark = "changed" if origin.changed and known else ""
+    return name, code(origin.now, _LONGEST) or _NONE, code(origin.before, _LONGEST) or _NONE, mark
+
+
+def _origins(story: Story) -> list[Origin]:
+    return lineage.origins(story.version, story.evaluation, story.deployed, story.baseline)
+
+
+def _superseded(story: Story) -> str:
+    if not story.superseded:
+        return ""
+    listed = ", ".join(map(code, story.superseded))
+    return f"### Superseded\n\nThis supersedes version {listed}, proposed here before."
+
+
+def _checklist(story: Story) -> str:
+    return (
+        "### Before merging\n\n"
+        + "\n".join(_tasks(story))
+        + (
+            f"\n\nClosing this pull request rejects version {code(story.version.version)}; "
+            "it is not proposed again. Commits of others on this branch are left alone."
+        )
+    )
+
+
+def _tasks(story: Story) -> Iterator[str]:
+    for gate in story.gates:
+        if gate.waiting:
+            yield f"- [ ] {code(gate.metric)}: {code(gate.reason, _LONGEST)}"
+    yield "- [ ] The evaluation covers what this release is used for."
+    yield "- [ ] The accelerators that the plan asks for are free."
+
+
+def _checksum(story: Story) -> str:
+    if not story.checksum:
+        return ""
+    frozen = f" The evidence is frozen in {code(story.evidence)}." if story.evidence else ""
+    return f"### Checksum\n\nThe changed files are {code(story.checksum)}.{frozen}"
+
+
+def _limited(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    if not rows:
+        return ""
+    left = len(rows) - _MOST_ROWS
+    more = f"\n\n{left} more are in the evidence." if left > 0 else ""
+    return table(head, rows[:_MOST_ROWS]) + more
+
+
+def _number(value: float | None, error: float | None = None) -> str:
+    if value is None:
+        return _NONE
+    return f"{value:.6g}" + (f" ± {error:.2g}" if error else "")
+
+
+def _change(value: float | None) -> str:
+    return _NONE if value is None else f"{value:+.4g}"

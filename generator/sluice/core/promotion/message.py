@@ -1,0 +1,129 @@
+"""The words of a proposal: commit, title, and the marker by which Sluice knows its own."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sluice.core.checks.gates import GateResult
+from sluice.core.layout import Key
+from sluice.core.markdown import code
+from sluice.core.model import Evaluation, Follow, ModelVersion
+from sluice.core.plan.cost import Totals
+from sluice.core.promotion import lineage
+
+_MARKER = re.compile(r"<!-- sluice:v1 (\{.*\}) -->\s*\Z")
+_LINE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
+_INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+# Forges make links of these, notify people, and close issues: `fixes #1` in a model's name.
+_ACTIVE = re.compile(r"(?<!\w)@(?=\w)|[#!](?=\d)|(?<=\bGH)-(?=\d)", re.IGNORECASE)
+_PASSIVE = {"@": "＠", "#": "＃", "!": "！", "-": "‐"}  # noqa: RUF001  # alike on purpose
+
+
+@dataclass(frozen=True)
+class Story:
+    """All that a proposal tells.
+
+    `plan` is Markdown; `memory` and `totals` are those before and after; `periods` are the
+    windows and freezes in words; `paths` are the changed files with their digest in `checksum`.
+    """
+
+    key: Key
+    model: str
+    before: str
+    version: ModelVersion
+    follow: Follow
+    gates: Sequence[GateResult]
+    evaluation: Evaluation
+    plan: str
+    deployed: ModelVersion | None = None
+    baseline: Evaluation | None = None
+    notes: Sequence[str] = ()
+    superseded: Sequence[str] = ()
+    link: str = ""
+    memory: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
+    totals: tuple[Totals, Totals] = (Totals(), Totals())
+    rollout: Mapping[str, Any] = field(default_factory=dict)
+    periods: Sequence[str] = ()
+    evidence: str = ""
+    checksum: str = ""
+
+
+def title(story: Story) -> str:
+    """One line, the same for the commit and the pull request."""
+    where = f"{story.key.environment}/{story.key.name}"
+    before, after = line(story.before), line(story.version.version)
+    return f"{where}: {line(story.model)} {before} -> {after}"
+
+
+def commit_message(story: Story) -> str:
+    """Subject, one sentence, and the trailers that make Git the audit log."""
+    trailers = {
+        "Model": story.model,
+        "Model-Version": story.version.version,
+        "Previous-Version": story.before,
+        **lineage.trailers(story.version, story.evaluation),
+        "Follows": str(story.follow),
+        "Release": str(story.key),
+        "Evidence": story.evidence,
+        "Gates": f"{sum(g.passed for g in story.gates)} of {len(story.gates)} passed",
+    }
+    lines = [f"{key}: {line(value)}" for key, value in trailers.items() if value]
+    said = line(f"The registry has version {story.version.version} in {story.follow}.")
+    return f"{title(story)}\n\n{said}\n\n" + "\n".join(lines) + "\n"
+
+
+def superseding(version: str, superseded: Sequence[str]) -> str:
+    """What watchers of a pull request are told when another version has taken its place."""
+    if not superseded:
+        return ""
+    return (
+        f"This is about version {code(version)} now; it took the place of version "
+        f"{code(superseded[-1])}. What was said of that one need not be true of this one."
+    )
+
+
+def marker(version: str, superseded: Sequence[str]) -> str:
+    """What the next run reads: the version that this pull request proposes, and those before."""
+    return framed({"superseded": list(superseded), "version": version})
+
+
+def framed(data: Mapping[str, Any]) -> str:
+    """Data in a comment that no value in it can end."""
+    spelled = json.dumps(data, sort_keys=True).replace("-", "\\u002d").replace(">", "\\u003e")
+    return f"<!-- sluice:v1 {spelled} -->"
+
+
+def read_marker(text: str) -> tuple[str, tuple[str, ...]] | None:
+    """The version and the superseded ones of a body that Sluice wrote."""
+    data = written_in(text)
+    try:
+        return str(data["version"]), tuple(str(v) for v in data["superseded"])
+    except (KeyError, TypeError):
+        return None
+
+
+def written_in(text: str) -> Mapping[str, Any]:
+    """The data that a body of ours ends with; empty when there is none."""
+    match = _MARKER.search(text)
+    try:
+        return dict(json.loads(match[1])) if match else {}
+    except (TypeError, ValueError):
+        return {}
+
+
+def without_marker(text: str) -> str:
+    """A body without that."""
+    return _MARKER.sub("", text).rstrip()
+
+
+def withdrawn(text: str) -> str:
+    """The body without its marker, so that closing it does not count as a person's rejection."""
+    return _MARKER.sub("*Withdrawn by sluice.*", text)
+
+
+def line(text: str) -> str:
+    """A text on one line that no forge acts on, for titles and trailers."""
+    plain = _INVISIBLE.sub("", _LINE.sub(" ", text)).strip()
+    return _ACTIVE.sub(lambda found: _PASSIVE[found[0]], plain)

@@ -1,0 +1,60 @@
+"""What a pull request shows at a glance: its labels and the one status of its commit."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from sluice.core.checks.gates import Gate, GateResult
+from sluice.core.layout import Key
+from sluice.core.promotion.message import line
+
+# Worn exactly as long as the forge may merge by itself what waits for nothing here.
+LATER = "sluice/auto-merge"
+CONTEXT = "sluice/gates"
+
+Verdict = Literal["pending", "success", "failure"]
+
+
+class Signal(NamedTuple):
+    """What a commit status says."""
+
+    verdict: Verdict
+    text: str
+
+
+def merges_later(promotion: Mapping[str, Any], gates: Sequence[Gate]) -> bool:
+    """Whether a forge may be left to merge when its checks have passed, however late that is.
+
+    Not where a window may have closed, a freeze begun, an approval gone or a measurement become
+    too old by then.
+    """
+    if promotion.get("windows") or promotion.get("freezes"):
+        return False
+    return not any({"approval", "maxAge"} & gate.keys() for gate in gates)
+
+
+def labels(key: Key, held: Sequence[str], *, later: bool) -> tuple[str, ...]:
+    """The labels of a pull request; `held` says why it does not merge by itself yet."""
+    return tuple(_labels(key, held, later=later))
+
+
+def _labels(key: Key, held: Sequence[str], *, later: bool) -> Iterator[str]:
+    yield "sluice"
+    yield f"sluice/{key.environment}"
+    if held:
+        yield "sluice/waits"
+    if later:
+        yield LATER
+
+
+def signal(gates: Sequence[GateResult], held: Sequence[str]) -> Signal:
+    """The status of a proposal: it waits for something, or passed all that is asked of it."""
+    if held:
+        more = f" (and {len(held) - 1} more)" if len(held) > 1 else ""
+        return Signal("pending", line(held[0]) + more)
+    passed = sum(gate.passed for gate in gates)
+    return Signal("success", f"{passed} of {len(gates)} conditions passed")
+
+
+def refusal(version: str, reasons: Sequence[str]) -> Signal:
+    """The status of what is withdrawn because the version that took its place was refused."""
+    return Signal("failure", line(f"version {version} was refused: {reasons[0]}"))

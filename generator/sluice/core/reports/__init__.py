@@ -1,0 +1,1 @@
+"""Findings for people and machines: formats, pages, waivers, fixes."""

@@ -1,0 +1,186 @@
+"""What a candidate is judged by: the gates of a release, as counters and histograms of its engine.
+
+A release that says nothing is judged by its failed answers, if its engine counts them. Without any
+gate nothing passes, so that a person decides each step.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sluice.core.catalog.entries import Engine, Gateway
+from sluice.core.finding import Finding
+from sluice.core.rollout.counts import Absolute, Gate, Parameters
+from sluice.core.rollout.file import plan_of
+from sluice.core.rollout.judgement_file import gate_of
+from sluice.core.rollout.queries import check_bound
+from sluice.core.specs.resolve import Release
+from sluice.core.units import seconds
+
+HISTOGRAMS = ("timeToFirstToken", "timePerOutputToken")
+WARM_UP = 120
+DELAY = 45
+"""Seconds: a scrape interval and some."""
+BURST = 1
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "errors": {"absolute": {"p0": 0.005, "p1": 0.02}, "minRequests": 50},
+    "timeToFirstToken": {"matched": True, "minRequests": 50},
+    "timePerOutputToken": {"matched": True, "minRequests": 50},
+    "preemptions": {"excluded": 3.0, "minRequests": 50},
+    "length": {"excluded": 1.5, "twoSided": True, "minRequests": 50},
+    "custom": {"minRequests": 50},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A counter, and the values that its labels may have."""
+
+    metric: str
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A gate with what is counted for it: a histogram and its threshold, or two counters.
+
+    `arm` are the labels by which the gateway that counts tells versions apart; empty where the
+    engine counts, whose pods have the labels of their version.
+    """
+
+    gate: Gate
+    histogram: str = ""
+    above: float = 0.0
+    requests: Counter | None = None
+    bad: Counter | None = None
+    arm: Mapping[str, str] = field(default_factory=dict)
+
+
+def watches(
+    spec: Mapping[str, Any], engine: Engine, gateway: Gateway | None = None
+) -> tuple[Watch, ...]:
+    """The gates of a resolved spec; those that nobody has metrics for are left out.
+
+    What the engine does not count, the gateway may.
+    """
+    listed = _given(spec, engine, gateway)
+    return tuple(watch for given in listed for watch in [_watch(given, engine, gateway)] if watch)
+
+
+def _given(
+    spec: Mapping[str, Any], engine: Engine, gateway: Gateway | None
+) -> list[Mapping[str, Any]]:
+    written = spec.get("rollout", {}).get("analysis", {}).get("gates")
+    if written is not None:
+        return list(written)
+    counted = "errors" in engine.counters or (gateway and "errors" in gateway.counters)
+    return [{"signal": "errors"}] if counted else []
+
+
+def _watch(given: Mapping[str, Any], engine: Engine, gateway: Gateway | None) -> Watch | None:
+    signal = given["signal"]
+    fields = {**_DEFAULTS[signal], **given, "name": given.get("name", signal)}
+    gate = gate_of(fields)
+    if signal in HISTOGRAMS:
+        metric = engine.metrics.get(signal)
+        return Watch(gate, metric, given.get("above", 0.0)) if metric else None
+    arm: Mapping[str, str] = {}
+    counters = given if signal == "custom" else engine.counters.get(signal)
+    if counters is None and gateway is not None:
+        counters, arm = gateway.counters.get(signal), gateway.arm
+    if counters is None:
+        return None
+    requests, bad = _counter(counters["requests"]), _counter(counters["bad"])
+    return Watch(gate, requests=requests, bad=bad, arm=arm)
+
+
+def _counter(data: Mapping[str, Any]) -> Counter:
+    labels = {
+        name: (values,) if isinstance(values, str) else tuple(values)
+        for name, values in data.get("labels", {}).items()
+    }
+    return Counter(data["metric"], labels)
+
+
+def parameters(spec: Mapping[str, Any]) -> Parameters:
+    """How to judge this release."""
+    analysis = spec.get("rollout", {}).get("analysis", {})
+    return Parameters(
+        alpha=analysis.get("alpha", 0.05),
+        beta=analysis.get("beta", 0.05),
+        burst=BURST,
+        steps=len(plan_of(spec).steps) + 1,
+    )
+
+
+def warm_up(spec: Mapping[str, Any]) -> int:
+    """Seconds after a change of weight that are not judged."""
+    return _seconds(spec.get("rollout", {}).get("analysis", {}), "warmUp", WARM_UP)
+
+
+def delay(environment: Mapping[str, Any]) -> int:
+    """Seconds until a sample can be asked for."""
+    return _seconds(environment.get("monitoring", {}).get("prometheus", {}), "delay", DELAY)
+
+
+def _seconds(data: Mapping[str, Any], key: str, default: int) -> int:
+    return seconds(data[key]) if key in data else default
+
+
+def check_analysis(
+    release: Release, engine: Engine, gateway: Gateway | None = None
+) -> Iterator[Finding]:
+    """What is wrong with the gates of a release beside their shape."""
+    gates = release.value("rollout.analysis.gates", ())
+    names: set[str] = set()
+    for index, given in enumerate(gates):
+        problems = list(_problems(given, engine, gateway))
+        name = given.get("name", given["signal"])
+        if name in names:
+            problems.append((f"two gates are {name!r}", "give one another `name`"))
+        names.add(name)
+        for message, remedy in problems:
+            place = release.origin(("rollout", "analysis", "gates", index))[0]
+            yield Finding(place, "REF070", message, remedy)
+
+
+def _problems(
+    given: Mapping[str, Any], engine: Engine, gateway: Gateway | None
+) -> Iterator[tuple[str, str]]:
+    signal = given["signal"]
+    known = given.get("requests") is not None and given.get("bad") is not None
+    own = {"requests", "bad"} & given.keys()
+    if signal == "custom" and not known:
+        yield "custom needs the counters `requests` and `bad`", "add both"
+    elif signal != "custom" and own:
+        yield f"{signal} has counters of its own", "remove requests and bad, or write custom"
+    elif signal != "custom" and not _is_counted(signal, engine, gateway):
+        yield f"{engine.title} has no metric for {signal}", "use another signal, or custom"
+    elif signal in HISTOGRAMS:
+        yield from _threshold(given, engine)
+    if signal not in HISTOGRAMS and "above" in given:
+        yield f"{signal} counts events, and nothing is above a time", "remove `above`"
+    gate = gate_of({**_DEFAULTS[signal], **given, "name": signal})
+    if gate.excluded <= gate.tolerated:
+        yield "the excluded ratio is not above the tolerated one", "raise `excluded`"
+    yield from _rates(gate.absolute)
+
+
+def _is_counted(signal: str, engine: Engine, gateway: Gateway | None) -> bool:
+    known = {*engine.metrics, *engine.counters, *(gateway.counters if gateway else ())}
+    return signal in known
+
+
+def _threshold(given: Mapping[str, Any], engine: Engine) -> Iterator[tuple[str, str]]:
+    signal = given["signal"]
+    if "above" not in given:
+        yield f"{signal} needs `above`, the seconds from which on it is bad", "add it"
+    elif signal in engine.buckets:
+        problem = check_bound(given["above"], engine.buckets[signal])
+        if problem:
+            yield problem, "use the bound of a bucket: nothing is counted between them"
+
+
+def _rates(absolute: Absolute | None) -> Iterator[tuple[str, str]]:
+    if absolute is not None and absolute.p0 >= absolute.p1:
+        yield "p0, the good rate, is not below p1", "correct them"

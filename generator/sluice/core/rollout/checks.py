@@ -1,0 +1,77 @@
+"""What a rollout's state is checked against: the release in Git, and what is seen of it."""
+
+from sluice.core.rollout.model import FULL, LEAVING, SERVED, Observation, Rollout
+
+
+def contradiction(rollout: Rollout) -> str:
+    """What in Git contradicts itself, which only a person can have written; empty when nothing."""
+    if rollout.spec_hash != rollout.current_hash:
+        return "the release was edited while its rollout is under way"
+    if not 0 <= rollout.step < len(rollout.plan.steps):
+        return f"the release has no step {rollout.step}"
+    wanted = rightful_weight(rollout)
+    if wanted is not None and rollout.weight != wanted:
+        return f"rollout.yaml gives {rollout.weight} % in {rollout.state}, where it is {wanted} %"
+    return ""
+
+
+def rightful_weight(rollout: Rollout) -> int | None:
+    """The candidate's weight in this state; None when it may be any."""
+    if rollout.state == "PAUSED":
+        return None
+    if rollout.state in SERVED:
+        return FULL
+    if rollout.state in (*LEAVING, "WARMING", "STABLE"):
+        return 0
+    return rollout.plan.steps[rollout.step].weight
+
+
+def has_failed(rollout: Rollout, seen: Observation, now: int) -> bool:
+    """Whether there is a failure to act on: of this weight, and not an old one."""
+    judgement = seen.judgement
+    if judgement is None or judgement.verdict != "FAIL":
+        return False
+    if judgement.failed_at is not None:
+        if age(judgement.failed_at, now) > rollout.plan.failure_age:
+            return False
+    elif not judgement.hard:
+        return False
+    return judgement.hard or is_judgeable(rollout, seen)
+
+
+def is_judgeable(rollout: Rollout, seen: Observation) -> bool:
+    """Whether what is measured is what Git says."""
+    return not why_not(rollout, seen)
+
+
+def why_not(rollout: Rollout, seen: Observation) -> str:
+    """Why nothing measured may be judged now; empty when it may."""
+    sync = seen.sync
+    if sync is None:
+        return "waits: Argo CD does not answer for this release"
+    if not (sync.contains and sync.synced):
+        return "waits for Argo CD to apply the weight"
+    if not sync.healthy or sync.since is None:
+        return "waits: Argo CD reports the release as not healthy"
+    return "waits: the route has another weight than Git" if drifts(rollout, seen) else ""
+
+
+def drifts(rollout: Rollout, seen: Observation) -> bool:
+    """Whether the live route is known to have another weight than Git."""
+    return seen.weight is not None and seen.weight != rollout.weight
+
+
+def elapsed(seen: Observation, now: int) -> int:
+    """Seconds that the committed weight has been in force: the step's clock."""
+    since = seen.sync.since if seen.sync else None
+    return 0 if since is None else age(since, now)
+
+
+def age(then: int, now: int) -> int:
+    """Seconds since then; a clock that runs ahead of ours makes nothing older."""
+    return max(0, now - then)
+
+
+def reason_of(seen: Observation) -> str:
+    """What the judgement says."""
+    return seen.judgement.reason if seen.judgement else "there are no metrics"

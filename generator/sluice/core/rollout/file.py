@@ -1,0 +1,121 @@
+"""rollout.yaml and the plan in release.yaml, as records and back."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sluice.core.names import slug
+from sluice.core.rollout.model import FULL, Plan, Rollout, Step
+from sluice.core.specs.schema import API_VERSION
+from sluice.core.units import seconds
+
+LONGEST = 24 * 3600
+"""Seconds at one weight, when the release does not say."""
+_UNHASHED = ("gates",)
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def plan_of(spec: Mapping[str, Any]) -> Plan:
+    """The plan in a release's resolved spec.
+
+    A strategy without steps shows the candidate to nobody, or to a header only, until a person
+    lets it take over.
+    """
+    rollout = spec.get("rollout", {})
+    steps = tuple(_step(step) for step in rollout.get("steps", ()) if step["weight"] < FULL)
+    default = Plan(())
+    patience = rollout.get("maxWait")
+    return Plan(
+        steps=steps or (Step(0, 0, LONGEST, manual=True),),
+        warming=_seconds(rollout, "deadline", default.warming),
+        rollback_window=_seconds(rollout, "rollbackWindow", default.rollback_window),
+        drain=_seconds(spec.get("lifecycle", {}), "drain", default.drain),
+        failure_age=_seconds(rollout, "maxFailureAge", default.failure_age),
+        patience=None if patience is None else seconds(patience),
+    )
+
+
+def _step(step: Mapping[str, Any]) -> Step:
+    soak = seconds(step["soak"])
+    longest = max(soak, _seconds(step, "maxSoak", LONGEST))
+    return Step(step["weight"], soak, longest, step.get("approval", "automatic") == "manual")
+
+
+def _seconds(data: Mapping[str, Any], key: str, default: int) -> int:
+    return seconds(data[key]) if key in data else default
+
+
+def spec_hash(spec: Mapping[str, Any]) -> str:
+    """What changes when a person edits what a rollout is about; lists of gates are not that."""
+    model = {k: v for k, v in spec.get("model", {}).items() if k != "quarantine"}
+    kept = {k: v for k, v in spec.items() if k not in _UNHASHED} | {"model": model}
+    canonical = json.dumps(kept, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def rollout_of(spec: Mapping[str, Any], written: Mapping[str, Any] | None) -> Rollout:
+    """Where Git says that a rollout stands.
+
+    Args:
+        spec: the release's own spec, with the defaults of its environment.
+        written: `spec` of its rollout.yaml, checked against the schema; None without one.
+    """
+    current = spec_hash(spec)
+    plan = plan_of(spec)
+    if written is None:
+        version = spec["model"]["version"]
+        return Rollout("STABLE", plan, version, version, spec_hash=current, current_hash=current)
+    return Rollout(
+        state=written["state"],
+        plan=plan,
+        candidate=written["candidate"],
+        stable=written["stable"]["spec"]["model"]["version"],
+        step=written.get("step", 0),
+        weight=written["weight"],
+        spec_hash=written.get("specHash", current),
+        current_hash=current,
+        since=from_text(written["since"]) if "since" in written else 0,
+        reason=written.get("reason", ""),
+        returning=written.get("returning", False),
+    )
+
+
+def document(name: str, rollout: Rollout, stable: Mapping[str, Any]) -> dict[str, Any]:
+    """rollout.yaml; `stable` is the spec that the stable version was rendered from."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Rollout",
+        "metadata": {"name": name},
+        "spec": {**fields(rollout), "stable": {"spec": stable}},
+    }
+
+
+def fields(rollout: Rollout) -> dict[str, Any]:
+    """What rollout.yaml says of a rollout, beside the stable version's spec."""
+    return {
+        "state": rollout.state,
+        "candidate": rollout.candidate,
+        "step": rollout.step,
+        "weight": rollout.weight,
+        "specHash": rollout.spec_hash,
+        **({"since": to_text(rollout.since)} if rollout.since else {}),
+        **({"reason": rollout.reason} if rollout.reason else {}),
+        **({"returning": True} if rollout.returning else {}),
+    }
+
+
+def evidence_name(rollout: Rollout) -> str:
+    """The name of a step's evidence: one file for each version and step."""
+    return f"v{slug(rollout.candidate)}-step-{rollout.step}"
+
+
+def to_text(time: int) -> str:
+    """Seconds since the epoch as people read them."""
+    return datetime.fromtimestamp(time, UTC).strftime(_TIME)
+
+
+def from_text(text: str) -> int:
+    """The inverse; ValueError when it is no such time."""
+    return int(datetime.strptime(text, _TIME).replace(tzinfo=UTC).timestamp())

@@ -1,0 +1,1 @@
+"""Specs: read with positions, checked against their schemas, merged with defaults, and edited."""

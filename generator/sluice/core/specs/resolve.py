@@ -1,0 +1,164 @@
+"""Release and environment defaults become one spec, in exactly two levels, with provenance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from sluice.core.finding import Place
+from sluice.core.layout import Key
+from sluice.core.model import Follow
+from sluice.core.specs.load import Document, Pointer
+
+Role = Literal["stable", "candidate"]
+Spec = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A cluster and namespace with defaults and rules."""
+
+    name: str
+    document: Document
+
+    @property
+    def spec(self) -> Spec:
+        spec: Spec = self.document.data["spec"]
+        return spec
+
+    @property
+    def defaults(self) -> Spec:
+        defaults: Spec = self.spec.get("defaults", {})
+        return defaults
+
+    @property
+    def kubernetes_version(self) -> str:
+        return str(self.spec["cluster"]["kubernetesVersion"])
+
+    @property
+    def follows(self) -> Follow | None:
+        """What of the registry this environment follows, if anything."""
+        follows = self.spec.get("follows")
+        return Follow(**follows) if follows else None
+
+
+class Described(str):
+    """The name of a file beside the release that describes a model, with the numbers in it."""
+
+    numbers: Spec
+    __slots__ = ("numbers",)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One version of a release that is to run: its whole spec, and its part in a rollout."""
+
+    spec: Spec
+    role: Role
+
+    @property
+    def version(self) -> str:
+        return str(self.spec["model"]["version"])
+
+
+@dataclass(frozen=True)
+class Release:
+    """One model served under one name in one environment."""
+
+    key: Key
+    document: Document
+    environment: Environment
+    rollout: Document | None = None
+    architectures: Mapping[str, Spec] = field(default_factory=dict)
+    """Numbers of models by the names of the files beside the release that describe them."""
+
+    @cached_property
+    def spec(self) -> Spec:
+        """The newest version's spec, defaults included."""
+        return self._resolved(self.document.data["spec"])
+
+    def _resolved(self, own: Spec) -> Spec:
+        """A spec over the defaults, with the numbers of an architecture that a file describes."""
+        spec = merge(self.environment.defaults, own)
+        named = lookup(spec, "model.architecture")
+        if isinstance(named, str) and named in self.architectures:
+            described = Described(named)
+            described.numbers = self.architectures[named]
+            spec["model"] = {**spec["model"], "architecture": described}
+        return spec
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        metadata: Mapping[str, Any] = self.document.data["metadata"]
+        return metadata
+
+    @cached_property
+    def variants(self) -> tuple[Variant, ...]:
+        """The versions that run, the stable one first."""
+        if self.rollout is None:
+            return (Variant(self.spec, "stable"),)
+        stable = self._resolved(self.rollout.data["spec"]["stable"]["spec"])
+        return Variant(stable, "stable"), Variant(self.spec, "candidate")
+
+    @cached_property
+    def stable(self) -> "Release | None":
+        """The version that serves during a rollout, as a release that rollout.yaml describes."""
+        if self.rollout is None:
+            return None
+        data = {**self.rollout.data["spec"]["stable"], "metadata": self.metadata}
+        document = Document(self.rollout.path, self.rollout.raw, data, ("spec", "stable"))
+        return Release(self.key, document, self.environment, architectures=self.architectures)
+
+    @property
+    def weight(self) -> int:
+        """Percent of the requests that the candidate gets."""
+        return int(self.rollout.data["spec"]["weight"]) if self.rollout else 0
+
+    def value(self, dotted: str, default: object = None) -> Any:  # noqa: ANN401  # any YAML
+        """A resolved value by its path below spec, `scaling.max` for instance."""
+        return lookup(self.spec, dotted, default)
+
+    def place(self, dotted: str = "", *, key: bool = False) -> Place:
+        """Where the value at a path below spec was written."""
+        pointer: Pointer = tuple(dotted.split(".")) if dotted else ()
+        return self.origin(pointer, key=key)[0]
+
+    def origin(self, pointer: Pointer, *, key: bool = False) -> tuple[Place, str]:
+        """Place of a resolved value, and whether the release or a default said so."""
+        if _has(self.document.data["spec"], pointer):
+            return self.document.place(("spec", *pointer), key=key), "release"
+        if _has(self.environment.defaults, pointer):
+            place = self.environment.document.place(("spec", "defaults", *pointer), key=key)
+            return place, "default of the environment"
+        return self.document.place(("spec", *pointer), key=True), "absent"
+
+
+def merge(defaults: Spec, own: Spec) -> dict[str, Any]:
+    """Put `own` over `defaults`: mappings are merged, everything else is replaced."""
+    merged = dict(defaults)
+    for key, value in own.items():
+        below = merged.get(key)
+        if isinstance(below, Mapping) and isinstance(value, Mapping):
+            merged[key] = merge(below, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def lookup(spec: Spec, dotted: str, default: object = None) -> Any:  # noqa: ANN401  # any YAML
+    """The value at a dotted path, or the default."""
+    node: Any = spec
+    for part in dotted.split("."):
+        if not isinstance(node, Mapping) or part not in node:
+            return default
+        node = node[part]
+    return node
+
+
+def _has(node: object, pointer: Pointer) -> bool:
+    for part in pointer:
+        inside = isinstance(node, list) and isinstance(part, int) and part < len(node)
+        if not inside and not (isinstance(node, Mapping) and part in node):
+            return False
+        node = node[part]  # type: ignore[index]  # a list with an index or a mapping with a key
+    return True

@@ -1,0 +1,1 @@
+"""A resolved release to its objects: command lines, weights, placement, scaling, routes."""

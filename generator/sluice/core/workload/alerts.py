@@ -1,0 +1,57 @@
+"""What to be told of a release that serves badly, as rules over its engine's own metrics."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sluice.core.catalog.entries import Engine
+
+QUEUE = 10
+"""Requests that wait for each replica."""
+FIRST_TOKEN = 5
+"""Seconds to the first token, of the slowest twentieth."""
+CACHE = 0.95
+"""Share of the cache in use, from which on requests are thrown out and computed again."""
+
+
+def alerts(engine: Engine, pods: Mapping[str, str], *, sleeps: bool) -> list[dict[str, Any]]:
+    """The rules that the metrics of this engine allow.
+
+    Args:
+        engine: gives the names of the metrics.
+        pods: the labels of the release's series.
+        sleeps: whether the release may have no replica at all, which then is no fault.
+    """
+    return list(_rules(engine.metrics, _matching(pods), sleeps=sleeps))
+
+
+def _rules(metrics: Mapping[str, str], where: str, *, sleeps: bool) -> Iterator[dict[str, Any]]:
+    if "runningRequests" in metrics and not sleeps:
+        expression = f"absent({metrics['runningRequests']}{where})"
+        yield _rule("EngineDown", expression, "5m", "critical", "no replica reports any metrics")
+    if "queuedRequests" in metrics:
+        expression = f"avg({metrics['queuedRequests']}{where}) > {QUEUE}"
+        said = f"more than {QUEUE} requests wait for each replica"
+        yield _rule("RequestsWait", expression, "5m", "warning", said)
+    if "kvCacheUsage" in metrics:
+        expression = f"max({metrics['kvCacheUsage']}{where}) > {CACHE}"
+        yield _rule("CacheFull", expression, "10m", "warning", "the key-value cache is full")
+    if "timeToFirstToken" in metrics:
+        buckets = f"sum by (le) (rate({metrics['timeToFirstToken']}_bucket{where}[5m]))"
+        expression = f"histogram_quantile(0.95, {buckets}) > {FIRST_TOKEN}"
+        said = f"one request in twenty waits more than {FIRST_TOKEN} s for its first token"
+        yield _rule("FirstTokenSlow", expression, "10m", "warning", said)
+
+
+def _rule(name: str, expression: str, wait: str, severity: str, said: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "expression": expression,
+        "wait": wait,
+        "severity": severity,
+        "said": said,
+    }
+
+
+def _matching(pods: Mapping[str, str]) -> str:
+    matchers = ",".join(f'{name}="{value}"' for name, value in pods.items())
+    return f"{{{matchers}}}"

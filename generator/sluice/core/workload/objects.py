@@ -1,0 +1,212 @@
+"""Which objects a release consists of: workloads, scalers, routes, and what guards them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from sluice.core.capacity.parallel import parallel_of
+from sluice.core.catalog.entries import Catalog
+from sluice.core.emit import emit
+from sluice.core.specs.resolve import Release, Spec
+from sluice.core.workload import delivery, fetching, scaling, sizing, values
+from sluice.core.workload.alerts import alerts
+from sluice.core.workload.routing import chosen
+from sluice.core.workload.sizing import Parts
+from sluice.core.workload.values import LABEL
+
+Render = Callable[[str, Mapping[str, Any]], Any]
+"""Renders a template, by its name, with these values to data."""
+
+FULL = 100
+PICKER_PORT = 9002
+"""Where endpoint pickers listen unless told otherwise."""
+_WORKLOADS = {
+    "Deployment": "deployment",
+    "LeaderWorkerSet": "leader-worker-set",
+    "Rollout": "rollout",
+}
+
+
+def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]:
+    """Every object of a release, in the order in which a reader wants them."""
+    shared = values.common(release)
+    parts = [sizing.parts_of(variant, catalog) for variant in release.variants]
+    yield render("release/service-account.yaml.j2", {**shared, "service_account": release.key.name})
+    for part in parts:
+        own = {
+            **shared,
+            **values.of_variant(release, part, catalog),
+            **_delivery(release, part),
+        }
+        own["workload_metadata_labels"] = {**shared["labels"], **own["workload_labels"]}
+        yield render(f"release/{_WORKLOADS[own['workload_kind']]}.yaml.j2", own)
+        yield render("release/service.yaml.j2", own)
+        if own["delivery"]:
+            yield render("release/service.yaml.j2", {**own, "service": own["canary"]})
+        if own["measurements"]:
+            yield render("release/analysis-template.yaml.j2", own)
+        yield from _scaler(render, release, part, own)
+        if own["least_replicas"] > 1:
+            yield render("release/disruption-budget.yaml.j2", own)
+    yield from _adapter(render, release, parts, shared)
+    yield from _monitor(render, release, parts[0], shared)
+    yield from _network(render, release, parts, shared)
+    yield from _routes(render, release, parts, shared)
+
+
+def _delivery(release: Release, part: Parts) -> dict[str, Any]:
+    """What a controller in the cluster needs to roll a release out; nothing when we do."""
+    if not delivery.is_elsewhere(part.variant.spec):
+        return {"delivery": None, "measurements": []}
+    plan = delivery.plan(part.variant.spec, part.engine)
+    spec, name = release.environment.spec, release.key.name
+    address = spec.get("monitoring", {}).get("prometheus", {}).get("address", "")
+    asked = delivery.measurements(plan["judged"], spec["namespace"], name, address)
+    measured = list(asked) if address else []
+    return {
+        "delivery": plan,
+        "measurements": measured,
+        "observed": [each["name"] for each in measured if each["observe"]],
+        "canary": f"{name}-canary",
+        "provider": spec.get("traffic", {}).get("provider"),
+    }
+
+
+def _scaler(render: Render, release: Release, part: Parts, own: Mapping[str, Any]) -> Iterator[Any]:
+    if own["scaled"]:
+        environment, spec = release.environment, part.variant.spec
+        more = {
+            "metric_targets": list(_targets(part, own)),
+            **scaling.of_environment(environment, spec, release.key.name),
+        }
+        yield render(f"scaling/{scaling.provider(environment)}/scaler.yaml.j2", {**own, **more})
+
+
+def _targets(part: Parts, own: Mapping[str, Any]) -> Iterator[Any]:
+    pods = {"namespace": own["namespace"], **own["pods"]}
+    return scaling.targets(part.engine, own["targets"], pods)
+
+
+def _adapter(
+    render: Render, release: Release, parts: list[Parts], shared: Mapping[str, Any]
+) -> Iterator[Any]:
+    """The metrics adapter's rule for this release, without which its scaler sees nothing."""
+    if scaling.provider(release.environment) != "hpa":
+        return
+    scaled = [part for part in parts if "max" in part.variant.spec.get("scaling", {})]
+    found: dict[str, dict[str, str]] = {}
+    for part in scaled:
+        own = {**shared, "targets": part.variant.spec["scaling"].get("target", {}), "pods": {}}
+        found |= {target["metric"]: target for target in _targets(part, own)}
+    if found:
+        rules = render("scaling/hpa/rules.yaml.j2", {"metric_targets": list(found.values())})
+        more = {"name": f"{release.key.name}-adapter-rules", "rules_text": emit(rules).decode()}
+        yield render("scaling/hpa/adapter.yaml.j2", {**shared, **more})
+
+
+def _monitor(
+    render: Render, release: Release, part: Parts, shared: Mapping[str, Any]
+) -> Iterator[Any]:
+    monitoring = release.environment.spec.get("monitoring", {})
+    if monitoring.get("podMonitor") and "path" in part.engine.metrics:
+        more = {
+            "engine": part.engine,
+            "hashed": delivery.is_elsewhere(part.variant.spec),
+            "labels": {**shared["labels"], **monitoring.get("labels", {})},
+            "release_selector": {f"{LABEL}/release": release.key.name},
+        }
+        yield render("release/pod-monitor.yaml.j2", {**shared, **more})
+        yield from _alerts(render, release, part, {**shared, "labels": more["labels"]})
+
+
+def _alerts(
+    render: Render, release: Release, part: Parts, shared: Mapping[str, Any]
+) -> Iterator[Any]:
+    """Rules over the metrics that the PodMonitor collects, by the labels that it puts on them."""
+    if release.environment.spec["monitoring"].get("alerts"):
+        pods = {
+            "namespace": release.environment.spec["namespace"],
+            scaling.label_of(f"{LABEL}/release"): release.key.name,
+        }
+        sleeps = any(v.spec.get("scaling", {}).get("min", 1) == 0 for v in release.variants)
+        rules = alerts(part.engine, pods, sleeps=sleeps)
+        if rules:
+            yield render("release/alerts.yaml.j2", {**shared, "rules": rules})
+
+
+def _network(
+    render: Render, release: Release, parts: list[Parts], shared: Mapping[str, Any]
+) -> Iterator[Any]:
+    """Who may connect, and where an engine may: to names, to where its weights are, to its group.
+
+    An engine's own key guards some of its paths only (rule 25). Without `network` in the
+    environment there is no policy: nobody has said who may connect, and closing everything would
+    take down what runs.
+    """
+    network = release.environment.spec.get("network")
+    if network is not None:
+        more = {
+            "allow_from": network["allowFrom"],
+            "allow_to": network.get("allowTo", []),
+            "grouped": any(_talk(part.variant.spec) for part in parts),
+            "release_selector": {f"{LABEL}/release": release.key.name},
+            **fetching.ways(release.environment, [(p.variant.spec, p.source) for p in parts]),
+        }
+        yield render("release/network-policy.yaml.j2", {**shared, **more})
+
+
+def _talk(spec: Spec) -> bool:
+    """Whether the pods of a release reach each other, beside what clients ask."""
+    return parallel_of(spec).nodes > 1 or "kvTransfer" in spec.get("serving", {})
+
+
+def _routes(
+    render: Render, release: Release, parts: list[Parts], shared: Mapping[str, Any]
+) -> Iterator[Any]:
+    traffic = values.traffic(release.environment, release.spec)
+    if traffic is not None:
+        more = {
+            "backends": [*_backends(release, parts, traffic)],
+            "canary": f"{release.key.name}-canary",
+            **chosen(release),
+        }
+        template = f"traffic/{traffic['provider']}/routes.yaml.j2"
+        yield from render(template, {**shared, **traffic, **more})
+
+
+def _backends(
+    release: Release, parts: list[Parts], traffic: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
+    yield from (_backend(release, part, traffic) for part in parts)
+    weighed = release.value("rollout.strategy") == "canary" and traffic["provider"] != "nginx"
+    if weighed and delivery.is_elsewhere(release.spec):  # the controller writes the weights
+        name = f"{release.key.name}-canary"
+        yield {"service": name, "weight": 0, "weight_text": "0", "pool": None}
+
+
+def _backend(release: Release, part: Parts, traffic: Mapping[str, Any]) -> dict[str, Any]:
+    """A version's Service and its share; the shares of a route always sum to a hundred."""
+    variant = part.variant
+    weight = release.weight if variant.role == "candidate" else FULL - release.weight
+    service = values.service_name(release, variant)
+    return {
+        "service": service,
+        "weight": weight,
+        "weight_text": str(weight),
+        "pool": _pool(release, part, traffic, service),
+    }
+
+
+def _pool(
+    release: Release, part: Parts, traffic: Mapping[str, Any], service: str
+) -> dict[str, Any] | None:
+    """A version's pods behind a picker, which is told one pool: each has its own unless named."""
+    asked = traffic["pool"]
+    if asked is None:
+        return None
+    return {
+        "selector": values.selector_of(release, part.variant),
+        "port": part.engine.port,
+        "picker": asked.get("picker", f"{service}-epp"),
+        "picker_port": int(asked.get("port", PICKER_PORT)),
+        "failure_mode": asked.get("failureMode", "FailOpen"),
+    }

@@ -1,0 +1,30 @@
+"""What leads to the candidate of a rollout beside its share of the requests."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sluice.core.specs.resolve import Release
+
+FULL = 100
+SHOWN = ("STEP", "GATED", "INCONCLUSIVE", "FROZEN")
+"""States in which the candidate is ready and gets what is chosen for it. A pause takes that away,
+since it can begin before the candidate is ready."""
+
+
+def chosen(release: Release) -> dict[str, Any]:
+    """Header, cookie and copies that lead to the candidate, for the templates of routes."""
+    shown = release.rollout is not None and release.rollout.data["spec"]["state"] in SHOWN
+    match = release.value("rollout.match", {}) if shown else {}
+    header, cookie = match.get("header"), match.get("cookie")
+    shadow = release.value("rollout.strategy") == "shadow"
+    return {
+        "match_header": header and {**header, "name": header["name"].lower()},
+        "match_cookie": cookie and {**cookie, "pattern": _cookie_pattern(cookie)},
+        "mirror_percent": release.value("rollout.mirror", FULL) if shown and shadow else None,
+    }
+
+
+def _cookie_pattern(cookie: Mapping[str, str]) -> str:
+    """An expression that matches a whole Cookie header with this one in it."""
+    pair = f"{cookie['name']}={cookie['value']}".replace(".", "\\.")
+    return f"^(.*; *)?{pair}(;.*)?$"

@@ -1,0 +1,110 @@
+"""What scales a release: the metrics that a scaler holds, and how it wakes what sleeps."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from sluice.core.catalog.entries import Engine
+from sluice.core.finding import Finding
+from sluice.core.specs.resolve import Environment, Release, Spec, lookup
+from sluice.core.units import canonical, seconds
+
+PERCENT = frozenset({"kvCacheUsage"})
+"""Targets that are percentages where the engine's metric is a share of one."""
+IDLE_AFTER = "10m"
+
+_NEVER_MORE = "1000000"
+"""Requests a second for each replica: the signal that wakes never asks for a second one."""
+_HPA_FIELDS = ("fallback", "idleAfter")
+
+
+def provider(environment: Environment) -> str:
+    """What scales in an environment."""
+    return str(lookup(environment.spec, "autoscaling.provider", "hpa"))
+
+
+def targets(engine: Engine, asked: Mapping[str, Any], pods: Mapping[str, str]) -> Iterator[Any]:
+    """What the scaler holds, as a metric of the metrics API and as a query.
+
+    The metrics API knows no colons, so a metrics adapter gives the engine's metric another name.
+    A query must have one element, so it is summed over the pods of this version: shares too, since
+    the scaler divides by the replicas.
+    """
+    for target, value in asked.items():
+        series = engine.metrics[target]
+        held = Decimal(int(value)) / (100 if target in PERCENT else 1)
+        yield {
+            "metric": series.replace(":", "_"),
+            "series": f'{series}{{namespace!="",pod!=""}}',
+            "adapter_query": f"sum({series}{{<<.LabelMatchers>>}}) by (<<.GroupBy>>)",
+            "query": f"sum({series}{_matching(pods)})",
+            "value": canonical(str(held)),
+            "threshold": str(held),
+        }
+
+
+def of_environment(environment: Environment, spec: Spec, release: str) -> dict[str, Any]:
+    """What a scaler needs of its environment, and what it does where metrics are missing.
+
+    At no replicas there is no series of the engine, which must not count as a failure; with one or
+    more a missing series must.
+    """
+    scaling = spec.get("scaling", {})
+    asleep = scaling.get("min", 1) == 0
+    wake = lookup(environment.spec, "autoscaling.wakeUp") if asleep else None
+    namespace = environment.spec["namespace"]
+    return {
+        "prometheus": lookup(environment.spec, "autoscaling.prometheus"),
+        "ignore_nulls": "true" if asleep else "false",
+        "wake_query": _wake_query(wake, namespace, release) if wake else None,
+        "wake_threshold": _NEVER_MORE,
+        "fallback_replicas": int(scaling.get("fallback", max(1, scaling.get("min", 1)))),
+        "idle_after": seconds(scaling.get("idleAfter", IDLE_AFTER)),
+    }
+
+
+def _wake_query(wake: Mapping[str, str], namespace: str, release: str) -> str:
+    """Requests that arrive at the gateway, whether or not anything answers them."""
+    name = wake["nameLabel"]
+    if "namespaceLabel" in wake:
+        labels = f'{{{wake["namespaceLabel"]}="{namespace}",{name}="{release}"}}'
+    else:
+        labels = f'{{{name}=~"(.*/)?{namespace}/{release}(/.*)?"}}'
+    return f"sum(rate({wake['metric']}{labels}[2m]))"
+
+
+def _matching(labels: Mapping[str, str]) -> str:
+    matchers = ",".join(f'{label_of(name)}="{value}"' for name, value in labels.items())
+    return f"{{{matchers}}}"
+
+
+def label_of(name: str) -> str:
+    """The name that a pod's label has as a label of its metrics."""
+    return "".join(letter if letter.isalnum() else "_" for letter in name)
+
+
+def check_scaling(release: Release) -> Iterator[Finding]:
+    """What the environment's scaler cannot do; that the bounds are in order is said elsewhere."""
+    scaling = release.value("scaling", {})
+    keda = provider(release.environment) == "keda"
+    asleep = scaling.get("min", 1) == 0
+    if asleep and not keda:
+        message = "no replicas at all need a scaler that something wakes, which an HPA is not"
+        remedy = "set min to 1, or autoscaling.provider of the environment to keda"
+        yield Finding(release.place("scaling.min"), "REF055", message, remedy)
+    elif asleep and lookup(release.environment.spec, "autoscaling.wakeUp") is None:
+        message = "at no replicas an engine has no metrics, so nothing would wake it"
+        remedy = "set autoscaling.wakeUp of the environment to the gateway's count of requests"
+        yield Finding(release.place("scaling.min"), "REF055", message, remedy)
+    for field in _HPA_FIELDS if not keda else ():
+        if field in scaling:
+            place = release.place(f"scaling.{field}", key=True)
+            message = f"an HPA has nothing that {field} could become"
+            yield Finding(place, "REF055", message, "remove it")
+    if keda and "idleAfter" in scaling and not asleep:
+        place = release.place("scaling.idleAfter", key=True)
+        message = "idleAfter is for the last replica, which stays with min above 0"
+        yield Finding(place, "REF055", message, "remove it, or set min to 0")
+    if keda and "fallback" in scaling and scaling["fallback"] > scaling.get("max", 0):
+        message = f"fallback {scaling['fallback']} is above max {scaling.get('max', 0)}"
+        yield Finding(release.place("scaling.fallback"), "REF055", message, "lower it")

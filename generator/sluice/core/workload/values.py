@@ -1,0 +1,239 @@
+"""What the templates of a release are filled with: every derived name, number and list."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sluice.core import names
+from sluice.core.capacity.parallel import parallel_of
+from sluice.core.capacity.quota import has_room, least_replicas, most_replicas
+from sluice.core.catalog.entries import Catalog
+from sluice.core.specs.resolve import Environment, Release, Variant, lookup
+from sluice.core.units import canonical, duration, seconds
+from sluice.core.workload import calling, delivery, fetching, sizing
+from sluice.core.workload.arguments import probe_paths
+from sluice.core.workload.placement import placement, queueing
+from sluice.core.workload.sizing import Parts
+
+PRE_STOP = 15
+"""Seconds in which routers learn that the pod is leaving."""
+DEFAULT_DRAIN = 60
+DEFAULT_TIMEOUT = 600
+MANAGER = "sluice"
+LABEL = "sluice.dev"
+GROUPS = "leaderworkerset.x-k8s.io/v1"
+ROLE = f"{LABEL}/role"
+"""Label of a group's pods: only its leader answers."""
+CONFIG_NOTE = f"{LABEL}/engine-config"
+"""Annotation of a pod that its engine reads as its configuration file."""
+
+_STEADY = frozenset({"rolling", "recreate"})
+
+
+def common(release: Release) -> dict[str, Any]:
+    """What every template of a release may use."""
+    return {
+        "release": release.key.name,
+        "namespace": release.environment.spec["namespace"],
+        "labels": {
+            "app.kubernetes.io/name": release.key.name,
+            "app.kubernetes.io/component": "inference",
+            "app.kubernetes.io/part-of": release.key.team,
+            "app.kubernetes.io/managed-by": MANAGER,
+            **release.metadata.get("labels", {}),
+        },
+        "annotations": release.metadata.get("annotations", {}),
+        "selector": {f"{LABEL}/release": release.key.name},
+    }
+
+
+def is_versioned(variant: Variant) -> bool:
+    """Whether each version has a workload of its own, so that taking over only moves routes."""
+    steady = lookup(variant.spec, "rollout.strategy", "rolling") in _STEADY
+    return not steady and not delivery.is_elsewhere(variant.spec)
+
+
+def workload_name(release: Release, variant: Variant) -> str:
+    if is_versioned(variant):
+        return names.workload(release.key.name, variant.version)
+    return release.key.name
+
+
+def selector_of(release: Release, variant: Variant) -> dict[str, str]:
+    """The labels of the pods that answer for one version.
+
+    Of workloads that are named by version the selector has the version too, against rule 28: two of
+    them run at once, each behind a Service of its own, and only the route moves.
+    """
+    selector = {f"{LABEL}/release": release.key.name}
+    if is_versioned(variant):
+        selector[f"{LABEL}/version"] = names.slug(variant.version)
+    if parallel_of(variant.spec).nodes > 1:
+        selector[ROLE] = "leader"
+    return selector
+
+
+def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, Any]:
+    """What the templates of one version use."""
+    spec, engine = parts.variant.spec, parts.engine
+    name, facts = served_name(release, spec), _facts(spec)
+    called = calling.container(engine, parts.accelerator, spec, parts.source, name)
+    found = _weights(release, parts, catalog)
+    workload = workload_name(release, parts.variant)
+    queue = queueing(spec, catalog, parts.given, workload)
+    shared = calling.shared_memory(engine, spec)
+    config = called["engine_config"]
+    version = names.slug(parts.variant.version)
+    selector = selector_of(release, parts.variant)
+    labels = {f"{LABEL}/release": release.key.name, f"{LABEL}/version": version}
+    labels |= queue["queue_labels"]
+    return {
+        "workload": workload,
+        "service": service_name(release, parts.variant),
+        "selector": selector,
+        "pods": {name: value for name, value in selector.items() if name != ROLE},
+        "pod_labels": labels | ({ROLE: "leader"} if ROLE in selector else {}),
+        "worker_labels": labels | {ROLE: "worker"},
+        "facts": facts,
+        "engine": engine,
+        "image": calling.image(engine, parts.accelerator, spec),
+        "resources": sizing.resources(spec, parts.given, sizing.requests(parts, shared, catalog)),
+        "shared_memory": canonical(shared) if shared else None,
+        "probes": {
+            **sizing.probes(parts, catalog, queue["queue_wait"]),
+            "paths": probe_paths(engine, name),
+        },
+        **called,
+        "variables": [*called["variables"], *found["fetch_variables"]],
+        **found,
+        "pod_annotations": facts
+        | queue["queue_annotations"]
+        | ({CONFIG_NOTE: config} if config else {}),
+        **group(spec),
+        **_scaling(spec, sizing.startup_budget(spec, engine, catalog) // 2),
+        "room": has_room(release.environment, spec, catalog),
+        **queue,
+        **placement(release.environment, spec, parts.accelerator, parts.given),
+        **_leaving(spec),
+    }
+
+
+def _weights(release: Release, parts: Parts, catalog: Catalog) -> dict[str, Any]:
+    """What the pod has because of where its weights are; its account is the release's own."""
+    found = fetching.parts(release.environment, parts.variant.spec, parts.source, catalog)
+    named = found["service_account"]
+    resources = sizing.resources(parts.variant.spec, None, sizing.requests(parts, None, catalog))
+    return {
+        **found,
+        "service_account": named or release.key.name,
+        "fetcher_resources": resources,
+    }
+
+
+def served_name(release: Release, spec: Mapping[str, Any]) -> str:
+    """The name that clients ask for."""
+    return str(lookup(spec, "serving.servedName", release.key.name))
+
+
+def service_name(release: Release, variant: Variant) -> str:
+    if variant.role == "stable":
+        return release.key.name
+    return names.workload(release.key.name, variant.version)
+
+
+def object_names(release: Release) -> set[str]:
+    """The names of the objects that a release has in its namespace."""
+    named = [v for v in release.variants if "version" in v.spec.get("model", {})]
+    found = {release.key.name, *(workload_name(release, v) for v in named)}
+    if delivery.is_elsewhere(release.spec):
+        found.add(f"{release.key.name}-canary")
+    if release.rollout is None:
+        return found
+    return found | {service_name(release, v) for v in named} | {f"{release.key.name}-canary"}
+
+
+def _facts(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Which model this is.
+
+    A run and a commit, of rule 5, are in Git's log: what is rendered follows from the specs alone.
+    """
+    model = spec["model"]
+    facts = {
+        f"{LABEL}/model": model["name"],
+        f"{LABEL}/model-version": model["version"],
+        f"{LABEL}/model-source": model["source"],
+    }
+    if "digest" in model:
+        facts[f"{LABEL}/model-digest"] = model["digest"]
+    return facts | {f"{LABEL}/{key}": said for key, said in calling.notes(spec).items()}
+
+
+def group(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The kind of the workload: one that a node cannot hold is a set of groups of pods.
+
+    Only a group's leader answers, so only it is selected.
+    """
+    nodes = parallel_of(spec).nodes
+    return {
+        "nodes": nodes,
+        "workload_api": GROUPS if nodes > 1 else delivery.workload(spec)[0],
+        "answers": True,
+        "workload_kind": "LeaderWorkerSet" if nodes > 1 else delivery.workload(spec)[1],
+    }
+
+
+def _scaling(spec: Mapping[str, Any], load_time: int) -> dict[str, Any]:
+    """Replicas, and how fast they change: a replica is not given up sooner than one can start."""
+    scaling = spec.get("scaling", {})
+    owned = "max" in scaling
+    return {
+        "replicas": None if owned else scaling.get("replicas", 1),
+        "least_replicas": least_replicas(spec),
+        "most_replicas": most_replicas(spec),
+        "scaled": owned,
+        "targets": scaling.get("target", {}),
+        "scale_up": seconds(lookup(scaling, "scaleUp.stabilization", "30s")),
+        "scale_down": seconds(
+            lookup(scaling, "scaleDown.stabilization", f"{min(max(300, load_time), 3600)}s")
+        ),
+        "up_policies": list(_policies(scaling.get("scaleUp", {}))),
+        "down_policies": list(_policies(scaling.get("scaleDown", {}))),
+    }
+
+
+def _policies(side: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """By how many replicas a scaler may change at once."""
+    if "step" in side:
+        step = side["step"]
+        period = seconds(step["period"])
+        yield {"type": "Pods", "value": int(step["replicas"]), "periodSeconds": period}
+
+
+def _leaving(spec: Mapping[str, Any]) -> dict[str, Any]:
+    drain = seconds(lookup(spec, "lifecycle.drain", f"{DEFAULT_DRAIN}s"))
+    notice = seconds(lookup(spec, "placement.spot.gracePeriod", "0s"))
+    return {
+        "pre_stop": str(PRE_STOP),
+        "grace_period": max(PRE_STOP + drain + PRE_STOP, notice),
+        "recreate": lookup(spec, "rollout.strategy") == "recreate",
+    }
+
+
+def traffic(environment_: Environment, spec: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Host, path and limits of the route, or nothing when nobody outside reaches the release."""
+    base = environment_.spec.get("traffic")
+    if base is None:
+        return None
+    merged = {**base, **spec.get("traffic", {})}
+    timeout = seconds(merged.get("timeout", f"{DEFAULT_TIMEOUT}s"))
+    gateway = {"namespace": environment_.spec["namespace"], "section": None}
+    return {
+        "provider": merged["provider"],
+        "class_name": merged.get("className"),
+        "gateway": {**gateway, **merged.get("gateway", {})},
+        "host": merged.get("host"),
+        "path": merged.get("path", "/v1"),
+        "timeout": str(timeout),
+        "timeout_text": duration(timeout),
+        "tls_secret": merged.get("tlsSecret"),
+        "pool": merged.get("pool"),
+    }
