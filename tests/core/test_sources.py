@@ -40,6 +40,15 @@ def test_a_repository_at_a_name_that_moves_is_refused(revision: str) -> None:
 
 @pytest.mark.parametrize(
     "source",
+    ["pvc://models/chat/latest", "pvc://models/Production/", "s3://models/chat/production"],
+)
+def test_a_folder_that_somebody_moves_is_refused(source: str) -> None:
+    with pytest.raises(SourceError, match="not pinned"):
+        parse(source)
+
+
+@pytest.mark.parametrize(
+    "source",
     ["", "s3://a/b", "PVC://a/b", "pvc:/a/b", "pvc:///b", "/models/a", "hf://a", "a\npvc://b"],
 )
 def test_another_scheme_is_refused_with_those_that_are_known(source: str) -> None:

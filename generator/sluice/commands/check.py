@@ -8,8 +8,6 @@ from pathlib import Path
 import click
 
 from sluice import files, resources
-from sluice.commands import check_manifests, registered
-from sluice.commands.fixing import fix
 from sluice.commands.pages import pages_for
 from sluice.commands.render import differences, raise_if_stale
 from sluice.commands.revisions import at_revision, changed_lines
@@ -39,15 +37,21 @@ def run(
 ) -> int:
     """Print every finding, after mending what can be if asked to; 1 when any is an error."""
     if manifests is not None:
+        from sluice.commands import check_manifests  # noqa: PLC0415  # another reader of YAML
+
         return check_manifests.run(directory=manifests, version=version, form=form)
     top = find_root(root)
     whole = open_workspace(top)
-    if mend and fix(top, whole, whole.check()):
-        whole = open_workspace(top)
+    if mend:
+        from sluice.commands.fixing import fix  # noqa: PLC0415  # the editor of YAML loads slowly
+
+        whole = open_workspace(top) if fix(top, whole, whole.check()) else whole
     scope = _compared(top, base, whole) if base else Scope(whole)
     findings = _waived(whole, *_findings(top, scope), complete=scope.only is None)
     keys = whole.keys if scope.only is None else scope.only
     if registry and not failed(findings):
+        from sluice.commands import registered  # noqa: PLC0415  # the registry's clients
+
         releases = scope.now.specs.releases
         findings += registered.findings(
             [releases[key] for key in keys if key in releases], registry

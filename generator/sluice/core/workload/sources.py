@@ -34,7 +34,8 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LOGGED = re.compile(r"m-[0-9a-f]{32}")
 _FILE = re.compile(r"[^/]+\.(gguf|safetensors|bin)")
 _MOVES = re.compile(
-    r"(?i)latest|newest|current|main|master|head|stable|champion|challenger|staging"
+    r"(?i)latest|newest|current|main|master|head|stable|champion|challenger"
+    r"|staging|production|deployed|live"
 )
 _LONGEST_FOLDER = 60
 
@@ -105,6 +106,7 @@ def streamed(source: Source) -> Source:
 
 def _claim(match: re.Match[str]) -> Source:
     path = (match[2] or "").strip("/")
+    _refuse_what_moves(match[0], path)
     location = f"{MOUNT}/{path}".rstrip("/")
     return Source(location, "pvc", match[0], claim=match[1], root=MOUNT, staged=True)
 
@@ -118,13 +120,17 @@ def _hub(match: re.Match[str]) -> Source:
 
 
 def _bucket(match: re.Match[str]) -> Source:
-    last = match[2].rstrip("/").rpartition("/")[2]
+    _refuse_what_moves(match[0], match[2])
+    return _downloaded(match[1], match[0].rstrip("/"))
+
+
+def _refuse_what_moves(source: str, path: str) -> None:
+    last = path.rstrip("/").rpartition("/")[2]
     if _MOVES.fullmatch(last):
         raise SourceError(
-            f"{match[0]} is not pinned: what {last!r} names can change",
-            "use a path that holds one version for ever, s3://models/chat/7 for instance",
+            f"{source} is not pinned: what {last!r} names can change",
+            "use a path that holds one version for ever, one that ends in its number for instance",
         )
-    return _downloaded(match[1], match[0].rstrip("/"))
 
 
 def _image(match: re.Match[str]) -> Source:
