@@ -28,7 +28,7 @@ def load() -> ModuleType:
     except ImportError as error:
         raise UsageError(
             f"policies need the CEL engine, and {error.name or 'it'} is not installed; "
-            "run `pip install cel-expr-python protobuf google-re2`"
+            "run `pip install --force-reinstall sluice-gitops`"
         ) from None
     _ballast_none()
     return module
