@@ -1,4 +1,8 @@
-"""What to be told of a release that serves badly, as rules over its engine's own metrics."""
+"""What to be told of a release that serves badly, as rules over its engine's own metrics.
+
+Rule 34 of the serving checklist wants a dashboard beside them: what panels a team looks at is for
+whoever runs the monitoring, so none is rendered.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
