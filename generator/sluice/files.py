@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 from sluice.core.finding import UsageError
@@ -119,7 +120,7 @@ def _write(root: Path, top: str, changes: Mapping[str, bytes | None]) -> None:
 def _files(root: Path, folder: str, tree: Tree) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """The regular files below a folder; symbolic links are noted."""
     try:
-        entries = sorted(os.scandir(f"{root}/{folder}"), key=lambda entry: entry.name)
+        entries = sorted(os.scandir(f"{root}/{folder}"), key=attrgetter("name"))
     except (FileNotFoundError, NotADirectoryError):
         return
     for entry in entries:

@@ -35,7 +35,7 @@ class Key(NamedTuple):
 
 def environment_of(path: str) -> str | None:
     """The environment that this file describes."""
-    match = _ENVIRONMENT.fullmatch(path)
+    match = _ENVIRONMENT.fullmatch(path) if path.endswith("/environment.yaml") else None
     return match[1] if match else None
 
 
@@ -53,7 +53,7 @@ def rendered_for(path: str) -> Key | None:
 
 def is_evidence(path: str) -> bool:
     """Whether a file is recorded evidence, which no manifest depends on."""
-    return bool(_EVIDENCE.fullmatch(path))
+    return path.endswith(".json") and bool(_EVIDENCE.fullmatch(path))
 
 
 def config_of(path: str) -> tuple[Key, str] | None:
