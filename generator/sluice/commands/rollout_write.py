@@ -69,15 +69,7 @@ def push(scene: Scene, case: Case, write: Write, pulls: Sequence[PullRequest]) -
     said = rollout_message.title(case.release.key, case.rollout, write)
     if scene.dry_run:
         return _outcome(case, f"would push: {said}", write.reason, *sorted(made.changes))
-    tree_ = git.write_tree(scene.repository, case.base.commit, made.changes)
-    commit = git.commit(
-        scene.repository,
-        tree_,
-        [case.base.commit],
-        made.message,
-        scene.author,
-        time=scene.clock(),
-    )
+    commit = _written(scene, case, made)
     scene.move(MAIN, commit, case.base.commit)
     withdraw(scene, case, pulls, "the rollout went another way", ours=False)
     return _outcome(case, said, write.reason)
@@ -168,16 +160,15 @@ def _marked(pull: PullRequest) -> str:
     return said[0] if said else ""
 
 
+def _written(scene: Scene, case: Case, made: _Commit) -> str:
+    """A commit on top of the base, which no branch has yet."""
+    repository, base = scene.repository, case.base.commit
+    changed = git.write_tree(repository, base, made.changes)
+    return git.commit(repository, changed, [base], made.message, scene.author, time=scene.clock())
+
+
 def _branch(scene: Scene, case: Case, made: _Commit, head: str | None) -> str:
-    tree_ = git.write_tree(scene.repository, case.base.commit, made.changes)
-    commit = git.commit(
-        scene.repository,
-        tree_,
-        [case.base.commit],
-        made.message,
-        scene.author,
-        time=scene.clock(),
-    )
+    commit = _written(scene, case, made)
     scene.move(f"refs/heads/{case.branch}", commit, head)
     return commit
 
