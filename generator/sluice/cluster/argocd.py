@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sluice.cluster.version import first_line
 from sluice.core.finding import UsageError
 from sluice.core.model import Application
 
@@ -45,12 +46,12 @@ class KubernetesCluster:
             with client.ApiClient(settings) as api:
                 yield from _pages(client.CustomObjectsApi(api), namespace)
         except config.ConfigException as error:
-            raise UsageError(f"no cluster is configured: {_first_line(error)}") from None
+            raise UsageError(f"no cluster is configured: {first_line(error)}") from None
         except client.ApiException as error:
             said = f"the cluster answers {error.status} {error.reason}"
             raise UsageError(f"cannot list Argo CD's applications: {said}") from None
         except HTTPError as error:
-            raise UsageError(f"the cluster does not answer: {_first_line(error)}") from None
+            raise UsageError(f"the cluster does not answer: {first_line(error)}") from None
 
 
 class FileCluster:
@@ -138,7 +139,3 @@ def _time(text: object) -> int | None:
         return int(datetime.fromisoformat(str(text)).timestamp()) if text else None
     except ValueError:
         return None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

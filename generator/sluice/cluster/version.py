@@ -29,13 +29,14 @@ def server_version(context: str | None = None) -> str:
         with client.ApiClient(settings) as api:
             code = client.VersionApi(api).get_code(_request_timeout=(TIMEOUT, TIMEOUT))
     except config.ConfigException as error:
-        raise UsageError(f"no cluster is configured: {_first_line(error)}") from None
+        raise UsageError(f"no cluster is configured: {first_line(error)}") from None
     except client.ApiException as error:
         raise UsageError(f"the cluster answers {error.status} {error.reason}") from None
     except HTTPError as error:
-        raise UsageError(f"the cluster does not answer: {_first_line(error)}") from None
+        raise UsageError(f"the cluster does not answer: {first_line(error)}") from None
     return f"{code.major}.{code.minor.rstrip('+')}"
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says first, or its kind when it says nothing."""
     return (str(error).splitlines() or [type(error).__name__])[0]

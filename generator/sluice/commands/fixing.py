@@ -1,6 +1,7 @@
 """`--fix`: remedies that take no judgement, written into the specs."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import click
@@ -19,13 +20,7 @@ def fix(top: Path, workspace: Workspace, findings: Iterable[Finding]) -> int:
     changes: dict[str, bytes | None] = {}
     for path in sorted(paths & workspace.files.keys()):
         raw = workspace.files[path]
-        around = _around(workspace, path)
-
-        def check(
-            text: bytes, path: str = path, around: dict[str, bytes] = around
-        ) -> list[Finding]:
-            return Workspace({**around, path: text}).check()
-
+        check = partial(_check, _around(workspace, path), path)
         changed, fixed = fix_file(path, raw, check)
         if changed != raw:
             changes[path] = changed

@@ -11,11 +11,10 @@ from typing import Any
 from sluice.core.catalog.entries import Engine, Gateway
 from sluice.core.finding import Finding
 from sluice.core.rollout.counts import Absolute, Gate, Parameters
-from sluice.core.rollout.file import plan_of
+from sluice.core.rollout.file import plan_of, seconds_of
 from sluice.core.rollout.judgement_file import gate_of
 from sluice.core.rollout.queries import check_bound
 from sluice.core.specs.resolve import Release
-from sluice.core.units import seconds
 
 HISTOGRAMS = ("timeToFirstToken", "timePerOutputToken")
 WARM_UP = 120
@@ -115,16 +114,12 @@ def parameters(spec: Mapping[str, Any]) -> Parameters:
 
 def warm_up(spec: Mapping[str, Any]) -> int:
     """Seconds after a change of weight that are not judged."""
-    return _seconds(spec.get("rollout", {}).get("analysis", {}), "warmUp", WARM_UP)
+    return seconds_of(spec.get("rollout", {}).get("analysis", {}), "warmUp", WARM_UP)
 
 
 def delay(environment: Mapping[str, Any]) -> int:
     """Seconds until a sample can be asked for."""
-    return _seconds(environment.get("monitoring", {}).get("prometheus", {}), "delay", DELAY)
-
-
-def _seconds(data: Mapping[str, Any], key: str, default: int) -> int:
-    return seconds(data[key]) if key in data else default
+    return seconds_of(environment.get("monitoring", {}).get("prometheus", {}), "delay", DELAY)
 
 
 def check_analysis(

@@ -29,21 +29,22 @@ def plan_of(spec: Mapping[str, Any]) -> Plan:
     patience = rollout.get("maxWait")
     return Plan(
         steps=steps or (Step(0, 0, LONGEST, manual=True),),
-        warming=_seconds(rollout, "deadline", default.warming),
-        rollback_window=_seconds(rollout, "rollbackWindow", default.rollback_window),
-        drain=_seconds(spec.get("lifecycle", {}), "drain", default.drain),
-        failure_age=_seconds(rollout, "maxFailureAge", default.failure_age),
+        warming=seconds_of(rollout, "deadline", default.warming),
+        rollback_window=seconds_of(rollout, "rollbackWindow", default.rollback_window),
+        drain=seconds_of(spec.get("lifecycle", {}), "drain", default.drain),
+        failure_age=seconds_of(rollout, "maxFailureAge", default.failure_age),
         patience=None if patience is None else seconds(patience),
     )
 
 
 def _step(step: Mapping[str, Any]) -> Step:
     soak = seconds(step["soak"])
-    longest = max(soak, _seconds(step, "maxSoak", LONGEST))
+    longest = max(soak, seconds_of(step, "maxSoak", LONGEST))
     return Step(step["weight"], soak, longest, step.get("approval", "automatic") == "manual")
 
 
-def _seconds(data: Mapping[str, Any], key: str, default: int) -> int:
+def seconds_of(data: Mapping[str, Any], key: str, default: int) -> int:
+    """A duration of a spec in seconds, or the default where none is written."""
     return seconds(data[key]) if key in data else default
 
 
