@@ -10,9 +10,25 @@ import click
 
 from sluice import __version__
 from sluice.core.finding import FindingsError, UsageError
+from sluice.options import (
+    AS_JSON,
+    BASE,
+    FIX,
+    FORGE,
+    FORMAT,
+    NUMBER,
+    READY,
+    REASON,
+    REGISTRY,
+    RELEASE,
+    REMOTE,
+    REPOSITORY,
+    ROOT,
+    STATE,
+    STATE_DIRECTORY,
+)
 
 CLEAN, FINDINGS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
-FORMATS = click.Choice(["text", "json", "github", "gitlab", "junit", "sarif"])
 
 
 class Commands(click.Group):
@@ -59,44 +75,6 @@ def verb(name: str, *decorators: Decorator, group: click.Group = cli) -> Decorat
         return group.command(name)(callback)
 
     return register
-
-
-ROOT = click.option("--root", metavar="DIR", help="The repository; the nearest above when absent.")
-FORMAT = click.option("--format", "form", type=FORMATS, default="text", help="How to report.")
-BASE = click.option("--base", metavar="REV", help="Only what differs from this Git revision.")
-FIX = click.option("--fix", "mend", is_flag=True, help="Mend specs where it takes no judgement.")
-REGISTRY = click.option(
-    "--registry",
-    envvar="MLFLOW_TRACKING_URI",
-    metavar="URL",
-    help="Model registry, or file:PATH; MLFLOW_TRACKING_URI when absent.",
-)
-REPOSITORY = click.option(
-    "--repository",
-    envvar="SLUICE_REPOSITORY",
-    metavar="PATH",
-    help="Bare repository; the remote `origin` of --root when absent.",
-)
-
-REMOTE = click.option(
-    "--repository",
-    envvar="SLUICE_REPOSITORY",
-    metavar="PATH|URL",
-    help="Bare repository or Git URL; the remote `origin` of --root when absent.",
-)
-FORGE = click.option(
-    "--forge",
-    envvar="SLUICE_FORGE",
-    metavar="ADDRESS",
-    help="KIND:OWNER/REPOSITORY[@HOST]; KIND is github, gitlab, gitea or forgejo. Its token is "
-    "SLUICE_FORGE_TOKEN.",
-)
-STATE_DIRECTORY = click.option(
-    "--state",
-    envvar="SLUICE_STATE",
-    metavar="DIR",
-    help="Where mirrors of remotes are kept; they may be lost.",
-)
 
 
 @verb("init", click.argument("directory", metavar="DIR"))
@@ -153,7 +131,7 @@ def plan() -> None:
     click.argument("release", metavar="RELEASE|RULE"),
     click.argument("field", required=False),
     ROOT,
-    click.option("--format", "form", type=click.Choice(["text", "json"]), default="text"),
+    AS_JSON,
 )
 def explain() -> None:
     """Show each resolved value of RELEASE and the file, line and column that it came from.
@@ -164,9 +142,9 @@ def explain() -> None:
 
 @verb(
     "inspect",
-    click.argument("release"),
+    RELEASE,
     ROOT,
-    click.option("--format", "form", type=click.Choice(["text", "json"]), default="text"),
+    AS_JSON,
 )
 def inspect() -> None:
     """Show computed facts of RELEASE: command line, memory, fit, cost."""
@@ -188,7 +166,7 @@ def inspect() -> None:
     FORGE,
     STATE_DIRECTORY,
     ROOT,
-    click.option("--format", "form", type=click.Choice(["text", "json"]), default="text"),
+    AS_JSON,
 )
 def reconcile() -> None:
     """Watch the registry and propose what it promotes as pull requests.
@@ -225,7 +203,7 @@ def _files(name: str, argument: str, described: str, *, needed: bool = False) ->
     _files("namespace", "namespace", "Namespaces; the first is where objects go that name none."),
     click.option("--operation", help="CREATE, UPDATE or DELETE; else what the objects say."),
     click.option("--kubernetes-version", default="1.34", show_default=True, help="Of the cluster."),
-    click.option("--format", "form", type=click.Choice(["text", "json"]), default="text"),
+    AS_JSON,
     group=policy,
 )
 def policy_eval() -> None:
@@ -245,7 +223,7 @@ def policy_eval() -> None:
         type=click.FloatRange(0, 1),
         help="Fail when cases notice a smaller share of the changes, 0 to 1.",
     ),
-    click.option("--format", "form", type=click.Choice(["text", "json"]), default="text"),
+    AS_JSON,
     group=policy,
 )
 def policy_test() -> None:
@@ -255,12 +233,6 @@ def policy_test() -> None:
 @cli.group()
 def pulls() -> None:
     """Pull requests of the embedded forge, which lives in the bare repository itself."""
-
-
-STATES = click.Choice(["open", "merged", "closed", "all"])
-STATE = click.option("--state", type=STATES, default="open", help="Which to list.")
-AS_JSON = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
-NUMBER = click.argument("number", type=int)
 
 
 @verb("list", STATE, REPOSITORY, ROOT, AS_JSON, group=pulls)
@@ -323,11 +295,6 @@ def rollout() -> None:
     """Progressive delivery by hand, still through Git."""
 
 
-RELEASE = click.argument("release")
-REASON = click.option("--reason", default="", help="Why; it stands in the commit.")
-READY = click.option("--ready", is_flag=True, help="I have looked: the candidate is ready.")
-
-
 @verb(
     "status",
     click.argument("release", required=False),
@@ -386,7 +353,7 @@ def rollback() -> None:
     """Go back to the version before, in every state, and put the bad one in quarantine."""
 
 
-@verb("history", click.argument("release"), REPOSITORY, ROOT, AS_JSON)
+@verb("history", RELEASE, REPOSITORY, ROOT, AS_JSON)
 def history() -> None:
     """Show who served when, why, on what evidence, from Git."""
 
