@@ -16,6 +16,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from sluice import files
 from sluice.core.checks.references import link
 from sluice.core.finding import Finding, Place, Severity, UsageError
+from sluice.core.nesting import Position, first_deeper
 from sluice.core.semantic.problem import Pointer, Problem
 
 FILE_LIMIT = 8 << 20
@@ -115,7 +116,10 @@ def parse_manifests(path: str, raw: bytes, manifests: Manifests) -> None:
         manifests.findings.append(Finding(Place(path), "YAML001", message, "split it"))
         return
     try:
-        _refuse_depth(raw)
+        if deep := _too_deep(raw):
+            message = f"nested more than {DEPTH_LIMIT} levels deep"
+            manifests.findings.append(Finding(Place(path, *deep), "YAML009", message, "flatten it"))
+            return
         reader = _Reader(path, manifests.findings)
         for document in yaml.compose_all(raw, Loader=yaml.CSafeLoader):
             if document is not None:
@@ -228,19 +232,10 @@ def _number(said: str) -> int | float | str:
     return float(plain) if _FLOAT.fullmatch(plain) else said
 
 
-def _refuse_depth(raw: bytes) -> None:
-    """Checked by events, since what builds trees recurses until the stack ends."""
+def _too_deep(raw: bytes) -> Position | None:
     if raw.count(b"[") + raw.count(b"{") <= DEPTH_LIMIT and not _NESTED.search(raw):
-        return
-    depth = 0
-    for event in yaml.parse(raw, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        elif isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEPTH_LIMIT:
-                message = f"nested more than {DEPTH_LIMIT} levels deep"
-                raise _RefusedError(event.start_mark, "YAML009", message, "flatten it")
+        return None
+    return first_deeper(raw, DEPTH_LIMIT)
 
 
 def _child(node: Node, part: str | int) -> tuple[Node, Node] | None:

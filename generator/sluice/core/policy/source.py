@@ -10,6 +10,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sluice.core.finding import Finding, FindingsError, Place
+from sluice.core.nesting import first_deeper
 from sluice.core.specs.load import Pointer, Source
 
 SIZE_LIMIT = 1 << 26
@@ -92,9 +93,9 @@ def read_all(path: str, raw: bytes) -> list[Part]:
     if len(raw) > SIZE_LIMIT:
         raise FindingsError([Finding(Place(path), "POL001", "the file is too large to be read")])
     try:
-        if depth := _too_deep(raw):
+        if deep := first_deeper(raw, _DEPTH_LIMIT):
             message = f"nested more than {_DEPTH_LIMIT} levels deep"
-            raise FindingsError([Finding(Place(path, *depth), "POL001", message)])
+            raise FindingsError([Finding(Place(path, *deep), "POL001", message)])
         documents = list(yaml.load_all(raw, Loader=_Loader))  # a safe loader
     except (yaml.YAMLError, UnicodeError, ValueError, RecursionError) as error:
         raise FindingsError([_unreadable(path, error)]) from None
@@ -164,19 +165,6 @@ def _parts(path: str, raw: bytes, index: int, data: object) -> Iterator[Part]:
         if not isinstance(item, dict):
             raise FindingsError([Finding(whole.place((_ITEMS, number)), "POL001", _NO_OBJECT)])
         yield Part(path, raw, {**shared, **item}, index, (_ITEMS, number))
-
-
-def _too_deep(raw: bytes) -> tuple[int, int] | None:
-    depth = 0
-    for event in yaml.parse(raw, Loader=_Loader):
-        if isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        elif isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > _DEPTH_LIMIT:
-                place = _marked("", event.start_mark)
-                return place.line, place.column
-    return None
 
 
 def _unreadable(path: str, error: Exception) -> Finding:

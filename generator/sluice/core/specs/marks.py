@@ -8,8 +8,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.tokens import AliasToken, AnchorToken, DirectiveToken, TagToken
 
-Position = tuple[int, int]
-"""Line and column, counted from 1."""
+from sluice.core.nesting import Position, first_deeper
 
 
 class Mark(NamedTuple):
@@ -80,9 +79,10 @@ def second_document(raw: bytes) -> Position | None:
 def oddities(raw: bytes) -> Iterator[SyntaxProblem]:
     """Syntax errors, duplicate keys, and the parts of YAML that specs do not use."""
     try:
-        deep = _too_deep(raw)
-        if deep:
-            yield deep
+        if deep := first_deeper(raw, DEPTH_LIMIT):
+            yield SyntaxProblem(
+                "YAML009", *deep, f"nested more than {DEPTH_LIMIT} levels deep", "flatten it"
+            )
             return
         for token in yaml.scan(raw, Loader=yaml.CSafeLoader):
             what = _FORBIDDEN.get(type(token))
@@ -122,21 +122,6 @@ def ambiguous(raw: bytes) -> Iterator[SyntaxProblem]:
                 f"{scalar.value} means different things to different YAML readers",
                 f'write "{scalar.value}" for the text, or true, false or a decimal number',
             )
-
-
-def _too_deep(raw: bytes) -> SyntaxProblem | None:
-    """Checked by events, since the readers that build trees recurse until the stack ends."""
-    depth = 0
-    for event in yaml.parse(raw, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        elif isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEPTH_LIMIT:
-                line, column = _at(event.start_mark)
-                message = f"nested more than {DEPTH_LIMIT} levels deep"
-                return SyntaxProblem("YAML009", line, column, message, "flatten it")
-    return None
 
 
 def _position(node: Node) -> Position:

@@ -1,0 +1,24 @@
+"""How deep YAML nests, asked of its events: what builds trees recurses until the stack ends."""
+
+import yaml
+
+Position = tuple[int, int]
+"""Line and column, counted from 1."""
+
+
+def first_deeper(raw: bytes, limit: int) -> Position | None:
+    """Return where a collection first stands more than `limit` levels deep, None when none does.
+
+    Raises:
+        yaml.YAMLError: when the text is not YAML.
+    """
+    depth = 0
+    for event in yaml.parse(raw, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            mark = event.start_mark
+            if depth > limit and mark:
+                return mark.line + 1, mark.column + 1
+    return None
