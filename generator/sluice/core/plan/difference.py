@@ -8,6 +8,7 @@ from sluice.core import layout
 from sluice.core.capacity.quota import exceeds, least_replicas, left_over
 from sluice.core.catalog.entries import Catalog
 from sluice.core.layout import Key
+from sluice.core.plan.comparison import Field, compare
 from sluice.core.plan.cost import Totals, totals_by_scope
 from sluice.core.tree import Specs
 from sluice.core.workload.render import Manifest
@@ -19,15 +20,6 @@ _WAITS = (
     "updating it waits for devices: one replica more than now is to start first, and the releases "
     "together leave no room for it in the quota; set accelerators.spare to 0 or raise the quota"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One value of an object that changes; None where it is absent."""
-
-    pointer: str
-    before: object
-    after: object
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,19 +141,6 @@ def _change(action: Action, manifest: Manifest, fields: tuple[Field, ...] = ()) 
         metadata.get("namespace", ""),
         fields,
     )
-
-
-def compare(before: object, after: object, pointer: str = "") -> Iterator[Field]:
-    """The smallest values that differ; lists of the same length are compared item by item."""
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for key in [*before, *(k for k in after if k not in before)]:
-            inner = f"{pointer}.{key}" if pointer else str(key)
-            yield from compare(before.get(key), after.get(key), inner)
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from compare(old, new, f"{pointer}[{index}]")
-    elif before != after:
-        yield Field(pointer, before, after)
 
 
 def _moves(before: Specs, after: Specs) -> Iterator[Move]:

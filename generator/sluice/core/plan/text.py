@@ -1,5 +1,6 @@
 """A plan for people (text, Markdown) and for machines (JSON data)."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -10,6 +11,7 @@ from sluice.core.plan.difference import Action, Change, Plan
 
 _SIGNS: dict[Action, str] = {"create": "+", "update": "~", "delete": "-"}
 _SHOWN_FIELDS = 12
+_HEADS = ("devices", "cost", "devices in a rollout", "cost in a rollout")
 
 
 def as_text(plan: Plan) -> str:
@@ -24,7 +26,12 @@ def as_text(plan: Plan) -> str:
         lines.append(f"{_SIGNS[change.action]} {_title(change)}")
         lines += [f"    {line}" for line in _fields(change)]
     for scope, (before, after) in plan.totals.items():
-        lines += [f"{scope}: {line}" for line in _totals(before, after)]
+        lines += [
+            f"{scope}: {head} {old} -> {new}"
+            for head, (old, new) in zip(_HEADS, _columns(before, after), strict=True)
+            if old != new
+        ]
+    lines += _unpriced(plan)
     lines += [f"! {notice}" for notice in plan.notices]
     lines.append(counts(plan))
     return "\n".join(lines) + "\n"
@@ -39,10 +46,17 @@ def as_markdown(plan: Plan) -> str:
         for change in plan.changes
     ]
     parts = [counts(plan), table(("", "kind", "name", "fields"), rows)]
-    parts += [f"- **{code(notice)}**" for notice in plan.notices]
-    for scope, (before, after) in plan.totals.items():
-        parts += [f"- {code(scope)}: {line}" for line in _totals(before, after)]
-    return "\n\n".join(parts[:2]) + "\n\n" + "\n".join(parts[2:]) + "\n"
+    if plan.notices:
+        parts.append("\n".join(f"- **{code(notice)}**" for notice in plan.notices))
+    totals = [
+        (code(scope), *(_moved(*pair) for pair in _columns(before, after)))
+        for scope, (before, after) in plan.totals.items()
+        if before != after
+    ]
+    if totals:
+        parts.append(table(("", *_HEADS), totals))
+    parts += [f"- {code(line)}" for line in _unpriced(plan)]
+    return "\n\n".join(parts) + "\n"
 
 
 def as_data(plan: Plan) -> dict[str, Any]:
@@ -80,28 +94,30 @@ def _fields(change: Change) -> Iterator[str]:
 def _value(value: object) -> str:
     if value is None:
         return "absent"
-    text = str(value)
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004  # fits a line
 
 
-def _totals(before: Totals, after: Totals) -> Iterator[str]:
-    if before == after:
-        return
-    yield f"devices {_devices(before)} -> {_devices(after)}"
-    yield f"cost {_cost(before)} -> {_cost(after)}"
-    rollouts = money(before.rollout_cost), money(after.rollout_cost)
-    yield (
-        f"in a rollout at most {before.rollout_devices} -> {after.rollout_devices} devices, "
-        f"{rollouts[0]} -> {rollouts[1]}"
+def _columns(before: Totals, after: Totals) -> list[tuple[str, str]]:
+    """Before and after of each of `_HEADS`."""
+    return list(zip(_figures(before), _figures(after), strict=True))
+
+
+def _figures(totals: Totals) -> tuple[str, str, str, str]:
+    least, most = totals.least_devices, totals.most_devices
+    cost = money(totals.least_cost), money(totals.most_cost)
+    return (
+        str(least) if least == most else f"{least}-{most}",
+        cost[0] if cost[0] == cost[1] else f"{cost[0]} to {cost[1]}",
+        str(totals.rollout_devices),
+        money(totals.rollout_cost),
     )
-    if after.unpriced:
-        yield f"no price is known of {', '.join(after.unpriced)}: add it to accelerators.prices"
 
 
-def _devices(totals: Totals) -> str:
-    return f"{totals.least_devices}-{totals.most_devices}"
+def _moved(before: str, after: str) -> str:
+    return after if before == after else f"{before} → **{after}**"
 
 
-def _cost(totals: Totals) -> str:
-    least, most = money(totals.least_cost), money(totals.most_cost)
-    return least if least == most else f"{least} to {most}"
+def _unpriced(plan: Plan) -> list[str]:
+    names = sorted({name for _, after in plan.totals.values() for name in after.unpriced})
+    return [f"no price is known of {', '.join(names)}: add it to accelerators.prices"][: len(names)]
