@@ -89,10 +89,16 @@ def test_remotes_are_looked_at(
         checks = {check["what"]: check for check in json.loads(said)["checks"]}
         assert checks["repository"]["said"].startswith("main is at")
         assert checks["forge"]["said"] == "robot sees 0 open pull requests of ours"
+        assert checks["signing"]["said"].startswith("commits are not signed")
         assert checks["webhooks"]["ok"]
+        monkeypatch.setenv("SLUICE_GIT_SIGNING", "gpg:nobody@example.com")
         loop.fake.token = "another"  # noqa: S105  # of a test
         assert cli.main([*command, *where, *forge, *registry]) == 1
         said = capsys.readouterr().out
         checks = {check["what"]: check for check in json.loads(said)["checks"]}
         assert "401" in checks["forge"]["said"]
+        assert (checks["signing"]["ok"], "No secret key" in checks["signing"]["said"]) == (
+            False,
+            True,
+        )
         assert TOKEN not in said

@@ -80,7 +80,7 @@ def _isolated(
         for outcome in _persistent(world, seen, wanted):
             version = promoted.get(outcome.release)
             yield replace(outcome, promoted=version.updated if version else 0)
-    except (RateLimitedError, git.CredentialsRefusedError):
+    except (RateLimitedError, git.CredentialsRefusedError, git.SigningError):
         raise
     except UsageError as error:
         said, cause = str(error), _cause(error)

@@ -82,7 +82,7 @@ def _say(what: str) -> None:
 
 def _repository(clone: Path, bare: Path) -> None:
     init.write(clone)
-    git.init_bare(bare)
+    git.init_bare(bare).config["commit.gpgsign"] = "false"  # a person's key is not for this
     _git(clone, "init", "--quiet", "--initial-branch=main")
     _git(clone, "add", "--all")
     _git(clone, "commit", "--quiet", "--message", "Model releases, as written by sluice init")

@@ -44,6 +44,7 @@ def run(
         ("specs", lambda: _specs(root)),
         ("hooks", lambda: _hooks(root)),
         ("repository", lambda: _repository(connect(repository, forge, root, state, AUTHOR))),
+        ("signing", lambda: _signing(connect(repository, forge, root, state, AUTHOR))),
         ("forge", lambda: _forge(connect(repository, forge, root, state, AUTHOR))),
         ("registry", lambda: _registry(registry)),
         ("webhooks", lambda: _webhooks(registry)),
@@ -105,6 +106,17 @@ def _repository(connected: Connected) -> Diagnosis:
         remedy = "push main to it"
         return Diagnosis("repository", ok=False, said="it has no branch main", remedy=remedy)
     return Diagnosis("repository", ok=True, said=f"main is at {tip[:10]}")
+
+
+def _signing(connected: Connected) -> Diagnosis:
+    """Sign something, as the reconciler would sign its commits."""
+    committer = git.committer_of(AUTHOR)
+    signer = git.signer_of(connected.upstream.repository, committer)
+    if signer is None:
+        return Diagnosis("signing", ok=True, said="commits are not signed: nothing asks for it")
+    git.sign(signer, b"sluice doctor\n")
+    said = f"{signer} signs what {committer.name} <{committer.email}> commits"
+    return Diagnosis("signing", ok=True, said=said)
 
 
 def _forge(connected: Connected) -> Diagnosis:

@@ -4,7 +4,7 @@ Everything works on the object database and the refs; no work tree is ever read 
 `Repository` belongs to one thread; open one per thread and per process.
 """
 
-from sluice.git.commits import Merge, commit, merge_trees
+from sluice.git.commits import Merge, commit, committer_of, merge_trees
 from sluice.git.history import (
     FileChange,
     commit_of,
@@ -28,6 +28,7 @@ from sluice.git.remote import (
     remote_url,
 )
 from sluice.git.repository import Repository, init_bare, open_repository, resolve
+from sluice.git.signing import Signer, SigningError, sign, signer_of
 from sluice.git.store import Store
 from sluice.git.trees import Entry, Tree, blob_id, changed_paths, list_tree, read_blob, read_tree
 from sluice.git.upstream import Direct, Mirror, Upstream, open_mirror
@@ -44,6 +45,8 @@ __all__ = [
     "PushRefusedError",
     "RefMovedError",
     "Repository",
+    "Signer",
+    "SigningError",
     "Store",
     "Tree",
     "Upstream",
@@ -53,6 +56,7 @@ __all__ = [
     "clone",
     "commit",
     "commit_of",
+    "committer_of",
     "diff_text",
     "fetch",
     "file_changes",
@@ -72,6 +76,8 @@ __all__ = [
     "refs_under",
     "remote_url",
     "resolve",
+    "sign",
+    "signer_of",
     "tip",
     "update_ref",
     "write_tree",

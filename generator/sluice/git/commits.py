@@ -1,7 +1,8 @@
-"""Commit objects. Nothing here moves a ref."""
+"""Commit objects, the only place that writes them. Nothing here moves a ref."""
 
+import os
 import time as clock
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import pygit2
@@ -10,6 +11,7 @@ from pygit2.enums import MergeFlag
 from sluice.core.finding import UsageError
 from sluice.core.model import Signature
 from sluice.git.repository import Repository, commit_object
+from sluice.git.signing import Signer, sign, signer_of
 
 
 class Merge(NamedTuple):
@@ -28,22 +30,59 @@ def commit(
     *,
     time: int | None = None,
 ) -> str:
-    """Write a commit object and return its id; no ref moves.
+    """Write a commit object, signed where that is configured, and return its id; no ref moves.
 
+    `signature` is the author, who is the committer too unless `committer_of` knows another one.
     `time` is in seconds since the epoch, None is now; the zone is UTC. The message gets the
     final newline that Git expects.
 
     Raises:
         UsageError: a missing parent or tree, or a name that a commit cannot hold.
+        SigningError: it is to be signed and cannot be; nothing is written then.
     """
     if "\0" in message:
         raise UsageError("a commit message cannot hold a NUL character")
-    who = _signature(signature, int(clock.time()) if time is None else time)
-    text = message if message.endswith("\n") else f"{message}\n"
+    at = int(clock.time()) if time is None else time
+    committer = committer_of(signature)
+    signer = signer_of(repo, committer)
+    parts = _Parts(
+        _signature(signature, at),
+        _signature(committer, at),
+        message if message.endswith("\n") else f"{message}\n",
+        tree,
+        list(parents),
+    )
     try:
-        return str(repo.create_commit(None, who, who, text, tree, list(parents)))
+        if signer is None:
+            return str(repo.create_commit(None, *parts))
+        return _signed(repo, parts, signer)
     except (pygit2.GitError, KeyError, ValueError) as error:
         raise UsageError(f"cannot commit: {error}") from error
+
+
+def committer_of(author: Signature, environ: Mapping[str, str] = os.environ) -> Signature:
+    """Who commits: the author, or whom Git's own environment variables name.
+
+    A forge believes a signature only when its key belongs to the committer's address.
+    """
+    return Signature(
+        environ.get("GIT_COMMITTER_NAME") or author.name,
+        environ.get("GIT_COMMITTER_EMAIL") or author.email,
+    )
+
+
+class _Parts(NamedTuple):
+    author: pygit2.Signature
+    committer: pygit2.Signature
+    message: str
+    tree: str
+    parents: list[str | pygit2.Oid]
+
+
+def _signed(repo: Repository, parts: _Parts, signer: Signer) -> str:
+    content = str(repo.create_commit_string(*parts))  # its type is declared wrongly
+    signature = sign(signer, content.encode())
+    return str(repo.create_commit_with_signature(content, signature.rstrip("\n")))
 
 
 def _signature(who: Signature, time: int) -> pygit2.Signature:
