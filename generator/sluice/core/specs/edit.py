@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
+import yaml
+from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from sluice.core.emit import text
 
@@ -120,8 +119,9 @@ def _split(raw: bytes) -> tuple[str, str]:
     return ("\ufeff", source[1:]) if source.startswith("\ufeff") else ("", source)
 
 
-def _compose(source: str) -> Any:  # noqa: ANN401  # ruamel's nodes are untyped
-    return YAML(typ="rt", pure=True).compose(source)
+def _compose(source: str) -> Node:
+    node: Node = yaml.compose(source, Loader=yaml.CSafeLoader)
+    return node
 
 
 def _node(root: Node, path: Path) -> MappingNode:
