@@ -86,6 +86,18 @@ def test_a_number_that_served_before_is_no_rollback_when_it_is_another_version(l
     assert "a freeze ends at" in loop.chat().reasons[-1]
 
 
+@pytest.mark.parametrize("group", ["", "\n    group: team"])
+def test_a_number_that_was_rejected_is_open_again_when_it_is_another_version(
+    loop: Loop, group: str
+) -> None:
+    loop.edit(ENVIRONMENT, ("review: required", f"review: required{group}"))
+    loop.register(2)
+    loop.reviewer.close(loop.chat().pull, "no")
+    assert loop.chat().what == "rejected"
+    loop.register(2, created=1_900_000)
+    assert loop.chat().what == "proposed"
+
+
 def test_a_model_that_is_renamed_or_hidden_is_told_with_the_remedy(loop: Loop) -> None:
     loop.models = {"renamed": loop.models[MODEL]}
     loop._write()

@@ -8,7 +8,7 @@ from sluice.core import layout
 from sluice.core.finding import FindingsError
 from sluice.core.layout import Key
 from sluice.core.model import Commit, PullRequest
-from sluice.core.promotion.message import read_marker
+from sluice.core.promotion.message import concerns
 from sluice.core.promotion.reverts import Said, quarantine_message, taken_back
 from sluice.core.promotion.wants import Want
 from sluice.core.specs.edit import append_text
@@ -24,7 +24,7 @@ def taken(world: World, base: str, want: Want, pulls: Sequence[PullRequest]) -> 
         RefMovedError: when somebody was first; look again.
     """
     key, version = want.release.key, want.version.version
-    if not any(_merged(pull) == version for pull in pulls):
+    if not any(pull.state == "merged" and concerns(pull.body, want.version) for pull in pulls):
         return None
     found = taken_back(_history(world.repository, base, key), version)
     if found is None:
@@ -34,11 +34,6 @@ def taken(world: World, base: str, want: Want, pulls: Sequence[PullRequest]) -> 
         _write(world, base, want, found)
     what = "would quarantine" if world.dry_run else "quarantined"
     return Outcome(str(key), what, version, 0, (said,))
-
-
-def _merged(pull: PullRequest) -> str:
-    said = read_marker(pull.body) if pull.state == "merged" else None
-    return said[0] if said else ""
 
 
 def _write(world: World, base: str, want: Want, found: Said) -> None:

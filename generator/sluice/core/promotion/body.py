@@ -40,7 +40,7 @@ def body(story: Story) -> str:
         _superseded(story),
         _checklist(story),
         _checksum(story),
-        marker(story.version.version, story.superseded),
+        marker(story.version.version, story.superseded, story.version.created),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 

@@ -20,7 +20,7 @@ from sluice.core.progress import change as rollout_change
 from sluice.core.promotion.body import body
 from sluice.core.promotion.conditions import Circumstances, gates_of, judge_all, waits
 from sluice.core.promotion.evidence import evidence, path_of
-from sluice.core.promotion.message import Story, commit_message, read_marker, title
+from sluice.core.promotion.message import Story, commit_message, concerns, read_marker, title
 from sluice.core.promotion.signals import Signal, labels, merges_later, signal
 from sluice.core.promotion.wants import Want
 from sluice.core.rollout.file import rollout_of
@@ -39,7 +39,8 @@ class Proposal:
 
     `automatic` says that it may merge by itself now, `later` that a forge may also do so when its
     own checks have passed, and `waits` why it does not do so yet.
-    `parts` are the commits, files and message of each; `keys` all releases that they change.
+    `parts` are the commits, files and message of each; `keys` all releases that they change;
+    `registered` is when the version was, in milliseconds since the epoch.
     """
 
     key: Key
@@ -50,6 +51,7 @@ class Proposal:
     body: str
     automatic: bool
     signal: Signal
+    registered: int = 0
     later: bool = False
     waits: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
@@ -87,8 +89,7 @@ def branch_of(key: Key) -> str:
 def rejected(want: Want, pulls: Sequence[PullRequest]) -> PullRequest | None:
     """The pull request by whose closing a person rejected this version."""
     for pull in pulls:
-        said = read_marker(pull.body)
-        if pull.state == "closed" and said and said[0] == want.version.version:
+        if pull.state == "closed" and concerns(pull.body, want.version):
             return pull
     return None
 
@@ -177,6 +178,7 @@ def _proposal(
     return Proposal(
         key=story.key,
         version=version.version,
+        registered=version.created,
         branch=branch_of(story.key),
         changes=changes,
         title=title(story),

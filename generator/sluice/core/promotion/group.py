@@ -62,8 +62,11 @@ def grouped(branch: str, members: Sequence[Proposal], pulls: Iterable[PullReques
 def share_of(pull: PullRequest, release: str) -> PullRequest:
     """A shared pull request as if it were about one release alone."""
     place = pull.branch.removeprefix(f"{BRANCHES}/").removesuffix(LAST)
-    chain = _read(pull.body).get(release.removeprefix(place), ())
-    return replace(pull, body=marker(chain[0], chain[1:]) if chain else "")
+    name = release.removeprefix(place)
+    chain = _read(pull.body).get(name, ())
+    known = written_in(pull.body).get("registered")
+    registered = known.get(name) if isinstance(known, dict) else None
+    return replace(pull, body=marker(chain[0], chain[1:], registered) if chain else "")
 
 
 def _signal(members: Sequence[Proposal], held: Sequence[str]) -> Signal:
@@ -94,7 +97,10 @@ def _body(members: Sequence[Proposal], chains: Chains) -> str:
         "versions. To leave one out, write it into `model.quarantine` of its release. Commits of "
         "others on this branch are left alone."
     )
-    data = {"releases": {name: list(chain) for name, chain in chains.items()}}
+    data = {
+        "registered": {name: m.registered for name, m in zip(chains, members, strict=True)},
+        "releases": {name: list(chain) for name, chain in chains.items()},
+    }
     return "\n\n".join([*parts, framed(data)]) + "\n"
 
 

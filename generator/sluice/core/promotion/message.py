@@ -84,9 +84,14 @@ def superseding(version: str, superseded: Sequence[str]) -> str:
     )
 
 
-def marker(version: str, superseded: Sequence[str]) -> str:
-    """What the next run reads: the version that this pull request proposes, and those before."""
-    return framed({"superseded": list(superseded), "version": version})
+def marker(version: str, superseded: Sequence[str], registered: int | None = None) -> str:
+    """What the next run reads: the version that this pull request proposes, and those before.
+
+    `registered` is when it was: of a model that is deleted and created again, the versions have
+    the numbers of others.
+    """
+    known = {} if registered is None else {"registered": registered}
+    return framed({**known, "superseded": list(superseded), "version": version})
 
 
 def framed(data: Mapping[str, Any]) -> str:
@@ -102,6 +107,13 @@ def read_marker(text: str) -> tuple[str, tuple[str, ...]] | None:
         return str(data["version"]), tuple(str(v) for v in data["superseded"])
     except (KeyError, TypeError):
         return None
+
+
+def concerns(text: str, version: ModelVersion) -> bool:
+    """Whether a body that Sluice wrote proposes this very version."""
+    said = read_marker(text)
+    known = written_in(text).get("registered", version.created)
+    return bool(said and said[0] == version.version and known == version.created)
 
 
 def written_in(text: str) -> Mapping[str, Any]:
