@@ -165,6 +165,12 @@ def inspect() -> None:
     REMOTE,
     FORGE,
     STATE_DIRECTORY,
+    click.option(
+        "--write-back",
+        is_flag=True,
+        envvar="SLUICE_WRITE_BACK",
+        help="Tag versions in the registry with their status and pull request.",
+    ),
     ROOT,
     AS_JSON,
 )

@@ -41,6 +41,7 @@ def shown(state: ForgeState, pull: Pull) -> dict[str, Any]:
         # While it is open, of a commit that only tries the merge.
         "merge_commit_sha": pull.merged_as or "7" * 40,
         "updated_at": when(pull.updated),
+        "html_url": f"https://forge.example/pull/{pull.number}",
         "requested_reviewers": [user(name, state) for name in pull.reviewers],
         "requested_teams": [{"id": 7, "name": name.upper(), "slug": name} for name in pull.teams],
     }

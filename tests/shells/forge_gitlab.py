@@ -36,6 +36,7 @@ def _shown(state: ForgeState, pull: Pull) -> dict[str, Any]:
         "detailed_merge_status": status,
         "merge_when_pipeline_succeeds": pull.automatic,
         "updated_at": when(pull.updated),
+        "web_url": f"https://forge.example/pull/{pull.number}",
     }
 
 

@@ -24,7 +24,7 @@ from sluice.core.tree import Specs
 from sluice.forges.answers import RefusedError
 from sluice.forges.limits import RateLimitedError
 
-__all__ = ["AUTHOR", "MAIN", "Outcome", "World", "cycle"]
+__all__ = ["AUTHOR", "MAIN", "Outcome", "World", "base_of", "by_branch", "cycle", "observe"]
 
 ATTEMPTS = 5
 
@@ -38,10 +38,10 @@ def cycle(world: World) -> Iterator[Outcome]:
         FindingsError: when the base revision itself is broken; nothing is proposed then.
         UsageError: when a server cannot be reached, or refuses every release alike.
     """
-    base = _base(world)
+    base = base_of(world)
     specs = base.workspace.specs
-    observed = _observed(world, specs)
-    seen = Seen(base, _by_branch(world.forge.list()), observed)
+    observed = observe(world, specs)
+    seen = Seen(base, by_branch(world.forge.list()), observed)
     failures: list[str] = []
     found = wants(specs, observed, registered(specs, base.workspace.files))
     groups = shared(found)
@@ -55,7 +55,7 @@ def cycle(world: World) -> Iterator[Outcome]:
             yield from _isolated(world, seen, wanted, failures)
 
 
-def _observed(world: World, specs: Specs) -> Mapping[str, Sequence[ModelVersion]]:
+def observe(world: World, specs: Specs) -> Mapping[str, Sequence[ModelVersion]]:
     """Every version of the models that a release follows."""
     names: set[str] = set()
     aliased: set[str] = set()
@@ -102,7 +102,12 @@ def _cause(error: UsageError) -> str:
     return "push refused" if isinstance(error, git.PushRefusedError) else "other"
 
 
-def _base(world: World) -> Base:
+def base_of(world: World) -> Base:
+    """The base revision as it is now.
+
+    Raises:
+        FindingsError: when it is broken.
+    """
     world.upstream.refresh()
     commit = git.resolve(world.repository, MAIN)
     known: Base | None = world.memory.base
@@ -126,7 +131,7 @@ def _persistent(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iter
             if attempt + 1 == ATTEMPTS:
                 raise UsageError(f"{min(keys)}: {error}, again and again") from None
             world.pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # spreads out processes
-            seen = replace(seen, base=_base(world), pulls=_by_branch(world.forge.list()))
+            seen = replace(seen, base=base_of(world), pulls=by_branch(world.forge.list()))
             workspace = seen.base.workspace
             recorded = registered(workspace.specs, workspace.files)
             again = wants(workspace.specs, seen.observed, recorded)
@@ -174,7 +179,8 @@ def _all_of(world: World, want: Want, pulls: Sequence[PullRequest]) -> Sequence[
     return world.forge.of_branch(branch_of(want.release.key))
 
 
-def _by_branch(pulls: Sequence[PullRequest]) -> Pulls:
+def by_branch(pulls: Sequence[PullRequest]) -> Pulls:
+    """Pull requests by their branch."""
     found: dict[str, list[PullRequest]] = {}
     for pull in pulls:
         found.setdefault(pull.branch, []).append(pull)

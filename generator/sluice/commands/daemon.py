@@ -12,6 +12,7 @@ from types import FrameType
 from sluice.commands.cycle import cycle
 from sluice.commands.diary import Diary
 from sluice.commands.listener import Listener, Verifier, listening
+from sluice.commands.marking import marked
 from sluice.commands.patience import LONGEST, Patience
 from sluice.commands.rolling import rolling
 from sluice.commands.telemetry import Telemetry
@@ -90,7 +91,9 @@ class Daemon:
 
     def _cycle(self) -> None:
         world = replace(self.world, is_due=self.patience.is_due, is_stopping=self.stop.is_set)
+        outcomes = []
         for outcome in chain(rolling(world), cycle(world)):
+            outcomes.append(outcome)
             self.beat = time.monotonic()
             if outcome.what == "failed":
                 self.patience.failed(outcome.release)
@@ -98,6 +101,7 @@ class Daemon:
                 self.patience.succeeded(outcome.release)
             self.telemetry.outcome(outcome, world.clock())
             self.diary.outcome(outcome)
+        self.diary.warning(marked(world, outcomes))
 
     def _troubled(self, reason: str, error: Exception, said: str) -> float:
         """Tell what kept the whole cycle from its end; seconds to stay away."""

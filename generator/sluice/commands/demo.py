@@ -116,6 +116,7 @@ def _reconcile(bare: Path, url: str) -> None:
         repository=str(bare),
         forge=None,
         state=None,
+        write_back=False,
         root=None,
         form="text",
     )

@@ -16,6 +16,7 @@ class Diary:
     """Says of a release what is new; saying the same each cycle would hide it."""
 
     form: str = "text"
+    _warned: str = ""
     _said: dict[str, Outcome] = field(default_factory=dict)
 
     def outcome(self, outcome: Outcome) -> None:
@@ -35,6 +36,15 @@ class Diary:
             self._record("trouble", "error", said=said, retryIn=round(wait))
         else:
             click.echo(f"sluice: {said.rstrip()}; trying again in about {wait:.0f} s", err=True)
+
+    def warning(self, said: str) -> None:
+        """Write what is not as it should be and keeps nothing from its end; once in a row."""
+        if said and said != self._warned:
+            if self.form == "json":
+                self._record("warning", "warning", said=said)
+            else:
+                click.echo(f"sluice: {said}", err=True)
+        self._warned = said
 
     def note(self, event: str, **fields: object) -> None:
         """Write what concerns the daemon itself; for programs only."""

@@ -13,11 +13,14 @@ import click
 from sluice.commands.connect import connect, forge_kind, now
 from sluice.commands.cycle import AUTHOR, Outcome, World, cycle
 from sluice.commands.diary import Diary, line
+from sluice.commands.marking import marked
 from sluice.commands.rolling import rolling
-from sluice.core.finding import FindingsError
+from sluice.core.finding import FindingsError, UsageError
+from sluice.core.model import Registry
 from sluice.core.reports.report import report
 from sluice.forges.timing import Timing
 from sluice.registries import open_registry
+from sluice.registries.marking import Markable
 from sluice.registries.watch import watched
 
 
@@ -32,6 +35,7 @@ def run(
     forge: str | None,
     state: str | None,
     root: str | None,
+    write_back: bool,
     form: str,
 ) -> int:
     """One cycle, or cycles until a signal; 1 when a single cycle refused something."""
@@ -40,7 +44,8 @@ def run(
     upstream, pulls = connect(repository, forge, root, state, AUTHOR, timing)
     source = open_registry(registry or "")
     watching = source if once else watched(source)
-    world = World(upstream, watching, pulls, now, dry_run, pause=stop.wait)
+    marker = _marker(source, registry) if write_back else None
+    world = World(upstream, watching, pulls, now, dry_run, pause=stop.wait, marker=marker)
     if once:
         return _cycle(world, form)
     from sluice.commands.daemon import Daemon  # noqa: PLC0415  # brings a server
@@ -48,6 +53,12 @@ def run(
 
     known = verifiers(forge_kind(repository, forge, root), os.environ)
     return Daemon(world, Diary(form), interval, stop).run(listen, known)
+
+
+def _marker(registry: Registry, address: str | None) -> Markable:
+    if isinstance(registry, Markable):
+        return registry
+    raise UsageError(f"--write-back: tags cannot be written to {address}, which is no server")
 
 
 def _cycle(world: World, form: str) -> int:
@@ -59,6 +70,8 @@ def _cycle(world: World, form: str) -> int:
     if form == "json":
         records = [asdict(outcome) for outcome in outcomes]
         sys.stdout.write(json.dumps({"version": 1, "outcomes": records}, indent=2) + "\n")
+    if problem := marked(world, outcomes):
+        click.echo(f"sluice: {problem}", err=True)
     return int(any(outcome.refused for outcome in outcomes))
 
 

@@ -1,12 +1,13 @@
 """What a cycle of the reconciler works on, and what it says of each release."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from sluice import git
 from sluice.core.model import Forge, Registry, Signature
+from sluice.registries.marking import Markable
 
 MAIN = "refs/heads/main"
 AUTHOR = Signature("Sluice", "reconciler@sluice.dev")
@@ -47,6 +48,8 @@ class Memory:
     base: Any = None
     settled: dict[str, tuple[object, Outcome, int]] = field(default_factory=dict)
     shown: dict[int, object] = field(default_factory=dict)
+    marked: tuple[object, int] = (None, 0)
+    marks: dict[tuple[str, str, int], Mapping[str, str]] = field(default_factory=dict)
 
     def settle(self, release: str, seen: object, outcome: Outcome, now: int) -> None:
         """Keep what a release came to; `seen` is everything that it was judged by."""
@@ -72,7 +75,8 @@ def _always(_release: str) -> bool:
 class World:
     """Everything outside: the repository, the registry, the forge, the clock and the patience.
 
-    `clock` gives seconds since the epoch. `is_due` says whether a release that failed is tried
+    `clock` gives seconds since the epoch. `marker` is where the registry is told what became of its
+    versions, None when it is not. `is_due` says whether a release that failed is tried
     again now, `is_stopping` whether to end before the next one.
     """
 
@@ -85,6 +89,7 @@ class World:
     is_due: Callable[[str], bool] = _always
     is_stopping: Callable[[], bool] = _never
     pause: Callable[[float], object] = time.sleep
+    marker: Markable | None = None
 
     @property
     def repository(self) -> git.Repository:

@@ -6,6 +6,9 @@ from typing import Literal, Protocol
 
 State = Literal["open", "merged", "closed"]
 
+MARK = "sluice.release/"
+"""How the tags begin that Sluice itself writes on a version, where it is told to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Follow:
@@ -20,7 +23,11 @@ class Follow:
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """A registered model version as observed; times are milliseconds since the epoch."""
+    """A registered model version as observed; times are milliseconds since the epoch.
+
+    `marks` are the tags that Sluice wrote; they make no other version of it, and nothing reads
+    them but who writes them.
+    """
 
     name: str
     version: str
@@ -32,6 +39,7 @@ class ModelVersion:
     aliases: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     ready: bool = True
+    marks: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +136,10 @@ class Registry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """A pull request as the forge tells it. `head` is the commit id it would merge."""
+    """A pull request as the forge tells it. `head` is the commit id it would merge.
+
+    `url` is where people see it, nothing where the forge has no pages.
+    """
 
     number: int
     branch: str
@@ -141,6 +152,7 @@ class PullRequest:
     merged_as: str = ""
     labels: tuple[str, ...] = ()
     updated: int = 0
+    url: str = ""
 
 
 class Forge(Protocol):

@@ -157,6 +157,7 @@ def _pull(raw: Raw) -> PullRequest:
         merged_as=(raw.get("merge_commit_sha") or "") if merged else "",
         labels=tuple(sorted(str(label["name"]) for label in raw.get("labels") or ())),
         updated=seconds(raw.get("updated_at")),
+        url=raw.get("html_url") or "",
     )
 
 

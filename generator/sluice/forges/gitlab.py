@@ -263,6 +263,7 @@ def _pull(raw: Raw) -> PullRequest:
         merged_as=merged_as if state == "merged" else "",
         labels=tuple(sorted(map(str, raw.get("labels") or ()))),
         updated=seconds(raw.get("updated_at")),
+        url=raw.get("web_url") or "",
     )
 
 

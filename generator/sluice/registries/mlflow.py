@@ -1,22 +1,20 @@
-"""Model versions and their evaluations in an MLflow tracking server; reads only.
+"""Model versions and their evaluations in an MLflow tracking server; `mark` alone writes.
 
 Works with the client half of the package (mlflow-skinny). Credentials, TLS and proxies are
 MLflow's own settings: MLFLOW_TRACKING_USERNAME, _PASSWORD, _TOKEN, _SERVER_CERT_PATH and so on.
 """
 
 import functools
-import logging
-import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from sluice.core.finding import UsageError
-from sluice.core.model import Evaluation, ModelVersion
+from sluice.core.model import MARK, Evaluation, ModelVersion
 from sluice.registries.hooks import Hooks
 from sluice.registries.mlflow_changes import changes
+from sluice.registries.mlflow_clients import Clients, Row_co, Search, connected
 from sluice.registries.mlflow_errors import (
     NOT_MLFLOW,
     is_forbidden,
@@ -30,48 +28,12 @@ from sluice.registries.mlflow_filters import among, batches, like
 from sluice.registries.mlflow_hooks import hooks
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion as Version
     from mlflow.entities.model_registry import RegisteredModel
 
 _MODELS_A_PAGE = 1000
 _VERSIONS_A_PAGE = 10_000
 _PLAIN_NAME = re.compile(r"\w[\w .-]*")
-_DEFAULT_SETTINGS = {
-    # The client's own defaults wait four minutes for a dead server.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-}
-
-
-_Row_co = TypeVar("_Row_co", covariant=True)
-
-
-class _Page(Protocol[_Row_co]):
-    @property
-    def token(self) -> str | None: ...
-
-    def __iter__(self) -> Iterator[_Row_co]: ...
-
-
-class _Search(Protocol[_Row_co]):
-    def __call__(self, condition: str, *, page_token: str | None = None) -> _Page[_Row_co]: ...
-
-
-class _Direct(Protocol):
-    def get_registered_model(self, name: str) -> "RegisteredModel": ...
-
-    def get_model_version(self, name: str, version: str) -> "Version": ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Clients:
-    """MLflow's public client, and the one below it, which does not hide prompts from `get`."""
-
-    public: "MlflowClient"
-    direct: "_Direct"
 
 
 class MlflowRegistry:
@@ -81,18 +43,8 @@ class MlflowRegistry:
         self._uri = uri.rstrip("/")
 
     @functools.cached_property
-    def _clients(self) -> "_Clients":
-        _prepare()
-        with one_line(self._uri):
-            from mlflow import MlflowClient  # noqa: PLC0415 - slow: only when used
-            from mlflow.tracking._model_registry.client import (  # noqa: PLC0415 - as above
-                ModelRegistryClient,
-            )
-
-            return _Clients(
-                public=MlflowClient(tracking_uri=self._uri, registry_uri=self._uri),
-                direct=ModelRegistryClient(self._uri, self._uri),  # type: ignore[no-untyped-call]
-            )
+    def _clients(self) -> Clients:
+        return connected(self._uri)
 
     def versions(
         self,
@@ -139,6 +91,19 @@ class MlflowRegistry:
         with one_line(self._uri):
             return evaluate(client, version)
 
+    def mark(self, version: ModelVersion, marks: Mapping[str, str]) -> None:
+        """Set these tags of a version; nothing where it is gone."""
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
+
+        clients = self._clients
+        with one_line(self._uri, "EDIT on the model to write tags"):
+            for key, value in marks.items():
+                try:
+                    clients.direct.set_model_version_tag(version.name, version.version, key, value)
+                except MlflowException as error:
+                    if not is_missing(error):
+                        raise
+
     def url(self, version: ModelVersion) -> str:
         """Return the page of the version; nothing when the address is not a web server's."""
         if not self._is_web():
@@ -176,17 +141,7 @@ class MlflowRegistry:
         return self._uri.startswith(("http://", "https://"))
 
 
-def _prepare() -> None:
-    """Set what must stand before the client is imported, where the user set nothing."""
-    for key, value in _DEFAULT_SETTINGS.items():
-        os.environ.setdefault(key, value)
-    transport = logging.getLogger("urllib3.connectionpool")
-    if transport.level == logging.NOTSET:
-        # Each retry is a warning there; the failure itself is told once, by us.
-        transport.setLevel(logging.ERROR)
-
-
-def _models(clients: _Clients, names: Sequence[str]) -> dict[str, "RegisteredModel"]:
+def _models(clients: Clients, names: Sequence[str]) -> dict[str, "RegisteredModel"]:
     """Return each of these models that exists."""
     search = functools.partial(clients.public.search_registered_models, max_results=_MODELS_A_PAGE)
     found: dict[str, RegisteredModel] = {}
@@ -199,7 +154,7 @@ def _models(clients: _Clients, names: Sequence[str]) -> dict[str, "RegisteredMod
     return {name: found[name] for name in names if name in found}
 
 
-def _model(clients: _Clients, name: str) -> "RegisteredModel | None":
+def _model(clients: Clients, name: str) -> "RegisteredModel | None":
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
     try:
@@ -215,7 +170,7 @@ def _model(clients: _Clients, name: str) -> "RegisteredModel | None":
 
 
 def _versions(
-    clients: _Clients, models: Mapping[str, "RegisteredModel"]
+    clients: Clients, models: Mapping[str, "RegisteredModel"]
 ) -> dict[str, dict[str, "Version"]]:
     """Return version number → version of each of these models."""
     search = functools.partial(clients.public.search_model_versions, max_results=_VERSIONS_A_PAGE)
@@ -239,7 +194,7 @@ def _collect(rows: Iterable["Version"], found: dict[str, dict[str, "Version"]]) 
             found[version.name][str(version.version)] = version
 
 
-def _add_hidden(clients: _Clients, model: "RegisteredModel", found: dict[str, "Version"]) -> None:
+def _add_hidden(clients: Clients, model: "RegisteredModel", found: dict[str, "Version"]) -> None:
     """Fetch one by one the versions of a model that a tag hides from searches."""
     known = {str(version.version) for version in model.latest_versions or ()}
     known |= {str(number) for number in model.aliases.values()}
@@ -250,7 +205,7 @@ def _add_hidden(clients: _Clients, model: "RegisteredModel", found: dict[str, "V
             found[number] = version
 
 
-def _version_of(clients: _Clients, name: str, number: str) -> "Version | None":
+def _version_of(clients: Clients, name: str, number: str) -> "Version | None":
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
     try:
@@ -261,7 +216,7 @@ def _version_of(clients: _Clients, name: str, number: str) -> "Version | None":
         raise
 
 
-def _search(search: "_Search[_Row_co]", condition: str) -> list["_Row_co"] | None:
+def _search(search: Search[Row_co], condition: str) -> list[Row_co] | None:
     """Return all rows, or None when this server's filters do not have such a condition."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
@@ -289,7 +244,7 @@ def _ordered(
 
 
 def _version(entity: "Version", aliases: Iterable[str]) -> ModelVersion:
-    stage = entity.current_stage or ""
+    stage, tags = entity.current_stage or "", dict(entity.tags)
     return ModelVersion(
         name=entity.name,
         version=str(entity.version),
@@ -299,6 +254,7 @@ def _version(entity: "Version", aliases: Iterable[str]) -> ModelVersion:
         run_id=entity.run_id or "",
         stage="" if stage == "None" else stage,
         aliases=tuple(aliases),
-        tags=dict(entity.tags),
+        tags={key: value for key, value in tags.items() if not key.startswith(MARK)},
         ready=entity.status == "READY",
+        marks={key: value for key, value in tags.items() if key.startswith(MARK)},
     )

@@ -13,6 +13,8 @@ NOT_MLFLOW = (
     "answers, but not as MLflow does: give the tracking server's base address, and look for a "
     "login page or a proxy before it"
 )
+TO_READ = "READ on the models and on the experiments of their runs"
+TO_WRITE = "EDIT on the model, and on the experiment of its run"
 _STATUS_IN_TEXT = re.compile(r"failed with error code (\d{3})|too many (\d{3}) error responses")
 _USER_INFO = re.compile(r"//[^/\s@]*@")
 _LONGEST_QUOTE = 200
@@ -21,10 +23,6 @@ _ADVICE = {
     HTTPStatus.UNAUTHORIZED: (
         "wants credentials that it accepts (401): set MLFLOW_TRACKING_USERNAME and "
         "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
-    ),
-    HTTPStatus.FORBIDDEN: (
-        "denies access (403): the account needs READ on the models and on the experiments of "
-        "their runs"
     ),
     HTTPStatus.NOT_FOUND: (
         "has no such API (404): give the tracking server's base address, with its path prefix "
@@ -38,10 +36,11 @@ _ADVICE = {
 
 
 @contextlib.contextmanager
-def one_line(uri: str) -> Iterator[None]:
+def one_line(uri: str, needs: str = TO_READ) -> Iterator[None]:
     """Turn every failure of the client inside into a UsageError about `uri`.
 
-    The cause is not chained: it would show the address with its credentials.
+    `needs` says which permission the account lacks when it is denied. The cause is not chained: it
+    would show the address with its credentials.
     """
     from google.protobuf import json_format  # type: ignore[import-untyped] # noqa: PLC0415 - slow
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
@@ -49,7 +48,7 @@ def one_line(uri: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        problem = _complaint(error, uri)
+        problem = _complaint(error, uri, needs)
     except (json_format.ParseError, json.JSONDecodeError):
         problem = NOT_MLFLOW
     except ImportError as error:
@@ -93,13 +92,15 @@ def is_forbidden(error: Exception) -> bool:
     return _status(error) == HTTPStatus.FORBIDDEN and "Invalid Host header" not in str(error)
 
 
-def _complaint(error: Exception, uri: str) -> str:
+def _complaint(error: Exception, uri: str, needs: str) -> str:
     status = _status(error)
     if status is None:
         return _connection_complaint(error.__cause__ or error.__context__, str(error))
     if "Invalid Host header" in str(error):
         host = urlsplit(uri).hostname
         return f"rejects the host name (403): start the server with --allowed-hosts {host}"
+    if status == HTTPStatus.FORBIDDEN:
+        return f"denies access (403): the account needs {needs}"
     if status in _ADVICE:
         return _ADVICE[HTTPStatus(status)]
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

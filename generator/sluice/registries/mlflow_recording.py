@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sluice.core.finding import UsageError
 from sluice.core.model import Assessment
 from sluice.registries.mlflow import MlflowRegistry
-from sluice.registries.mlflow_errors import one_line
+from sluice.registries.mlflow_errors import TO_WRITE, one_line
 from sluice.registries.mlflow_evaluation import RUNS_TAG, SCORERS_TAG, logged_model
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Recorder:
         Raises:
             UsageError: the server has no such version, or refuses.
         """
-        with one_line(self._url):
+        with one_line(self._url, TO_WRITE):
             target = self._version(name, version)
             experiment = self._experiment(target)
             runs = {each.task: self._run(each, target, experiment) for each in found}

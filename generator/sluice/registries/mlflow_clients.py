@@ -1,0 +1,83 @@
+"""The client half of MLflow, set up for a program that must not wait for long."""
+
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from sluice.registries.mlflow_errors import one_line
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion as Version
+    from mlflow.entities.model_registry import RegisteredModel
+
+_DEFAULT_SETTINGS = {
+    # The client's own defaults wait four minutes for a dead server.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+}
+
+
+Row_co = TypeVar("Row_co", covariant=True)
+
+
+class Page(Protocol[Row_co]):
+    """A part of what a search found; `token` leads to the next part."""
+
+    @property
+    def token(self) -> str | None: ...
+
+    def __iter__(self) -> Iterator[Row_co]: ...
+
+
+class Search(Protocol[Row_co]):
+    """A search of the public client."""
+
+    def __call__(self, condition: str, *, page_token: str | None = None) -> Page[Row_co]: ...
+
+
+class Direct(Protocol):
+    """What we ask of the client below the public one."""
+
+    def get_registered_model(self, name: str) -> "RegisteredModel": ...
+
+    def get_model_version(self, name: str, version: str) -> "Version": ...
+
+    def set_model_version_tag(self, name: str, version: str, key: str, value: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """MLflow's public client, and the one below it, which does not hide prompts from `get`."""
+
+    public: "MlflowClient"
+    direct: Direct
+
+
+def connected(uri: str) -> Clients:
+    """Return clients for the server at an address; nothing is asked of it yet."""
+    _prepare()
+    with one_line(uri):
+        from mlflow import MlflowClient  # noqa: PLC0415 - slow: only when used
+        from mlflow.tracking._model_registry.client import (  # noqa: PLC0415 - as above
+            ModelRegistryClient,
+        )
+
+        return Clients(
+            public=MlflowClient(tracking_uri=uri, registry_uri=uri),
+            direct=ModelRegistryClient(uri, uri),  # type: ignore[no-untyped-call]
+        )
+
+
+def _prepare() -> None:
+    """Set what must stand before the client is imported, where the user set nothing."""
+    for key, value in _DEFAULT_SETTINGS.items():
+        os.environ.setdefault(key, value)
+    transport = logging.getLogger("urllib3.connectionpool")
+    if transport.level == logging.NOTSET:
+        # Each retry is a warning there; the failure itself is told once, by us.
+        transport.setLevel(logging.ERROR)
