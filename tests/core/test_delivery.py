@@ -89,3 +89,167 @@ def test_the_same_release_renders_with_a_deployment_without_the_word() -> None:
     files = trees.replaced(trees.case(folder), trees.RELEASE, "    controller: argo-rollouts\n", "")
     _, manifests = trees.outcome(files)
     assert any(path.endswith("chat/deployment-v7.yaml") for path in manifests)
+
+
+def canary(case: str) -> dict[str, Any]:
+    spec: dict[str, Any] = objects(case)["canary"]["spec"]
+    return spec
+
+
+FLAGGER = [folder.name for folder in trees.cases("valid") if folder.name.startswith("flagger-")]
+SERVED = [name for name in FLAGGER if not name.endswith(("nginx", "route"))]
+
+
+@pytest.mark.parametrize("case", FLAGGER)
+def test_a_canary_finds_its_deployment_by_one_label_and_counts_its_replicas_itself(
+    case: str,
+) -> None:
+    found = objects(case)
+    spec = found["deployment"]["spec"]
+    assert found["canary"]["spec"]["targetRef"]["name"] == found["deployment"]["metadata"]["name"]
+    assert spec["selector"]["matchLabels"] == {"app": "chat"}
+    assert "replicas" not in spec
+    labels = spec["template"]["metadata"]["labels"]
+    assert labels.keys() >= {"app", "sluice.dev/release", "sluice.dev/version"}
+
+
+@pytest.mark.parametrize("case", FLAGGER)
+def test_what_the_controller_makes_is_not_in_git_where_argo_cd_would_undo_it(case: str) -> None:
+    found = objects(case)
+    assert not any(name.startswith("service-") or name == "service" for name in found)
+    assert not {"httproute", "virtualservice", "destinationrule", "ingress-canary"} & found.keys()
+    if "application" in found:
+        ignored = found["application"]["spec"]["ignoreDifferences"]
+        replicas = {"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/replicas"]}
+        assert ignored == [replicas]
+        options = found["application"]["spec"]["syncPolicy"]["syncOptions"]
+        assert "RespectIgnoreDifferences=true" in options
+
+
+def test_each_step_is_a_weight_and_the_time_at_it_the_interval() -> None:
+    analysis = canary("flagger-canary-by-the-gateway-api")["analysis"]
+    assert analysis["stepWeights"] == [10, 50]
+    assert (analysis["interval"], analysis["threshold"]) == ("600s", 1)
+    assert not {"iterations", "match", "mirror", "maxWeight", "stepWeight"} & analysis.keys()
+
+
+def test_times_are_never_in_hours_which_the_definition_of_the_kind_refuses() -> None:
+    assert canary("flagger-canary-by-nginx")["analysis"]["interval"] == "3600s"
+
+
+@pytest.mark.parametrize(
+    ("case", "header"),
+    [
+        ("ab-by-header-of-the-gateway-api", {"x-model-release": {"exact": "next"}}),
+        ("ab-by-cookie-of-nginx", {"cookie": {"exact": "model-release"}}),
+        (
+            "ab-by-cookie-of-istio",
+            {"cookie": {"regex": r"^(.*; *)?model-release=v1\.2(;.*)?$"}},
+        ),
+    ],
+)
+def test_chosen_requests_come_with_iterations_without_which_they_would_be_shared(
+    case: str, header: dict[str, Any]
+) -> None:
+    analysis = canary(f"flagger-{case}")["analysis"]
+    assert analysis["match"] == [{"headers": header}]
+    seconds = int(analysis["interval"].removesuffix("s"))
+    assert analysis["iterations"] * seconds >= 90
+    assert "stepWeights" not in analysis
+
+
+def test_copies_are_a_share_only_where_the_router_can() -> None:
+    mesh = canary("flagger-shadow-of-istio")["analysis"]
+    assert (mesh["mirror"], mesh["mirrorWeight"]) == (True, 25)
+    gateway = canary("flagger-shadow-of-the-gateway-api")["analysis"]
+    assert gateway["mirror"] is True
+    assert "mirrorWeight" not in gateway
+
+
+def test_too_little_counted_at_first_is_not_yet_a_failure_where_nothing_leads_on() -> None:
+    analysis = canary("flagger-shadow-of-istio")["analysis"]
+    assert (analysis["interval"], analysis["iterations"], analysis["threshold"]) == ("180s", 10, 5)
+
+
+def test_blue_green_is_not_judged_where_nothing_could_be_counted() -> None:
+    spec = canary("flagger-blue-green-without-a-route")
+    assert spec["provider"] == "kubernetes"
+    assert "metrics" not in spec["analysis"]
+    assert "metrictemplate-errors" not in objects("flagger-blue-green-without-a-route")
+
+
+@pytest.mark.parametrize("case", SERVED)
+def test_the_route_that_the_controller_makes_is_the_one_that_we_would(case: str) -> None:
+    service = canary(case)["service"]
+    assert service["hosts"] == ["api.example.com"]
+    assert service["match"] == [{"uri": {"prefix": "/v1"}}]
+    assert service["timeout"] in ("2m", "10m")
+    assert (service.get("gateways") or service["gatewayRefs"])[0] in (
+        "gateways/public",
+        {"name": "public", "namespace": "gateways", "sectionName": "https"},
+    )
+
+
+def test_the_ingress_is_ours_and_the_controller_copies_it() -> None:
+    found = objects("flagger-canary-by-nginx")
+    reference = found["canary"]["spec"]["ingressRef"]
+    assert reference["name"] == found["ingress"]["metadata"]["name"]
+    (rule,) = found["ingress"]["spec"]["rules"]
+    assert rule["http"]["paths"][0]["backend"]["service"]["name"] == "chat"
+    assert found["canary"]["spec"]["service"]["name"] == "chat"
+
+
+def test_the_copy_of_a_scaler_has_queries_of_its_own_since_guessed_ones_may_be_wrong() -> None:
+    found = objects("flagger-canary-by-istio")
+    reference = found["canary"]["spec"]["autoscalerRef"]
+    triggers = {
+        t["name"]: t["metadata"]["query"] for t in found["scaledobject"]["spec"]["triggers"]
+    }
+    assert triggers.keys() == reference["primaryScalerQueries"].keys()
+    for name, query in reference["primaryScalerQueries"].items():
+        assert triggers[name].replace('app="chat"', 'app="chat-primary"') == query
+    assert "app" in found["podmonitor"]["spec"]["podTargetLabels"]
+
+
+def test_disruptions_and_spread_are_over_both_versions() -> None:
+    found = objects("flagger-canary-by-the-gateway-api")
+    both = {"sluice.dev/release": "chat"}
+    assert found["poddisruptionbudget"]["spec"]["selector"]["matchLabels"] == both
+    spread = found["deployment"]["spec"]["template"]["spec"]["topologySpreadConstraints"]
+    assert [each["labelSelector"]["matchLabels"] for each in spread] == [both] * len(spread)
+
+
+def test_a_query_gives_nothing_where_too_little_was_counted() -> None:
+    found = objects("flagger-canary-by-the-gateway-api")
+    errors = found["metrictemplate-errors"]["spec"]["query"]
+    assert errors.endswith(">= 50)")
+    assert 'app="chat"' in errors
+    assert "[420s]" in errors  # the step without its warm-up
+    assert found["metrictemplate-refusals"]["spec"]["query"].endswith("> 0)")
+    metrics = {m["name"]: m for m in found["canary"]["spec"]["analysis"]["metrics"]}
+    for name, metric in metrics.items():
+        template = found[f"metrictemplate-{name.lower()}"]["metadata"]["name"]
+        assert metric["templateRef"]["name"] == template == f"chat.{name.lower()}"
+    assert metrics["errors"]["thresholdRange"] == {"max": 0.02}
+
+
+@pytest.mark.parametrize("case", ["flagger-canary-by-the-gateway-api"])
+def test_no_value_looks_like_a_placeholder_of_the_controller(case: str) -> None:
+    for name, data in objects(case).items():
+        if name.startswith("metrictemplate"):
+            assert "{{" not in data["spec"]["query"]
+            assert "  " not in data["spec"]["query"]
+
+
+def test_only_the_placeholder_that_is_meant_is_one() -> None:
+    folder = trees.CASES / "valid" / "flagger-canary-by-the-gateway-api"
+    files = trees.replaced(trees.case(folder), trees.RELEASE, "flagger", "argo-rollouts")
+    files = trees.replaced(files, trees.RELEASE, "{{ model }}", 'a=\\"{{args.candidate}}\\"')
+    findings, manifests = trees.outcome(files)
+    assert findings == []
+    (path,) = (path for path in manifests if path.endswith("analysistemplate.yaml"))
+    for metric in yaml.safe_load(manifests[path])["spec"]["metrics"]:
+        query = metric["provider"]["prometheus"]["query"]
+        left = query.replace('rollouts_pod_template_hash="{{args.candidate}}"', "")
+        assert left != query
+        assert "{{" not in left

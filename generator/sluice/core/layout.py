@@ -111,5 +111,5 @@ def argocd_directory(environment: str) -> str:
 
 def file_name(kind: str, name: str, owner: str) -> str:
     """`<kind>[-<name>].yaml`, without what the directory says already."""
-    rest = name.removeprefix(owner).strip("-")
+    rest = name.removeprefix(owner).strip("-.")
     return f"{kind.lower()}{'-' + rest if rest else ''}.yaml"

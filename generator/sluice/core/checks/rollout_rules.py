@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 
-from sluice.core.capacity.parallel import parallel_of
-from sluice.core.catalog.entries import Catalog, Engine, Gateway
+from sluice.core.catalog.entries import Catalog, Gateway
+from sluice.core.checks.controllers import check_controller
 from sluice.core.finding import Finding
-from sluice.core.rollout.analysis import check_analysis, watches
+from sluice.core.rollout.analysis import check_analysis
 from sluice.core.rollout.file import from_text
 from sluice.core.specs.resolve import Release
 from sluice.core.workload import delivery, values
@@ -36,40 +36,18 @@ def check_rollout(release: Release, catalog: Catalog) -> Iterator[Finding]:
         yield from _provider(release, strategy)
     engine = catalog.engine(release.value("engine.name"), release.value("engine.version"))
     if engine is not None and engine.status != "refused":
-        yield from check_analysis(release, engine, _gateway(release, catalog))
-        yield from _controller(release, strategy, engine)
+        gateway = _gateway(release, catalog)
+        yield from check_analysis(release, engine, gateway)
+        yield from check_controller(release, strategy, engine, gateway)
     yield from _file(release, strategy)
 
 
 def _gateway(release: Release, catalog: Catalog) -> Gateway | None:
-    """The gateway that counts too, where sluice itself judges and there is one."""
+    """The gateway that counts too, where there is one."""
     traffic = values.traffic(release.environment, release.spec)
-    if traffic is None or delivery.is_elsewhere(release.spec):
+    if traffic is None:
         return None
     return catalog.gateway(traffic["provider"])
-
-
-def _controller(release: Release, strategy: str, engine: Engine) -> Iterator[Finding]:
-    """What a controller in the cluster cannot do."""
-    if not delivery.is_elsewhere(release.spec):
-        return
-    name, rollout = delivery.controller(release.spec), release.value("rollout")
-    other = "leave `controller` away: sluice can do it"
-    if strategy not in delivery.STRATEGIES:
-        place = release.place("rollout.controller")
-        yield Finding(place, "REF073", f"{name} has nothing for the strategy {strategy}", other)
-    if parallel_of(release.spec).nodes > 1:
-        place = release.place("rollout.controller")
-        yield Finding(place, "REF073", f"{name} knows no groups of pods", other)
-    for field in delivery.UNKNOWN:
-        if field in rollout:
-            at = release.place(f"rollout.{field}", key=True)
-            yield Finding(at, "REF073", f"{name} has nothing that {field} could become", other)
-    for watch in watches(release.spec, engine):
-        if watch.gate.absolute is None:
-            at = release.place("rollout.analysis.gates", key=True)
-            message = f"{name} compares no versions, so {watch.gate.name} needs a rate of its own"
-            yield Finding(at, "REF073", message, "add `absolute`, or let sluice judge")
 
 
 def _steps(release: Release, strategy: str) -> Iterator[Finding]:

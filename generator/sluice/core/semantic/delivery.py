@@ -215,19 +215,6 @@ ROLLOUT = node(
     required("SEM153", "strategy"),
     _rollout,
 )
-CANARY = node(
-    {
-        "targetRef": node({}, required("SEM153", "kind", "name")),
-        "analysis": node(
-            {
-                "maxWeight": leaf("SEM153", between(0, 100)),
-                "stepWeight": leaf("SEM153", between(0, 100)),
-                "threshold": leaf("SEM153", between(0)),
-            }
-        ),
-    },
-    required("SEM153", "targetRef"),
-)
 _ENDPOINTS: Step = each(
     node(
         {"portNumber": leaf("SEM154", port)},

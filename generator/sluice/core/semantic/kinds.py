@@ -2,6 +2,7 @@
 
 from sluice.core.semantic import (
     access,
+    canaries,
     changes,
     configuration,
     containers,
@@ -45,6 +46,7 @@ _GROUPS = (
     access,
     routes,
     delivery,
+    canaries,
     references,
 )
 
@@ -110,7 +112,8 @@ _SHAPES: dict[tuple[str, str], Root] = {
     ("keda.sh/v1alpha1", "ScaledObject"): ({"spec": keda.SCALED_OBJECT}, keda.NAMED),
     ("argoproj.io/v1alpha1", "Application"): ({"spec": delivery.APPLICATION}, ()),
     ("argoproj.io/v1alpha1", "Rollout"): ({"spec": delivery.ROLLOUT}, ()),
-    ("flagger.app/v1beta1", "Canary"): ({"spec": delivery.CANARY}, ()),
+    ("flagger.app/v1beta1", "Canary"): ({"spec": canaries.CANARY}, ()),
+    ("flagger.app/v1beta1", "MetricTemplate"): ({"spec": canaries.METRIC_TEMPLATE}, ()),
     ("leaderworkerset.x-k8s.io/v1", "LeaderWorkerSet"): ({"spec": _GROUP_OF_PODS}, ()),
     ("monitoring.coreos.com/v1", "PodMonitor"): ({"spec": delivery.MONITOR}, ()),
     ("monitoring.coreos.com/v1", "ServiceMonitor"): ({"spec": delivery.MONITOR}, ()),

@@ -95,6 +95,8 @@ class World:
         _, kind, namespace, name = item.identity
         self.items[kind].append(item)
         self.by_name.setdefault((kind, namespace, name), item)
+        for made in _made(item):
+            self.by_name.setdefault((made.kind, namespace, made.name), made)
         for pods in _pods(item):
             self.pods.append(pods)
             self._by_namespace[namespace].append(pods)
@@ -116,6 +118,20 @@ class World:
             if len(narrowed) < len(candidates):
                 candidates = narrowed
         return [pods for pods in candidates if selects(selector, pods.labels)]
+
+
+def _made(item: Item) -> Iterator[Item]:
+    """The Services that the controller of a Canary makes."""
+    group, kind, namespace, _ = item.identity
+    if (group, kind) != ("flagger.app", "Canary"):
+        return
+    spec = mapping(item.data, "spec")
+    service = mapping(spec, "service")
+    apex = text(service, "name") or text(mapping(spec, "targetRef"), "name")
+    port = {"name": text(service, "portName") or "http", "port": service.get("port")}
+    for name in (apex, f"{apex}-primary", f"{apex}-canary") if apex else ():
+        data = {"spec": {"ports": [port]}}
+        yield Item(item.position, data, ("", "Service", namespace, name))
 
 
 def world_of(objects: Sequence[tuple[int, dict[str, Any]]]) -> World:

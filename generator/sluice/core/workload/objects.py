@@ -7,9 +7,9 @@ from sluice.core.capacity.parallel import parallel_of
 from sluice.core.catalog.entries import Catalog
 from sluice.core.emit import emit
 from sluice.core.specs.resolve import Release, Spec
-from sluice.core.workload import delivery, fetching, scaling, sizing, values
+from sluice.core.workload import delivery, fetching, measurements, scaling, sizing, values
 from sluice.core.workload.alerts import alerts
-from sluice.core.workload.routing import chosen
+from sluice.core.workload.routing import asked_for, chosen
 from sluice.core.workload.sizing import Parts
 from sluice.core.workload.values import LABEL
 
@@ -35,15 +35,13 @@ def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]
         own = {
             **shared,
             **values.of_variant(release, part, catalog),
-            **_delivery(release, part),
+            **_delivery(release, part, catalog),
         }
         own["workload_metadata_labels"] = {**shared["labels"], **own["workload_labels"]}
         yield render(f"release/{_WORKLOADS[own['workload_kind']]}.yaml.j2", own)
-        yield render("release/service.yaml.j2", own)
-        if own["delivery"]:
-            yield render("release/service.yaml.j2", {**own, "service": own["canary"]})
-        if own["measurements"]:
-            yield render("release/analysis-template.yaml.j2", own)
+        if own["serves"]:
+            yield render("release/service.yaml.j2", own)
+        yield from _controlled(render, release, part, own)
         yield from _scaler(render, release, part, own)
         if own["least_replicas"] > 1:
             yield render("release/disruption-budget.yaml.j2", own)
@@ -53,22 +51,39 @@ def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]
     yield from _routes(render, release, parts, shared)
 
 
-def _delivery(release: Release, part: Parts) -> dict[str, Any]:
+def _delivery(release: Release, part: Parts, catalog: Catalog) -> dict[str, Any]:
     """What a controller in the cluster needs to roll a release out; nothing when we do."""
-    if not delivery.is_elsewhere(part.variant.spec):
-        return {"delivery": None, "measurements": []}
-    plan = delivery.plan(part.variant.spec, part.engine)
-    spec, name = release.environment.spec, release.key.name
-    address = spec.get("monitoring", {}).get("prometheus", {}).get("address", "")
-    asked = delivery.measurements(plan["judged"], spec["namespace"], name, address)
-    measured = list(asked) if address else []
+    spec, found = part.variant.spec, delivery.controller(part.variant.spec)
+    if found is None:
+        return {"delivery": None, "serves": True}
+    traffic = values.traffic(release.environment, spec)
+    gateway = catalog.gateway(traffic["provider"]) if traffic else None
+    measured = list(measurements.measurements(release, part.engine, gateway))
+    name = release.key.name
     return {
-        "delivery": plan,
+        "delivery": {**delivery.plan(spec), **measurements.timing(spec)},
+        "serves": not found.makes_services,
         "measurements": measured,
         "observed": [each["name"] for each in measured if each["observe"]],
         "canary": f"{name}-canary",
-        "provider": spec.get("traffic", {}).get("provider"),
+        "provider": traffic and traffic["provider"],
+        "route": traffic,
+        **asked_for(release),
     }
+
+
+def _controlled(
+    render: Render, release: Release, part: Parts, own: Mapping[str, Any]
+) -> Iterator[Any]:
+    """What tells a controller in the cluster how to roll out, and by what to judge."""
+    if own["delivery"]:
+        primary = {label: f"{value}-primary" for label, value in own["pods"].items()}
+        more = {
+            "scaler": scaling.provider(release.environment) if own["scaled"] else None,
+            "primary_targets": list(_targets(part, {**own, "pods": primary})),
+        }
+        name = delivery.name_of(part.variant.spec)
+        yield from render(f"controllers/{name}/objects.yaml.j2", {**own, **more})
 
 
 def _scaler(render: Render, release: Release, part: Parts, own: Mapping[str, Any]) -> Iterator[Any]:
@@ -77,6 +92,7 @@ def _scaler(render: Render, release: Release, part: Parts, own: Mapping[str, Any
         more = {
             "metric_targets": list(_targets(part, own)),
             **scaling.of_environment(environment, spec, release.key.name),
+            "named": not own["serves"],  # what makes Services tells triggers apart by their names
         }
         yield render(f"scaling/{scaling.provider(environment)}/scaler.yaml.j2", {**own, **more})
 
@@ -108,9 +124,10 @@ def _monitor(
 ) -> Iterator[Any]:
     monitoring = release.environment.spec.get("monitoring", {})
     if monitoring.get("podMonitor") and "path" in part.engine.metrics:
+        mover = delivery.controller(part.variant.spec)
         more = {
             "engine": part.engine,
-            "hashed": delivery.is_elsewhere(part.variant.spec),
+            "pod_label": mover.pod_label if mover else None,
             "labels": {**shared["labels"], **monitoring.get("labels", {})},
             "release_selector": {f"{LABEL}/release": release.key.name},
         }
@@ -163,14 +180,16 @@ def _routes(
     render: Render, release: Release, parts: list[Parts], shared: Mapping[str, Any]
 ) -> Iterator[Any]:
     traffic = values.traffic(release.environment, release.spec)
-    if traffic is not None:
-        more = {
-            "backends": [*_backends(release, parts, traffic)],
-            "canary": f"{release.key.name}-canary",
-            **chosen(release),
-        }
-        template = f"traffic/{traffic['provider']}/routes.yaml.j2"
-        yield from render(template, {**shared, **traffic, **more})
+    mover = delivery.controller(release.spec)
+    if traffic is None or (mover and traffic["provider"] in mover.makes_routes):
+        return
+    more = {
+        "backends": [*_backends(release, parts, traffic)],
+        "canary": f"{release.key.name}-canary",
+        **chosen(release),
+    }
+    template = f"traffic/{traffic['provider']}/routes.yaml.j2"
+    yield from render(template, {**shared, **traffic, **more})
 
 
 def _backends(

@@ -114,8 +114,8 @@ class Renderer:
 
 
 def _scaled(release: Release) -> list[dict[str, str]]:
-    """The kinds of workloads whose replicas a scaler sets, and not Git."""
-    found = [values.group(v.spec) for v in release.variants if "max" in v.spec.get("scaling", {})]
+    """The kinds of workloads whose replicas a scaler or a controller sets, and not Git."""
+    found = [values.group(v.spec) for v in release.variants if values.counted_elsewhere(v.spec)]
     kinds = {(g["workload_api"].partition("/")[0], g["workload_kind"]) for g in found}
     return [{"group": group, "kind": kind} for group, kind in sorted(kinds)]
 
@@ -125,7 +125,9 @@ def _routed(release: Release) -> list[dict[str, str]]:
     traffic = release.environment.spec.get("traffic", {})
     route = _WEIGHTS.get(traffic.get("provider", ""))
     canary = release.value("rollout.strategy") == "canary"
-    return [route] if route and canary and delivery.is_elsewhere(release.spec) else []
+    mover = delivery.controller(release.spec)
+    rendered = mover is not None and traffic.get("provider") not in mover.makes_routes
+    return [route] if route and canary and rendered else []
 
 
 def _applications(

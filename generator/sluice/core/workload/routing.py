@@ -12,15 +12,21 @@ since it can begin before the candidate is ready."""
 
 
 def chosen(release: Release) -> dict[str, Any]:
-    """Header, cookie and copies that lead to the candidate, for the templates of routes."""
+    """Header, cookie and copies that lead to the candidate now, for the templates of routes."""
     shown = release.rollout is not None and release.rollout.data["spec"]["state"] in SHOWN
-    match = release.value("rollout.match", {}) if shown else {}
+    asked = asked_for(release)
+    return asked if shown else dict.fromkeys(asked)
+
+
+def asked_for(release: Release) -> dict[str, Any]:
+    """What of these the release asks for, whether or not a candidate is ready."""
+    match = release.value("rollout.match", {})
     header, cookie = match.get("header"), match.get("cookie")
     shadow = release.value("rollout.strategy") == "shadow"
     return {
         "match_header": header and {**header, "name": header["name"].lower()},
         "match_cookie": cookie and {**cookie, "pattern": _cookie_pattern(cookie)},
-        "mirror_percent": release.value("rollout.mirror", FULL) if shown and shadow else None,
+        "mirror_percent": release.value("rollout.mirror", FULL) if shadow else None,
     }
 
 

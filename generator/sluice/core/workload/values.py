@@ -64,6 +64,9 @@ def selector_of(release: Release, variant: Variant) -> dict[str, str]:
     Of workloads that are named by version the selector has the version too, against rule 28: two of
     them run at once, each behind a Service of its own, and only the route moves.
     """
+    mover = delivery.controller(variant.spec)
+    if mover is not None and mover.app:
+        return {mover.app: release.key.name}
     selector = {f"{LABEL}/release": release.key.name}
     if is_versioned(variant):
         selector[f"{LABEL}/version"] = names.slug(variant.version)
@@ -86,10 +89,14 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
     selector = selector_of(release, parts.variant)
     labels = {f"{LABEL}/release": release.key.name, f"{LABEL}/version": version}
     labels |= queue["queue_labels"]
+    named = f"{LABEL}/release" in selector
+    together = selector if named else common(release)["selector"]
+    labels |= {} if named else selector
     return {
         "workload": workload,
         "service": service_name(release, parts.variant),
         "selector": selector,
+        "together": together,
         "pods": {name: value for name, value in selector.items() if name != ROLE},
         "pod_labels": labels | ({ROLE: "leader"} if ROLE in selector else {}),
         "worker_labels": labels | {ROLE: "worker"},
@@ -144,8 +151,7 @@ def object_names(release: Release) -> set[str]:
     """The names of the objects that a release has in its namespace."""
     named = [v for v in release.variants if "version" in v.spec.get("model", {})]
     found = {release.key.name, *(workload_name(release, v) for v in named)}
-    if delivery.is_elsewhere(release.spec):
-        found.add(f"{release.key.name}-canary")
+    found |= delivery.names(release.spec, release.key.name)
     if release.rollout is None:
         return found
     return found | {service_name(release, v) for v in named} | {f"{release.key.name}-canary"}
@@ -186,7 +192,7 @@ def _scaling(spec: Mapping[str, Any], load_time: int) -> dict[str, Any]:
     scaling = spec.get("scaling", {})
     owned = "max" in scaling
     return {
-        "replicas": None if owned else scaling.get("replicas", 1),
+        "replicas": None if counted_elsewhere(spec) else scaling.get("replicas", 1),
         "least_replicas": least_replicas(spec),
         "most_replicas": most_replicas(spec),
         "scaled": owned,
@@ -198,6 +204,12 @@ def _scaling(spec: Mapping[str, Any], load_time: int) -> dict[str, Any]:
         "up_policies": list(_policies(scaling.get("scaleUp", {}))),
         "down_policies": list(_policies(scaling.get("scaleDown", {}))),
     }
+
+
+def counted_elsewhere(spec: Mapping[str, Any]) -> bool:
+    """Whether the cluster sets the replicas: a scaler, or a controller that takes them all away."""
+    mover = delivery.controller(spec)
+    return "max" in spec.get("scaling", {}) or (mover is not None and mover.makes_services)
 
 
 def _policies(side: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,140 @@
+"""What a controller in the cluster cannot do of what a rollout asks for, and why."""
+
+from collections.abc import Iterator, Mapping
+
+from sluice.core.capacity.parallel import parallel_of
+from sluice.core.capacity.quota import least_replicas
+from sluice.core.catalog.entries import Engine, Gateway
+from sluice.core.finding import Finding, Place
+from sluice.core.rollout.analysis import warm_up, watches
+from sluice.core.rollout.file import plan_of
+from sluice.core.specs.resolve import Release, lookup
+from sluice.core.workload import delivery, measurements, values
+
+_OTHER = "leave `controller` away: sluice can do it"
+_FULL = 100
+_UNKNOWN: Mapping[str, tuple[str, ...]] = {
+    "argo-rollouts": ("match", "mirror", "maxFailureAge", "maxWait"),
+    "flagger": ("rollbackWindow", "maxFailureAge", "maxWait"),
+}
+"""Fields of a rollout that a controller has nothing for."""
+_VALUES = ("controller", "strategy")
+"""Fields whose value is what is wrong; of others it is that they are there."""
+
+Said = tuple[tuple[str | int, ...], str, str]
+"""The path of what is written, what is wrong with it, and what to do."""
+_MOVER = ("rollout", "controller")
+_GATES = ("rollout", "analysis", "gates")
+
+
+def check_controller(
+    release: Release, strategy: str, engine: Engine, gateway: Gateway | None
+) -> Iterator[Finding]:
+    """What the controller of a release, if it has one, cannot do."""
+    if not delivery.is_elsewhere(release.spec):
+        return
+    name = delivery.name_of(release.spec)
+    problems = [*_any(release, name, strategy), *_tests(release, name)]
+    problems += _gates(release, name, engine, gateway)
+    if delivery.CONTROLLERS[name].makes_services:
+        problems += [*_steps(release, name, strategy), *_copies(release, name, strategy)]
+    for path, message, remedy in problems:
+        yield Finding(_place(release, path), "REF073", message, remedy)
+
+
+def _place(release: Release, path: tuple[str | int, ...]) -> Place:
+    named = isinstance(path[-1], str) and path[-1] not in _VALUES
+    return release.origin(path, key=named)[0]
+
+
+def _any(release: Release, name: str, strategy: str) -> Iterator[Said]:
+    if strategy not in delivery.CONTROLLERS[name].strategies:
+        yield _MOVER, f"{name} has nothing for the strategy {strategy}", _OTHER
+    if parallel_of(release.spec).nodes > 1:
+        yield _MOVER, f"{name} knows no groups of pods", _OTHER
+    traffic = values.traffic(release.environment, release.spec)
+    if traffic is not None and traffic["pool"] is not None:
+        yield _MOVER, f"{name} moves weights between Services, not between pools", _OTHER
+    for field in _UNKNOWN[name]:
+        if field in release.value("rollout"):
+            yield ("rollout", field), f"{name} has nothing that {field} could become", _OTHER
+
+
+def _tests(release: Release, name: str) -> Iterator[Said]:
+    """Words about a sequential test of two versions, which no controller makes."""
+    analysis = release.value("rollout.analysis", {})
+    said: list[tuple[str | int, ...]] = [
+        ("rollout", "analysis", field) for field in ("alpha", "beta") if field in analysis
+    ]
+    for index, gate in enumerate(analysis.get("gates", ())):
+        said += [(*_GATES, index, f) for f in ("tolerated", "excluded") if f in gate]
+    for index, step in enumerate(release.value("rollout.steps", ())):
+        said += [("rollout", "steps", index, "maxSoak")] if "maxSoak" in step else []
+    for path in said:
+        message = f"{name} compares a share with a limit, so it has no use for {path[-1]}"
+        yield path, message, "remove it, or let sluice judge"
+
+
+def _gates(release: Release, name: str, engine: Engine, gateway: Gateway | None) -> Iterator[Said]:
+    written = release.value("rollout.analysis.gates", ())
+    if written and not lookup(release.environment.spec, "monitoring.prometheus.address"):
+        message = f"nothing tells {name} where the metrics are"
+        yield _GATES, message, "set monitoring.prometheus.address of the environment"
+    if written and measurements.is_blind(release.spec):
+        message = (
+            f"{name} judges a blue-green rollout before the new version gets a request, and takes"
+            " it back where nothing is counted"
+        )
+        yield _GATES, message, "use canary or shadow, leave the gates away, or let sluice judge"
+    for watch in watches(release.spec, engine, gateway):
+        if watch.gate.absolute is None:
+            message = f"{name} compares no versions, so {watch.gate.name} needs a rate of its own"
+            yield _GATES, message, "add `absolute`, or let sluice judge"
+
+
+def _steps(release: Release, name: str, strategy: str) -> Iterator[Said]:
+    """What a controller that looks at regular times cannot do."""
+    at, plan = ("rollout", "steps"), plan_of(release.spec)
+    if any(step.manual for step in plan.steps):
+        message = f"{name} asks a webhook whether to go on, and there is none that a person answers"
+        remedy = "give it steps with a soak and without `approval: manual`, or let sluice wait"
+        yield (at if release.value("rollout.steps") else _MOVER), message, remedy
+    soaks = {step.soak for step in plan.steps}
+    if strategy == "canary" and len(soaks) > 1:
+        message = f"{name} stays at each weight for the same time"
+        yield at, message, "give all steps the same soak, or let sluice do it"
+    if strategy == "canary" and min(soaks) < warm_up(release.spec) + measurements.LEAST:
+        message = (
+            f"{name} looks once, at the end of a step, and the warm-up of"
+            f" {warm_up(release.spec)} s leaves less than {measurements.LEAST} s to look at"
+        )
+        yield at, message, "give the steps a longer soak, or a shorter rollout.analysis.warmUp"
+    if strategy != "canary" and "warmUp" in release.value("rollout.analysis", {}):
+        message = f"{name} looks from the first minute on where it raises no weight"
+        yield ("rollout", "analysis", "warmUp"), message, "remove it, or let sluice judge"
+    for index, gate in enumerate(release.value("rollout.analysis.gates", ())):
+        if gate.get("mode") == "observe":
+            message = f"{name} acts on whatever it measures"
+            yield (*_GATES, index, "mode"), message, "remove the gate, or let sluice observe"
+
+
+def _copies(release: Release, name: str, strategy: str) -> Iterator[Said]:
+    """What a controller that keeps the stable version as a copy of its own cannot do."""
+    scaling, rollout = release.value("scaling", {}), release.value("rollout")
+    traffic = values.traffic(release.environment, release.spec)
+    provider = traffic["provider"] if traffic else None
+    if "max" not in scaling and least_replicas(release.spec) > 1:
+        message = f"{name} starts one replica of a version, and leaves more to an autoscaler"
+        yield ("scaling", "replicas"), message, "write min, max and a target"
+    if least_replicas(release.spec) == 0:
+        message = f"{name} takes a version that sleeps for one that is gone"
+        yield ("scaling", "min"), message, "set min to 1, or let sluice do it"
+    if provider is None and strategy != "blue-green":
+        message = f"without a route {name} can only switch from one version to the other"
+        yield ("rollout", "strategy"), message, "use blue-green, or give the environment `traffic`"
+    if strategy == "canary" and "match" in rollout:
+        message = f"{name} gives either a share or chosen requests to the new version"
+        yield ("rollout", "match"), message, "remove it, or let sluice do both"
+    if provider == "gateway" and rollout.get("mirror", _FULL) != _FULL:
+        message = f"{name} tells the Gateway API to copy all requests, or none"
+        yield ("rollout", "mirror"), message, "remove it, use istio, or let sluice do it"

@@ -1,0 +1,136 @@
+"""What a controller in the cluster judges a new version by: shares of bad events, as queries.
+
+Controllers fill in placeholders of their own, `{{…}}`, before they ask: no value may look like one.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sluice.core.catalog.entries import Engine, Gateway
+from sluice.core.rollout.analysis import Watch, warm_up, watches
+from sluice.core.rollout.file import plan_of
+from sluice.core.rollout.queries import Question, promql, quoted, spellings
+from sluice.core.rollout.samples import INFINITE
+from sluice.core.specs.resolve import Release, lookup
+from sluice.core.workload import delivery
+
+SHORTEST, LONGEST = 300, 3600
+"""Seconds that a query looks back where a controller asks again and again during a step."""
+LEAST = 60
+"""Seconds that a query must at least look back: a few scrapes."""
+_UNSAFE = re.compile(r"\{(?=\{)|[\t\n\f\r\v]| (?= )", re.ASCII)
+
+
+def measurements(
+    release: Release, engine: Engine, gateway: Gateway | None
+) -> Iterator[dict[str, Any]]:
+    """The share of bad events of the new pods, as a query, with the rate that is too much."""
+    spec = release.spec
+    address = lookup(release.environment.spec, "monitoring.prometheus.address", "")
+    found = delivery.controller(spec)
+    if found is None or not address or is_blind(spec):
+        return
+    for watch in watches(spec, engine, gateway):
+        if watch.gate.absolute is None:
+            continue
+        query = _share(watch, _arm(watch, release, found), window(spec))
+        query = _without_placeholders(query, found.arm)
+        limit = f"{watch.gate.absolute.p1:f}".rstrip("0")
+        yield {
+            "name": watch.gate.name,
+            "template": f"{release.key.name}.{watch.gate.name.lower()}",
+            "address": address,
+            "query": query,
+            "limit": watch.gate.absolute.p1,
+            "good": f"len(result) > 0 && result[0] <= {limit}",
+            "bad": f"len(result) > 0 && result[0] > {limit}",
+            "observe": watch.gate.observe,
+        }
+
+
+def is_blind(spec: Mapping[str, Any]) -> bool:
+    """Whether a controller judges before the new version gets anything: nothing would be counted.
+
+    It takes that for a failure.
+    """
+    found = delivery.controller(spec)
+    return (
+        found is not None
+        and found.makes_services
+        and lookup(spec, "rollout.strategy") == "blue-green"
+    )
+
+
+def timing(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """When controllers that ask during a step begin, and when too little was counted too often."""
+    return {
+        "initial_delay": f"{warm_up(spec)}s",
+        "inconclusive": -(-window(spec) // delivery.MINUTE),
+    }
+
+
+def window(spec: Mapping[str, Any]) -> int:
+    """Seconds that a query looks back: what a step is judged by, without its warm-up.
+
+    A controller that asks once a step, at its end, asks about the whole of it.
+    """
+    found, plan = delivery.controller(spec), plan_of(spec)
+    shortest = min(step.soak for step in plan.steps)
+    if found is not None and found.makes_services and lookup(spec, "rollout.strategy") == "canary":
+        return max(LEAST, shortest - warm_up(spec))
+    return max(SHORTEST, min(shortest, LONGEST))
+
+
+def _arm(watch: Watch, release: Release, found: delivery.Controller) -> dict[str, tuple[str, ...]]:
+    """The labels of the new pods, or of what the gateway sends to them."""
+    namespace, name = release.environment.spec["namespace"], release.key.name
+    if watch.arm:
+        words = {"service": f"{name}-canary", "namespace": namespace, "release": name}
+        return {label: (text.format(**words),) for label, text in watch.arm.items()}
+    return {
+        "namespace": (namespace,),
+        "sluice_dev_release": (name,),
+        **{label: (text.replace("{release}", name),) for label, text in found.arm.items()},
+    }
+
+
+def _share(watch: Watch, arm: Mapping[str, tuple[str, ...]], span: int) -> str:
+    """Nothing where too few requests came: too little to judge is no share of nothing."""
+    every, bad = _sums(watch, arm, span)
+    enough = f">= {watch.gate.least}" if watch.gate.least else "> 0"
+    return f"({bad}) / ({every} {enough})"
+
+
+def _sums(watch: Watch, arm: Mapping[str, tuple[str, ...]], span: int) -> tuple[str, str]:
+    if watch.histogram:
+        name = f"{watch.histogram}_bucket"
+        every = _sum(Question(name, {**arm, "le": (INFINITE,)}), span)
+        good = _sum(Question(name, {**arm, "le": spellings(watch.above)}), span)
+        return every, f"{every} - {good}"
+    if watch.requests is None or watch.bad is None:
+        raise ValueError("a gate without a histogram has counters")
+    every = _sum(Question(watch.requests.metric, {**watch.requests.labels, **arm}), span)
+    bad = _sum(Question(watch.bad.metric, {**watch.bad.labels, **arm}), span)
+    return every, f"{bad} or 0 * {every}"  # no bad event yet is none, where there are requests
+
+
+def _sum(question: Question, span: int) -> str:
+    return f"sum(increase({promql(question, span)}))"
+
+
+def _without_placeholders(query: str, arm: Mapping[str, str]) -> str:
+    """The query with each value that a controller would change written in escapes of PromQL.
+
+    Controllers fill in `{{…}}` and make several spaces one. Both stand in values only; the one
+    placeholder that is meant is the whole value of its label, as no value can contain a bare quote.
+    """
+    safe = _escaped(query)
+    for label, text in arm.items():
+        meant = f"{label}={quoted(text)}"
+        safe = safe.replace(_escaped(meant), meant)
+    return safe
+
+
+def _escaped(query: str) -> str:
+    return _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", query)
