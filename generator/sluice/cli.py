@@ -366,12 +366,44 @@ def history() -> None:
 
 @verb("judge", click.argument("file", metavar="FILE"), AS_JSON)
 def judge() -> None:
-    """Replay the verdict on recorded counts, gate by gate."""
+    """Replay the verdict on recorded counts, gate by gate.
+
+    FILE is evidence that a rollout committed, or counts in its format:
+
+    \b
+      {"format": 1,
+       "gates": [
+         {"name": "errors", "absolute": {"p0": 0.005, "p1": 0.02},
+          "batches": [
+            {"candidate": {"requests": 100, "bad": 2},
+             "stable": {"requests": 900, "bad": 4}}]}]}
+
+    schemas/judgement.schema.json describes every key. As JSON, each gate has lnEBad, eOk, sprt and
+    verdict. Any verdict is exit code 0; 1 says that FILE is wrong, or was judged otherwise then.
+    """  # noqa: D301  # the backspace keeps click from filling lines
 
 
 @verb("simulate", click.argument("file", metavar="FILE"), AS_JSON)
 def simulate() -> None:
-    """Replay a rollout on a virtual clock: every tick, and the commits that it asks for."""
+    """Replay a rollout on a virtual clock: every tick, and the commits that it asks for.
+
+    FILE is a scenario; schemas/scenario.schema.json describes every key:
+
+    \b
+      apiVersion: sluice.dev/v1alpha1
+      kind: Scenario
+      metadata: {name: seed}
+      spec:
+        rollout: {steps: [{weight: 10, soak: 10m}], rollbackWindow: 1h}
+        gates: [{name: errors, absolute: {p0: 0.002, p1: 0.01}}]
+        traffic: {requestsPerMinute: 1200}
+        rates:
+          - {at: 0s, candidate: {errors: 0.001}, stable: {errors: 0.001}}
+          - {at: 30m, candidate: {errors: 0.03}}
+        # or a row for each minute: candidate requests, bad, stable requests, bad
+        # recorded: {errors: [[120, 0, 1080, 1], [120, 4, 1080, 2]]}
+        events: [{at: 9m, what: metricsDown}, {at: 20m, what: metricsUp}]
+    """  # noqa: D301  # the backspace keeps click from filling lines
 
 
 @verb("doctor", ROOT, REGISTRY, REMOTE, FORGE, STATE_DIRECTORY, AS_JSON)

@@ -1,6 +1,7 @@
 """Rollouts played through: the seed case, and what goes wrong in the middle."""
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from sluice import resources
+from sluice.cli import cli
 from sluice.commands import simulate as command
 from sluice.core.finding import FindingsError
 from sluice.core.rollout.scenario import SCHEMA, read, scenario_of
@@ -51,7 +53,7 @@ def test_the_seed_case_with_a_healthy_candidate() -> None:
     """10 % for 10 minutes, then all of it, with the old version warm for the rollback window."""
     ticks = play()
     assert states(ticks) == ["WARMING", "STEP", *ON]
-    assert ticks[-1].rollout.candidate == "2"
+    assert (ticks[-1].rollout.candidate, ticks[-1].rollout.weight) == ("2", 100)
     step, promoted = first(ticks, "STEP"), first(ticks, "PROMOTING")
     assert (step.rollout.weight, promoted.rollout.weight) == (10, 100)
     assert promoted.time - step.time >= 10 * MINUTE
@@ -178,6 +180,12 @@ def test_the_format_that_the_module_documents_is_accepted() -> None:
         line[4:] for line in (scenario.__doc__ or "").splitlines() if line[:4] == "    "
     )
     assert read("x.yaml", text.encode(), resources.schema(SCHEMA)).until == 3 * 3600
+
+
+def test_the_format_that_help_shows_is_accepted() -> None:
+    text = cli.commands["simulate"].help or ""
+    shown = textwrap.dedent(text.partition("\b\n")[2])
+    assert list(simulate(read("x.yaml", shown.encode(), resources.schema(SCHEMA))))
 
 
 @pytest.mark.parametrize(

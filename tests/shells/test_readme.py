@@ -12,11 +12,15 @@ import yaml
 
 from shells.git_fixtures import CLEAN
 from sluice import cli, resources
+from sluice.core.rollout import judgement_file, scenario
+from sluice.core.rollout.judgement import judge
+from sluice.core.rollout.simulation import simulate
 from sluice.core.specs.load import load
 from sluice.core.specs.schema import KINDS, Schemas
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+JSON = [text for language, text in BLOCKS if language == "json"]
 YAML = [text for language, text in BLOCKS if language == "yaml"]
 COMMANDS = [
     line[2:]
@@ -59,6 +63,8 @@ def test_every_yaml_block_is_valid(text: str) -> None:
     if data.get("kind") in KINDS:
         document = load("README.md", text.encode())
         assert not list(Schemas(resources.schema).findings(document, data["kind"]))
+    elif data.get("kind") == "Scenario":
+        assert list(simulate(scenario.read("x", text.encode(), resources.schema(scenario.SCHEMA))))
     elif "spec" in data:
         assert all(_fits(name, value) for name, value in data["spec"].items())
     else:
@@ -74,6 +80,13 @@ def _fits(name: str, value: object) -> bool:
             schema = {**parts[name], "$defs": bundled["$defs"]}
             return jsonschema_rs.Draft202012Validator(schema).is_valid(value)
     return False
+
+
+@pytest.mark.parametrize("text", JSON)
+def test_every_block_of_counts_can_be_judged(text: str) -> None:
+    schema = resources.schema(judgement_file.SCHEMA)
+    document = judgement_file.read("README.md", text.encode(), schema)
+    assert judge(judgement_file.counts_of(document.data)).gates
 
 
 def test_every_command_is_in_the_table() -> None:

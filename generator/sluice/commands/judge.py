@@ -8,6 +8,7 @@ from sluice import resources
 from sluice.core.finding import FindingsError, UsageError, failed
 from sluice.core.reports.report import report
 from sluice.core.rollout import judgement_file
+from sluice.core.rollout.checked import SIZE_LIMIT
 from sluice.core.rollout.judgement import judge
 from sluice.core.rollout.judgement_text import as_text
 
@@ -16,7 +17,7 @@ VERSION = 1
 
 def run(*, file: str, form: str) -> int:
     """Print what follows from the counts in a file; 1 when the file is wrong or says otherwise."""
-    raw = read_bytes(file, judgement_file.SIZE_LIMIT)
+    raw = read_bytes(file, SIZE_LIMIT)
     try:
         document = judgement_file.read(file, raw, resources.schema(judgement_file.SCHEMA))
     except FindingsError as error:
@@ -27,6 +28,7 @@ def run(*, file: str, form: str) -> int:
     findings = list(judgement_file.differences(document, judgement))
     if form == "json":
         data = {"version": VERSION, **judgement_file.judgement_data(judgement)}
+        data["differences"] = [finding.message for finding in findings]
         sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(as_text(counts, judgement))

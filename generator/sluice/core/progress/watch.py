@@ -163,11 +163,19 @@ def counts_of(subject: Subject, answers: Answers, now: int, *, exhausted: bool =
         found: Iterable[Batch] = batches(own, stable, subject.grid, subject.step)
         if watch.gate.matched:
             found = _matched(found, subject, answers, now)
-        said = "; ".join(promql(q, subject.window(now)) for q in _asked(watch, subject.candidate))
+        said = "; ".join(promql(q, subject.window(now)) for q in _both(name, subject))
         kept = (*subject.earlier.get(name, ()), *found)
         gates.append(GateCounts(watch.gate, kept, said))
     restarted = _restarts(subject, answers, now)
-    return Counts(tuple(gates), subject.parameters, subject.step, restarted, exhausted)
+    window = (now - subject.window(now), now)
+    return Counts(tuple(gates), subject.parameters, subject.step, restarted, exhausted, window)
+
+
+def _both(gate: str, subject: Subject) -> Iterator[Question]:
+    """What is asked of both versions for a gate."""
+    for arm in (subject.candidate, subject.stable):
+        if gate in arm.watches:
+            yield from _asked(arm.watches[gate], arm)
 
 
 def _events(

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sluice.core.rollout.sequential import EXCLUDED, TOLERATED, Pair
+from sluice.core.rollout.sequential import EXCLUDED, MIXTURE, TOLERATED, Pair
 
 MATCHED_LOAD = (0.5, 2.0)
 MATCHED_CACHE = (0.8, 1.25)
@@ -82,6 +82,7 @@ class Parameters:
         restarts: how many restarts of the candidate in a step fail it.
         steps: how many steps the rollout has, full traffic included.
         batch: length of a batch in seconds.
+        mixture: the ratios that the relative test is sensitive to, each above 1.
     """
 
     alpha: float = 0.05
@@ -90,6 +91,7 @@ class Parameters:
     restarts: int = 2
     steps: int = 1
     batch: int = 60
+    mixture: tuple[float, ...] = MIXTURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class Counts:
     """Everything that a judgement is a function of.
 
     `restarts` are the candidate's in this step; `exhausted` says that its longest time is over.
+    `window` is from when to when samples were asked for, in seconds since the epoch.
     """
 
     gates: tuple[GateCounts, ...]
@@ -113,6 +116,7 @@ class Counts:
     step: int = 0
     restarts: int = 0
     exhausted: bool = False
+    window: tuple[int, int] | None = None
 
     @property
     def tests(self) -> int:

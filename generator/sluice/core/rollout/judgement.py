@@ -140,11 +140,12 @@ def _case_against(gate: Gate, batches: Sequence[Batch], parameters: Parameters) 
     """The path of ln E; two-sided of the mean of E for too many and E for too few."""
     if not gate.relative:
         return []
-    more = ln_e_bad_path(accusing(batches, parameters.burst), gate.tolerated)
+    mixture = parameters.mixture
+    more = ln_e_bad_path(accusing(batches, parameters.burst), gate.tolerated, mixture)
     if not gate.two_sided:
         return more
     swapped = [pair.swapped() for pair in acquitting(batches, parameters.burst)]
-    fewer = ln_e_bad_path(swapped, gate.tolerated)
+    fewer = ln_e_bad_path(swapped, gate.tolerated, mixture)
     return [ln_mean_exp(both) for both in zip(more, fewer, strict=True)]
 
 

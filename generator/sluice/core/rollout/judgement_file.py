@@ -3,8 +3,9 @@
     {"format": 1,
      "release": "production/platform/chat", "candidate": "8", "stable": "7",
      "step": 0, "restarts": 0, "exhausted": false,
-     "parameters": {"alpha": 0.05, "beta": 0.05, "burstCap": 1, "restartLimit": 2,
-                    "steps": 2, "batchSeconds": 60},
+     "window": {"begin": 1795195680, "end": 1795195920},
+     "parameters": {"alpha": 0.05, "beta": 0.05, "mixture": [1.5, 2, 3, 5, 10], "burstCap": 1,
+                    "restartLimit": 2, "steps": 2, "batchSeconds": 60},
      "gates": [
        {"name": "errors", "query": "…", "tolerated": 1.0, "excluded": 2.0,
         "absolute": {"p0": 0.005, "p1": 0.02}, "minRequests": 50,
@@ -15,9 +16,11 @@
      "judgement": {"verdict": "CONTINUE", "reason": "…",
                    "gates": {"errors": {"lnEBad": …, "eOk": …, "sprt": …, "verdict": …}}}}
 
-Only `format` and `gates` are required, of a gate its name and batches. An arm is one count, or one
-for each pod. `schemas/judgement.schema.json` has every field. `judgement` is what was decided at
-the time; a replay that comes to something else is a finding.
+Only `format` and `gates` are required, of a gate its name and batches, of a batch the candidate's
+counts. An arm is one count, or one for each pod; without `stable` nobody served beside. A batch
+without `at`, which is in seconds since the epoch, follows the one before it. Samples were asked for
+from `begin` to `end` of the window. `schemas/judgement.schema.json` has every field. `judgement` is
+what was decided at the time; a replay that comes to something else is a finding.
 """
 
 import json
@@ -25,17 +28,14 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import jsonschema_rs
-
-from sluice.core.finding import Finding, FindingsError, Place
+from sluice.core.finding import Finding, FindingsError
+from sluice.core.rollout.checked import misfits, parsed
 from sluice.core.rollout.counts import Absolute, Batch, Cell, Counts, Gate, GateCounts, Parameters
 from sluice.core.rollout.judgement import GateVerdict, Judgement
 from sluice.core.specs.load import Document
 
 FORMAT = 1
 SCHEMA = "judgement.schema.json"
-SIZE_LIMIT = 16 << 20
-"""Bytes; a day of batches of a minute, with pods and some gates, is a tenth of it."""
 Pointer = tuple[str | int, ...]
 _TOLERANCE = 1e-9
 
@@ -46,50 +46,12 @@ def read(path: str, raw: bytes, schema: Mapping[str, Any]) -> Document:
     Raises:
         FindingsError: with everything that is wrong, each with its place.
     """
-    data = _parsed(path, raw)
+    data = parsed(path, raw)
     document = Document(path, raw.replace(b"\t", b" "), data)
     findings = misfits(document, schema, "JDG002") or list(_contradictions(document))
     if findings:
         raise FindingsError(findings)
     return document
-
-
-def misfits(document: Document, schema: Mapping[str, Any], rule: str) -> list[Finding]:
-    """What of a document does not fit a schema."""
-    validator = jsonschema_rs.Draft202012Validator(dict(schema))
-    return [
-        Finding(document.place(tuple(error.instance_path)), rule, error.message, "correct it")
-        for error in validator.iter_errors(document.data)
-    ]
-
-
-def _parsed(path: str, raw: bytes) -> Any:  # noqa: ANN401  # any JSON
-    if len(raw) > SIZE_LIMIT:
-        message = f"the file has more than {SIZE_LIMIT:,} bytes"
-        raise FindingsError([Finding(Place(path), "JDG001", message, "is this evidence?")])
-    try:
-        return json.loads(raw, parse_constant=_refused, object_pairs_hook=_unique)
-    except json.JSONDecodeError as error:
-        place = Place(path, error.lineno, error.colno)
-        message = f"not JSON: {error.msg}"
-    except (ValueError, RecursionError) as error:
-        place, message = Place(path), f"not JSON that can be judged: {_line(error)}"
-    raise FindingsError([Finding(place, "JDG001", message, "correct the JSON")])
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or ["unreadable"])[0]
-
-
-def _refused(constant: str) -> float:
-    raise ValueError(f"{constant} is no count")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        raise ValueError("a key is there twice")
-    return data
 
 
 def _contradictions(document: Document) -> Iterator[Finding]:
@@ -107,7 +69,7 @@ def _contradictions(document: Document) -> Iterator[Finding]:
             yield _wrong(document, at, "the excluded ratio must be above the tolerated one")
         if not gate.get("relative", True) and not absolute:
             yield _wrong(document, at, "a gate that is not relative needs `absolute`")
-        times = [batch["at"] for batch in gate["batches"]]
+        times = _times(gate["batches"], 1)
         late = [i for i in range(1, len(times)) if times[i] <= times[i - 1]]
         for i in late:
             place = (*at, "batches", i, "at")
@@ -123,10 +85,11 @@ def _located(at: Pointer, batches: list[dict[str, Any]]) -> Iterator[tuple[Point
     for index, batch in enumerate(batches):
         for arm in ("candidate", "stable"):
             place = (*at, "batches", index, arm)
-            if isinstance(batch[arm], list):
-                yield from (((*place, i), cell) for i, cell in enumerate(batch[arm]))
+            found = batch.get(arm, [])
+            if isinstance(found, list):
+                yield from (((*place, i), cell) for i, cell in enumerate(found))
             else:
-                yield place, batch[arm]
+                yield place, found
 
 
 def _wrong(document: Document, pointer: Pointer, message: str) -> Finding:
@@ -135,14 +98,16 @@ def _wrong(document: Document, pointer: Pointer, message: str) -> Finding:
 
 def counts_of(data: Mapping[str, Any]) -> Counts:
     """The counts in a checked file."""
+    parameters = parameters_of(data.get("parameters", {}))
     gates = tuple(
-        GateCounts(gate_of(g), tuple(map(_batch, g["batches"])), g.get("query", ""))
+        GateCounts(gate_of(g), _batches(g["batches"], parameters.batch), g.get("query", ""))
         for g in data["gates"]
     )
     last = max((b.step for g in gates for b in g.batches), default=0)
     step, restarts = data.get("step", last), data.get("restarts", 0)
-    parameters = parameters_of(data.get("parameters", {}))
-    return Counts(gates, parameters, step, restarts, data.get("exhausted", False))
+    window = data.get("window")
+    asked = (window["begin"], window["end"]) if window else None
+    return Counts(gates, parameters, step, restarts, data.get("exhausted", False), asked)
 
 
 def parameters_of(given: Mapping[str, Any]) -> Parameters:
@@ -151,6 +116,7 @@ def parameters_of(given: Mapping[str, Any]) -> Parameters:
     return Parameters(
         alpha=given.get("alpha", default.alpha),
         beta=given.get("beta", default.beta),
+        mixture=tuple(given.get("mixture", default.mixture)),
         burst=given.get("burstCap"),
         restarts=given.get("restartLimit", default.restarts),
         steps=given.get("steps", default.steps),
@@ -174,11 +140,24 @@ def gate_of(data: Mapping[str, Any]) -> Gate:
     )
 
 
-def _batch(data: Mapping[str, Any]) -> Batch:
+def _batches(listed: list[dict[str, Any]], length: int) -> tuple[Batch, ...]:
+    times = _times(listed, length)
+    return tuple(_batch(data, at) for data, at in zip(listed, times, strict=True))
+
+
+def _times(listed: list[dict[str, Any]], length: int) -> list[int]:
+    """When each batch began; where it does not say, at the end of the one before it."""
+    times: list[int] = []
+    for data in listed:
+        times.append(data.get("at", times[-1] + length if times else 0))
+    return times
+
+
+def _batch(data: Mapping[str, Any], at: int) -> Batch:
     return Batch(
-        at=data["at"],
+        at=at,
         candidate=_cells(data["candidate"]),
-        stable=_cells(data["stable"]),
+        stable=_cells(data.get("stable", [])),
         step=data.get("step", 0),
         load=data.get("load"),
         cache=data.get("cache"),
@@ -187,7 +166,7 @@ def _batch(data: Mapping[str, Any]) -> Batch:
 
 def _cells(arm: Any) -> tuple[Cell, ...]:  # noqa: ANN401  # one count or a list of them
     listed = arm if isinstance(arm, list) else [arm]
-    return tuple(Cell(cell["requests"], cell["bad"]) for cell in listed)
+    return tuple(Cell(int(cell["requests"]), int(cell["bad"])) for cell in listed)
 
 
 def written(counts: Counts, judgement: Judgement, about: Mapping[str, str]) -> bytes:
@@ -199,9 +178,11 @@ def written(counts: Counts, judgement: Judgement, about: Mapping[str, str]) -> b
         "step": counts.step,
         "restarts": counts.restarts,
         "exhausted": counts.exhausted,
+        **_window(counts),
         "parameters": {
             "alpha": parameters.alpha,
             "beta": parameters.beta,
+            "mixture": list(parameters.mixture),
             "burstCap": parameters.burst,
             "restartLimit": parameters.restarts,
             "steps": parameters.steps,
@@ -211,6 +192,13 @@ def written(counts: Counts, judgement: Judgement, about: Mapping[str, str]) -> b
         "judgement": judgement_data(judgement),
     }
     return (json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def _window(counts: Counts) -> dict[str, Any]:
+    if counts.window is None:
+        return {}
+    begin, end = counts.window
+    return {"window": {"begin": begin, "end": end}}
 
 
 def _gate_data(counted: GateCounts) -> dict[str, Any]:

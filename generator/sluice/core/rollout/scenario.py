@@ -30,9 +30,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.core.finding import Finding, FindingsError
+from sluice.core.rollout.checked import misfits
 from sluice.core.rollout.counts import Gate, Parameters
 from sluice.core.rollout.file import plan_of
-from sluice.core.rollout.judgement_file import gate_of, misfits, parameters_of
+from sluice.core.rollout.judgement_file import gate_of, parameters_of
 from sluice.core.rollout.model import Plan
 from sluice.core.specs.load import load
 from sluice.core.units import seconds

@@ -13,6 +13,7 @@ from sluice.core.rollout.counts import Batch, Cell, Counts, GateCounts
 from sluice.core.rollout.judgement import Judgement, judge
 from sluice.core.rollout.machine import next_step
 from sluice.core.rollout.model import (
+    FULL,
     HELD,
     Decision,
     Observation,
@@ -241,8 +242,11 @@ def _merged(state: State, now: int) -> State:
 
 def _committed(state: State, write: Write, now: int) -> State:
     if write.rollout is None:
-        version = state.rollout.candidate if write.kind == "settle" else state.rollout.stable
-        return replace(state, rollout=Rollout("STABLE", state.rollout.plan, version, version))
+        settled = write.kind == "settle"
+        version = state.rollout.candidate if settled else state.rollout.stable
+        weight = FULL if settled else 0
+        over = Rollout("STABLE", state.rollout.plan, version, version, weight=weight)
+        return replace(state, rollout=over)
     after = write.rollout
     restarted = after.state not in HELD
     resumed = restarted and state.rollout.state in HELD
