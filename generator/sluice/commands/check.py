@@ -1,7 +1,7 @@
 """`sluice check`: every layer, over everything or over what a revision changes."""
 
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -167,7 +167,7 @@ def _cluster(
     yield from located(found, now.specs, whole, now.tools.source_map)
 
 
-def _environments(workspace: Workspace | None) -> dict[str, Environment]:
+def _environments(workspace: Workspace | None) -> Mapping[str, Environment]:
     return workspace.specs.environments if workspace else {}
 
 

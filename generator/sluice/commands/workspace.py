@@ -1,7 +1,7 @@
 """A repository as the commands see it: its files, its specs, and the tools that fit it."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -33,8 +33,8 @@ class Workspace:
     def specs(self) -> Specs:
         below = {p: r for p, r in self.files.items() if p.startswith(f"{layout.ENVIRONMENTS}/")}
         specs = tree.read(below, self.tools.schemas)
-        specs.findings += [references.link(path) for path in self.links]
-        return specs
+        linked = [references.link(path) for path in self.links]
+        return replace(specs, findings=[*specs.findings, *linked])
 
     @cached_property
     def keys(self) -> list[layout.Key]:

@@ -23,8 +23,11 @@ def neighbours(now: Releases, before: Releases, present: Collection[Key]) -> set
         present: all releases of the tree.
     """
     found: set[Key] = set()
+    together: dict[str, list[Key]] = {}
+    for key in present:
+        together.setdefault(key.environment, []).append(key)
     for key, release in now.items():
-        beside = [other for other in present if other.environment == key.environment]
+        beside = together.get(key.environment, [])
         old = before.get(key)
         if old is None or _wants_more(release, old) or _routes(release) - _routes(old):
             found.update(beside)
@@ -46,5 +49,4 @@ def _wants_more(release: Release, old: Release) -> bool:
 
 
 def _routes(release: Release) -> set[tuple[str, str]]:
-    traffic = values.traffic(release.environment, release.spec)
-    return {(traffic["host"], traffic["path"])} if traffic and traffic["host"] else set()
+    return set(filter(None, [values.route(release.environment, release.spec)]))

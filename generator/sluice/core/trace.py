@@ -34,8 +34,13 @@ _LAST_NUMBER = re.compile(r"\d+(?=\D*$)")
 class Specs(Protocol):
     """What the tracing needs to know of a tree of specs."""
 
-    environments: dict[str, Environment]
-    releases: dict[layout.Key, Release]
+    @property
+    def environments(self) -> Mapping[str, Environment]:
+        """By name."""
+
+    @property
+    def releases(self) -> Mapping[layout.Key, Release]:
+        """By key."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
 """The pipeline: a tree of specs becomes findings and a tree of manifests."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from sluice.core import layout
 from sluice.core.capacity.fit import check_memory
-from sluice.core.capacity.quota import check_quota
+from sluice.core.capacity.kept import kept
+from sluice.core.capacity.quota import Use, check_quota
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks import (
     allotment_checks,
@@ -18,6 +19,7 @@ from sluice.core.checks import (
     references,
     storage,
 )
+from sluice.core.checks.claims import Claims, check_claims
 from sluice.core.checks.gate_rules import check_soaks
 from sluice.core.cluster.schemas import KubernetesSchemas
 from sluice.core.finding import Finding, Place, failed, in_order
@@ -47,33 +49,86 @@ class Toolkit:
         return SourceMap(self.renderer, self.catalog)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Specs:
-    """The specs of a tree, with what is wrong with those that could not be used."""
+    """The specs of a tree, with what is wrong with those that could not be used.
 
-    environments: dict[str, Environment] = field(default_factory=dict)
-    releases: dict[Key, Release] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    Nobody changes them once they are read. `origin` are those that they were made from, and `new`
+    the releases that are not the same ones there.
+    """
+
+    environments: Mapping[str, Environment] = field(default_factory=dict)
+    releases: Mapping[Key, Release] = field(default_factory=dict)
+    findings: Sequence[Finding] = ()
+    origin: "Specs | None" = None
+    new: Mapping[Key, Release] = field(default_factory=dict)
 
     def of(self, environment: str) -> list[Release]:
         """The releases of one environment, in order."""
         return [r for key, r in sorted(self.releases.items()) if key.environment == environment]
 
+    def changed(self, read: "Specs") -> "Specs":
+        """These specs with some releases as they were read anew, and what is wrong with those."""
+        releases = {**self.releases, **read.releases}
+        return Specs(self.environments, releases, read.findings, self, read.releases)
+
+    def differing(self, before: "Specs") -> Collection[Key]:
+        """The releases that are not the same ones as before."""
+        if self.origin is before:
+            return self.new.keys()
+        keys = {**before.releases, **self.releases}
+        return {key for key in keys if before.releases.get(key) is not self.releases.get(key)}
+
+    def moves(self) -> Mapping[str, "Moves"]:
+        """By environment the releases that came since the origin, or since there was nothing."""
+        found: defaultdict[str, Moves] = defaultdict(Moves)
+        for key, release in (self.new if self.origin else self.releases).items():
+            found[key.environment].come.append(release)
+            if self.origin and key in self.origin.releases:
+                found[key.environment].gone.append(self.origin.releases[key])
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Releases of one environment that went, and that came; one that was changed did both."""
+
+    gone: list[Release] = field(default_factory=list)
+    come: list[Release] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the releases of an environment have taken of its names and of its quota."""
+
+    claims: Claims = field(default_factory=Claims)
+    use: Use = field(default_factory=Use)
+
+
+@kept
+def standings(specs: Specs, catalog: Catalog) -> Mapping[str, Standing]:
+    """By environment; of specs that were made from others only what is new is counted."""
+    found = dict(standings(specs.origin, catalog)) if specs.origin else {}
+    for name, moved in specs.moves().items():
+        before = found.get(name, Standing())
+        claims = before.claims.changed(moved.gone, moved.come)
+        found[name] = Standing(claims, before.use.changed(moved.gone, moved.come, catalog))
+    return found
+
 
 def read(files: Files, schemas: Schemas) -> Specs:
     """Read every spec among the files; a broken one becomes findings and is left out."""
-    specs = Specs()
-    specs.findings += [references.stray(path) for path in files if not layout.belongs(path)]
+    findings = [references.stray(path) for path in files if not layout.belongs(path)]
     wanted = {path: raw for path, raw in files.items() if path.rpartition("/")[2] in FILES}
     documents: dict[str, Document] = {}
-    for document in load_each(wanted, specs.findings):
+    for document in load_each(wanted, findings):
         found = list(schemas.findings(document, FILES[document.path.rpartition("/")[2]]))
-        specs.findings += found
+        findings += found
         if not found:
             documents[document.path] = document
-    _environments(documents, specs)
-    _releases(documents, files, specs)
-    return specs
+    around = _environments(documents)
+    releases = dict(_releases(documents, files, around, findings))
+    return Specs(around, releases, findings)
 
 
 def check(specs: Specs, tools: Toolkit, only: Iterable[Key] | None = None) -> list[Finding]:
@@ -93,11 +148,12 @@ def check(specs: Specs, tools: Toolkit, only: Iterable[Key] | None = None) -> li
     for key in chosen:
         findings += check_one(specs.releases[key], tools)
     findings += check_soaks(specs.environments, specs.releases, chosen)
+    taken = standings(specs, tools.catalog)
     for name in sorted({key.environment for key in chosen}):
-        together = specs.of(name)
-        findings += references.check_together(together)
+        findings += check_claims(taken[name].claims)
         if not failed(findings):
-            findings += check_quota(specs.environments[name], together, tools.catalog)
+            environment, use = specs.environments[name], taken[name].use
+            findings += check_quota(environment, use, partial(specs.of, name), tools.catalog)
     return in_order(findings)
 
 
@@ -162,14 +218,17 @@ def affected(paths: Iterable[str], present: Iterable[Key]) -> list[Key] | None:
     return sorted(keys)
 
 
-def _environments(documents: Mapping[str, Document], specs: Specs) -> None:
-    for path, document in documents.items():
-        name = layout.environment_of(path)
-        if name:
-            specs.environments[name] = Environment(name, document)
+def _environments(documents: Mapping[str, Document]) -> dict[str, Environment]:
+    found = ((layout.environment_of(path), document) for path, document in documents.items())
+    return {name: Environment(name, document) for name, document in found if name}
 
 
-def _releases(documents: Mapping[str, Document], files: Files, specs: Specs) -> None:
+def _releases(
+    documents: Mapping[str, Document],
+    files: Files,
+    environments: Mapping[str, Environment],
+    findings: list[Finding],
+) -> Iterator[tuple[Key, Release]]:
     found: defaultdict[Key, dict[str, Document]] = defaultdict(dict)
     for path, document in documents.items():
         key = layout.release_of(path)
@@ -178,15 +237,15 @@ def _releases(documents: Mapping[str, Document], files: Files, specs: Specs) -> 
     configs = _configs(files)
     for key, parts in found.items():
         spec, rollout = parts.get("ModelRelease"), parts.get("Rollout")
-        environment = specs.environments.get(key.environment)
+        environment = environments.get(key.environment)
         if environment is None and layout.environment_path(key.environment) not in files:
-            specs.findings.append(_no_environment(key, spec or rollout))
+            findings.append(_no_environment(key, spec or rollout))
         if rollout is not None and layout.release_path(key) not in files:
-            specs.findings.append(_no_release(rollout))
+            findings.append(_no_release(rollout))
         broken = rollout is None and layout.rollout_path(key) in files
         if spec is not None and environment is not None and not broken:
-            described = _architectures(key, configs.get(key, {}), specs)
-            specs.releases[key] = Release(key, spec, environment, rollout, described)
+            described = _architectures(key, configs.get(key, {}), findings)
+            yield key, Release(key, spec, environment, rollout, described)
 
 
 def _configs(files: Files) -> dict[Key, dict[str, bytes]]:
@@ -199,7 +258,7 @@ def _configs(files: Files) -> dict[Key, dict[str, bytes]]:
 
 
 def _architectures(
-    key: Key, configs: Mapping[str, bytes], specs: Specs
+    key: Key, configs: Mapping[str, bytes], findings: list[Finding]
 ) -> dict[str, Mapping[str, Any]]:
     """The numbers in descriptions of models; one that cannot be read becomes a finding."""
     found: dict[str, Mapping[str, Any]] = {}
@@ -209,7 +268,7 @@ def _architectures(
         except ValueError as error:
             place = Place(layout.release_path(key).rpartition("/")[0] + f"/{name}")
             remedy = "put the config.json of the model here, as its repository has it"
-            specs.findings.append(Finding(place, "REF057", str(error), remedy))
+            findings.append(Finding(place, "REF057", str(error), remedy))
     return found
 
 

@@ -1,24 +1,27 @@
-"""Answers about a release, kept as long as the release lives: thousands are asked for again."""
+"""Answers kept as long as what they are about lives: about thousands of releases they recur."""
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar
 
 from sluice.core.catalog.entries import Catalog
-from sluice.core.specs.resolve import Release
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
-def kept(function: Callable[[Release, Catalog], T]) -> Callable[[Release, Catalog], T]:
-    """Ask a pure function once for each release and catalog; nobody may change its answer."""
+def kept(function: Callable[[S, Catalog], T]) -> Callable[[S, Catalog], T]:
+    """Ask a pure function once for each subject and catalog; nobody may change its answer.
+
+    The subject is a record that nobody changes either: a release, or specs.
+    """
     name = f"{function.__module__}.{function.__qualname__}"
 
     @wraps(function)
-    def asked(release: Release, catalog: Catalog) -> T:
-        known: tuple[Catalog, Any] | None = release.__dict__.get(name)
+    def asked(subject: S, catalog: Catalog) -> T:
+        known: tuple[Catalog, Any] | None = subject.__dict__.get(name)
         if known is None or known[0] is not catalog:
-            known = release.__dict__[name] = (catalog, function(release, catalog))
+            known = subject.__dict__[name] = (catalog, function(subject, catalog))
         answer: T = known[1]
         return answer
 

@@ -1,7 +1,8 @@
 """What the releases of an environment use of its quota, and what is left over."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from sluice.core.capacity.allotment import MIB, Allotment, allotment
 from sluice.core.capacity.kept import kept
@@ -36,23 +37,49 @@ def _counted(said: float | Mapping[str, float] | None) -> dict[str, int]:
     return {n: int(c) for n, c in said.items()} if isinstance(said, Mapping) else {ANY: int(said)}
 
 
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How much releases use of what, each at its greatest size.
+
+    `most` is of all their versions together, `steady` of the newest ones alone.
+    """
+
+    most: Mapping[str, int] = field(default_factory=dict)
+    steady: Mapping[str, int] = field(default_factory=dict)
+
+    def changed(
+        self, gone: Collection[Release], come: Collection[Release], catalog: Catalog
+    ) -> "Use":
+        """What is used after some releases went and others came."""
+        most, steady = Counter(self.most), Counter(self.steady)
+        for release in come:
+            most.update(_at_most(release, catalog))
+            steady.update(_steadily(release, catalog))
+        for release in gone:
+            most.subtract(_at_most(release, catalog))
+            steady.subtract(_steadily(release, catalog))
+        return Use(most, steady)
+
+
 def check_quota(
-    environment: Environment, releases: Sequence[Release], catalog: Catalog
+    environment: Environment,
+    use: Use,
+    releases: Callable[[], Iterable[Release]],
+    catalog: Catalog,
 ) -> Iterator[Finding]:
     """Whether all releases together, each at its greatest size, stay within the quota.
 
     The version that a rollout introduces counts too; it may run in what is kept to spare.
+    `releases` gives them, to name those that use what there is not enough of.
     """
-    wanted = {str(r.key): _at_most(r, catalog) for r in releases}
     spare = _counted(lookup(environment.spec, "accelerators.spare"))
     for resource, most in quota_of(environment).items():
-        named = {name: use[resource] for name, use in wanted.items() if use[resource]}
-        total = sum(named.values())
-        steady = sum(_steadily(r, catalog)[resource] for r in releases)
+        total, steady = use.most.get(resource, 0), use.steady.get(resource, 0)
         kept = spare.get(resource, 0)
         if max(total, steady + kept) <= most:
             continue
-        listed = ", ".join(f"{name} {count}" for name, count in named.items())
+        wanted = {str(r.key): _at_most(r, catalog)[resource] for r in releases()}
+        listed = ", ".join(f"{name} {count}" for name, count in wanted.items() if count)
         asked = f"{total} {resource} are asked for at most ({listed})"
         if total > most:
             message = f"{asked}, the quota is {most}"
@@ -84,14 +111,10 @@ def has_room(environment: Environment, spec: Spec, catalog: Catalog) -> bool:
     return all(one[resource] <= count for resource, count in left.items() if one[resource])
 
 
-def left_over(
-    environment: Environment, releases: Sequence[Release], catalog: Catalog
-) -> dict[str, int]:
-    """What of the quota no release uses, each at its greatest size; empty without a quota."""
-    used: Counter[str] = Counter()
-    for release in releases:
-        used.update(_at_most(release, catalog))
-    return {resource: most - used[resource] for resource, most in quota_of(environment).items()}
+def left_over(environment: Environment, use: Use) -> dict[str, int]:
+    """What of the quota is not used; empty without a quota."""
+    quota = quota_of(environment)
+    return {resource: most - use.most.get(resource, 0) for resource, most in quota.items()}
 
 
 def exceeds(left: Mapping[str, int], spec: Spec, catalog: Catalog) -> bool:

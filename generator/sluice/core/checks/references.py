@@ -1,7 +1,6 @@
 """What one file says against what others say: catalog, environment, directories, other releases."""
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from sluice.core import layout
@@ -66,13 +65,6 @@ def check_release(release: Release, catalog: Catalog) -> Iterator[Finding]:
         yield from check_rollout(release, catalog)
         yield from _traffic(release)
         yield from check_gates(release)
-
-
-def check_together(releases: Sequence[Release]) -> Iterator[Finding]:
-    """What is wrong between the releases of one environment."""
-    yield from _same_name(releases)
-    yield from _same_object(releases)
-    yield from _same_route(releases)
 
 
 def unknown(place: Place, what: str, name: str, known: Sequence[str]) -> Finding:
@@ -168,44 +160,6 @@ def _traffic(release: Release) -> Iterator[Finding]:
     if traffic is not None and not traffic["host"]:
         place = release.place("traffic", key=True)
         yield Finding(place, "REF009", "the route has no host", "add traffic.host")
-
-
-def _same_name(releases: Sequence[Release]) -> Iterator[Finding]:
-    seen: dict[str, Release] = {}
-    for release in releases:
-        first = seen.setdefault(release.key.name, release)
-        if first is not release:
-            yield Finding(
-                release.document.place(("metadata", "name")),
-                "REF013",
-                f"{first.key} has the same name in the same namespace",
-                "rename one of them",
-            )
-
-
-def _same_object(releases: Sequence[Release]) -> Iterator[Finding]:
-    """A release named chat-v2 beside version 2 of the release chat."""
-    seen: dict[str, Release] = {}
-    for release in releases:
-        for name in sorted(values.object_names(release)):
-            first = seen.setdefault(name, release)
-            if first.key.name != release.key.name:
-                place = release.document.place(("metadata", "name"))
-                message = f"{first.key} has objects with the name {name!r} too"
-                yield Finding(place, "REF031", message, "rename one of them")
-
-
-def _same_route(releases: Sequence[Release]) -> Iterator[Finding]:
-    seen: defaultdict[tuple[str, str], list[Release]] = defaultdict(list)
-    for release in releases:
-        traffic = values.traffic(release.environment, release.spec)
-        if traffic and traffic["host"]:
-            seen[traffic["host"], traffic["path"]].append(release)
-    for (host, path), sharing in seen.items():
-        for release in sharing[1:]:
-            message = f"{sharing[0].key} is reached at {host}{path} too"
-            place = release.place("traffic", key=True)
-            yield Finding(place, "REF014", message, "give one of them another host or path")
 
 
 def stray(path: str) -> Finding:

@@ -1,7 +1,9 @@
 """Devices and money that releases, teams and environments use, at least, at most, in a rollout."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from sluice.core.capacity.allotment import allotment, devices
@@ -32,6 +34,16 @@ class Totals:
     rollout_cost: float | None = 0.0
     unpriced: tuple[str, ...] = ()
 
+    @property
+    def devices(self) -> tuple[int, int, int]:
+        """At the least, at the most, in a rollout."""
+        return self.least_devices, self.most_devices, self.rollout_devices
+
+    @property
+    def costs(self) -> tuple[float | None, float | None, float | None]:
+        """Likewise."""
+        return self.least_cost, self.most_cost, self.rollout_cost
+
     def __add__(self, other: "Totals") -> "Totals":
         return Totals(
             self.least_devices + other.least_devices,
@@ -44,45 +56,61 @@ class Totals:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Totals of many releases, exact, so that one of them can be taken out again.
+
+    `devices` and `costs` are at the least, at the most and in a rollout; `unpriced` how many
+    releases have each accelerator whose price is not known.
+    """
+
+    devices: tuple[int, int, int] = (0, 0, 0)
+    costs: tuple[Fraction, Fraction, Fraction] = (Fraction(0), Fraction(0), Fraction(0))
+    unpriced: Mapping[str, int] = field(default_factory=dict)
+
+    def plus(self, totals: Totals, times: int = 1) -> "Tally":
+        """With a release as well, or with -1 times without it."""
+        names = Counter(self.unpriced)
+        names.update(dict.fromkeys(totals.unpriced, times))
+        devices = zip(self.devices, totals.devices, strict=True)
+        costs = zip(self.costs, totals.costs, strict=True)
+        least, most, changing = (a + times * b for a, b in devices)
+        cheapest, dearest, both = (a + times * Fraction(b or 0) for a, b in costs)
+        return Tally((least, most, changing), (cheapest, dearest, both), +names)
+
+    def totals(self) -> Totals:
+        """Rounded once."""
+        if self.unpriced:
+            return Totals(*self.devices, None, None, None, tuple(sorted(self.unpriced)))
+        least, most, changing = map(float, self.costs)
+        return Totals(*self.devices, least, most, changing)
+
+
+@kept
+def tallies(specs: Specs, catalog: Catalog) -> Mapping[str, Tally]:
+    """Of each environment and team, by `env` and `env/team`; see `standings`."""
+    found = dict(tallies(specs.origin, catalog)) if specs.origin else {}
+    for name, moved in specs.moves().items():
+        for times, releases in ((-1, moved.gone), (1, moved.come)):
+            for release in releases:
+                totals = release_totals(release, catalog)
+                for scope in (name, f"{name}/{release.key.team}"):
+                    found[scope] = found.get(scope, Tally()).plus(totals, times)
+    return found
+
+
 def totals_by_scope(
-    specs: Specs, catalog: Catalog, only: Collection[Key] | None = None
+    specs: Specs, catalog: Catalog, keys: Collection[Key] | None = None
 ) -> dict[str, Totals]:
     """Totals of each environment, team and release: by `env`, `env/team`, `env/team/release`.
 
-    With `only`, of the environments and of what these releases belong to.
+    With `keys`, of the environments and of what these releases belong to.
     """
-    parts: dict[str, list[Totals]] = {name: [] for name in specs.environments}
-    teams = None if only is None else {(key.environment, key.team) for key in only}
-    for key, release in sorted(specs.releases.items()):
-        own = release_totals(release, catalog)
-        parts.setdefault(key.environment, []).append(own)
-        if teams is None or (key.environment, key.team) in teams:
-            parts.setdefault(f"{key.environment}/{key.team}", []).append(own)
-        if only is None or key in only:
-            parts[str(key)] = [own]
-    return {scope: _together(totals) for scope, totals in parts.items()}
-
-
-def _together(totals: Sequence[Totals]) -> Totals:
-    return Totals(
-        sum(each.least_devices for each in totals),
-        sum(each.most_devices for each in totals),
-        sum(each.rollout_devices for each in totals),
-        _sums(each.least_cost for each in totals),
-        _sums(each.most_cost for each in totals),
-        _sums(each.rollout_cost for each in totals),
-        tuple(sorted({name for each in totals for name in each.unpriced})),
-    )
-
-
-def _sums(costs: Iterable[float | None]) -> float | None:
-    """The sum in this order; unknown if one of them is."""
-    total = 0.0
-    for cost in costs:
-        if cost is None:
-            return None
-        total += cost
-    return total
+    known, wanted = tallies(specs, catalog), specs.releases if keys is None else keys
+    names = {*specs.environments, *(f"{key.environment}/{key.team}" for key in wanted)}
+    found = {name: known.get(name, Tally()).totals() for name in names}
+    present = {key: specs.releases[key] for key in wanted if key in specs.releases}
+    return found | {str(key): release_totals(r, catalog) for key, r in present.items()}
 
 
 @kept

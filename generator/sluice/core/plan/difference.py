@@ -1,6 +1,6 @@
 """What a change does: objects created, updated and deleted, devices and cost before and after."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ from sluice.core.catalog.entries import Catalog
 from sluice.core.layout import Key
 from sluice.core.plan.comparison import Field, compare
 from sluice.core.plan.cost import Totals, totals_by_scope
-from sluice.core.tree import Specs
+from sluice.core.tree import Specs, standings
 from sluice.core.workload.render import Manifest
 
 Action = Literal["create", "update", "delete"]
@@ -70,35 +70,41 @@ def plan(
 ) -> Plan:
     """Compare two trees, each with its specs and what they render."""
     changes = tuple(_changes(rendered_before, rendered_after))
+    keys = sorted(after.differing(before))
     return Plan(
         changes,
-        tuple(_moves(before, after)),
-        _compared(before, after, catalog),
-        tuple(_notices(changes, rendered_after, after, catalog)),
+        tuple(_moves(keys, before, after)),
+        _compared(keys, before, after, catalog),
+        tuple(_notices(keys, changes, rendered_after, after, catalog)),
     )
 
 
-def _compared(before: Specs, after: Specs, catalog: Catalog) -> dict[str, tuple[Totals, Totals]]:
-    keys = before.releases.keys() | after.releases.keys()
-    changed = {k for k in keys if before.releases.get(k) is not after.releases.get(k)}
-    old, new = (totals_by_scope(specs, catalog, changed) for specs in (before, after))
+def _compared(
+    keys: Collection[Key], before: Specs, after: Specs, catalog: Catalog
+) -> dict[str, tuple[Totals, Totals]]:
+    old, new = (totals_by_scope(specs, catalog, keys) for specs in (before, after))
     scopes = sorted(old.keys() | new.keys())
     pairs = {s: (old.get(s, Totals()), new.get(s, Totals())) for s in scopes}
     return {s: p for s, p in pairs.items() if "/" not in s or p[0] != p[1]}
 
 
 def _notices(
-    changes: Sequence[Change], rendered: Mapping[str, Manifest], specs: Specs, catalog: Catalog
+    keys: Collection[Key],
+    changes: Sequence[Change],
+    rendered: Mapping[str, Manifest],
+    specs: Specs,
+    catalog: Catalog,
 ) -> Iterator[str]:
     """What it means that pods of a running workload are replaced, where it is not harmless."""
-    keys = {layout.release_directory(key): key for key in specs.releases}
+    owners = {layout.release_directory(key): key for key in keys if key in specs.releases}
     for change in changes:
-        key = keys.get(change.path.rpartition("/")[0])
+        key = owners.get(change.path.rpartition("/")[0])
         if key and change.action == "update" and any(map(_replaces_pods, change.fields)):
             strategy = rendered[change.path].data["spec"].get("strategy", {})
             release = specs.releases[key]
             said = _meaning(strategy, least_replicas(release.spec))
-            left = left_over(release.environment, specs.of(key.environment), catalog)
+            use = standings(specs, catalog)[key.environment].use
+            left = left_over(release.environment, use)
             if not said and exceeds(left, release.spec, catalog):
                 said = _WAITS
             if said:
@@ -143,12 +149,9 @@ def _change(action: Action, manifest: Manifest, fields: tuple[Field, ...] = ()) 
     )
 
 
-def _moves(before: Specs, after: Specs) -> Iterator[Move]:
-    keys: list[Key] = sorted(before.releases.keys() | after.releases.keys())
+def _moves(keys: Sequence[Key], before: Specs, after: Specs) -> Iterator[Move]:
     for key in keys:
-        old, new = before.releases.get(key), after.releases.get(key)
-        if old is new:
-            continue
-        versions = tuple(str(r.value("model.version", "")) if r else "" for r in (old, new))
-        if versions[0] != versions[1]:
-            yield Move(str(key), *versions)
+        found = (before.releases.get(key), after.releases.get(key))
+        old, new = (str(r.value("model.version", "")) if r else "" for r in found)
+        if old != new:
+            yield Move(str(key), old, new)

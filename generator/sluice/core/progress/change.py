@@ -95,8 +95,7 @@ def after(
             near.pop(path, None)
     written = {p: c for p, c in changes.items() if c is not None and p in paths}
     read = tree.read({**near, **written}, tools.schemas)
-    after_ = Specs(dict(specs.environments), {**specs.releases, **read.releases}, read.findings)
-    return after_, read.findings
+    return specs.changed(read), list(read.findings)
 
 
 def rendered(

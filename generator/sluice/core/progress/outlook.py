@@ -11,7 +11,7 @@ from sluice.core.plan.cost import hourly_price
 from sluice.core.rollout.file import plan_of
 from sluice.core.rollout.model import FULL
 from sluice.core.specs.resolve import Release
-from sluice.core.tree import Specs
+from sluice.core.tree import Specs, standings
 
 HOUR = 3600
 
@@ -60,14 +60,14 @@ def outlook(release: Release, specs: Specs, catalog: Catalog, rate: float) -> Ou
         catalog: prices.
         rate: requests a second, over both versions.
     """
-    releases = specs.of(release.key.environment)
+    use = standings(specs, catalog)[release.key.environment].use
     if release.rollout is None:  # a second version comes beside the one that is counted
-        releases = [*releases, release]
+        use = use.changed((), (release,), catalog)
     return Outlook(
         tuple(_stages(release, catalog, rate)),
         release.value("accelerator.name"),
         quota_of(release.environment),
-        left_over(release.environment, releases, catalog),
+        left_over(release.environment, use),
     )
 
 

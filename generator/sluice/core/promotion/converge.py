@@ -244,7 +244,7 @@ def _after(
         for path in (layout.environment_path(key.environment), layout.release_path(key))
     }
     read = tree.read({**near, **{p: c for p, c in changes.items() if c is not None}}, tools.schemas)
-    after = Specs(dict(specs.environments), {**specs.releases, **read.releases}, read.findings)
+    after = specs.changed(read)
     return after, tree.check(after, tools, [key])
 
 

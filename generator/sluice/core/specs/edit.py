@@ -120,7 +120,9 @@ def _split(raw: bytes) -> tuple[str, str]:
 
 
 def _compose(source: str) -> Node:
-    node: Node = yaml.compose(source, Loader=yaml.CSafeLoader)
+    node = yaml.compose(source, Loader=yaml.CSafeLoader)
+    if node is None:
+        raise TypeError("an empty text holds no mapping")
     return node
 
 

@@ -18,6 +18,7 @@ PRE_STOP = 15
 """Seconds in which routers learn that the pod is leaving."""
 DEFAULT_DRAIN = 60
 DEFAULT_TIMEOUT = 600
+DEFAULT_PATH = "/v1"
 MANAGER = "sluice"
 LABEL = "sluice.dev"
 GROUPS = "leaderworkerset.x-k8s.io/v1"
@@ -230,6 +231,15 @@ def _leaving(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def route(environment_: Environment, spec: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Host and path at which clients reach a release, or nothing when nobody outside does."""
+    base = environment_.spec.get("traffic")
+    own = spec.get("traffic", {})
+    if base is None or not (host := own.get("host", base.get("host"))):
+        return None
+    return host, own.get("path", base.get("path", DEFAULT_PATH))
+
+
 def traffic(environment_: Environment, spec: Mapping[str, Any]) -> dict[str, Any] | None:
     """Host, path and limits of the route, or nothing when nobody outside reaches the release."""
     base = environment_.spec.get("traffic")
@@ -243,7 +253,7 @@ def traffic(environment_: Environment, spec: Mapping[str, Any]) -> dict[str, Any
         "class_name": merged.get("className"),
         "gateway": {**gateway, **merged.get("gateway", {})},
         "host": merged.get("host"),
-        "path": merged.get("path", "/v1"),
+        "path": merged.get("path", DEFAULT_PATH),
         "timeout": str(timeout),
         "timeout_text": duration(timeout),
         "tls_secret": merged.get("tlsSecret"),
