@@ -11,6 +11,7 @@ from sluice.commands import init
 from sluice.commands.connect import local_forge
 from sluice.commands.cycle import AUTHOR as ROBOT
 from sluice.commands.cycle import Outcome, World, cycle
+from sluice.commands.revisions import workspace_of
 from sluice.core.model import PullRequest, Registry
 from sluice.forges.local import LocalForge
 from sluice.registries import open_registry
@@ -19,6 +20,8 @@ MODEL = "qwen2.5-7b-instruct"
 KEY = "production/platform/chat"
 SPEC = f"environments/{KEY}/release.yaml"
 BRANCH = f"refs/heads/sluice/{KEY}"
+OTHER = "production/search/assistant"
+ENVIRONMENT = "environments/production/environment.yaml"
 GOOD = {"mmlu/acc": 0.7}
 
 
@@ -114,3 +117,26 @@ class Loop:
 
     def commit(self, changes: Mapping[str, bytes | None]) -> str:
         return put(self.repository, changes, message="a person's change")
+
+    def add_other(self) -> None:
+        """Put the release of another team beside the one that there is, of a model of its own."""
+        raw = self.file(SPEC).replace("name: chat", "name: assistant", 1)
+        raw = raw.replace("max: 4", "max: 1").replace("path: /v1", "path: /assistant")
+        raw = raw.replace("team: platform", "team: search")
+        raw = raw.replace(f"name: {MODEL}\n", "name: helper\n", 1)
+        self.commit({f"environments/{OTHER}/release.yaml": raw.encode()})
+        rendered = workspace_of(self.repository, MAIN).render()
+        self.commit({path: manifest.content() for path, manifest in rendered.items()})
+
+    def register_both(self, version: int) -> None:
+        """Promote a version of each of the two models."""
+        self.register(version)
+        self.register(version, model="helper", source=f"pvc://model-pvc/{MODEL}/{version}")
+
+    def group(self, by: str) -> None:
+        """Let releases share a pull request, by team or environment, or not any more."""
+        raw = self.file(ENVIRONMENT)
+        kept = [line for line in raw.splitlines() if not line.startswith("    group:")]
+        at = next(i for i, line in enumerate(kept) if line.startswith("    review:")) + 1
+        kept[at:at] = [f"    group: {by}"] if by else []
+        self.commit({ENVIRONMENT: ("\n".join(kept) + "\n").encode()})

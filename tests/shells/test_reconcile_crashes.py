@@ -13,12 +13,11 @@ import pytest
 
 from shells.effects import Executioner, Killed, assert_consistent
 from shells.git_fixtures import CLEAN, MAIN, run_git
-from shells.loop import BRANCH, KEY, SPEC, Loop
+from shells.loop import BRANCH, ENVIRONMENT, KEY, SPEC, Loop
 from shells.remote_loop import RemoteLoop, remote_loop
 from sluice import git
 from sluice.commands.cycle import cycle
 
-ENVIRONMENT = "environments/production/environment.yaml"
 Sight = tuple[str | None, dict[str, bytes], list[object]]
 
 

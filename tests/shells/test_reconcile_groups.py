@@ -5,31 +5,21 @@ from pathlib import Path
 import pytest
 
 from shells.git_fixtures import put, run_git
-from shells.loop import KEY, MODEL, SPEC, Loop
+from shells.loop import ENVIRONMENT, KEY, OTHER, SPEC, Loop
 from sluice import git
 from sluice.commands.cycle import Outcome
 
-ENVIRONMENT = "environments/production/environment.yaml"
 TEAM = "refs/heads/sluice/production/platform/_all"
 WHOLE = "refs/heads/sluice/production/_all"
-OTHER = "production/search/assistant"
 
 
 @pytest.fixture
 def loop(tmp_path: Path) -> Loop:
     """Two teams with a release each, of two models; the first versions are deployed."""
     loop = Loop(tmp_path)
-    raw = loop.file(SPEC).replace("name: chat", "name: assistant", 1).replace("max: 4", "max: 1")
-    raw = raw.replace("path: /v1", "path: /assistant").replace("team: platform", "team: search")
-    raw = raw.replace(f"name: {MODEL}\n", "name: helper\n", 1)
-    loop.commit({f"environments/{OTHER}/release.yaml": raw.encode()})
-    _register(loop, 1)
+    loop.add_other()
+    loop.register_both(1)
     return loop
-
-
-def _register(loop: Loop, version: int) -> None:
-    loop.register(version)
-    loop.register(version, model="helper", source=f"pvc://model-pvc/{MODEL}/{version}")
 
 
 def _grouped(loop: Loop, by: str, review: str = "required") -> None:
@@ -47,7 +37,7 @@ def _open(loop: Loop) -> list[str]:
 
 def test_all_of_an_environment_share_one_pull_request_with_a_commit_each(loop: Loop) -> None:
     _grouped(loop, "environment")
-    _register(loop, 2)
+    loop.register_both(2)
     assert {(o.what, o.pull, o.version) for o in _both(loop).values()} == {("proposed", 1, "2")}
     (pull,) = loop.pulls()
     assert pull.title == "production: 2 releases"
@@ -66,14 +56,14 @@ def test_all_of_an_environment_share_one_pull_request_with_a_commit_each(loop: L
 
 def test_teams_have_a_pull_request_each(loop: Loop) -> None:
     _grouped(loop, "team")
-    _register(loop, 2)
+    loop.register_both(2)
     assert {o.pull for o in _both(loop).values()} == {1, 2}
     assert sorted(_open(loop)) == [TEAM, TEAM.replace("platform", "search")]
 
 
 def test_closing_it_rejects_every_version_and_a_newer_one_is_proposed(loop: Loop) -> None:
     _grouped(loop, "environment")
-    _register(loop, 2)
+    loop.register_both(2)
     _both(loop)
     loop.reviewer.close(1, "no")
     assert {o.what for o in _both(loop).values()} == {"rejected"}
@@ -85,7 +75,7 @@ def test_closing_it_rejects_every_version_and_a_newer_one_is_proposed(loop: Loop
 
 def test_what_is_in_quarantine_leaves_the_others(loop: Loop) -> None:
     _grouped(loop, "environment")
-    _register(loop, 2)
+    loop.register_both(2)
     _both(loop)
     loop.edit(SPEC, ("    name: qwen", "    quarantine: ['2']\n    name: qwen"))
     outcomes = _both(loop)
@@ -95,7 +85,7 @@ def test_what_is_in_quarantine_leaves_the_others(loop: Loop) -> None:
 
 def test_a_version_that_is_refused_keeps_nobody_waiting(loop: Loop) -> None:
     _grouped(loop, "environment")
-    _register(loop, 2)
+    loop.register_both(2)
     loop.register(2, metrics={"mmlu/acc": 0.1})
     outcomes = _both(loop)
     assert (outcomes[KEY].what, outcomes[OTHER].what) == ("refused", "proposed")
@@ -103,7 +93,7 @@ def test_a_version_that_is_refused_keeps_nobody_waiting(loop: Loop) -> None:
 
 def test_a_newer_version_moves_it_and_names_what_it_supersedes(loop: Loop) -> None:
     _grouped(loop, "environment")
-    _register(loop, 2)
+    loop.register_both(2)
     _both(loop)
     for version in (3, 4):
         loop.register(version)
@@ -114,7 +104,7 @@ def test_a_newer_version_moves_it_and_names_what_it_supersedes(loop: Loop) -> No
 
 
 def test_there_and_back_no_release_has_two(loop: Loop) -> None:
-    _register(loop, 2)
+    loop.register_both(2)
     _both(loop)
     assert len(_open(loop)) == 2
     _grouped(loop, "environment")
@@ -130,7 +120,7 @@ def test_there_and_back_no_release_has_two(loop: Loop) -> None:
 
 
 def test_what_was_rejected_alone_stays_so_together(loop: Loop) -> None:
-    _register(loop, 2)
+    loop.register_both(2)
     outcomes = _both(loop)
     loop.reviewer.close(outcomes[KEY].pull, "no")
     _grouped(loop, "environment")
@@ -140,7 +130,7 @@ def test_what_was_rejected_alone_stays_so_together(loop: Loop) -> None:
 
 def test_what_a_person_reverts_goes_into_quarantine(loop: Loop) -> None:
     _grouped(loop, "environment")
-    _register(loop, 2)
+    loop.register_both(2)
     _both(loop)
     before = loop.file(SPEC)
     loop.merge(1)
@@ -152,7 +142,7 @@ def test_what_a_person_reverts_goes_into_quarantine(loop: Loop) -> None:
 
 def test_it_goes_when_nothing_is_left_in_it(loop: Loop) -> None:
     _grouped(loop, "environment")
-    _register(loop, 2)
+    loop.register_both(2)
     _both(loop)
     for entries in loop.models.values():
         for entry in entries:
@@ -164,7 +154,7 @@ def test_it_goes_when_nothing_is_left_in_it(loop: Loop) -> None:
 
 def test_one_that_a_person_edited_is_left_alone(loop: Loop) -> None:
     _grouped(loop, "environment")
-    _register(loop, 2)
+    loop.register_both(2)
     _both(loop)
     edited = put(loop.repository, {"notes.txt": b"mine"}, WHOLE)
     loop.register(3)
@@ -174,6 +164,6 @@ def test_one_that_a_person_edited_is_left_alone(loop: Loop) -> None:
 
 def test_it_merges_by_itself_when_each_of_them_may(loop: Loop) -> None:
     _grouped(loop, "environment", "automatic")
-    _register(loop, 2)
+    loop.register_both(2)
     assert {o.what for o in _both(loop).values()} == {"merged"}
     assert {o.what for o in _both(loop).values()} == {"nothing to do"}

@@ -9,7 +9,7 @@ from sluice.commands.judging import Seen
 from sluice.commands.world import ALIKE, Outcome, World
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest
-from sluice.core.promotion.converge import Proposal, Refusal, branch_of, rejected
+from sluice.core.promotion.converge import BRANCHES, Proposal, Refusal, branch_of, rejected
 from sluice.core.promotion.group import branch_of_group, grouped, is_group, share_of
 from sluice.core.promotion.wants import Idle, Want
 
@@ -29,10 +29,12 @@ def shared(wants: Sequence[Want | Idle]) -> dict[str, list[Want]]:
 
 def pointless(world: World, seen: Seen, living: Sequence[str]) -> Iterator[Outcome]:
     """Withdraw the shared pull requests that no release needs any more."""
-    for branch, pulls in seen.pulls.items():
+    ours = f"refs/heads/{BRANCHES}/"
+    there = (ref.removeprefix("refs/heads/") for ref in git.refs_under(world.repository, ours))
+    for branch in dict.fromkeys((*seen.pulls, *there)):
         if not is_group(branch) or branch in living:
             continue
-        for pull in pulls:
+        for pull in seen.pulls.get(branch, ()):
             if pull.state == "open" and proposing.is_ours(world, branch):
                 yield proposing.closed(world, branch, pull, "pointless now: nothing is left in it")
         proposing.sweep(world, branch)
@@ -114,6 +116,7 @@ def _alone(world: World, seen: Seen, member: Proposal, branch: str) -> Iterator[
         if pull.state == "open":
             reason = f"it is part of the pull request of {branch} now"
             yield proposing.closed(world, str(member.key), pull, reason)
+    proposing.sweep(world, branch_of(member.key))
 
 
 def _all_of(world: World, seen: Seen, branch: str) -> Sequence[PullRequest]:
