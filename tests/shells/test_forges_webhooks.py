@@ -100,3 +100,10 @@ def test_a_changed_body_or_a_plain_token_does_not_do_where_signing_is_asked() ->
     assert not verify("gitlab", _standard(), BODY + b" ", SIGNING, NOW).accepted
     assert not verify("gitlab", {"X-Gitlab-Token": SIGNING}, BODY, SIGNING, NOW).accepted
     assert not verify("gitlab", _standard(), BODY, "whsec_%%%", NOW).accepted
+
+
+def test_a_secret_without_a_key_lets_nobody_in() -> None:
+    forged = base64.b64encode(hmac.digest(b"", f"d1.{NOW}.".encode() + BODY, "sha256")).decode()
+    given = _standard() | {"webhook-signature": f"v1,{forged}"}
+    delivery = verify("gitlab", given, BODY, "whsec_", NOW)
+    assert (delivery.accepted, "nothing after whsec_" in delivery.reason) == (False, True)

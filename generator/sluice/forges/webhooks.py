@@ -86,6 +86,8 @@ def _standard(headers: Mapping[str, str], body: bytes, secret: str, now: float) 
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError):
         return "the configured secret is not base64 after whsec_"
+    if not key:
+        return "the configured secret has nothing after whsec_"
     signed = b".".join((name.encode(), time.encode(), body))
     expected = "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
     # All are compared, so that the time tells nothing.
