@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
+
 from shells.forge_schemas import answer_complaints, complaints
 from shells.forge_state import ForgeState, Problem
 
@@ -112,6 +114,19 @@ class FakeForge(ThreadingHTTPServer):
             return fault.reply
         return self._usual(seen)
 
+    def rendered(self, seen: Seen, reply: Reply) -> tuple[int, dict[str, str], bytes]:
+        """Return status, headers and content as they go over the wire."""
+        status, content = reply.status, _content(reply)
+        headers = {"Content-Type": "text/html" if reply.text else "application/json"}
+        headers |= reply.headers
+        if seen.method == "GET" and status == 200:
+            headers["ETag"] = f'W/"{hashlib.sha256(content).hexdigest()}"'
+            if seen.headers.get("if-none-match") == headers["ETag"]:
+                status, content = 304, b""
+        if self.limit is not None:
+            headers["X-RateLimit-Remaining"] = str(self.limit)
+        return status, headers, content
+
     def _usual(self, seen: Seen) -> Reply:
         kind = self.dialect.kind
         line = (kind, seen.method, seen.path)
@@ -164,13 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path, _, query = self.path.partition("?")
-        seen = Seen(
-            self.command,
-            urlsplit(path).path,
-            {key: values[-1] for key, values in parse_qs(query, keep_blank_values=True).items()},
-            json.loads(raw) if raw else None,
-            {key.lower(): value for key, value in self.headers.items()},
-        )
+        seen = _seen(self.command, urlsplit(path).path, query, raw, dict(self.headers))
         self.server.seen.append(seen)
         reply = self.server.answer(seen)
         if reply is None:
@@ -182,15 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _send(self, seen: Seen, reply: Reply) -> None:
-        status, content = reply.status, _content(reply)
-        headers = {"Content-Type": "text/html" if reply.text else "application/json"}
-        headers |= reply.headers
-        if seen.method == "GET" and status == 200:
-            headers["ETag"] = f'W/"{hashlib.sha256(content).hexdigest()}"'
-            if seen.headers.get("if-none-match") == headers["ETag"]:
-                status, content = 304, b""
-        if self.server.limit is not None:
-            headers["X-RateLimit-Remaining"] = str(self.server.limit)
+        status, headers, content = self.server.rendered(seen, reply)
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -198,6 +199,22 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+
+def request_of(request: httpx.Request) -> Seen:
+    """Return what a client sends, without a socket in between."""
+    path, _, query = request.url.raw_path.decode().partition("?")
+    return _seen(request.method, path, query, request.content, request.headers)
+
+
+def _seen(method: str, path: str, query: str, raw: bytes, headers: Mapping[str, str]) -> Seen:
+    return Seen(
+        method,
+        path,
+        {key: values[-1] for key, values in parse_qs(query, keep_blank_values=True).items()},
+        json.loads(raw) if raw else None,
+        {key.lower(): value for key, value in headers.items()},
+    )
 
 
 def _content(reply: Reply) -> bytes:

@@ -11,7 +11,10 @@ from shells.forge_state import ForgeState, Problem, Pull
 def _shown(state: ForgeState, pull: Pull) -> dict[str, Any]:
     merged = pull.state == "merged"
     raw = shown(state, pull) | {"body": pull.body, "merged": merged}
-    return raw | {"merge_commit_sha": pull.merged_as or None}
+    head = raw["head"] | {"label": pull.branch}
+    if state.tip(pull.branch) is None:
+        head["ref"] = f"refs/pull/{pull.number}/head"  # of a branch that is deleted
+    return raw | {"merge_commit_sha": pull.merged_as or None, "head": head}
 
 
 def _repository(state: ForgeState, seen: Seen) -> Reply:
@@ -117,7 +120,9 @@ def _unlabel(state: ForgeState, seen: Seen, number: str, label: str) -> Reply:
 
 
 def _combined(state: ForgeState, seen: Seen, sha: str) -> Reply:
-    return Reply(data={"state": "pending", "statuses": statuses(state, sha, "status") or None})
+    said, page = statuses(state, sha, "status"), seen.number("page", 1)
+    part = said[(page - 1) * 50 : page * 50]
+    return Reply(data={"state": "pending", "statuses": part or None, "total_count": len(said)})
 
 
 def _say(state: ForgeState, seen: Seen, sha: str) -> Reply:

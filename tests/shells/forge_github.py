@@ -54,7 +54,9 @@ def note(state: ForgeState, said: Note) -> dict[str, Any]:
 def _with_node(state: ForgeState, pull: Pull) -> dict[str, Any]:
     automatic = {"merge_method": "merge"} if pull.automatic else None
     node = base64.b64encode(str(pull.number).encode()).decode()
-    return shown(state, pull) | {"node_id": node, "auto_merge": automatic}
+    mergeable = "unknown" if state.unready else "blocked" if state.blocked else "clean"
+    more = {"node_id": node, "auto_merge": automatic, "mergeable_state": mergeable}
+    return shown(state, pull) | more
 
 
 def _repository(state: ForgeState, seen: Seen) -> Reply:
@@ -160,7 +162,9 @@ def statuses(state: ForgeState, commit: str, key: str) -> list[dict[str, Any]]:
 
 
 def _combined(state: ForgeState, seen: Seen, sha: str) -> Reply:
-    return Reply(data={"state": "pending", "statuses": statuses(state, sha, "state")})
+    said, page, size = statuses(state, sha, "state"), seen.number("page", 1), 100
+    part = said[(page - 1) * size : page * size]
+    return Reply(data={"state": "pending", "statuses": part, "total_count": len(said)})
 
 
 def _say(state: ForgeState, seen: Seen, sha: str) -> Reply:
@@ -223,7 +227,7 @@ def _refused(problem: Problem) -> Reply:
         "reviewer": (422, "Reviews may only be requested from collaborators.", []),
         "closed": (405, "Pull Request is not mergeable", []),
         "conflict": (405, "Pull Request is not mergeable", []),
-        "checking": (405, "Base branch was modified. Review and try the merge again.", []),
+        "checking": (405, "Pull Request is not mergeable", []),
         "blocked": (405, problem.text, []),
         "moved": (409, "Head branch was modified. Review and try the merge again.", []),
         "merged": (422, _VALIDATION, [custom | {"message": "state cannot be changed."}]),

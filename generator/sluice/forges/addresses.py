@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sluice.core.finding import UsageError
 
@@ -48,6 +48,10 @@ class Address:
         if parts.scheme != "https" and not (parts.scheme == "http" and _loopback(parts.hostname)):
             raise UsageError(f"{self}: give https://, a token must not travel in the clear")
         return url.replace(parts.netloc, parts.netloc.lower(), 1)
+
+    def page(self, home: str) -> str:
+        """Where people look at the repository; as `place`."""
+        return f"{self.place(home)}/{quote(self.path)}"
 
     def token(self, environ: Mapping[str, str]) -> str:
         """Return the token of the environment.

@@ -10,6 +10,8 @@ from typing import Any
 from sluice.core.finding import UsageError
 
 _LONGEST_QUOTE = 300
+_DEEPEST = 6  # levels of an error that are worth quoting
+_PAGE = "a web page came instead of an answer, so look for a proxy or a login before it"
 _USER_INFO = re.compile(r"//[^/\s@]*@")
 _QUERY = re.compile(r"(://[^\s'\"?]*)\?[^\s'\"]*")
 _TOKENS = re.compile(
@@ -30,8 +32,12 @@ _ADVICE: dict[int, str] = {
         "does not allow this (405): look at the rules of its branches, and whether the repository "
         "has moved or does not take pull requests"
     ),
+    HTTPStatus.REQUEST_TIMEOUT: "did not wait for all of it (408): the next cycle tries again",
     HTTPStatus.CONFLICT: "sees a conflict (409): the next cycle looks again",
     HTTPStatus.GONE: "has this turned off or removed (410): check the settings of {repository}",
+    HTTPStatus.PRECONDITION_FAILED: (
+        "says that others were faster (412): the next cycle looks again"
+    ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "finds the text too long (413): propose less at once",
     HTTPStatus.UNPROCESSABLE_ENTITY: "refuses these values (422)",
     HTTPStatus.LOCKED: "has the repository archived or locked (423): unlock {repository}",
@@ -106,7 +112,8 @@ def refusal(site: Site, answer: Answer, secrets: Collection[str]) -> RefusedErro
     text = advice.format(
         status=answer.status, credential=site.credential, repository=site.repository
     )
-    return RefusedError(f"{site} {text}" + (f": {said}" if said else ""), answer.status, said)
+    quoted = said or (_PAGE if _is_page(answer) else "")
+    return RefusedError(f"{site} {text}" + (f": {quoted}" if quoted else ""), answer.status, said)
 
 
 def redact(text: str, secrets: Collection[str] = ()) -> str:
@@ -123,24 +130,30 @@ def _said(answer: Answer) -> str:
     if isinstance(answer.data, dict):
         parts = (answer.data.get(key) for key in ("message", "error", "error_description"))
         return "; ".join(_flat(p) for p in (*parts, answer.data.get("errors")) if p)
-    return "" if answer.text.lstrip().startswith("<") else answer.text
+    return "" if _is_page(answer) else answer.text
 
 
-def _flat(value: object) -> str:
-    """Return nested messages as one text."""
+def _is_page(answer: Answer) -> bool:
+    return answer.text.lstrip().startswith("<")
+
+
+def _flat(value: object, deepest: int = _DEEPEST) -> str:
+    """Return nested messages as one text, in the same order whatever order they came in."""
+    if not deepest:
+        return "…"
     if isinstance(value, dict):
         return ", ".join(
-            f"{key} {_flat(v)}" if key != "message" else _flat(v)
-            for key, v in value.items()
+            f"{key} {_flat(v, deepest - 1)}" if key != "message" else _flat(v, deepest - 1)
+            for key, v in sorted(value.items(), key=lambda item: (item[0] != "message", item[0]))
             if key != "documentation_url"
         )
     if isinstance(value, list):
-        return ", ".join(_flat(each) for each in value)
+        return ", ".join(_flat(each, deepest - 1) for each in value)
     return str(value)
 
 
 def _json(text: str) -> Any:  # noqa: ANN401 - JSON is anything
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 _HEADING = "### "
 _MARKER = re.compile(r"\n*<!-- sluice:[^\n]*-->\s*\Z")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_LEFT_OUT = "_Too long to be shown here: look at the changed files._"
+_LEFT_OUT = "_Too long to be shown here: look at the {}._"
 
 
 def clean(text: str) -> str:
@@ -25,11 +25,12 @@ def same(left: str, right: str) -> bool:
     return _plain(left) == _plain(right)
 
 
-def fit(text: str, limit: int) -> str:
+def fit(text: str, limit: int, changes: str = "") -> str:
     """Return a body of at most `limit` characters.
 
     Whole sections are left out, the first ones stay as long as there is room; their headings
-    and the marker at the end always stay, unless the limit is absurd.
+    and the marker at the end always stay, unless the limit is absurd. What is left out is told,
+    with a link to `changes`, the address where all changed files are shown, if there is one.
     """
     text = clean(text)
     if len(text) <= limit:
@@ -37,15 +38,16 @@ def fit(text: str, limit: int) -> str:
     found = _MARKER.search(text)
     marker = found[0] if found else ""
     first, *sections = _sections(text[: len(text) - len(marker)])
-    stubs = [f"{section.splitlines()[0]}\n\n{_LEFT_OUT}\n\n" for section in sections]
+    told = _LEFT_OUT.format(f"[changed files]({changes})" if changes else "changed files")
+    stubs = [f"{section.splitlines()[0]}\n\n{told}\n\n" for section in sections]
     room = limit - len(marker) - sum(map(len, stubs))
-    parts = [_cut(first, room)]
+    parts = [_cut(first, room, told)]
     room -= len(parts[0])
     for section, stub in zip(sections, stubs, strict=True):
         whole = len(section) - len(stub) <= room
         parts.append(section if whole else stub)
         room -= len(section) - len(stub) if whole else 0
-    return _cut("".join(parts).rstrip(), limit - len(marker)) + marker
+    return _cut("".join(parts).rstrip(), limit - len(marker), told) + marker
 
 
 def _plain(text: str) -> str:
@@ -62,18 +64,18 @@ def _sections(text: str) -> list[str]:
     return parts
 
 
-def _cut(text: str, limit: int) -> str:
+def _cut(text: str, limit: int, told: str) -> str:
     """Return the first lines, as many as fit, without a code block that does not end."""
     if len(text) <= limit:
         return text
     kept, length = 0, 0
     for line, inside in _lines(text):
         length += len(line)
-        if length + len(_LEFT_OUT) + 2 > limit:
+        if length + len(told) + 2 > limit:
             break
         if not inside:
             kept = length
-    return f"{text[:kept].rstrip()}\n\n{_LEFT_OUT}"[: max(limit, 0)]
+    return f"{text[:kept].rstrip()}\n\n{told}"[: max(limit, 0)]
 
 
 def _lines(text: str) -> Iterator[tuple[str, bool]]:

@@ -84,12 +84,17 @@ class Family:
 
     def status(self, commit: str, context: str) -> Status | None:
         """What is said of a commit in this context."""
-        path = f"{self._root}/commits/{commit}/status"
-        answer = self._http.call("GET", path, params={self._size: PAGE})
-        with self._http.reading():
-            for raw in answer.data["statuses"] or ():
-                if raw["context"] == context:
-                    return self._status(raw)
+        path, seen = f"{self._root}/commits/{commit}/status", 0
+        for page in range(1, MANY + 1):
+            answer = self._http.call("GET", path, params={self._size: PAGE, "page": page})
+            with self._http.reading():
+                said = answer.data["statuses"] or ()
+                seen += len(said)
+                for raw in said:
+                    if raw["context"] == context:
+                        return self._status(raw)
+                if not said or seen >= answer.data.get("total_count", 0):
+                    break
         return None
 
     def set_status(self, commit: str, status: Status) -> None:
@@ -104,7 +109,9 @@ class Family:
 
     def whoami(self) -> str:
         """The account that we act as."""
-        return _login({"user": self._http.call("GET", "/user").data})
+        user = self._http.call("GET", "/user").data
+        with self._http.reading():
+            return str(user["login"])
 
     def _list(self, query: Mapping[str, str], limit: int) -> Iterable[PullRequest]:
         for raw in self._http.pages(f"{self._root}/pulls", query, self._size, limit):
@@ -146,7 +153,7 @@ def _pull(raw: Raw) -> PullRequest:
     state: State = "merged" if merged else "closed" if raw["state"] == "closed" else "open"
     return PullRequest(
         number=int(raw["number"]),
-        branch=str(raw["head"]["ref"]),
+        branch=_branch(raw["head"]),
         base=str(raw["base"]["ref"]),
         title=str(raw["title"]),
         body=raw.get("body") or "",
@@ -159,6 +166,15 @@ def _pull(raw: Raw) -> PullRequest:
         updated=seconds(raw.get("updated_at")),
         url=raw.get("html_url") or "",
     )
+
+
+def _branch(head: Raw) -> str:
+    """Return the branch of a pull request, also when it is deleted.
+
+    Some then give the ref under which they keep its commits, and its name as the label only.
+    """
+    ref = str(head["ref"])
+    return str(head["label"]) if ref.startswith("refs/") else ref
 
 
 def _from_fork(raw: Raw) -> bool:

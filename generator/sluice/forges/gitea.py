@@ -30,7 +30,7 @@ def connect(
     name, home = _NAMES[address.kind]
     site = Site(name, f"{address.place(home)}/api/v1", str(address))
     http = Transport(site, Token(address.token(environ), "token"), timing=timing)
-    return RemoteForge(Gitea(http, address.path), http)
+    return RemoteForge(Gitea(http, address.path), http, f"{address.page(home)}/compare")
 
 
 class Gitea(Family):
@@ -115,8 +115,7 @@ class Gitea(Family):
 
     def may_pass(self, error: RefusedError) -> bool:
         """Whether it is a matter of time, or done by another."""
-        missing = error.status == HTTPStatus.NOT_FOUND  # a branch right after its push
-        return missing or error.says(*_PASSING)
+        return error.says(*_PASSING)
 
     def tip(self, branch: str) -> str | None:
         """The commit of a branch."""

@@ -27,9 +27,12 @@ _MINUTE, _HOUR = 60, 3600
 _PASSING = (
     "already exists",
     "head sha can't be blank",
+    "field head_sha",
     "could not resolve to a node",
     "base branch was modified",
-    "field head, code invalid",
+    "code invalid, field head",
+    "merge state is unknown",
+    "merge state is clean",
     "try again",
 )
 _READY_NOW = ("clean status", "unstable status", "has_hooks status")
@@ -54,7 +57,7 @@ def connect(
     credentials: Credentials | None = app_from(environ, site, address.name, timing)
     credentials = credentials or Token(address.token(environ))
     http = Transport(site, credentials, _budget(), timing)
-    return RemoteForge(GitHub(http, address.path), http)
+    return RemoteForge(GitHub(http, address.path), http, f"{address.page(_HOME)}/compare")
 
 
 def _base(place: str) -> str:
@@ -104,7 +107,13 @@ class GitHub(Family):
     def merge(self, pull: PullRequest) -> PullRequest:
         """Merge at the head that was seen."""
         body = {"sha": pull.head, "merge_method": self._merge_method()}
-        answer = self._http.call("PUT", f"{self._root}/pulls/{pull.number}/merge", body=body)
+        path = f"{self._root}/pulls/{pull.number}/merge"
+        try:
+            answer = self._http.call("PUT", path, body=body)
+        except RefusedError as error:
+            if error.status != HTTPStatus.METHOD_NOT_ALLOWED:
+                raise
+            raise self._why_not(pull.number, error) from None
         with self._http.reading():
             return replace(pull, state="merged", merged_as=str(answer.data["sha"]))
 
@@ -147,6 +156,14 @@ class GitHub(Family):
             return self._http.credentials.bot()
         return super().whoami()
 
+    def _why_not(self, number: int, error: RefusedError) -> RefusedError:
+        """Add whether it conflicts, is blocked, or is still being looked at by the server."""
+        raw = self._http.call("GET", f"{self._root}/pulls/{number}").data
+        with self._http.reading():
+            state = self._http.quoted(raw.get("mergeable_state") or "")
+        said = f"{error.said}, its merge state is {state}" if state else error.said
+        return RefusedError(f"{self._http.site}: {said}", error.status, said)
+
     def _waiting(self, number: int) -> tuple[str, bool]:
         """What GraphQL calls a pull request, and whether it merges later."""
         raw = self._http.call("GET", f"{self._root}/pulls/{number}").data
@@ -158,8 +175,13 @@ class GitHub(Family):
         return self._graphql(_AUTO_MERGE, variables)
 
     def _graphql(self, query: str, variables: Mapping[str, str]) -> str:
-        """Ask for a change and return the complaints."""
+        """Ask for a change and return the complaints; limits come in answers of success here."""
         path = f"{self._http.site.base.removesuffix('/v3')}/graphql"
         answer = self._http.call("POST", path, body={"query": query, "variables": variables})
         with self._http.reading():
-            return "; ".join(str(error["message"]) for error in answer.data.get("errors") or ())
+            errors = answer.data.get("errors") or ()
+            said = self._http.quoted("; ".join(str(error["message"]) for error in errors))
+            limited = any(error.get("type") == "RATE_LIMITED" for error in errors)
+        if limited or "secondary rate limit" in said.lower():
+            raise self._http.limited(said)
+        return said

@@ -8,9 +8,10 @@ from pathlib import Path
 import jwt
 
 from sluice.core.finding import UsageError
-from sluice.forges.answers import Site
+from sluice.forges.answers import RefusedError, Site
 from sluice.forges.http import Transport
 from sluice.forges.timing import Timing
+from sluice.forges.wire import BrokenError
 
 _ID = "SLUICE_GITHUB_APP_ID"
 _KEY = "SLUICE_GITHUB_APP_PRIVATE_KEY_FILE"
@@ -18,6 +19,10 @@ _INSTALLATION = "SLUICE_GITHUB_APP_INSTALLATION_ID"
 _CLOCKS_DIFFER = 60  # seconds
 _LIFE = 540  # GitHub takes up to 600
 _EARLY = 300
+_ADVICE = {
+    404: f"; {_INSTALLATION} may be that of another App, or the App is not installed any more",
+    422: "; the App must be installed for this repository, with the permissions that it asks for",
+}
 _PERMISSIONS = {"contents": "write", "pull_requests": "write", "statuses": "write"}
 
 
@@ -70,7 +75,11 @@ class App:
             return self._token
         path = f"/app/installations/{self._installation}/access_tokens"
         body = {"repositories": [self._name], "permissions": _PERMISSIONS}
-        answer = self._http.call("POST", path, body=body)
+        try:
+            answer = self._http.call("POST", path, body=body)
+        except (RefusedError, BrokenError) as error:
+            # Not the call's own refusal: "not found" here is no word on what was asked for.
+            raise UsageError(f"{error}{_ADVICE.get(getattr(error, 'status', 0), '')}") from None
         with self._http.reading():
             self._token = str(answer.data["token"])
             self._ends = datetime.fromisoformat(answer.data["expires_at"]).timestamp()

@@ -35,6 +35,7 @@ _PASSING = (
     "status checking",
     "unchecked",
     "status preparing",
+    "status approvals_syncing",
     "status mergeable",
 )
 
@@ -46,7 +47,7 @@ def connect(
     site = Site("GitLab", f"{address.place(_HOME)}/api/v4", str(address))
     budget = Budget((Window(1_800, 60),), (Window(300, 60),))
     http = Transport(site, Token(address.token(environ)), budget, timing)
-    return RemoteForge(GitLab(http, address.path), http)
+    return RemoteForge(GitLab(http, address.path), http, f"{address.page(_HOME)}/-/compare")
 
 
 class GitLab:
@@ -122,13 +123,13 @@ class GitLab:
             answer = self._http.call("POST", path)
             if self._is_scheduled(pull.number):
                 with self._http.reading():
-                    said = str(answer.data.get("message") or "it still merges later")
+                    said = answer.data.get("message") or "it still merges later"
+                said = self._http.quoted(said)
                 raise RefusedError(f"{self._http.site}: {said}", answer.status, said)
 
     def may_pass(self, error: RefusedError) -> bool:
         """Whether it is a matter of time, or done by another."""
-        missing = error.status == HTTPStatus.NOT_FOUND  # a branch right after its push
-        return missing or error.says(*_PASSING)
+        return error.says(*_PASSING)
 
     def tip(self, branch: str) -> str | None:
         """The commit of a branch."""
@@ -206,7 +207,9 @@ class GitLab:
 
     def whoami(self) -> str:
         """The account that we act as."""
-        return _name({"author": self._http.call("GET", "/user").data})
+        user = self._http.call("GET", "/user").data
+        with self._http.reading():
+            return str(user["username"])
 
     def _list(self, query: Mapping[str, str], limit: int) -> Iterable[PullRequest]:
         items = self._http.pages(self._requests, {"scope": "all", **query}, "per_page", limit)
@@ -237,7 +240,8 @@ class GitLab:
             # The answer itself does not say what is missing.
             raw = self._http.call("GET", f"{self._requests}/{pull.number}").data
             with self._http.reading():
-                said = f"its merge status {raw.get('detailed_merge_status') or raw['merge_status']}"
+                status = raw.get("detailed_merge_status") or raw["merge_status"]
+            said = f"its merge status {self._http.quoted(status)}"
             raise RefusedError(f"{self._http.site}: {said}", error.status, said) from None
 
     def _read(self, raw: Raw) -> PullRequest:

@@ -4,6 +4,7 @@ A call is repeated only for reasons that pass, only a few times, and never when 
 something twice: who calls says whether a call is repeatable.
 """
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,16 +13,19 @@ from http import HTTPStatus
 from typing import Any
 
 from sluice.core.finding import UsageError
-from sluice.forges.answers import Answer, RefusedError, Site, refusal
+from sluice.forges.answers import Answer, RefusedError, Site, redact, refusal
 from sluice.forges.credentials import Credentials
-from sluice.forges.limits import Budget, RateLimitedError, asked_to_wait, remaining
+from sluice.forges.limits import MINUTE, Budget, RateLimitedError, asked_to_wait, remaining
 from sluice.forges.timing import Timing
 from sluice.forges.wire import BrokenError, Request, Wire
 
 ATTEMPTS = 4
 PATIENCE = 75.0  # a call never waits longer than this at once, in seconds
 PAGE = 100
-_PASSING = {500, 502, 503, 504, 520, 521, 522, 523, 524}
+_PASSING = {408, 500, 502, 503, 504, 520, 521, 522, 523, 524}
+_LIMITS = "limits the rate of calls"
+_LESS = "; group pull requests or reconcile less often"
+_NEXT = re.compile(r'rel="?next\b')
 
 
 @dataclass(slots=True)
@@ -73,7 +77,8 @@ class Transport:
 
         Raises:
             RefusedError: the forge said no.
-            RateLimitedError: it wants to be left alone for longer than a call should wait.
+            RateLimitedError: it wants to be left alone for longer than a call should wait,
+                as a limit or since it is out of service.
             UsageError: it cannot be reached, or what answers is no such forge.
         """
         url = path if "://" in path else f"{self.site.base}{path}"
@@ -104,8 +109,17 @@ class Transport:
                 raise self.site.not_a_forge()
             yield from answer.data
             seen += len(answer.data)
-            if not _more(answer, seen, len(answer.data)):
+            if not answer.data or not _more(answer, seen, len(answer.data)):
                 return
+
+    def limited(self, said: str) -> RateLimitedError:
+        """Make no calls for a while, for a limit that came in an answer of success."""
+        self._quiet_until = self.timing.clock() + MINUTE
+        return self._limited(_LIMITS, MINUTE, said, _LESS)
+
+    def quoted(self, text: object) -> str:
+        """Return words of the forge as an error may show them: one line, and no secrets."""
+        return redact(str(text), self.credentials.secrets())
 
     def pause(self, attempt: int) -> None:
         """Give a forge time to notice what it was told."""
@@ -116,7 +130,7 @@ class Transport:
         """Turn an answer without what it should have into one clear line."""
         try:
             yield
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
             raise self.site.not_a_forge() from None
 
     def _tried(self, request: Request, attempt: int) -> Answer | _Setback:
@@ -144,9 +158,11 @@ class Transport:
         asked = asked_to_wait(answer.status, answer.headers, answer.text, self.timing.clock())
         if asked and asked.limited:
             return self._left_alone(asked.seconds, error)
+        if asked and asked.seconds > PATIENCE:
+            self._quiet_until = self.timing.clock() + asked.seconds
+            raise self._limited(f"is out of service ({answer.status})", asked.seconds, error.said)
         if answer.status in _PASSING and request.repeatable:
-            wait = asked.seconds if asked else self.timing.backoff(attempt)
-            return _Setback(min(wait, PATIENCE), error)
+            return _Setback(asked.seconds if asked else self.timing.backoff(attempt), error)
         if answer.status == HTTPStatus.UNAUTHORIZED and self.credentials.renew():
             return _Setback(0.0, error)
         raise error
@@ -155,7 +171,7 @@ class Transport:
         """Make no calls for a while, and a little more so that not all come back at once."""
         seconds += self.timing.random()
         self._quiet_until = self.timing.clock() + seconds
-        limit = self._limited("limits the rate of calls", seconds, error.said)
+        limit = self._limited(_LIMITS, seconds, error.said, _LESS)
         if seconds > PATIENCE:
             raise limit
         return _Setback(0.0, limit)  # the next attempt waits for its turn
@@ -166,24 +182,24 @@ class Transport:
         quiet, own = self._quiet_until - now, self._budget.wait(now, write=request.writes)
         wait = max(quiet, own)
         if wait > PATIENCE:
-            what = "limits the rate of calls" if quiet >= own else "has used up our own budget"
-            raise self._limited(what, wait)
+            what = "wants no calls for a while" if quiet >= own else "has used up our own budget"
+            raise self._limited(what, wait, after=_LESS)
         if wait > 0:
             self.timing.sleep(wait)
         self._budget.spend(self.timing.clock(), write=request.writes)
 
-    def _limited(self, what: str, seconds: float, said: str = "") -> RateLimitedError:
+    def _limited(
+        self, what: str, seconds: float, said: str = "", after: str = ""
+    ) -> RateLimitedError:
         quoted = f" ({said})" if said else ""
         return RateLimitedError(
-            f"{self.site} {what}{quoted}: it goes on in {seconds:.0f} s; group pull requests or "
-            "reconcile less often",
-            seconds,
+            f"{self.site} {what}{quoted}: it goes on in {seconds:.0f} s{after}", seconds
         )
 
 
 def _more(answer: Answer, seen: int, here: int) -> bool:
     """Whether a list goes on: some say so, some count, and some ignore that pages were asked."""
     if "link" in answer.headers:
-        return 'rel="next"' in answer.headers["link"]
+        return bool(_NEXT.search(answer.headers["link"]))
     total = answer.headers.get("x-total-count", "")
     return str(seen) != total if total else here >= PAGE

@@ -4,15 +4,18 @@ import email.utils
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from http import HTTPStatus
 from typing import NamedTuple
 
 from sluice.core.finding import UsageError
 
-_MINUTE = 60.0
+MINUTE = 60.0
 _LONGEST = 24 * 3600.0
 _DIGITS = 15
 _SECONDARY = ("secondary rate limit", "abuse detection")
+# A reset below this is not a time but seconds from now: servers differ in that.
+_FIRST_TIME = 10**9
 
 
 class RateLimitedError(UsageError):
@@ -79,7 +82,7 @@ class Asked(NamedTuple):
 def asked_to_wait(status: int, headers: Mapping[str, str], text: str, now: float) -> Asked | None:
     """Return what an answer asks for, None if it asks nothing. Header names are in lower case."""
     after = _retry_after(headers.get("retry-after", ""), now)
-    if status == HTTPStatus.SERVICE_UNAVAILABLE and after is not None:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR and after is not None:
         return Asked(after, limited=False)
     if status not in (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS):
         return None
@@ -87,10 +90,10 @@ def asked_to_wait(status: int, headers: Mapping[str, str], text: str, now: float
         return Asked(after, limited=True)
     if _header(headers, "remaining") == "0":
         reset = _number(_header(headers, "reset"))
-        return Asked(_MINUTE if reset is None else _bounded(reset - now + 1), limited=True)
+        return Asked(MINUTE if reset is None else _until(reset, now), limited=True)
     limited = status == HTTPStatus.TOO_MANY_REQUESTS
     if limited or any(words in text.lower() for words in _SECONDARY):
-        return Asked(_MINUTE, limited=True)
+        return Asked(MINUTE, limited=True)
     return None
 
 
@@ -112,9 +115,15 @@ def _retry_after(text: str, now: float) -> float | None:
     if number is not None:
         return _bounded(number)
     try:
-        return _bounded(email.utils.parsedate_to_datetime(text).timestamp() - now)
-    except ValueError:
-        return _MINUTE
+        date = email.utils.parsedate_to_datetime(text)
+        # Without a zone it is in UTC, as all dates of HTTP are, and not in that of this machine.
+        return _bounded((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+    except (ValueError, OverflowError):
+        return MINUTE
+
+
+def _until(reset: float, now: float) -> float:
+    return _bounded((reset if reset < _FIRST_TIME else reset - now) + 1)
 
 
 def _number(text: str) -> float | None:

@@ -5,8 +5,10 @@ not a branch", "try again") leads to another look after a pause, and a duplicate
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
+from urllib.parse import quote
 
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest, State
@@ -19,6 +21,12 @@ from sluice.forges.http import Transport, Usage
 PREFIX = "sluice/"
 _LOOKS = 5
 _ANSWERED = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
+_FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+# What a merge button answers that is about the pull request rather than about the call.
+_UNMERGEABLE = (
+    *(HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_ACCEPTABLE),
+    *_ANSWERED,
+)
 
 
 class RemoteForge:
@@ -28,8 +36,9 @@ class RemoteForge:
     Labels of people stay.
     """
 
-    def __init__(self, dialect: Dialect, http: Transport) -> None:
-        self._dialect, self._http = dialect, http
+    def __init__(self, dialect: Dialect, http: Transport, compare: str) -> None:
+        """`compare` is where the forge's own pages compare two branches."""
+        self._dialect, self._http, self._compare = dialect, http, compare
         self._me = ""
 
     @property
@@ -81,7 +90,9 @@ class RemoteForge:
             try:
                 return self._dialect.create(words)
             except RefusedError as error:
-                if attempt + 1 == _LOOKS or not self._dialect.may_pass(error):
+                # What was pushed or opened just now may not be found yet.
+                passes = error.status == HTTPStatus.NOT_FOUND or self._dialect.may_pass(error)
+                if attempt + 1 == _LOOKS or not passes:
                     self._check_branches(words)
                     raise
             self._http.pause(attempt)
@@ -167,7 +178,9 @@ class RemoteForge:
     def _words(self, branch: str, base: str, title: str, body: str, labels: Iterable[str]) -> Words:
         fits = self.capabilities
         short = frozenset(one_line(label.replace(",", " "), fits.label) for label in labels)
-        return Words(branch, base, one_line(title, fits.title), fit(body, fits.body), short)
+        changes = f"{self._compare}/{quote(base)}...{quote(branch)}"
+        body = fit(body, fits.body, changes)
+        return Words(branch, base, one_line(title, fits.title), body, short)
 
     def _open(self, words: Words) -> PullRequest | None:
         """Find the open pull request of a branch; one to the same base comes first."""
@@ -221,8 +234,8 @@ class RemoteForge:
                 break
             self._http.pause(attempt)
         raise UsageError(
-            f"pull request #{number} moved: its head is {pull.head}, not {expected_head}; "
-            "look at it again"
+            f"pull request #{number} moved: its head is {self._http.quoted(pull.head)}, not "
+            f"{expected_head}; look at it again"
         )
 
     def _explained(self, number: int, expected_head: str, error: RefusedError) -> PullRequest:
@@ -230,6 +243,13 @@ class RemoteForge:
         pull = self._at(number, expected_head)
         if pull.state != "open":
             return pull
+        if error.status in _FORBIDDEN and error.said:  # of all calls this one only
+            raise UsageError(
+                f"{self._http.site} answers {error.status} ({error.said}): the account of the "
+                f"credentials may not merge into {pull.base}; let it in the rules of that branch"
+            )
+        if error.status not in _UNMERGEABLE:
+            raise error
         said = error.said or f"{self._http.site} answers {error.status}"
         raise UsageError(
             f"pull request #{number} cannot be merged now: {said}; look at its checks, reviews "
@@ -237,21 +257,22 @@ class RemoteForge:
         )
 
     def _drop(self, pull: PullRequest) -> None:
-        """Delete a merged branch, if it still is what was merged."""
-        if self._dialect.tip(pull.branch) == pull.head:
-            try:
+        """Delete a merged branch, if it still is what was merged; it is merged either way."""
+        with suppress(UsageError):
+            if self._dialect.tip(pull.branch) == pull.head:
                 self._dialect.drop(pull.branch)
+
+    def _asked(self, number: int, kind: str, name: str) -> bool:
+        for attempt in range(_LOOKS):
+            try:
+                return self._dialect.ask(number, kind, name)
             except RefusedError as error:
                 if error.status not in (HTTPStatus.NOT_FOUND, *_ANSWERED):
                     raise
-
-    def _asked(self, number: int, kind: str, name: str) -> bool:
-        try:
-            return self._dialect.ask(number, kind, name)
-        except RefusedError as error:
-            if error.status not in (HTTPStatus.NOT_FOUND, *_ANSWERED):
-                raise
-            return False
+                if not self._dialect.may_pass(error):
+                    break
+            self._http.pause(attempt)
+        return False
 
 
 def _ours(label: str) -> bool:

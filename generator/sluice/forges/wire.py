@@ -19,6 +19,7 @@ _DEADLINE = 120.0
 _LARGEST = 64 * 2**20
 _REDIRECTS = 3
 _REMEMBERED = 128
+_PORTS = {"https": 443, "http": 80}
 _KEEP_METHOD = {HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT}
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
@@ -71,10 +72,10 @@ class Wire:
             for _ in range(_REDIRECTS + 1):
                 self._check_host(url)
                 answer = self._exchanged(request, url, params)
-                target = answer.headers.get("location", "")
-                if not (target and 300 < answer.status < 400):  # noqa: PLR2004 - the redirects
+                if answer.status // 100 != 3:  # noqa: PLR2004 - what redirects
                     return answer
-                if request.writes and answer.status not in _KEEP_METHOD:
+                target = answer.headers.get("location", "")
+                if not target or (request.writes and answer.status not in _KEEP_METHOD):
                     break
                 url, params = urljoin(url, target), None
         except httpx.TransportError as error:
@@ -141,8 +142,8 @@ class Wire:
         """Send the credentials to the very host that was configured, and to no other."""
         if _origin(url) != _origin(self._site.base):
             raise self._site.problem(
-                f"redirects to another host, {urlsplit(url).hostname}, which must not see the "
-                "credentials: check the address"
+                f"redirects to another host, {redact(urlsplit(url).hostname or '')}, which must "
+                "not see the credentials: check the address"
             )
 
     def _broken(self, error: httpx.TransportError) -> BrokenError:
@@ -162,7 +163,7 @@ class Wire:
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port
+    return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
 def _kind(error: Exception) -> str:
