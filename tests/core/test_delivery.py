@@ -44,7 +44,9 @@ def test_no_data_is_neither_success_nor_failure() -> None:
     query = errors["provider"]["prometheus"]["query"]
     assert 'rollouts_pod_template_hash="{{args.candidate}}"' in query
     assert 'le="+Inf"' in slow["provider"]["prometheus"]["query"]
-    assert spec["dryRun"] == [{"metricName": "timeToFirstToken"}]
+    assert spec["dryRun"] == [{"metricName": "^timeToFirstToken$"}]  # an expression, or part of one
+    assert errors["inconclusiveLimit"] == errors["consecutiveErrorLimit"] == 10
+    assert not any("count" in metric for metric in spec["metrics"])
 
 
 def test_the_metrics_of_the_new_pods_can_be_told_apart() -> None:
@@ -76,6 +78,26 @@ def test_blue_green_waits_for_a_person_unless_a_step_says_otherwise() -> None:
     strategy = objects("controller-in-the-cluster-blue-green")["rollout"]["spec"]["strategy"]
     assert strategy["blueGreen"]["autoPromotionEnabled"] is False
     assert strategy["blueGreen"]["previewService"] == "chat-canary"
+
+
+def test_a_measurement_after_a_switch_ends_before_the_old_version_goes() -> None:
+    found = objects("controller-in-the-cluster-blue-green")
+    kept = found["rollout"]["spec"]["strategy"]["blueGreen"]["scaleDownDelaySeconds"]
+    for metric in found["analysistemplate"]["spec"]["metrics"]:
+        assert metric["interval"] == "1m"
+        assert metric["count"] == (kept - 120) // 60
+    assert "autoPromotionSeconds" not in found["rollout"]["spec"]["strategy"]["blueGreen"]
+
+
+def test_a_soak_before_a_switch_is_waited_for() -> None:
+    folder = trees.CASES / "valid" / "controller-in-the-cluster-blue-green"
+    steps = "strategy: blue-green\n    steps: [{weight: 0, soak: 10m}]"
+    files = trees.replaced(trees.case(folder), trees.RELEASE, "strategy: blue-green", steps)
+    findings, manifests = trees.outcome(files)
+    assert findings == []
+    (path,) = (path for path in manifests if path.endswith("chat/rollout.yaml"))
+    strategy = yaml.safe_load(manifests[path])["spec"]["strategy"]["blueGreen"]
+    assert (strategy["autoPromotionEnabled"], strategy["autoPromotionSeconds"]) == (True, 600)
 
 
 def test_without_a_prometheus_there_is_no_analysis() -> None:

@@ -55,6 +55,10 @@ def _any(release: Release, name: str, strategy: str) -> Iterator[Said]:
     traffic = values.traffic(release.environment, release.spec)
     if traffic is not None and traffic["pool"] is not None:
         yield _MOVER, f"{name} moves weights between Services, not between pools", _OTHER
+    if traffic is None and strategy != "blue-green":
+        message = f"without a route {name} can only switch from one version to the other"
+        remedy = "use blue-green, or give the environment `traffic`"
+        yield ("rollout", "strategy"), message, remedy
     for field in _UNKNOWN[name]:
         if field in release.value("rollout"):
             yield ("rollout", field), f"{name} has nothing that {field} could become", _OTHER
@@ -129,9 +133,6 @@ def _copies(release: Release, name: str, strategy: str) -> Iterator[Said]:
     if least_replicas(release.spec) == 0:
         message = f"{name} takes a version that sleeps for one that is gone"
         yield ("scaling", "min"), message, "set min to 1, or let sluice do it"
-    if provider is None and strategy != "blue-green":
-        message = f"without a route {name} can only switch from one version to the other"
-        yield ("rollout", "strategy"), message, "use blue-green, or give the environment `traffic`"
     if strategy == "canary" and "match" in rollout:
         message = f"{name} gives either a share or chosen requests to the new version"
         yield ("rollout", "match"), message, "remove it, or let sluice do both"

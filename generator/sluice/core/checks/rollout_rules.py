@@ -12,6 +12,7 @@ from sluice.core.workload import delivery, values
 
 STEADY = ("rolling", "recreate")
 _STEPPED = ("canary", "blue-green", "ab", "shadow")
+_ROUTED = ("canary", "ab", "shadow")
 _UNWEIGHTED = ("blue-green", "ab", "shadow")
 
 IMPOSSIBLE: Mapping[tuple[str, str], tuple[str, str]] = {
@@ -96,6 +97,10 @@ def _provider(release: Release, strategy: str) -> Iterator[Finding]:
     """Whether the traffic provider can do it."""
     traffic = values.traffic(release.environment, release.spec)
     if traffic is None:
+        if strategy in _ROUTED and not delivery.is_elsewhere(release.spec):
+            message = f"{strategy} needs a route, and the environment has no traffic"
+            remedy = "give the environment `traffic`, or use blue-green or rolling"
+            yield Finding(release.place("rollout.strategy"), "REF071", message, remedy)
         return
     asked = [("strategy", strategy)]
     asked += [("match", kind) for kind in release.value("rollout.match", {})]

@@ -86,12 +86,14 @@ def names(spec: Mapping[str, Any], release: str) -> set[str]:
 def plan(spec: Mapping[str, Any]) -> dict[str, Any]:
     """What the templates of a controller use: steps and times, all in seconds."""
     found, strategy = plan_of(spec), lookup(spec, "rollout.strategy")
-    rhythm = looks([step.soak for step in found.steps], once_a_step=strategy == "canary")
+    soaks = [step.soak for step in found.steps]
+    rhythm = looks(soaks, once_a_step=strategy == "canary")
     return {
         "steps": [{"weight": s.weight, "soak": s.soak, "manual": s.manual} for s in found.steps],
         "strategy": strategy,
         "all_at_once": strategy == "blue-green",
         "manual": any(step.manual for step in found.steps),
+        "soak": max(1, sum(soaks)),
         "window": found.rollback_window,
         "drain": found.drain,
         "deadline": found.warming,

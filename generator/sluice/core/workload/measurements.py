@@ -63,10 +63,15 @@ def is_blind(spec: Mapping[str, Any]) -> bool:
 
 
 def timing(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """When controllers that ask during a step begin, and when too little was counted too often."""
+    """When controllers that ask every minute begin, and when too little was counted too often.
+
+    After a switch they ask a number of times: one that asks for ever would never be done.
+    """
+    kept = plan_of(spec).rollback_window - warm_up(spec)
     return {
         "initial_delay": f"{warm_up(spec)}s",
         "inconclusive": -(-window(spec) // delivery.MINUTE),
+        "count": max(1, kept // delivery.MINUTE),
     }
 
 
