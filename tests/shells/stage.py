@@ -80,6 +80,7 @@ class Metrics:
         self.errors: dict[str, float] = {"1": 0.001, "2": 0.001}
         self.totals: dict[tuple[str, str], float] = {}
         self.samples: dict[tuple[str, str], list[tuple[float, float]]] = {}
+        self.gauges: dict[tuple[str, str], float] = {}
         self.problem = ""
         self.silent = False
         self.queries: list[str] = []
@@ -97,27 +98,40 @@ class Metrics:
         for status in ("2xx", "5xx"):
             self.totals[version, status] = 0.0
 
-    def ask(self, address: str, query: str, time: float) -> Sequence[Any] | None:
+    def ask(self, address: str, query: str, time: float) -> Sequence[Any]:
         del address
         self.queries.append(query)
         if self.problem:
             raise UsageError(self.problem)
         if self.silent or not query.startswith("http_requests_total{"):
-            return []
+            return self._gauges(query.partition("{")[0], time)
         return [
             (
-                {
-                    "__name__": "http_requests_total",
-                    "namespace": "ai-inference",
-                    "sluice_dev_release": "chat",
-                    "sluice_dev_version": version,
-                    "pod": f"chat-v{version}-0",
-                    "status": status,
-                },
+                {**_labels("http_requests_total", version), "status": status},
                 [s for s in samples if s[0] <= time],
             )
             for (version, status), samples in self.samples.items()
         ]
+
+    def _gauges(self, metric: str, time: float) -> Sequence[Any]:
+        """Gauges that have had one value for a long time."""
+        times = range(int(time) - 900, int(time) + 1, SCRAPE)
+        return [
+            (_labels(metric, version), [(float(t), value) for t in times])
+            for (name, version), value in self.gauges.items()
+            if name == metric
+        ]
+
+
+def _labels(metric: str, version: str) -> dict[str, str]:
+    """What tells the series of one version apart."""
+    return {
+        "__name__": metric,
+        "namespace": "ai-inference",
+        "sluice_dev_release": "chat",
+        "sluice_dev_version": version,
+        "pod": f"chat-v{version}-0",
+    }
 
 
 class Stage:
@@ -145,6 +159,7 @@ class Stage:
         self.loop.commit({RELEASE: text.encode(), ENVIRONMENT: environment.encode()})
         self.cluster = Cluster(self.loop)
         self.metrics = Metrics()
+        self.routed: int | None = None
         self.log: list[str] = []
 
     @property
@@ -182,7 +197,7 @@ class Stage:
         """A minute passes, then the reconciler looks once."""
         before = self.now
         self.now += 60
-        weight = self.applied_weight()
+        weight = self.applied_weight() if self.routed is None else self.routed
         shares = {"1": 1 - weight / 100, "2": weight / 100}
         self.metrics.pass_(before, self.now, shares)
         self.cluster.follow(self.now)

@@ -7,14 +7,9 @@ from dataclasses import dataclass
 from sluice.commands.rollout_observers import Observers
 from sluice.commands.rollout_write import Case
 from sluice.core.layout import Key
-from sluice.core.progress.watch import (
-    Subject,
-    counts_of,
-    earlier_batches,
-    questions,
-    share_of,
-    subject_of,
-)
+from sluice.core.progress import vitals
+from sluice.core.progress.subject import Answers, Subject, subject_of
+from sluice.core.progress.watch import counts_of, earlier_batches, questions
 from sluice.core.rollout.counts import Counts
 from sluice.core.rollout.judgement import Judgement, judge
 from sluice.core.rollout.model import Sync
@@ -27,11 +22,18 @@ _COUNTED = ("STEP", "GATED", "INCONCLUSIVE", "FROZEN", "PAUSED", "PROMOTING")
 
 @dataclass(frozen=True)
 class Counted:
-    """What was counted of one rollout, and the judgement on it."""
+    """What was counted of one rollout, and the judgement on it.
+
+    `alarms` are guards that are on; `misrouted` says how the requests contradict the committed
+    weight; `unseen` what cannot be seen of this engine.
+    """
 
     counts: Counts
     judgement: Judgement
     share: float | None
+    alarms: tuple[str, ...] = ()
+    misrouted: str = ""
+    unseen: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,13 @@ def _at(
 ) -> dict[Key, Counted]:
     """The rollouts of one Prometheus: one query for each metric, not for each rollout."""
     window = max(asked.subject.window(now) for asked in listed)
-    wanted = [question for asked in listed for question in questions(asked.subject)]
+    wanted = [question for asked in listed for question in _lasting(asked.subject)]
+    gauges = [question for asked in listed for question in vitals.gauges_of(asked.subject)]
+    recent = max(vitals.recent(asked.subject) for asked in listed)
     told: list[_Told] = [
-        (wide, observers.answer(address, wide, window, now)) for wide in combined(wanted)
+        (wide, observers.answer(address, wide, seconds, now))
+        for listed_, seconds in ((wanted, window), (gauges, recent))
+        for wide in combined(listed_)
     ]
     found = {}
     for asked in listed:
@@ -94,20 +100,33 @@ def _at(
 def _judged(asked: _Asked, told: Sequence[_Told], now: int) -> Counted | None:
     """The judgement on one rollout; None when an answer is missing."""
     answers: dict[str, Sequence[Series]] = {}
-    for question in questions(asked.subject):
+    for question in (*_lasting(asked.subject), *vitals.gauges_of(asked.subject)):
         answer = _answer(question, told)
         if answer is None:
             return None
         answers[promql(question, 1)] = answer
-    plan, rollout = asked.case.rollout.plan, asked.case.rollout
-    longest = plan.steps[min(rollout.step, len(plan.steps) - 1)].longest
-    counts = counts_of(
-        asked.subject,
-        lambda question: answers.get(promql(question, 1), ()),
-        now,
-        exhausted=asked.spent >= longest,
+    return _counted(asked, lambda question: answers.get(promql(question, 1), ()), now)
+
+
+def _counted(asked: _Asked, answers: Answers, now: int) -> Counted:
+    subject, rollout = asked.subject, asked.case.rollout
+    steps = rollout.plan.steps
+    exhausted = asked.spent >= steps[min(rollout.step, len(steps) - 1)].longest
+    counts = counts_of(subject, answers, now, exhausted=exhausted)
+    unseen = vitals.restarts_of(subject, answers, now) is None
+    return Counted(
+        counts,
+        judge(counts),
+        vitals.share_of(counts),
+        alarms=vitals.alarms(subject, answers, now),
+        misrouted=vitals.misrouted(counts, rollout.weight),
+        unseen="restarts are not seen: nothing is counted by the engine itself" if unseen else "",
     )
-    return Counted(counts, judge(counts), share_of(counts))
+
+
+def _lasting(subject: Subject) -> list[Question]:
+    """What is asked since the weight is in force."""
+    return [*questions(subject), *vitals.lifelines(subject)]
 
 
 def _answer(question: Question, told: Sequence[_Told]) -> Sequence[Series] | None:

@@ -10,8 +10,8 @@ from sluice.core.model import Application, Cluster
 from sluice.core.rollout.queries import Question, promql
 from sluice.core.rollout.samples import Series
 
-Ask = Callable[[str, str, float], Sequence[Series] | None]
-"""Address, PromQL and time to series; None when the answer is missing or only a part."""
+Ask = Callable[[str, str, float], Sequence[Series]]
+"""Address, PromQL and time to series; UsageError when the answer is missing or only a part."""
 
 
 @dataclass
@@ -57,11 +57,14 @@ def observers(environ: Mapping[str, str] | None = None) -> Observers:
 
 
 def _asking(environ: Mapping[str, str]) -> Ask:
-    def ask(address: str, query: str, time: float) -> Sequence[Series] | None:
+    def ask(address: str, query: str, time: float) -> Sequence[Series]:
         from sluice.metrics.prometheus import Prometheus  # noqa: PLC0415  # slow, seldom wanted
 
         with Prometheus(address, environ) as server:
             answer = server.query(query, time)
-        return None if answer.is_partial else list(answer.series)
+        if answer.is_partial:
+            said = f"Prometheus at {address} gives only a part of the data"
+            raise UsageError(f"{said}: {answer.warnings[0]}")
+        return list(answer.series)
 
     return ask

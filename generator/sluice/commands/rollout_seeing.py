@@ -1,5 +1,7 @@
 """What is seen of one rollout: Argo CD's word, and the judgement on what was counted."""
 
+from typing import Any
+
 from sluice.commands.rollout_counting import Counted
 from sluice.commands.rollout_observers import Observers
 from sluice.commands.rollout_write import Case
@@ -9,27 +11,36 @@ from sluice.core.progress.observation import application_name, ready_of, sync_of
 from sluice.core.rollout.model import Observation, Sync
 
 
-def sync(case: Case, observers: Observers) -> Sync | None:
+def sync(case: Case, observers: Observers, now: int) -> Sync | None:
     """Where Argo CD is with the committed weight."""
 
     def contains(revision: str) -> bool:
         return case.base.contains(revision, case.history.clock)
 
-    return sync_of(_application(case, observers), contains, case.history.time)
+    return sync_of(_application(case, observers), contains, case.history.time, now)
 
 
 def observation(case: Case, observers: Observers, numbers: Counted | None, now: int) -> Observation:
     """All that one tick knows of a rollout."""
     application = _application(case, observers)
     return Observation(
-        sync=sync(case, observers),
+        sync=sync(case, observers, now),
         ready=ready_of(application, case.release, stable=False),
         stable_ready=ready_of(application, case.release, stable=True),
-        share=numbers.share if numbers else None,
-        judgement=numbers.judgement if numbers else None,
         reverted=case.history.reverted,
         held=_held(case, now),
+        **(_measured(numbers) if numbers else {}),
     )
+
+
+def _measured(numbers: Counted) -> dict[str, Any]:
+    return {
+        "share": numbers.share,
+        "judgement": numbers.judgement,
+        "alarms": numbers.alarms,
+        "misrouted": numbers.misrouted,
+        "unseen": numbers.unseen,
+    }
 
 
 def _held(case: Case, now: int) -> str:

@@ -76,7 +76,7 @@ def _settled(release: Release) -> dict[str, Any]:
 
 def _row(case: Case, eyes: Observers, now: int) -> dict[str, Any]:
     rollout = case.rollout
-    numbers = counted([(case, sync(case, eyes))], eyes, now).get(case.release.key)
+    numbers = counted([(case, sync(case, eyes, now))], eyes, now).get(case.release.key)
     case = replace(case, counts=numbers.counts if numbers else None)
     decision = next_step(rollout, observation(case, eyes, numbers, now), now)
     return {

@@ -41,8 +41,9 @@ def tick(scene: Scene, observers: Observers) -> Iterator[Outcome]:
         yield Outcome(str(key), "rollout cannot be read", reasons=said, refused=True)
     cases = [case_of(base, release, history) for release, history in base.under_way()]
     pulls = _proposed(scene, observers) if cases else {}
-    asked = [(case, sync(case, observers)) for case in cases]
-    numbers = counted(asked, observers, scene.clock())
+    now = scene.clock()
+    asked = [(case, sync(case, observers, now)) for case in cases]
+    numbers = counted(asked, observers, now)
     for case in cases:
         yield from _isolated(scene, case, observers, numbers.get(case.release.key), pulls)
     for release, gone, history in base.lost():

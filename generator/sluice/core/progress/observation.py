@@ -19,13 +19,18 @@ def application_name(release: Release) -> str:
     return f"{release.key.environment}.{release.key.name}"
 
 
-def sync_of(application: Application | None, contains: Contains, committed: int) -> Sync | None:
+def sync_of(
+    application: Application | None, contains: Contains, committed: int, now: int
+) -> Sync | None:
     """Where Argo CD is with the committed weight.
 
     Args:
         application: what Argo CD says; None when it does not know the application.
         contains: of a revision.
-        committed: when the weight was committed. It counts where Argo CD had nothing to apply.
+        committed: when the weight was committed. It counts where Argo CD had nothing to apply, and
+            where its clock lags behind: nothing is in force before it is in Git. A commit of a
+            clock that runs ahead of ours tells no time.
+        now: seconds since the epoch.
     """
     if application is None or not application.revision:
         return None
@@ -35,7 +40,8 @@ def sync_of(application: Application | None, contains: Contains, committed: int)
     healthy = application.health == HEALTHY
     since = None
     if deployed is not None and application.synced and healthy:
-        since = max(deployed, application.health_since or 0)
+        believed = committed if committed <= now else 0
+        since = max(deployed, believed, application.health_since or 0)
     return Sync(inside, application.synced, healthy, deployed, since)
 
 

@@ -40,6 +40,18 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
+class Guards:
+    """Signs that pause a step: a queue (requests per replica) and cache memory (0 to 1).
+
+    `seconds` is for how long without a break.
+    """
+
+    queue: float = 5.0
+    cache: float = 0.95
+    seconds: int = 300
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """A gate with what is counted for it: a histogram and its threshold, or two counters.
 
@@ -112,6 +124,23 @@ def parameters(spec: Mapping[str, Any]) -> Parameters:
     )
 
 
+def guards(spec: Mapping[str, Any]) -> Guards:
+    """What pauses a step of this release."""
+    given = spec.get("rollout", {}).get("analysis", {}).get("guards", {})
+    default = Guards()
+    return Guards(
+        queue=given.get("queue", default.queue),
+        cache=given.get("cache", default.cache),
+        seconds=seconds_of(given, "for", default.seconds),
+    )
+
+
+def own_labels(environment: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Labels that all series of an environment have, where one server has several clusters."""
+    given = environment.get("monitoring", {}).get("prometheus", {}).get("labels", {})
+    return {name: (value,) for name, value in given.items()}
+
+
 def warm_up(spec: Mapping[str, Any]) -> int:
     """Seconds after a change of weight that are not judged."""
     return seconds_of(spec.get("rollout", {}).get("analysis", {}), "warmUp", WARM_UP)
@@ -137,6 +166,16 @@ def check_analysis(
         for message, remedy in problems:
             place = release.origin(("rollout", "analysis", "gates", index))[0]
             yield Finding(place, "REF070", message, remedy)
+    yield from _guard_problems(release, engine)
+
+
+def _guard_problems(release: Release, engine: Engine) -> Iterator[Finding]:
+    """Guards on what the engine does not tell."""
+    for name, metric in (("queue", "queuedRequests"), ("cache", "kvCacheUsage")):
+        if name in release.value("rollout.analysis.guards", {}) and metric not in engine.metrics:
+            place = release.origin(("rollout", "analysis", "guards", name))[0]
+            message = f"{engine.title} has no metric for the guard {name}"
+            yield Finding(place, "REF070", message, "remove it")
 
 
 def _problems(

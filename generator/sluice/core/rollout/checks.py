@@ -36,7 +36,7 @@ def has_failed(rollout: Rollout, seen: Observation, now: int) -> bool:
             return False
     elif not judgement.hard:
         return False
-    return judgement.hard or is_judgeable(rollout, seen)
+    return judgement.hard or not _not_applied(rollout, seen)
 
 
 def is_judgeable(rollout: Rollout, seen: Observation) -> bool:
@@ -45,7 +45,16 @@ def is_judgeable(rollout: Rollout, seen: Observation) -> bool:
 
 
 def why_not(rollout: Rollout, seen: Observation) -> str:
-    """Why nothing measured may be judged now; empty when it may."""
+    """Why nothing measured may be judged now; empty when it may.
+
+    Requests that contradict the weight speak for nothing, but against the candidate all the same:
+    the versions are compared as they were served.
+    """
+    reason = _not_applied(rollout, seen)
+    return reason or (f"waits: {seen.misrouted}" if seen.misrouted else "")
+
+
+def _not_applied(rollout: Rollout, seen: Observation) -> str:
     sync = seen.sync
     if sync is None:
         return "waits: Argo CD does not answer for this release"

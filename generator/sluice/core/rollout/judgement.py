@@ -93,7 +93,7 @@ def judge(counts: Counts) -> Judgement:
     waiting = _of(acting, "CONTINUE")
     if acting and not waiting:
         return Judgement("PASS", gates, f"every gate passes: {_names(acting)}")
-    reason = f"undecided: {_names(waiting)}" if acting else "there is no gate to pass"
+    reason = f"undecided: {_awaited(waiting, counts)}" if acting else "there is no gate to pass"
     return Judgement("INCONCLUSIVE" if counts.exhausted else "CONTINUE", gates, reason)
 
 
@@ -134,6 +134,21 @@ def _of(gates: Iterable[GateVerdict], verdict: Verdict) -> list[GateVerdict]:
 
 def _names(gates: Iterable[GateVerdict]) -> str:
     return ", ".join(gate.name for gate in gates)
+
+
+def _awaited(gates: Iterable[GateVerdict], counts: Counts) -> str:
+    """Gates without a verdict, and whose requests were not counted in this step."""
+    batches = {each.gate.name: each.batches for each in counts.gates}
+    said = []
+    for gate in gates:
+        current = [b for b in batches[gate.name] if b.step == counts.step]
+        arms = {
+            "candidate": total(cell for b in current for cell in b.candidate),
+            "stable": total(cell for b in current for cell in b.stable),
+        }
+        empty = [name for name, arm in arms.items() if not arm.requests]
+        said.append(f"{gate.name} (no requests of {' and '.join(empty)})" if empty else gate.name)
+    return ", ".join(said)
 
 
 def _case_against(gate: Gate, batches: Sequence[Batch], parameters: Parameters) -> list[float]:

@@ -51,6 +51,8 @@ def next_step(rollout: Rollout, seen: Observation, now: int) -> Decision:
         notes.append(f"version {seen.newer} waits until the rollout of {rollout.candidate} is over")
     if drifts(rollout, seen):
         notes.append(f"the route gives {seen.weight} %, and Git says {rollout.weight} %")
+    if rollout.state != "STABLE":
+        notes += [said for said in (seen.misrouted, seen.unseen) if said]
     write, reason = decision.write, decision.reason
     free = write is None or write.kind != "raise" or write.approval or rollout.returning
     if seen.held and not free:

@@ -131,6 +131,8 @@ class Observation:
         alarms: guards that have been on for long enough (queue, cache memory), in words.
         newer: the version that the registry asks for by now, if it is another one.
         held: why nothing may be raised by itself now (a freeze, or no window is open), in words.
+        misrouted: how the requests contradict the committed weight beyond doubt, in words.
+        unseen: what cannot be seen of this candidate, in words.
     """
 
     sync: Sync | None = None
@@ -143,6 +145,8 @@ class Observation:
     alarms: tuple[str, ...] = ()
     newer: str = ""
     held: str = ""
+    misrouted: str = ""
+    unseen: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,147 @@
+"""A rollout that is to be counted: its two versions, and when."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sluice.core import names
+from sluice.core.catalog.entries import Catalog, Engine
+from sluice.core.rollout.analysis import (
+    Counter,
+    Guards,
+    Watch,
+    delay,
+    guards,
+    own_labels,
+    parameters,
+    warm_up,
+    watches,
+)
+from sluice.core.rollout.counts import Batch, Parameters
+from sluice.core.rollout.model import SERVED, Rollout
+from sluice.core.rollout.queries import Question, arm_labels, buckets
+from sluice.core.rollout.samples import STALE, Series, grid_of
+from sluice.core.specs.resolve import Release, Variant
+from sluice.core.workload import values
+
+BATCH = 60
+Answers = Callable[[Question], Sequence[Series]]
+"""The series of a question that was asked."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One version: the labels of its series, its engine, and what is counted of it, by gate.
+
+    `everywhere` are labels that all series of the environment have.
+    """
+
+    labels: Mapping[str, tuple[str, ...]]
+    engine: Engine
+    watches: Mapping[str, Watch]
+    service: str = ""
+    everywhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def counted(self, watch: Watch) -> Mapping[str, tuple[str, ...]]:
+        """The labels of this version's series, where its pods count or where the gateway does."""
+        words = {"service": self.service, "namespace": self.labels["namespace"][0]}
+        gateway = {n: (text.format(**words),) for n, text in watch.arm.items()}
+        return {**self.everywhere, **gateway} if gateway else self.labels
+
+    def asked(self, watch: Watch) -> Iterator[Question]:
+        """What is asked for a gate: the buckets of a histogram, or its two counters."""
+        if watch.histogram:
+            yield buckets(watch.histogram, watch.above, self.labels)
+        else:
+            counters = (watch.requests, watch.bad)
+            yield from (self._counter(counter, watch) for counter in counters if counter)
+
+    def _counter(self, counter: Counter, watch: Watch) -> Question:
+        return Question(counter.metric, {**counter.labels, **self.counted(watch)})
+
+    def gauge(self, meaning: str) -> Question | None:
+        """The series of a metric by its meaning, if the engine has it."""
+        metric = self.engine.metrics.get(meaning)
+        return Question(metric, self.labels) if metric else None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A rollout to be counted: both arms, the ends of its batches, and what was counted before.
+
+    `begin` is when the committed weight came into force, in seconds since the epoch; `lag` is how
+    many seconds after an event its sample can be asked for.
+    """
+
+    candidate: Arm
+    stable: Arm
+    grid: Sequence[int]
+    begin: int
+    step: int
+    parameters: Parameters
+    earlier: Mapping[str, tuple[Batch, ...]] = field(default_factory=dict)
+    lag: int = 0
+    guards: Guards = field(default_factory=Guards)
+
+    def window(self, now: int) -> int:
+        """Seconds of samples that are needed, up to now."""
+        return max(BATCH, now - self.begin) + STALE
+
+
+def ordinal(rollout: Rollout) -> int:
+    """The number of the step for its counts; all of the traffic is a step of its own."""
+    return rollout.step + (rollout.state in SERVED)
+
+
+def subject_of(
+    release: Release,
+    rollout: Rollout,
+    catalog: Catalog,
+    times: tuple[int, int],
+    earlier: Mapping[str, tuple[Batch, ...]],
+) -> Subject | None:
+    """What to count of a rollout; None when an engine is not known.
+
+    Args:
+        release: a release with a rollout.
+        rollout: where it stands.
+        catalog: the engines.
+        times: since when the committed weight is in force, and now, in seconds since the epoch.
+        earlier: the batches of earlier steps, by gate.
+    """
+    begin, now = times
+    arms = [
+        _arm(release, variant, catalog) for variant in (release.variants[-1], release.variants[0])
+    ]
+    candidate, stable = arms
+    if candidate is None or stable is None:
+        return None
+    start, lag = begin + warm_up(release.spec), delay(release.environment.spec)
+    grid = grid_of(start, now, BATCH, lag)
+    return Subject(
+        candidate=candidate,
+        stable=stable,
+        grid=grid,
+        begin=begin,
+        step=ordinal(rollout),
+        parameters=parameters(release.spec),
+        earlier=earlier,
+        lag=lag,
+        guards=guards(release.spec),
+    )
+
+
+def _arm(release: Release, variant: Variant, catalog: Catalog) -> Arm | None:
+    """An arm; the gates are those of the release, the metrics those of the version's engine."""
+    asked, model = variant.spec.get("engine"), variant.spec.get("model")
+    if not isinstance(asked, Mapping) or not isinstance(model, Mapping):
+        return None
+    engine = catalog.engine(str(asked.get("name")), str(asked.get("version")))
+    if engine is None:
+        return None
+    namespace, version = release.environment.spec["namespace"], names.slug(str(model["version"]))
+    everywhere = own_labels(release.environment.spec)
+    labels = {**everywhere, **arm_labels(namespace, release.key.name, version)}
+    traffic = values.traffic(release.environment, release.spec)
+    gateway = catalog.gateway(traffic["provider"]) if traffic else None
+    found = {w.gate.name: w for w in watches(release.spec, engine, gateway)}
+    return Arm(labels, engine, found, values.service_name(release, variant), everywhere)

@@ -1,0 +1,163 @@
+"""What is seen of both versions beside bad events: restarts, queues, cache memory, shares."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+from sluice.core.progress.subject import Answers, Arm, Subject
+from sluice.core.rollout.counts import Counts
+from sluice.core.rollout.model import FULL
+from sluice.core.rollout.queries import Question
+from sluice.core.rollout.samples import INFINITE, Series, by_pod, cleaned, restarts
+from sluice.core.units import duration
+
+RECENT = 120
+"""Seconds for which a sample of a gauge stands."""
+LAST = 10
+"""Batches that tell the share of the requests that a version gets now."""
+_QUEUE, _CACHE = "queuedRequests", "kvCacheUsage"
+_HISTOGRAMS = ("requestLatency", "queueTime", "timeToFirstToken", "timePerOutputToken")
+_POINTS = 6
+_BUSIER = 2
+_DOUBT = math.log(1e6)
+_OTHERWISE = 2
+
+
+def lifelines(subject: Subject) -> Iterator[Question]:
+    """What to ask since the weight is in force, beside the counts of the gates."""
+    if (lifeline := _lifeline(subject.candidate)) is not None:
+        yield lifeline
+
+
+def gauges_of(subject: Subject) -> Iterator[Question]:
+    """What to ask of the time that guards look at."""
+    gauges = (arm.gauge(_QUEUE) for arm in (subject.candidate, subject.stable))
+    for gauge in (*gauges, subject.candidate.gauge(_CACHE)):
+        if gauge is not None:
+            yield gauge
+
+
+def _lifeline(arm: Arm) -> Question | None:
+    """A counter of the engine that begins anew with it, where the gates have none."""
+    if any(not watch.arm for watch in arm.watches.values()):
+        return None
+    known = (arm.engine.metrics[name] for name in _HISTOGRAMS if name in arm.engine.metrics)
+    metric = next(known, None)
+    labels = {**arm.labels, "le": (INFINITE,)}
+    return Question(f"{metric}_bucket", labels) if metric else None
+
+
+def recent(subject: Subject) -> int:
+    """Seconds of samples that guards need, up to now."""
+    return subject.lag + subject.guards.seconds + RECENT
+
+
+def restarts_of(subject: Subject, answers: Answers, now: int) -> int | None:
+    """How often processes of the candidate began anew since its weight is in force.
+
+    The counters of a gateway tell when the gateway began anew, which is not its fault. None when
+    nothing is counted by the engine itself, so that nobody would see it.
+    """
+    arm = subject.candidate
+    asked = [q for watch in arm.watches.values() if not watch.arm for q in arm.asked(watch)]
+    if (lifeline := _lifeline(arm)) is not None:
+        asked.append(lifeline)
+    if not asked:
+        return None
+    most: dict[str, int] = {}
+    for question in asked:
+        for labels, samples in answers(question):
+            pod = labels.get("pod") or labels.get("instance", "")
+            since = [s for s in cleaned(samples, now) if s[0] >= subject.begin]
+            most[pod] = max(most.get(pod, 0), restarts(since))
+    return sum(most.values())
+
+
+def alarms(subject: Subject, answers: Answers, now: int) -> tuple[str, ...]:
+    """The guards that were on all through their time, in words.
+
+    A queue is long when it is longer than the stable version's, too: else there is only much to do.
+    """
+    guards, end = subject.guards, now - subject.lag
+    begin = end - guards.seconds
+    if begin < subject.begin:
+        return ()
+    times = [begin + guards.seconds * i // (_POINTS - 1) for i in range(_POINTS)]
+
+    def level(arm: Arm, meaning: str, combine: Callable[[Sequence[float]], float]) -> _Levels:
+        question = arm.gauge(meaning)
+        return _levels(answers(question), times, combine) if question else [None] * len(times)
+
+    queue, other = (level(arm, _QUEUE, sum) for arm in (subject.candidate, subject.stable))
+    cache = level(subject.candidate, _CACHE, max)
+    long = [
+        own is not None and own > guards.queue and own > _BUSIER * (beside or 0.0)
+        for own, beside in zip(queue, other, strict=True)
+    ]
+    full = [own is not None and own > guards.cache for own in cache]
+    while_ = f"for {duration(guards.seconds)}"
+    said = {
+        f"more than {guards.queue:g} requests wait at each replica of the candidate {while_}": long,
+        f"the candidate's cache memory is more than {guards.cache:.0%} full {while_}": full,
+    }
+    return tuple(words for words, on in said.items() if all(on))
+
+
+_Levels = list[float | None]
+
+
+def _levels(
+    series: Sequence[Series], times: Sequence[int], combine: Callable[[Sequence[float]], float]
+) -> _Levels:
+    """A gauge at each time, on average over the pods that were observed then."""
+    pods = [[cleaned(samples, times[-1]) for _, samples in own] for own in by_pod(series).values()]
+    found: _Levels = []
+    for time in times:
+        seen = [[v for s in own for v in _at(s, time)] for own in pods]
+        each = [combine(values) for values in seen if values]
+        found.append(sum(each) / len(each) if each else None)
+    return found
+
+
+def _at(samples: Sequence[tuple[float, float]], time: int) -> list[float]:
+    """The value at a time; none when there was no sample lately."""
+    return [v for t, v in samples if time - RECENT < t <= time][-1:]
+
+
+def share_of(counts: Counts, last: int = 5) -> float | None:
+    """The share of requests that the candidate got in the last batches of this step."""
+    own, other = _requests(counts, last)
+    return own / (own + other) if own else None
+
+
+def misrouted(counts: Counts, weight: int) -> str:
+    """How the requests contradict a committed weight beyond doubt, in words; else empty.
+
+    People may reach a version past the route, and a session may stay with one: only what is twice
+    or half of what it should be, and by Chernoff's bound no chance, is a contradiction.
+    """
+    own, other = _requests(counts, LAST)
+    if not 0 < weight < FULL or own + other == 0:
+        return ""
+    share, wanted = own / (own + other), weight / FULL
+    odds = wanted / (1 - wanted)
+    usual = other * odds / _OTHERWISE <= own <= other * odds * _OTHERWISE
+    if usual or (own + other) * _divergence(share, wanted) < _DOUBT:
+        return ""
+    return f"the candidate got {share:.1%} of the last {own + other} requests, not {weight} %"
+
+
+def _requests(counts: Counts, last: int) -> tuple[int, int]:
+    """Requests of both versions in the last batches of this step, of the first gate with any."""
+    for counted in counts.gates:
+        current = [b for b in counted.batches if b.step == counts.step][-last:]
+        own = sum(cell.requests for b in current for cell in b.candidate)
+        other = sum(cell.requests for b in current for cell in b.stable)
+        if own + other:
+            return own, other
+    return 0, 0
+
+
+def _divergence(share: float, wanted: float) -> float:
+    """Kullback's divergence of two coins, in nats."""
+    parts = ((share, wanted), (1 - share, 1 - wanted))
+    return sum(p * math.log(p / q) for p, q in parts if p > 0)
