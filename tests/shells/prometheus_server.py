@@ -127,13 +127,18 @@ def remember(folder: Path, lines: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def prometheus(folder: Path, target: str, labels: Mapping[str, str], *flags: str) -> Iterator[str]:
-    """Run the server until the end of the block; skip the test where it is not installed."""
+def prometheus(
+    folder: Path, target: str, labels: Mapping[str, str], *flags: str, more: str = ""
+) -> Iterator[str]:
+    """Run the server until the end of the block; skip the test where it is not installed.
+
+    `more` is put at the end of its configuration.
+    """
     program = shutil.which("prometheus")
     if program is None:
         pytest.skip("prometheus is not installed: apt-get install prometheus")
     written = "{" + ", ".join(f'{k}: "{v}"' for k, v in labels.items()) + "}"
-    (folder / "prometheus.yml").write_text(CONFIG.format(target=target, labels=written))
+    (folder / "prometheus.yml").write_text(CONFIG.format(target=target, labels=written) + more)
     port = _free_port()
     command = [
         program,

@@ -14,6 +14,7 @@ import pytest
 from shells.prometheus_server import prometheus, remember
 from shells.stage import Metrics, Stage
 from sluice.commands.rollout_observers import observers
+from sluice.core.rollout.samples import Series
 
 LABELS = 'namespace="ai-inference",sluice_dev_release="chat"'
 Course = list[tuple[str, int]]
@@ -33,11 +34,11 @@ def scraped(metrics: Metrics) -> list[str]:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, lines: list[str]) -> Iterator[str]:
+def serving(folder: Path, lines: list[str], more: str = "") -> Iterator[str]:
     folder.mkdir()
     remember(folder, ["# TYPE http_requests counter", *lines])
     flags = ("--storage.tsdb.retention.time=100y",)
-    with prometheus(folder, "127.0.0.1:1", {}, *flags) as url:
+    with prometheus(folder, "127.0.0.1:1", {}, *flags, more=more) as url:
         yield url
 
 
@@ -68,16 +69,33 @@ def restarting(stage: Stage, minute: int) -> None:
 
 
 def replayed(
-    folder: Path, minutes: int, act: Callable[[Stage, int], None], fault: Fault | None = None
+    folder: Path,
+    minutes: int,
+    act: Callable[[Stage, int], None],
+    fault: Fault | None = None,
+    *,
+    more: str = "",
+    behind: int = 0,
 ) -> tuple[Course, Course, Stage]:
-    """The course of the first stage, that of the second one, and the second stage."""
+    """The course of the first stage, that of the second one, and the second stage.
+
+    `more` is configuration of the server; `behind` is by how much its clock lags, in seconds.
+    """
     first = Stage(folder / "first")
     wanted = course(first, minutes, act)
     lines = scraped(first.metrics)
-    with serving(folder / "prometheus", fault(lines) if fault else lines) as url:
+    with serving(folder / "prometheus", fault(lines) if fault else lines, more) as url:
         second = Stage(folder / "second", address=url)
         real = observers({})
-        second.metrics.ask = real.ask  # type: ignore[method-assign,assignment]
+
+        def ask(address: str, query: str, time: float) -> list[Series]:
+            """What it has scraped by then, and not what it will have."""
+            return [
+                (labels, [s for s in samples if s[0] <= time - behind])
+                for labels, samples in real.ask(address, query, time)
+            ]
+
+        second.metrics.ask = ask  # type: ignore[method-assign]
         return wanted, course(second, minutes, nothing), second
 
 
@@ -132,3 +150,49 @@ def renamed(lines: list[str]) -> list[str]:
 def test_a_metric_that_is_not_there_holds_traffic_where_it_is(tmp_path: Path) -> None:
     _, found, _ = replayed(tmp_path, 30, nothing, renamed)
     assert found[-1] == ("STEP", 10)
+
+
+REMOTE = """
+remote_read:
+  - {url: "http://127.0.0.1:1/read", read_recent: true, remote_timeout: 1s}
+"""
+
+
+def test_an_answer_that_is_only_a_part_is_not_judged_and_said(tmp_path: Path) -> None:
+    """A store behind the server does not answer, so that samples may be missing."""
+    _, found, stage = replayed(tmp_path, 16, failing, more=REMOTE)
+    assert found[-1] == ("STEP", 10)
+    assert "gives only a part of the data: remote_read" in stage.log[-1]
+
+
+def shifted(seconds: int) -> Fault:
+    """As if the clock of the server went ahead by this much."""
+
+    def fault(lines: list[str]) -> list[str]:
+        parts = (line.rsplit(" ", 1) for line in lines)
+        return [f"{name} {int(time) + seconds}" for name, time in parts]
+
+    return fault
+
+
+@pytest.mark.parametrize("seconds", [120, 600, -60, -600])
+def test_a_clock_of_the_server_that_is_wrong_promotes_nothing_early(
+    tmp_path: Path, seconds: int
+) -> None:
+    behind = max(0, -seconds)
+    wanted, found, _ = replayed(tmp_path, 40, nothing, shifted(seconds), behind=behind)
+    full = ("PROMOTING", 100)
+    assert full in wanted
+    assert found.index(("STEP", 10)) == wanted.index(("STEP", 10))
+    assert full not in found[: wanted.index(full)]
+    assert ("ROLLING_BACK", 0) not in found
+
+
+@pytest.mark.parametrize("seconds", [120, -60])
+def test_a_clock_of_the_server_that_is_wrong_keeps_no_bad_candidate(
+    tmp_path: Path, seconds: int
+) -> None:
+    behind = max(0, -seconds)
+    _, found, _ = replayed(tmp_path, 30, failing, shifted(seconds), behind=behind)
+    assert ("ROLLING_BACK", 0) in found
+    assert max(weight for _, weight in found) == 10
