@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core import hostile
 from core.layouts import KEYS, Layout, data, layouts
-from sluice.core.specs.edit import append_text, remove, set_text
+from sluice.core.specs.edit import append_text, remove, set_text, set_texts
 
 MODEL = ("spec", "model")
 MANY = settings(max_examples=400, deadline=None)
@@ -104,9 +104,21 @@ def test_keys_without_values_keep_to_their_lines() -> None:
     assert set_text(raw, ("a", "x"), "y") == b'a:\n  b:\n  c:\n  x: "y"\n# of d\nd: 1\n'
 
 
+@MANY
+@given(layouts(), st.lists(st.tuples(st.sampled_from([*KEYS, "digest"]), TEXTS), max_size=3))
+def test_setting_several_values_is_setting_one_after_the_other(
+    layout: Layout, values: list[tuple[str, str]]
+) -> None:
+    lines = [((*MODEL, key), value) for key, value in dict(values).items()]
+    expected = layout.raw
+    for path, value in lines:
+        expected = set_text(expected, path, value)
+    assert set_texts(layout.raw, lines) == expected
+
+
 def test_a_promotion_is_a_diff_of_two_lines() -> None:
     raw = b'spec:\n  model:\n    version: "7"  # prod\n    source: s3://m/7\n'
-    changed = set_text(set_text(raw, (*MODEL, "version"), "8"), (*MODEL, "source"), "s3://m/8")
+    changed = set_texts(raw, [((*MODEL, "version"), "8"), ((*MODEL, "source"), "s3://m/8")])
     assert changed == b'spec:\n  model:\n    version: "8"  # prod\n    source: s3://m/8\n'
 
 

@@ -75,8 +75,8 @@ def _tests(release: Release, name: str) -> Iterator[Said]:
     for index, step in enumerate(release.value("rollout.steps", ())):
         said += [("rollout", "steps", index, "maxSoak")] if "maxSoak" in step else []
     if "guards" in analysis:
-        path = ("rollout", "analysis", "guards")
-        yield path, f"{name} has nothing that guards could become", _OTHER
+        message = f"{name} has nothing that guards could become"
+        yield ("rollout", "analysis", "guards"), message, _OTHER
     for path in said:
         message = f"{name} compares a share with a limit, so it has no use for {path[-1]}"
         yield path, message, "remove it, or let sluice judge"

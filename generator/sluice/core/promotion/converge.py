@@ -24,7 +24,7 @@ from sluice.core.promotion.message import Story, commit_message, concerns, read_
 from sluice.core.promotion.signals import Signal, labels, merges_later, signal
 from sluice.core.promotion.wants import Want
 from sluice.core.rollout.file import rollout_of
-from sluice.core.specs.edit import remove, set_text
+from sluice.core.specs.edit import remove, set_text, set_texts
 from sluice.core.specs.load import load
 from sluice.core.specs.resolve import Release, merge
 from sluice.core.tree import Specs, Toolkit
@@ -211,9 +211,9 @@ def _checksum(changes: Mapping[str, bytes | None]) -> str:
 
 def _spec_changes(release: Release, version: ModelVersion) -> dict[str, bytes | None]:
     """The two lines of the spec, and the beginning of a rollout where the strategy wants one."""
-    raw = set_text(release.document.raw, ("spec", "model", "version"), version.version)
-    raw = set_text(raw, ("spec", "model", "source"), version.source)
-    digest = ("spec", "model", "digest")
+    model = ("spec", "model")
+    lines = [((*model, "version"), version.version), ((*model, "source"), version.source)]
+    raw, digest = set_texts(release.document.raw, lines), (*model, "digest")
     known = version.tags.get("digest", "")
     raw = set_text(raw, digest, known) if known else remove(raw, digest)
     changes: dict[str, bytes | None] = {layout.release_path(release.key): raw}

@@ -1,10 +1,11 @@
 """Change a value in a YAML text and leave every other byte as it is."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-import yaml
-from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml import YAML
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from sluice.core.emit import text
 
@@ -18,7 +19,7 @@ def set_text(raw: bytes, path: Path, value: str) -> bytes:
     """
     mark, source = _split(raw)
     parent = _node(_compose(source), path[:-1])
-    entry = next((entry for entry in parent.value if entry[0].value == path[-1]), None)
+    entry = _entry_at(parent, path[-1])
     if entry is None:
         changed = _inserted(source, parent, path[-1], value)
     else:
@@ -26,11 +27,26 @@ def set_text(raw: bytes, path: Path, value: str) -> bytes:
     return (mark + changed).encode()
 
 
+def set_texts(raw: bytes, values: Sequence[tuple[Path, str]]) -> bytes:
+    """Set several texts; where all of them are there, the text is read once for all of them."""
+    mark, source = _split(raw)
+    root = _compose(source)
+    found = [(_entry_at(_node(root, path[:-1]), path[-1]), value) for path, value in values]
+    entries = [(*entry, value) for entry, value in found if entry is not None]
+    if len(entries) < len(values):
+        for path, value in values:
+            raw = set_text(raw, path, value)
+        return raw
+    for key, node, value in sorted(entries, key=lambda one: -one[0].start_mark.index):
+        source = _replaced(source, key, node, value)
+    return (mark + source).encode()
+
+
 def append_text(raw: bytes, path: Path, value: str) -> bytes:
     """Add a text to the list at a path; a list that is missing is added to its mapping."""
     mark, source = _split(raw)
     parent = _node(_compose(source), path[:-1])
-    entry = next((entry for entry in parent.value if entry[0].value == path[-1]), None)
+    entry = _entry_at(parent, path[-1])
     if entry is None:
         changed = _inserted(source, parent, path[-1], value, listed=True)
     else:
@@ -101,6 +117,8 @@ def _scalars(root: Node | None) -> Iterator[ScalarNode]:
 
 def remove(raw: bytes, path: Path) -> bytes:
     """Remove a key and its value, with the comment in its line; an absent key is no error."""
+    if path[-1].encode() not in raw and b"\\" not in raw:  # no escapes, so a key stands as it is
+        return raw
     mark, source = _split(raw)
     parent = _node(_compose(source), path[:-1])
     names = [key.value for key, _ in parent.value]
@@ -119,11 +137,8 @@ def _split(raw: bytes) -> tuple[str, str]:
     return ("\ufeff", source[1:]) if source.startswith("\ufeff") else ("", source)
 
 
-def _compose(source: str) -> Node:
-    node = yaml.compose(source, Loader=yaml.CSafeLoader)
-    if node is None:
-        raise TypeError("an empty text holds no mapping")
-    return node
+def _compose(source: str) -> Any:  # noqa: ANN401  # ruamel's nodes are untyped
+    return YAML(typ="safe", pure=True).compose(source)
 
 
 def _node(root: Node, path: Path) -> MappingNode:
@@ -133,6 +148,10 @@ def _node(root: Node, path: Path) -> MappingNode:
     if not isinstance(node, MappingNode):
         raise TypeError(f"{'.'.join(path)} is not a mapping")
     return node
+
+
+def _entry_at(parent: MappingNode, key: str) -> tuple[Node, Node] | None:
+    return next((entry for entry in parent.value if entry[0].value == key), None)
 
 
 def _replaced(source: str, key: Node, node: Node, value: str) -> str:
