@@ -66,7 +66,7 @@ def signed(body: bytes, name: str = "d1", when: int = NOW) -> dict[str, str]:
     }
 
 
-BODY = b'{"entity":"something_new","action":"made","data":{"name":"m\\u00e9"}}'
+BODY = b'{"entity":"something_new","action":"made","workspace":"team-a","data":{"name":"m\\u00e9"}}'
 
 
 def test_a_cycle_is_told_counted_and_makes_it_ready(

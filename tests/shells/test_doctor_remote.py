@@ -7,9 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from mlflow.exceptions import MlflowException
+from mlflow.exceptions import RestException
 
 from shells.forge_fake import TOKEN
+from shells.loop import MODEL, Loop
+from shells.mlflow_server import post, register
 from shells.remote_loop import remote_loop
 from sluice import cli
 from sluice.registries import open_registry
@@ -48,7 +50,7 @@ def test_webhooks_are_judged_by_what_they_tell(
     ("code", "ok", "said"),
     [
         ("PERMISSION_DENIED", True, "administrator"),
-        ("ENDPOINT_NOT_FOUND", True, "3.3"),
+        ("NOT_FOUND", True, "3.3"),
         ("INTERNAL_ERROR", False, "cannot list"),
     ],
 )
@@ -58,9 +60,7 @@ def test_webhooks_that_cannot_be_listed_say_why(
     said: str,
 ) -> None:
     def listed() -> list[Any]:
-        error = MlflowException("no")
-        error.error_code = code
-        raise error
+        raise RestException({"error_code": code, "message": "no"})  # type: ignore[no-untyped-call]
 
     judged = hooks(listed)
     assert (judged.ok, said in judged.said) == (ok, True)
@@ -71,6 +71,27 @@ def test_a_real_server_has_none(mlflow_url: str) -> None:
     registry = open_registry(mlflow_url)
     assert isinstance(registry, Notifying)
     assert registry.hooks().ok
+
+
+@pytest.mark.server
+def test_models_and_runs_that_cannot_be_read_are_told(
+    tmp_path: Path, mlflow_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def registry() -> Any:  # noqa: ANN401  # JSON
+        where = ["--root", str(loop.folder / "tree"), "--repository", str(loop.bare)]
+        cli.main(["doctor", "--format", "json", *where, "--registry", mlflow_url])
+        checks = json.loads(capsys.readouterr().out)["checks"]
+        return next(check for check in checks if check["what"] == "registry")
+
+    loop = Loop(tmp_path)
+    assert "it shows 0 of 1 models, not 'qwen2.5-7b-instruct'" in registry()["said"]
+    version = register(mlflow_url, MODEL, metrics={"mmlu/acc": 0.7})
+    said = registry()
+    assert (said["ok"], said["said"].endswith(", 1 models are read")) == (True, True)
+    register(mlflow_url, MODEL, run_id="f" * 32)
+    said = registry()
+    assert (said["ok"], "the run" in said["said"], version) == (False, True, "1")
+    post(mlflow_url, "registered-models/delete", {"name": MODEL}, "DELETE")
 
 
 @pytest.mark.server

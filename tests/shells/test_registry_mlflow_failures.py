@@ -4,7 +4,7 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from sluice.core.finding import UsageError
 from sluice.core.model import Evaluation, ModelVersion
 from sluice.registries import open_registry
+from sluice.registries.mlflow import MlflowRegistry
 
 VERSION = ModelVersion("m", "1", source="s3://m", created=0, updated=0, run_id="0" * 32)
 Answer = tuple[int, str, str]
@@ -19,12 +20,19 @@ TEXT, HTML, JSON = "text/plain", "text/html", "application/json"
 
 
 @contextlib.contextmanager
-def answering(answer: Callable[[str], Answer]) -> Iterator[str]:
-    """Serve `answer(path)` (status, content type, body) to every GET; give `host:port`."""
+def answering(
+    answer: Callable[[str], Answer], headers: list[Mapping[str, str]] | None = None
+) -> Iterator[str]:
+    """Serve `answer(path)` (status, content type, body) to every GET; give `host:port`.
+
+    The headers of each request are added to `headers`.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, kind, body = answer(self.path)
+            if headers is not None:
+                headers.append(dict(self.headers))
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body.encode())))
@@ -138,6 +146,19 @@ def test_an_unknown_host() -> None:
         open_registry("http://no.invalid").versions(["m"])
 
 
+def _refusal(status: int, code: str, message: str) -> Answer:
+    return status, JSON, json.dumps({"error_code": code, "message": message})
+
+
+# What 3.17 says.
+NO_WORKSPACE = [
+    _refusal(404, "RESOURCE_DOES_NOT_EXIST", "Workspace 'nope' not found"),
+    _refusal(400, "INVALID_PARAMETER_VALUE", "Workspace name 'No!' must match the pattern ^[a-z]$"),
+    _refusal(400, "INVALID_PARAMETER_VALUE", "Active workspace is required."),
+]
+WRONG_HOST = (403, TEXT, "Invalid Host header - possible DNS rebinding attack detected")
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
@@ -151,6 +172,7 @@ def test_an_unknown_host() -> None:
         ((200, JSON, "[]"), "answers, but not as MLflow does"),
         ((418, TEXT, "a\nteapot at http://u:hunter2@x"), "refuses (418)"),
         ((404, HTML, "<h1>Not Found</h1>"), "has no such API (404)"),
+        *((answer, "set MLFLOW_WORKSPACE to one that") for answer in NO_WORKSPACE),
         ((414, TEXT, "URI Too Long"), "(414)"),
     ],
 )
@@ -158,6 +180,82 @@ def test_an_unhelpful_answer(answer: Answer, expected: str) -> None:
     with answering(lambda _: answer) as address:
         for line in complaints(address):
             assert expected in line
+
+
+@pytest.mark.parametrize("name", ["plain", "o'brien"])
+@pytest.mark.parametrize(
+    "information", [(404, HTML, ""), (200, JSON, '{"workspaces_enabled": false}')]
+)
+def test_a_server_without_workspaces_that_is_asked_for_one(
+    monkeypatch: pytest.MonkeyPatch, information: Answer, name: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_WORKSPACE", "team-a")
+    with (
+        answering(lambda _: information) as address,
+        pytest.raises(UsageError, match="has no workspace 'team-a': set MLFLOW_WORKSPACE"),
+    ):
+        open_registry(f"http://{address}").versions([name])
+
+
+def test_a_server_that_fails_for_who_asks_for_a_workspace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_WORKSPACE", "team-a")
+    with answering(lambda _: (500, TEXT, "")) as address:
+        said = complaints(address)[-1]
+    assert said.endswith("if it has no workspaces, unset MLFLOW_WORKSPACE")
+
+
+def test_a_host_that_is_refused_is_named_as_it_is_sent() -> None:
+    with answering(lambda _: WRONG_HOST) as address:
+        assert f"--allowed-hosts {address}, and what else calls it" in complaints(address)[0]
+
+
+def test_a_workspace_is_asked_for_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_WORKSPACE", "team-a")
+    seen: list[Mapping[str, str]] = []
+    with answering(lambda _: (200, TEXT, "3.17.2"), seen) as address:
+        registry = open_registry(f"http://{address}")
+        assert registry.describe() == f"MLflow 3.17.2 at http://{address}, workspace team-a"
+        assert registry.url(VERSION).endswith("/versions/1?workspace=team-a")
+    assert [headers["X-MLFLOW-WORKSPACE"] for headers in seen] == ["team-a"]
+
+
+@pytest.mark.parametrize("name", ["plain", "o'brien"])
+@pytest.mark.parametrize("answer", NO_WORKSPACE)
+def test_a_workspace_that_is_none_is_not_taken_for_models_that_are_gone(
+    answer: Answer, name: str
+) -> None:
+    with (
+        answering(lambda _: answer) as address,
+        pytest.raises(UsageError, match="has no default workspace"),
+    ):
+        open_registry(f"http://{address}").versions([name])
+
+
+@pytest.mark.parametrize("answer", [WRONG_HOST, *NO_WORKSPACE])
+def test_who_cannot_be_asked_for_webhooks_has_not_said_that_there_are_none(answer: Answer) -> None:
+    with answering(lambda _: answer) as address, pytest.raises(UsageError):
+        MlflowRegistry(f"http://{address}").hooks()
+
+
+def test_a_dead_server_has_no_webhooks_that_are_wrong() -> None:
+    with pytest.raises(UsageError, match="is not reachable"):
+        MlflowRegistry("http://127.0.0.1:9").hooks()
+
+
+@pytest.mark.parametrize(
+    ("version", "lacks"),
+    [
+        ("3.3.0", ""),
+        ("3.2.0", ", without webhooks (3.3)"),
+        ("2.22.5", ", without logged models (3.0), without webhooks (3.3)"),
+        ("2.2.1", ", without aliases (2.3), without logged models (3.0), without webhooks (3.3)"),
+        ("3.18.0rc1", ""),
+    ],
+)
+def test_what_an_older_server_does_not_have(version: str, lacks: str) -> None:
+    with answering(lambda _: (200, TEXT, version)) as address:
+        said = open_registry(f"http://{address}").describe()
+        assert said == f"MLflow {version} at http://{address}{lacks}"
 
 
 FORBIDDEN: list[Answer] = [

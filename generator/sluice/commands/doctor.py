@@ -18,6 +18,9 @@ from sluice.forges.extras import ForgeExtras
 from sluice.registries import open_registry
 from sluice.registries.hooks import Notifying
 
+# Of so many models the numbers are read, and so many names are listed.
+_SHOWN = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
@@ -46,7 +49,7 @@ def run(
         ("repository", lambda: _repository(connect(repository, forge, root, state, AUTHOR))),
         ("signing", lambda: _signing(connect(repository, forge, root, state, AUTHOR))),
         ("forge", lambda: _forge(connect(repository, forge, root, state, AUTHOR))),
-        ("registry", lambda: _registry(registry)),
+        ("registry", lambda: _registry(registry, root)),
         ("webhooks", lambda: _webhooks(registry)),
         ("cluster", lambda: _cluster(root)),
     ]
@@ -144,8 +147,24 @@ def _cluster(root: str | None) -> Diagnosis:
     return Diagnosis("cluster", ok=False, said=said, remedy=remedy)
 
 
-def _registry(registry: str | None) -> Diagnosis:
-    return Diagnosis("registry", ok=True, said=open_registry(registry or "").describe())
+def _registry(registry: str | None, root: str | None) -> Diagnosis:
+    """Whether it answers, and lets us read what reconciling needs."""
+    opened = open_registry(registry or "")
+    said = opened.describe()
+    specs = open_workspace(find_root(root)).specs
+    following = [r for r in specs.releases.values() if r.environment.follows]
+    names = sorted({str(release.value("model.name")) for release in following})
+    found = opened.versions(names)
+    if missing := [name for name in names if name not in found]:
+        listed = ", ".join(map(repr, missing[:_SHOWN]))
+        said = f"{said}; it shows {len(found)} of {len(names)} models, not {listed}"
+        remedy = "grant READ on them, or correct spec.model.name"
+        return Diagnosis("registry", ok=False, said=said, remedy=remedy)
+    newest = [versions[0] for versions in found.values() if versions][:_SHOWN]
+    if gaps := [gap for version in newest for gap in opened.evaluation(version).gaps]:
+        remedy = "grant READ on the experiments; what is gone must be evaluated anew"
+        return Diagnosis("registry", ok=False, said=f"{said}; {gaps[0]}", remedy=remedy)
+    return Diagnosis("registry", ok=True, said=f"{said}, {len(found)} models are read")
 
 
 def _webhooks(registry: str | None) -> Diagnosis:

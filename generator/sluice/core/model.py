@@ -65,9 +65,12 @@ class Lineage:
     """Where a version comes from, as far as the registry knows; empty is unknown.
 
     `hops` are the sources that the version's source leads to, the last one being `storage`.
-    `base` is the model that it was made from, `adapter` the kind of adapter it is, if it is one.
+    `workspace` is the part of the registry that it is in, where it has parts: names are unique in
+    one only. `base` is the model that it was made from, `adapter` the kind of adapter it is, if it
+    is one.
     """
 
+    workspace: str = ""
     run_name: str = ""
     code: str = ""
     repository: str = ""

@@ -26,6 +26,7 @@ from sluice.registries.mlflow_errors import (
 from sluice.registries.mlflow_evaluation import evaluate
 from sluice.registries.mlflow_filters import among, batches, like
 from sluice.registries.mlflow_hooks import hooks
+from sluice.registries.mlflow_workspaces import workspace
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as Version
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _MODELS_A_PAGE = 1000
 _VERSIONS_A_PAGE = 10_000
+_SINCE = {"aliases": (2, 3), "logged models": (3, 0), "webhooks": (3, 3)}
 _PLAIN_NAME = re.compile(r"\w[\w .-]*")
 
 
@@ -109,7 +111,8 @@ class MlflowRegistry:
         if not self._is_web():
             return ""
         name, number = quote(version.name, safe=""), quote(version.version, safe="")
-        return f"{redacted(self._uri)}/#/models/{name}/versions/{number}"
+        within = f"?workspace={quote(place, safe='')}" if (place := workspace()) else ""
+        return f"{redacted(self._uri)}/#/models/{name}/versions/{number}{within}"
 
     def describe(self) -> str:
         """Return the server's version and address."""
@@ -118,7 +121,9 @@ class MlflowRegistry:
             from mlflow import __version__  # noqa: PLC0415 - slow: only when used
 
             return f"MLflow client {__version__} at {redacted(self._uri)}"
-        return f"MLflow {self._server_version()} at {redacted(self._uri)}"
+        version, within = self._server_version(), workspace()
+        place = f"MLflow {version} at {redacted(self._uri)}" + (within and f", workspace {within}")
+        return place + "".join(f", without {what}" for what in _lacking(version))
 
     def hooks(self) -> Hooks:
         """Look at the server's webhooks."""
@@ -139,6 +144,12 @@ class MlflowRegistry:
 
     def _is_web(self) -> bool:
         return self._uri.startswith(("http://", "https://"))
+
+
+def _lacking(version: str) -> list[str]:
+    """What a server of this version does not have yet."""
+    number = tuple(map(int, re.findall(r"\d+", version)[:2]))
+    return [f"{what} ({since[0]}.{since[1]})" for what, since in _SINCE.items() if number < since]
 
 
 def _models(clients: Clients, names: Sequence[str]) -> dict[str, "RegisteredModel"]:

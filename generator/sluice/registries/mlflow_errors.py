@@ -8,6 +8,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit, urlunsplit
 
 from sluice.core.finding import UsageError
+from sluice.registries.mlflow_workspaces import is_about_workspaces, workspace
 
 NOT_MLFLOW = (
     "answers, but not as MLflow does: give the tracking server's base address, and look for a "
@@ -16,6 +17,7 @@ NOT_MLFLOW = (
 TO_READ = "READ on the models and on the experiments of their runs"
 TO_WRITE = "EDIT on the model, and on the experiment of its run"
 _STATUS_IN_TEXT = re.compile(r"failed with error code (\d{3})|too many (\d{3}) error responses")
+_WRONG_HOST = "Invalid Host header"
 _USER_INFO = re.compile(r"//[^/\s@]*@")
 _LONGEST_QUOTE = 200
 
@@ -74,7 +76,8 @@ def redacted(uri: str) -> str:
 
 def is_missing(error: Exception) -> bool:
     """Whether the server says that the thing asked for does not exist."""
-    return getattr(error, "error_code", "") in {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
+    known = getattr(error, "error_code", "") in {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
+    return known and not is_about_workspaces(error)
 
 
 def is_unsupported(error: Exception) -> bool:
@@ -84,31 +87,43 @@ def is_unsupported(error: Exception) -> bool:
 
 def is_invalid(error: Exception) -> bool:
     """Whether the server finds the request's parameters wrong."""
-    return getattr(error, "error_code", "") in {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
+    known = getattr(error, "error_code", "") in {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
+    return known and not is_about_workspaces(error)
 
 
 def is_forbidden(error: Exception) -> bool:
     """Whether the server knows who asks, and does not let them see this one thing."""
-    return _status(error) == HTTPStatus.FORBIDDEN and "Invalid Host header" not in str(error)
+    return status_of(error) == HTTPStatus.FORBIDDEN and _WRONG_HOST not in str(error)
 
 
 def _complaint(error: Exception, uri: str, needs: str) -> str:
-    status = _status(error)
+    status, text = status_of(error), str(error)
+    if is_about_workspaces(error):
+        named = f"workspace {workspace()!r}" if workspace() else "default workspace"
+        return f"has no {named}: set MLFLOW_WORKSPACE to one that it has, or unset it"
     if status is None:
-        return _connection_complaint(error.__cause__ or error.__context__, str(error))
-    if "Invalid Host header" in str(error):
-        host = urlsplit(uri).hostname
-        return f"rejects the host name (403): start the server with --allowed-hosts {host}"
-    if status == HTTPStatus.FORBIDDEN:
-        return f"denies access (403): the account needs {needs}"
+        return _connection_complaint(error.__cause__ or error.__context__, text)
     if status in _ADVICE:
         return _ADVICE[HTTPStatus(status)]
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return f"fails ({status}): look into the server's log"
-    return f"refuses ({status}): {_quote(str(error))}"
+    host = urlsplit(uri).netloc.rpartition("@")[2]
+    hosts = f"start it with --allowed-hosts {host}, and what else calls it"
+    for applies, complaint, remedy in (
+        (_WRONG_HOST in text, "rejects the host name", hosts),
+        (status == HTTPStatus.FORBIDDEN, "denies access", f"the account needs {needs}"),
+        (status >= HTTPStatus.INTERNAL_SERVER_ERROR, "fails", _in_the_log()),
+    ):
+        if applies:
+            return f"{complaint} ({status}): {remedy}"
+    return f"refuses ({status}): {_quote(text)}"
 
 
-def _status(error: Exception) -> int | None:
+def _in_the_log() -> str:
+    """What to do about a failure: the client shows no more of it than its number."""
+    where = "look into the server's log"
+    return f"{where}; if it has no workspaces, unset MLFLOW_WORKSPACE" if workspace() else where
+
+
+def status_of(error: Exception) -> int | None:
     """Return the HTTP status that the server gave; None when there was no such answer."""
     if hasattr(error, "json"):
         return int(error.get_http_status_code())  # type: ignore[attr-defined]

@@ -5,17 +5,19 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from sluice.registries.hooks import Hooks
-from sluice.registries.mlflow_errors import is_unsupported
+from sluice.registries.mlflow_errors import is_forbidden, status_of
+from sluice.registries.mlflow_workspaces import is_about_workspaces
 
 if TYPE_CHECKING:
     from mlflow.entities.webhook import Webhook
 
 PATH = "/webhooks/registry"
+_BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR
 _ALIASES = {"model_version_alias.created", "model_version_alias.deleted"}
 
 
 def hooks(listed: Callable[[], "Iterable[Webhook]"]) -> Hooks:
-    """Judge the webhooks of a server; `listed` asks it for them."""
+    """Judge the webhooks of a server; `listed` asks it for them, and its failures stay failures."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
     try:
@@ -37,16 +39,18 @@ def hooks(listed: Callable[[], "Iterable[Webhook]"]) -> Hooks:
 
 
 def _not_listed(error: Exception) -> Hooks:
-    status = int(error.get_http_status_code()) if hasattr(error, "get_http_status_code") else 0
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+    status = status_of(error)
+    if is_forbidden(error):
         said = "not looked at: only an administrator of the server may list them"
         return Hooks(ok=True, said=said)
-    if status == HTTPStatus.NOT_FOUND or is_unsupported(error):
+    if is_about_workspaces(error) or status not in (HTTPStatus.NOT_FOUND, _BROKEN):
+        raise error
+    if status == HTTPStatus.NOT_FOUND:
         said = "this server has none (they came with 3.3): changes are seen by polling"
         return Hooks(ok=True, said=said)
     return Hooks(
         ok=False,
-        said=f"the server cannot list them ({status or 'no status'}), and delivers none then",
+        said=f"the server cannot list them ({status}), and delivers none then",
         remedy="set MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY on the server, the same for all workers "
         "and restarts; if it was changed, delete and create the webhooks again",
     )

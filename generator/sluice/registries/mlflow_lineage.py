@@ -8,6 +8,7 @@ import yaml
 
 from sluice.core.model import Lineage, ModelVersion
 from sluice.registries.mlflow_errors import is_forbidden, is_invalid, is_missing, is_unsupported
+from sluice.registries.mlflow_workspaces import workspace
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -36,6 +37,7 @@ def lineage(
     known |= {key: value for key, value in version.tags.items() if value}
     tags = dict(run.data.tags) if run else {}
     return Lineage(
+        workspace=workspace(),
         run_name=tags.get("mlflow.runName", ""),
         code=tags.get("mlflow.source.git.commit", ""),
         repository=_without_login(tags.get("mlflow.source.git.repoURL", "")),

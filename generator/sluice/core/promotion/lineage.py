@@ -48,6 +48,7 @@ def trailers(version: ModelVersion, evaluation: Evaluation) -> dict[str, str]:
     lineage = evaluation.lineage
     known = dict(_known(version, evaluation))
     return {
+        "Workspace": lineage.workspace,
         "Model-Source": version.source,
         "Model-Digest": version.tags.get("digest", ""),
         "Model-Storage": lineage.storage,
@@ -69,6 +70,7 @@ def record(evaluation: Evaluation) -> dict[str, Any]:
 
 def _known(version: ModelVersion, evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     lineage = evaluation.lineage
+    yield "workspace", lineage.workspace
     yield "source", version.source
     yield "leads to", " → ".join(lineage.hops)
     yield "storage", lineage.storage
