@@ -87,6 +87,7 @@ class FakeForge(ThreadingHTTPServer):
         self.largest_page = 50 if dialect.kind == "gitea" else 100
         self.app: Callable[[Seen], Reply | None] = lambda _seen: None
         self.limit: int | None = None  # calls left, as the headers tell
+        self.reset: float | None = None  # when they count anew
 
     @property
     def place(self) -> str:
@@ -125,6 +126,8 @@ class FakeForge(ThreadingHTTPServer):
                 status, content = 304, b""
         if self.limit is not None:
             headers["X-RateLimit-Remaining"] = str(self.limit)
+        if self.reset is not None:
+            headers["X-RateLimit-Reset"] = str(int(self.reset))
         return status, headers, content
 
     def _usual(self, seen: Seen) -> Reply:

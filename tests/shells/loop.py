@@ -120,11 +120,15 @@ class Loop:
 
     def add_other(self) -> None:
         """Put the release of another team beside the one that there is, of a model of its own."""
-        raw = self.file(SPEC).replace("name: chat", "name: assistant", 1)
-        raw = raw.replace("max: 4", "max: 1").replace("path: /v1", "path: /assistant")
-        raw = raw.replace("team: platform", "team: search")
-        raw = raw.replace(f"name: {MODEL}\n", "name: helper\n", 1)
-        self.commit({f"environments/{OTHER}/release.yaml": raw.encode()})
+        self.add(OTHER, "helper")
+
+    def add(self, key: str, model: str = MODEL) -> None:
+        """Put one more release into the environment, rendered."""
+        _, team, name = key.split("/")
+        raw = self.file(SPEC).replace("name: chat", f"name: {name}", 1).replace("max: 4", "max: 1")
+        raw = raw.replace("path: /v1", f"path: /{name}").replace("team: platform", f"team: {team}")
+        raw = raw.replace(f"name: {MODEL}\n", f"name: {model}\n", 1)
+        self.commit({f"environments/{key}/release.yaml": raw.encode()})
         rendered = workspace_of(self.repository, MAIN).render()
         self.commit({path: manifest.content() for path, manifest in rendered.items()})
 

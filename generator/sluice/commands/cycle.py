@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sluice import git
-from sluice.commands import judging, proposing, taking_back
-from sluice.commands.grouping import pointless, shared, together
+from sluice.commands import grouping, judging, proposing, taking_back
+from sluice.commands.grouping import arranged, is_shared, pointless, shared, together
 from sluice.commands.judging import Base, Pulls, Seen
 from sluice.commands.revisions import workspace_of
 from sluice.commands.world import ALIKE, AUTHOR, MAIN, Outcome, World
@@ -18,7 +18,6 @@ from sluice.core.layout import Key
 from sluice.core.model import ModelVersion, PullRequest
 from sluice.core.promotion.converge import Refusal, branch_of, rejected
 from sluice.core.promotion.evidence import registered
-from sluice.core.promotion.group import branch_of_group
 from sluice.core.promotion.wants import Idle, Want, wants
 from sluice.core.tree import Specs
 from sluice.forges.answers import RefusedError
@@ -44,15 +43,19 @@ def cycle(world: World) -> Iterator[Outcome]:
     seen = Seen(base, by_branch(world.forge.list()), observed)
     failures: list[str] = []
     found = wants(specs, observed, registered(specs, base.workspace.files))
-    groups = shared(found)
-    yield from pointless(world, seen, list(groups))
-    alone = [w for w in found if isinstance(w, Idle) or not branch_of_group(w.release)]
-    tasks: list[Sequence[Want | Idle]] = [*([want] for want in alone), *groups.values()]
-    for wanted in tasks:
+    seen = replace(seen, sharing=arranged(world, seen, found))
+    yield from pointless(world, seen, list(shared(seen, found)))
+    for wanted in _tasks(seen, found):
         if world.is_stopping():
             return
         if all(world.is_due(str(want.release.key)) for want in wanted):
             yield from _isolated(world, seen, wanted, failures)
+
+
+def _tasks(seen: Seen, found: Sequence[Want | Idle]) -> Iterator[Sequence[Want | Idle]]:
+    """Each release by itself, then those that share a pull request together."""
+    yield from ([want] for want in found if not is_shared(seen, want))
+    yield from shared(seen, found).values()
 
 
 def observe(world: World, specs: Specs) -> Mapping[str, Sequence[ModelVersion]]:
@@ -135,17 +138,17 @@ def _persistent(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iter
             workspace = seen.base.workspace
             recorded = registered(workspace.specs, workspace.files)
             again = wants(workspace.specs, seen.observed, recorded)
+            seen = replace(seen, sharing=arranged(world, seen, again, again=True))
             wanted = [want for want in again if want.release.key in keys]
         else:
             return
 
 
 def _acted(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iterator[Outcome]:
-    groups = shared(wanted)
     for want in wanted:
-        if isinstance(want, Idle) or not branch_of_group(want.release):
+        if not is_shared(seen, want):
             yield from _release(world, seen, want)
-    for branch, members in groups.items():
+    for branch, members in shared(seen, wanted).items():
         yield from together(world, seen, branch, members)
 
 
@@ -156,10 +159,11 @@ def _release(world: World, seen: Seen, want: Want | Idle) -> Iterator[Outcome]:
     if isinstance(want, Idle):
         yield from proposing.idle(world, want, pulls)
         return
-    sight = (want.version, want.deployed, want.notes, seen.base.commit, pulls, _tip(world, key))
+    about = tuple(seen.about(key))
+    sight = (want.version, want.deployed, want.notes, seen.base.commit, about, _tip(world, key))
     known = world.memory.recall(str(key), sight, world.clock())
     if known is None:
-        known = _wanted(world, seen.base, want, _all_of(world, want, pulls))
+        known = _wanted(world, seen, want, _all_of(world, want, pulls))
         if known.is_settled:
             world.memory.settle(str(key), sight, known, world.clock())
     yield known
@@ -174,7 +178,7 @@ def _all_of(world: World, want: Want, pulls: Sequence[PullRequest]) -> Sequence[
 
     A version may have been rejected so long ago that it is not listed any more.
     """
-    if any(pull.state == "open" for pull in pulls) or rejected(want, pulls):
+    if _is_open(pulls) or rejected(want, pulls):
         return pulls
     return world.forge.of_branch(branch_of(want.release.key))
 
@@ -187,16 +191,24 @@ def by_branch(pulls: Sequence[PullRequest]) -> Pulls:
     return found
 
 
-def _wanted(world: World, base: Base, want: Want, pulls: Sequence[PullRequest]) -> Outcome:
-    release = str(want.release.key)
-    no = rejected(want, pulls)
+def _wanted(world: World, seen: Seen, want: Want, pulls: Sequence[PullRequest]) -> Outcome:
+    release, base = str(want.release.key), seen.base
+    about = [*pulls, *seen.about(want.release.key)]
+    no = rejected(want, about)
     if no:
         return judging.rejection(want, no.number)
-    taken = taking_back.taken(world, base.commit, want, pulls)
+    taken = taking_back.taken(world, base.commit, want, about)
     if taken:
         return taken
     result = judging.judged(world, base, want, pulls)
     if isinstance(result, Refusal):
         list(judging.withdrawn(world, release, pulls, result))
         return judging.refused(release, result)
+    no = None if _is_open(pulls) else rejected(want, grouping.former(world, seen, want))
+    if no:
+        return judging.rejection(want, no.number)
     return proposing.applied(world, base.commit, result, pulls)
+
+
+def _is_open(pulls: Sequence[PullRequest]) -> bool:
+    return any(pull.state == "open" for pull in pulls)

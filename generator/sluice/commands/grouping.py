@@ -6,33 +6,132 @@ from dataclasses import replace
 from sluice import git
 from sluice.commands import judging, proposing, taking_back
 from sluice.commands.judging import Seen
-from sluice.commands.world import ALIKE, Outcome, World
+from sluice.commands.world import ALIKE, MAIN, Outcome, World
+from sluice.core import layout
 from sluice.core.finding import UsageError
+from sluice.core.layout import Key
 from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import BRANCHES, Proposal, Refusal, branch_of, rejected
-from sluice.core.promotion.group import branch_of_group, grouped, is_group, share_of
+from sluice.core.promotion.group import (
+    Demand,
+    branch_of_group,
+    branches_at,
+    demand_of,
+    demand_text,
+    grouped,
+    is_group,
+    members_of,
+    share_of,
+)
+from sluice.core.promotion.sharing import Group, Sharing, shared_by
 from sluice.core.promotion.wants import Idle, Want
+from sluice.forges.extras import ForgeExtras
 
 # A pull request of more is read by nobody, and its list does not fit.
 MOST = 500
+# What became of a release for which nothing is opened.
+_FRUITLESS = frozenset({"refused", "rejected", "left alone"})
 
 
-def shared(wants: Sequence[Want | Idle]) -> dict[str, list[Want]]:
+def arranged(
+    world: World, seen: Seen, found: Sequence[Want | Idle], *, again: bool = False
+) -> Sharing:
+    """Decide which releases share a pull request; `again` keeps to what was decided before."""
+    wanted = [want for want in found if isinstance(want, Want)]
+    releases = [want.release for want in wanted]
+    settled = {w.release.key for w in wanted if _is_settled(world, seen, w)}
+    living = _groups(world, seen)
+    if again:
+        planned = {b: group for b, group in seen.sharing.groups.items() if group.demand}
+        return shared_by(releases, {**planned, **living}, settled, None)
+    room = world.forge.room if isinstance(world.forge, ForgeExtras) else None
+    sharing = shared_by(releases, living, settled, room)
+    if sharing.demand is None:
+        return sharing
+    # Only now it is worth asking of each whether its gates let it be proposed at all.
+    opening = {want.release.key: want for want in wanted if want.release.key in sharing.opening}
+    barren = {key for key, want in opening.items() if not _is_good(world, seen, want)}
+    return shared_by(releases, living, settled | barren, room)
+
+
+def _is_settled(world: World, seen: Seen, want: Want) -> bool:
+    """Whether no pull request will be opened for a release, by what is known without asking."""
+    key = want.release.key
+    if any(pull.state == "open" for pull in seen.pulls.get(branch_of(key), ())):
+        return True
+    said = world.memory.last(str(key))
+    known = said is not None and said.version == want.version.version and said.what in _FRUITLESS
+    return known or rejected(want, seen.about(key)) is not None
+
+
+def _is_good(world: World, seen: Seen, want: Want) -> bool:
+    if world.is_stopping():
+        return True
+    try:
+        return isinstance(judging.judged(world, seen.base, want, ()), Proposal)
+    except UsageError:  # told when its turn comes
+        return False
+
+
+def _groups(world: World, seen: Seen) -> dict[str, Group]:
+    """The shared branches that are at work: with an open pull request, or in a person's hands."""
+    found = {}
+    for branch in _branches(world, seen):
+        pulls = seen.pulls.get(branch, ())
+        living = next((pull for pull in pulls if pull.state == "open"), None)
+        edited = not proposing.is_free(world, branch, pulls)
+        if edited:
+            held = _content(world, branch) if living else ()
+            found[branch] = Group(frozenset(held), edited=True)
+        elif living:
+            found[branch] = Group(members_of(living), demand=demand_of(living))
+    return found
+
+
+def _branches(world: World, seen: Seen) -> list[str]:
+    """Every shared branch of which there is a pull request, or that is still there."""
+    refs = git.refs_under(world.repository, f"refs/heads/{BRANCHES}/")
+    there = (ref.removeprefix("refs/heads/") for ref in refs)
+    return [branch for branch in dict.fromkeys((*seen.pulls, *there)) if is_group(branch)]
+
+
+def _content(world: World, branch: str) -> Iterator[Key]:
+    """The releases that a branch changes, whatever its pull request says."""
+    head = git.resolve(world.repository, f"refs/heads/{branch}")
+    begun = git.merge_base(world.repository, head, git.resolve(world.repository, MAIN))
+    for path in git.changed_paths(world.repository, begun, head) if begun else ():
+        key = layout.release_of(path)
+        if key:
+            yield key
+
+
+def is_shared(seen: Seen, want: Want | Idle) -> bool:
+    """Whether a release has its change in a pull request with others."""
+    return isinstance(want, Want) and want.release.key in seen.sharing.branches
+
+
+def shared(seen: Seen, wants: Sequence[Want | Idle]) -> dict[str, list[Want]]:
     """The releases that want something, by the branch that they share."""
     found: dict[str, list[Want]] = {}
     for want in wants:
-        branch = branch_of_group(want.release)
-        if branch and isinstance(want, Want):
-            found.setdefault(branch, []).append(want)
+        if isinstance(want, Want) and want.release.key in seen.sharing.branches:
+            found.setdefault(seen.sharing.branches[want.release.key], []).append(want)
     return found
+
+
+def former(world: World, seen: Seen, want: Want) -> list[PullRequest]:
+    """What became of a release in the pull requests that it shared, however long ago."""
+    key = want.release.key
+    for branch in branches_at(key):
+        if branch not in seen.past:
+            seen.past[branch] = world.forge.of_branch(branch)
+    return [share_of(p, str(key)) for branch in branches_at(key) for p in seen.past[branch]]
 
 
 def pointless(world: World, seen: Seen, living: Sequence[str]) -> Iterator[Outcome]:
     """Withdraw the shared pull requests that no release needs any more."""
-    ours = f"refs/heads/{BRANCHES}/"
-    there = (ref.removeprefix("refs/heads/") for ref in git.refs_under(world.repository, ours))
-    for branch in dict.fromkeys((*seen.pulls, *there)):
-        if not is_group(branch) or branch in living:
+    for branch in _branches(world, seen):
+        if branch in living:
             continue
         for pull in seen.pulls.get(branch, ()):
             if pull.state == "open" and proposing.is_ours(world, branch):
@@ -78,9 +177,19 @@ def _together(
         return
     for member in members:
         yield from _alone(world, seen, member, branch)
-    outcome = proposing.applied(world, seen.base.commit, grouped(branch, members, pulls), pulls)
+    demand = _demand(seen, branch, wants)
+    proposal = grouped(branch, members, pulls, demand)
+    outcome = proposing.applied(world, seen.base.commit, proposal, pulls)
+    reasons = (*outcome.reasons, *([demand_text(demand)] if demand else ()))
     for member in members:
-        yield replace(outcome, release=str(member.key), version=member.version)
+        yield replace(outcome, release=str(member.key), version=member.version, reasons=reasons)
+
+
+def _demand(seen: Seen, branch: str, wants: Sequence[Want]) -> Demand | None:
+    """Why releases share a pull request where their environment does not ask for it."""
+    if any(branch_of_group(want.release) == branch for want in wants):
+        return None
+    return seen.sharing.groups[branch].demand if branch in seen.sharing.groups else None
 
 
 def _member(
@@ -88,8 +197,7 @@ def _member(
 ) -> Proposal | Outcome:
     """What one release adds, or why it adds nothing; what fails for many is not theirs."""
     name = str(want.release.key)
-    own = seen.pulls.get(branch_of(want.release.key), ())
-    concerned = [*own, *(share_of(pull, name) for pull in pulls)]
+    concerned = [*seen.about(want.release.key), *(share_of(pull, name) for pull in pulls)]
     no = rejected(want, concerned)
     if no:
         return judging.rejection(want, no.number)

@@ -1,14 +1,17 @@
 """What a cycle saw, and the judgement of one release on it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sluice.commands import proposing, signalling
 from sluice.commands.served import circumstances
 from sluice.commands.workspace import Workspace
 from sluice.commands.world import Outcome, World
+from sluice.core.layout import Key
 from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
-from sluice.core.promotion.converge import Facts, Proposal, Refusal, propose
+from sluice.core.promotion.converge import Facts, Proposal, Refusal, branch_of, propose
+from sluice.core.promotion.group import branches_at, share_of
+from sluice.core.promotion.sharing import ALONE, Sharing
 from sluice.core.promotion.signals import refusal
 from sluice.core.promotion.wants import Want
 
@@ -25,11 +28,22 @@ class Base:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a cycle looked at before it began to act; pull requests by their branch."""
+    """What a cycle looked at before it began to act; pull requests by their branch.
+
+    `past` are all those of the shared branches of which it had to know.
+    """
 
     base: Base
     pulls: Pulls
     observed: Mapping[str, Sequence[ModelVersion]]
+    sharing: Sharing = ALONE
+    past: dict[str, Sequence[PullRequest]] = field(default_factory=dict)
+
+    def about(self, key: Key) -> Sequence[PullRequest]:
+        """The pull requests of a release: its own, and its share in those with others."""
+        own = self.pulls.get(branch_of(key), ())
+        shared = (pull for branch in branches_at(key) for pull in self.pulls.get(branch, ()))
+        return [*own, *(share_of(pull, str(key)) for pull in shared)]
 
 
 def judged(

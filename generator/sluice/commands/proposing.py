@@ -50,7 +50,7 @@ def applied(world: World, base: str, proposal: Proposal, pulls: Sequence[PullReq
     """Bring the branch and its pull request to a proposal on the commit `base`."""
     release = str(proposal.key)
     current = next((pull for pull in pulls if pull.state == "open"), None)
-    if not _is_free(world, proposal.branch, pulls):
+    if not is_free(world, proposal.branch, pulls):
         said = f"somebody committed to the branch {proposal.branch}; delete it to hand it back"
         number = current.number if current else 0
         return Outcome(release, "left alone", proposal.version, number, (said,))
@@ -176,7 +176,7 @@ def is_ours(world: World, branch: str) -> bool:
     return head is None or git.commit_of(world.repository, head).email == AUTHOR.email
 
 
-def _is_free(world: World, branch: str, pulls: Sequence[PullRequest]) -> bool:
+def is_free(world: World, branch: str, pulls: Sequence[PullRequest]) -> bool:
     """Whether a branch may be moved: it is ours, or what others did to it was merged."""
     head = git.tip(world.repository, f"refs/heads/{branch}")
     return is_ours(world, branch) or any(p.state == "merged" and p.head == head for p in pulls)

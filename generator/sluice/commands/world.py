@@ -55,6 +55,11 @@ class Memory:
         """Keep what a release came to; `seen` is everything that it was judged by."""
         self.settled[release] = (seen, outcome, now + RECHECK)
 
+    def last(self, release: str) -> Outcome | None:
+        """Return what a release came to when it last needed nothing, however old that is."""
+        known = self.settled.get(release)
+        return known[1] if known else None
+
     def recall(self, release: str, seen: object, now: int) -> Outcome | None:
         """Return the outcome of the same sight, if it is not old."""
         known = self.settled.get(release)

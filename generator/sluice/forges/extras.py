@@ -43,6 +43,10 @@ class ForgeExtras(Protocol):
     def usage(self) -> Usage:
         """What was used up so far."""
 
+    @property
+    def room(self) -> int | None:
+        """How many pull requests may be opened without a long wait; None: as many as one likes."""
+
     def of_branch(self, branch: str) -> Sequence[PullRequest]:
         """All pull requests of one branch, newest first: what `list` may no longer show."""
 

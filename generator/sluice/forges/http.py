@@ -15,13 +15,21 @@ from typing import Any
 from sluice.core.finding import UsageError
 from sluice.forges.answers import Answer, RefusedError, Site, redact, refusal
 from sluice.forges.credentials import Credentials
-from sluice.forges.limits import MINUTE, Budget, RateLimitedError, asked_to_wait, remaining
+from sluice.forges.limits import (
+    MINUTE,
+    Budget,
+    RateLimitedError,
+    asked_to_wait,
+    remaining,
+    resets,
+)
 from sluice.forges.timing import Timing
 from sluice.forges.wire import BrokenError, Request, Wire
 
 ATTEMPTS = 4
 PATIENCE = 75.0  # a call never waits longer than this at once, in seconds
 PAGE = 100
+_SPARED = 3600.0
 _PASSING = {408, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 _LIMITS = "limits the rate of calls"
 _LESS = "; group pull requests or reconcile less often"
@@ -62,7 +70,7 @@ class Transport:
         self._budget = budget or Budget()
         self._wire = Wire(site, credentials, self.timing.clock)
         self._one = threading.Lock()
-        self._quiet_until = 0.0
+        self._quiet_until = self._spared_until = self._reset = 0.0
 
     def call(
         self,
@@ -92,6 +100,8 @@ class Transport:
                 self.timing.sleep(outcome.wait)
                 outcome = self._tried(request, attempt)
             if isinstance(outcome, _Setback):
+                if isinstance(outcome.error, RateLimitedError):
+                    self._spare()
                 raise outcome.error
             return outcome
 
@@ -121,6 +131,21 @@ class Transport:
         """Return words of the forge as an error may show them: one line, and no secrets."""
         return redact(str(text), self.credentials.secrets())
 
+    def room(self, writes: int, calls: int) -> int | None:
+        """For how many things of so many writes, and calls in all, there is room now.
+
+        Only limits that last count, not those for which a call waits; None when there are none. A
+        server that had to ask for a long pause is spared for an hour more.
+        """
+        now = self.timing.clock()
+        if now < self._spared_until:
+            return 0
+        left = [n // writes for n in self._budget.left(now, PATIENCE, write=True)]
+        left += [n // calls for n in self._budget.left(now, PATIENCE, write=False)]
+        if self.usage.remaining is not None and self._reset > now + PATIENCE:
+            left.append(self.usage.remaining // calls)
+        return min(left, default=None)
+
     def pause(self, attempt: int) -> None:
         """Give a forge time to notice what it was told."""
         self.timing.sleep(self.timing.backoff(attempt))
@@ -149,6 +174,7 @@ class Transport:
     def _judged(self, request: Request, answer: Answer, attempt: int) -> Answer | _Setback:
         left = remaining(answer.headers)
         self.usage.remaining = self.usage.remaining if left is None else left
+        self._reset = resets(answer.headers, self.timing.clock()) or self._reset
         self.usage.unchanged += answer.unchanged
         if answer.status < HTTPStatus.BAD_REQUEST:
             if answer.data is None and answer.text.strip():
@@ -173,8 +199,13 @@ class Transport:
         self._quiet_until = self.timing.clock() + seconds
         limit = self._limited(_LIMITS, seconds, error.said, _LESS)
         if seconds > PATIENCE:
+            self._spare()
             raise limit
         return _Setback(0.0, limit)  # the next attempt waits for its turn
+
+    def _spare(self) -> None:
+        """Open as few pull requests as possible for a while: see `room`."""
+        self._spared_until = self._quiet_until + _SPARED
 
     def _wait_for_turn(self, request: Request) -> None:
         """Wait for the budget and for what the forge asked; raise when that takes too long."""

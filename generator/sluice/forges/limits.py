@@ -68,6 +68,13 @@ class Budget:
         for window in self._windows(write=write):
             window.spend(now)
 
+    def left(self, now: float, longest: float, *, write: bool) -> list[int]:
+        """Calls, or writes, left in each window of more than `longest` seconds."""
+        windows = [w for w in (self.writes if write else self.calls) if w.period > longest]
+        for window in windows:
+            window.wait(now)  # forgets what was long ago
+        return [window.left for window in windows]
+
     def _windows(self, *, write: bool) -> tuple[Window, ...]:
         return (*self.calls, *self.writes) if write else self.calls
 
@@ -101,6 +108,12 @@ def remaining(headers: Mapping[str, str]) -> int | None:
     """How many calls the server says are left, if it says so."""
     number = _number(_header(headers, "remaining"))
     return None if number is None else int(number)
+
+
+def resets(headers: Mapping[str, str], now: float) -> float | None:
+    """When the server counts anew, if it says so: a time in seconds since the epoch."""
+    number = _number(_header(headers, "reset"))
+    return None if number is None else now + _bounded(number - now)
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:

@@ -20,6 +20,8 @@ from sluice.forges.http import Transport, Usage
 
 PREFIX = "sluice/"
 _LOOKS = 5
+# What a pull request costs until all that belongs to it is said.
+_WRITES, _CALLS = 5, 15
 _ANSWERED = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 _FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 # What a merge button answers that is about the pull request rather than about the call.
@@ -50,6 +52,11 @@ class RemoteForge:
     def usage(self) -> Usage:
         """What was used up so far."""
         return self._http.usage
+
+    @property
+    def room(self) -> int | None:
+        """How many pull requests may be opened without a long wait; None: as many as one likes."""
+        return self._http.room(_WRITES, _CALLS)
 
     def list(self, state: State | None = None) -> Sequence[PullRequest]:
         """Every open pull request, and the merged and closed ones of late, newest first."""

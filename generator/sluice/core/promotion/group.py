@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any, NamedTuple
 
+from sluice.core.layout import Key
 from sluice.core.markdown import code, table
 from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import BRANCHES, Proposal
@@ -18,12 +20,29 @@ _IN_FULL, _LISTED = 10, 200
 Chains = Mapping[str, tuple[str, ...]]
 
 
+class Demand(NamedTuple):
+    """Why releases share what nobody asked them to: pull requests wanted, and room for them."""
+
+    wanted: int
+    room: int
+
+
 def branch_of_group(release: Release) -> str:
     """The branch that a release shares with others; nothing when it has its own."""
     kind = release.environment.spec.get("promotion", {}).get("group")
     key = release.key
     places = {"environment": (key.environment,), "team": (key.environment, key.team)}
-    return "/".join((BRANCHES, *places[kind], LAST)) if kind else ""
+    return branch_at(*places[kind]) if kind in places else ""
+
+
+def branch_at(*place: str) -> str:
+    """The branch that all releases of an environment share, or of a team in it."""
+    return "/".join((BRANCHES, *place, LAST))
+
+
+def branches_at(key: Key) -> tuple[str, str]:
+    """Every branch that a release may share with others."""
+    return branch_at(key.environment, key.team), branch_at(key.environment)
 
 
 def is_group(branch: str) -> bool:
@@ -31,10 +50,15 @@ def is_group(branch: str) -> bool:
     return branch.startswith(f"{BRANCHES}/") and branch.endswith(f"/{LAST}")
 
 
-def grouped(branch: str, members: Sequence[Proposal], pulls: Iterable[PullRequest]) -> Proposal:
+def grouped(
+    branch: str,
+    members: Sequence[Proposal],
+    pulls: Iterable[PullRequest],
+    demand: Demand | None = None,
+) -> Proposal:
     """One proposal of several: a commit for each of them, and one pull request.
 
-    It merges by itself when each of them may.
+    It merges by itself when each of them may. `demand` is why they share it if nobody asked.
     """
     first = members[0]
     place = branch.removeprefix(f"{BRANCHES}/").removesuffix(f"/{LAST}")
@@ -48,7 +72,7 @@ def grouped(branch: str, members: Sequence[Proposal], pulls: Iterable[PullReques
         changes={path: raw for each in members for path, raw in each.changes.items()},
         parts=tuple(part for each in members for part in each.parts),
         title=title if len(members) > 1 else first.title,
-        body=_body(members, _chains(place, members, pulls)),
+        body=_body(members, _chains(place, members, pulls), demand),
         automatic=all(each.automatic for each in members),
         later=later,
         waits=held,
@@ -57,6 +81,22 @@ def grouped(branch: str, members: Sequence[Proposal], pulls: Iterable[PullReques
         superseded=(),
         keys=tuple(key for each in members for key in each.keys),
     )
+
+
+def members_of(pull: PullRequest) -> frozenset[Key]:
+    """The releases that a shared pull request says it is about."""
+    place = pull.branch.removeprefix(f"{BRANCHES}/").removesuffix(LAST)
+    found = (f"{place}{name}".split("/") for name in _read(pull.body))
+    return frozenset(Key(*parts) for parts in found if len(parts) == len(Key._fields))
+
+
+def demand_of(pull: PullRequest) -> Demand | None:
+    """What a shared pull request says demanded it."""
+    said = written_in(pull.body).get("demand")
+    match said:
+        case [int(wanted), int(room)]:
+            return Demand(wanted, room)
+    return None
 
 
 def share_of(pull: PullRequest, release: str) -> PullRequest:
@@ -76,7 +116,7 @@ def _signal(members: Sequence[Proposal], held: Sequence[str]) -> Signal:
     return Signal("success", f"all conditions passed for {len(members)} releases")
 
 
-def _body(members: Sequence[Proposal], chains: Chains) -> str:
+def _body(members: Sequence[Proposal], chains: Chains, demand: Demand | None) -> str:
     rows = [
         (
             code(each.key),
@@ -90,6 +130,8 @@ def _body(members: Sequence[Proposal], chains: Chains) -> str:
     left = len(rows) - _LISTED
     more = f"\n\n{left} more are in the changed files." if left > 0 else ""
     parts = [f"### Releases\n\n{table(head, rows[:_LISTED])}{more}"]
+    if demand:
+        parts.append(f"### Why they share it\n\n{_reason(demand)}")
     if len(members) <= _IN_FULL:
         parts += [f"### {code(each.key)}\n\n{_demoted(each.body)}" for each in members]
     parts.append(
@@ -97,11 +139,28 @@ def _body(members: Sequence[Proposal], chains: Chains) -> str:
         "versions. To leave one out, write it into `model.quarantine` of its release. Commits of "
         "others on this branch are left alone."
     )
-    data = {
+    data: dict[str, Any] = {
         "registered": {name: m.registered for name, m in zip(chains, members, strict=True)},
         "releases": {name: list(chain) for name, chain in chains.items()},
     }
+    if demand:
+        data["demand"] = list(demand)
     return "\n\n".join([*parts, framed(data)]) + "\n"
+
+
+def demand_text(demand: Demand) -> str:
+    """Why nobody's wish was followed, in one sentence."""
+    return (
+        f"{demand.wanted} pull requests were wanted when this one was opened, and the limits of "
+        f"the forge left room for {demand.room}"
+    )
+
+
+def _reason(demand: Demand) -> str:
+    return (
+        f"{demand_text(demand)}. It stays shared until it is merged or closed. "
+        "With `promotion.group: never` in its environment each release waits for one of its own."
+    )
 
 
 def _demoted(body: str) -> str:
