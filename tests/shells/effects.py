@@ -5,9 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
+from shells.git_fixtures import MAIN
 from shells.loop import Loop
 from sluice import git
 from sluice.commands.revisions import workspace_of
+from sluice.core import layout
+from sluice.core.layout import Key
 from sluice.forges.wire import Wire
 from sluice.git import store, upstream
 from sluice.registries.file import FileRegistry
@@ -69,10 +72,25 @@ class Executioner:
         return crossed
 
 
-def assert_consistent(loop: Loop) -> None:
-    """What holds at any time, whoever was killed: one pull request, and trees that are rendered."""
+def assert_one_each(loop: Loop) -> None:
+    """At any time, whoever was killed: no release is in two open pull requests."""
     living = [pull.branch for pull in loop.pulls() if pull.state == "open"]
     assert len(living) == len(set(living))
-    for ref in ("refs/heads/main", *(f"refs/heads/{branch}" for branch in living)):
+    held = [key for branch in living for key in held_by(loop, f"refs/heads/{branch}")]
+    assert len(held) == len(set(held)), living
+
+
+def held_by(loop: Loop, ref: str) -> set[Key]:
+    """The releases that a branch changes."""
+    here, begun = loop.repository, git.merge_base(loop.repository, ref, MAIN)
+    changed = git.changed_paths(here, begun, git.resolve(here, ref)) if begun else ()
+    return {key for path in changed if (key := layout.release_of(path))}
+
+
+def assert_consistent(loop: Loop) -> None:
+    """What holds at any time, whoever was killed: one pull request, and trees that are rendered."""
+    assert_one_each(loop)
+    living = [pull.branch for pull in loop.pulls() if pull.state == "open"]
+    for ref in (MAIN, *(f"refs/heads/{branch}" for branch in living)):
         rendered = {p: m.content() for p, m in workspace_of(loop.repository, ref).render().items()}
         assert git.read_tree(loop.repository, ref, ["manifests"]).files == rendered

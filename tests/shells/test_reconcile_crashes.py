@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -11,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from shells.effects import Executioner, Killed, assert_consistent
+from shells.effects import Executioner, Killed, assert_consistent, assert_one_each, held_by
 from shells.git_fixtures import CLEAN, MAIN, run_git
-from shells.loop import BRANCH, ENVIRONMENT, KEY, SPEC, Loop
+from shells.loop import BRANCH, ENVIRONMENT, KEY, OTHER, SPEC, Loop
 from shells.remote_loop import RemoteLoop, remote_loop
 from sluice import git
 from sluice.commands.cycle import cycle
@@ -105,25 +106,32 @@ def test_a_kill_at_any_boundary_of_remotes_changes_nothing_of_the_outcome(
         assert (found[1], found[2]) == (files, pulls), fatal
 
 
-@pytest.mark.slow
 @pytest.mark.server
-@pytest.mark.parametrize(("kind", "kills"), [("local", 1000), ("gitea", 200)])
+@pytest.mark.parametrize(
+    ("kind", "seed", "kills"),
+    [
+        ("local", 0, 4),
+        *(pytest.param("local", n, 100, marks=pytest.mark.slow) for n in range(1, 11)),
+        *(pytest.param(k, 7, 70, marks=pytest.mark.slow) for k in ("github", "gitlab", "gitea")),
+    ],
+)
 def test_kills_at_random_never_leave_what_must_not_be(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, kills: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, seed: int, kills: int
 ) -> None:
-    chance = random.Random(7)  # noqa: S311  # the same every time
+    chance = random.Random(seed)  # noqa: S311  # the same every time
     with _loop(tmp_path / "loop", kind) as loop, monkeypatch.context() as patches:
         executioner = Executioner(patches)
+        loop.add_other()
+        loop.register_both(1)
         version, killed = 1, 0
-        loop.register(1)
         while killed < kills:
-            executioner.arm(chance.randint(1, 40), after=chance.random() < 0.5)
+            executioner.arm(chance.randint(1, 60), after=chance.random() < 0.5)
             try:
                 loop.cycle()
             except Killed:
                 killed += 1
             executioner.disarm()
-            assert sum(pull.state == "open" for pull in loop.pulls()) <= 1
+            assert_one_each(loop)
             if chance.random() < 0.1:
                 assert_consistent(loop)
             if chance.random() < 0.3:
@@ -131,22 +139,31 @@ def test_kills_at_random_never_leave_what_must_not_be(
         loop.cycle()
         loop.cycle()
         assert_consistent(loop)
-        assert f'version: "{version}"' in loop.file(SPEC) or _said(loop, version)
+        for key in (KEY, OTHER):
+            assert version in _versions(loop, key)
         run_git(loop.bare, "fsck", "--strict")
 
 
 def _happens(loop: Loop, chance: random.Random, version: int) -> int:
-    """Somebody promotes, or merges what is open; the version that is promoted."""
+    """Somebody promotes, merges, or changes who shares; the version that is promoted."""
     living = [pull for pull in loop.pulls() if pull.state == "open"]
-    if living and chance.random() < 0.4:
+    lot = chance.random()
+    if living and lot < 0.3:
         loop.merge(living[0].number)
         return version
-    loop.register(version + 1)
+    if lot < 0.6:
+        loop.group(chance.choice(["", "team", "environment"]))
+        return version
+    loop.register_both(version + 1)
     return version + 1
 
 
-def _said(loop: Loop, version: int) -> bool:
-    return any(pull.title.endswith(f"-> {version}") for pull in loop.pulls())
+def _versions(loop: Loop, key: str) -> set[int]:
+    """Which versions of a release are on main or proposed."""
+    heads = [f"refs/heads/{pull.branch}" for pull in loop.pulls() if pull.state == "open"]
+    holding = [ref for ref in heads if key in map(str, held_by(loop, ref))]
+    texts = [loop.file(f"environments/{key}/release.yaml", ref) for ref in (MAIN, *holding)]
+    return {int(found[1]) for text in texts if (found := re.search(r'version: "(\d+)"', text))}
 
 
 def _once(loop: Loop) -> list[str]:
