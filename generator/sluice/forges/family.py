@@ -53,7 +53,7 @@ class Family:
         path = f"{self._root}/issues/{number}/comments"
         for raw in self._http.pages(path, {}, self._size, MANY):
             with self._http.reading():
-                comment = Comment(int(raw["id"]), _login(raw), raw.get("body") or "")
+                comment = Comment(int(raw["id"]), _login(raw), str(raw.get("body") or ""))
             yield comment
 
     def comment(self, number: int, text: str) -> None:
@@ -144,7 +144,7 @@ class Family:
     def _status(self, raw: Raw) -> Status:
         state = raw[self._verdict]
         verdict: Verdict = state if state in ("pending", "success") else "failure"
-        description, url = raw.get("description") or "", raw.get("target_url") or ""
+        description, url = (str(raw.get(key) or "") for key in ("description", "target_url"))
         return Status(str(raw["context"]), verdict, description, url)
 
 
@@ -156,12 +156,12 @@ def _pull(raw: Raw) -> PullRequest:
         branch=_branch(raw["head"]),
         base=str(raw["base"]["ref"]),
         title=str(raw["title"]),
-        body=raw.get("body") or "",
+        body=str(raw.get("body") or ""),
         head=str(raw["head"]["sha"]),
         state=state,
         author=_login(raw),
         # Before the merge this is a commit that only tries it.
-        merged_as=(raw.get("merge_commit_sha") or "") if merged else "",
+        merged_as=str(raw.get("merge_commit_sha") or "") if merged else "",
         labels=tuple(sorted(str(label["name"]) for label in raw.get("labels") or ())),
         updated=seconds(raw.get("updated_at")),
         url=raw.get("html_url") or "",

@@ -150,7 +150,8 @@ class Gitea(Family):
             if name.casefold() not in self._labels:
                 body = {"name": name, "color": _COLOUR}
                 self._know(self._http.call("POST", f"{self._root}/labels", body=body).data)
-        return [self._labels[name.casefold()] for name in names]
+        with self._http.reading():
+            return [self._labels[name.casefold()] for name in names]
 
     def _know(self, raw: Mapping[str, object]) -> None:
         with self._http.reading():

@@ -187,7 +187,9 @@ class GitLab:
             with self._http.reading():
                 if raw["name"] == context:
                     verdict = _SAID.get(raw["status"], "pending")
-                    description, url = raw.get("description") or "", raw.get("target_url") or ""
+                    description, url = (
+                        str(raw.get(key) or "") for key in ("description", "target_url")
+                    )
                     return Status(context, verdict, description, url)
         return None
 
@@ -260,11 +262,11 @@ def _pull(raw: Raw) -> PullRequest:
         branch=str(raw["source_branch"]),
         base=str(raw["target_branch"]),
         title=str(raw["title"]),
-        body=raw.get("description") or "",
-        head=raw.get("sha") or "",
+        body=str(raw.get("description") or ""),
+        head=str(raw.get("sha") or ""),
         state=state,
         author=_name(raw),
-        merged_as=merged_as if state == "merged" else "",
+        merged_as=str(merged_as) if state == "merged" else "",
         labels=tuple(sorted(map(str, raw.get("labels") or ()))),
         updated=seconds(raw.get("updated_at")),
         url=raw.get("web_url") or "",
