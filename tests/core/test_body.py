@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -14,9 +15,17 @@ from core import hostile
 from sluice.core.checks.gates import GateResult
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, Follow, Lineage, Measurement, ModelVersion
+from sluice.core.promotion import rollout_message
 from sluice.core.promotion.body import body
 from sluice.core.promotion.chart import chart
+from sluice.core.promotion.converge import Proposal
+from sluice.core.promotion.group import grouped
 from sluice.core.promotion.message import Story, commit_message, read_marker, title
+from sluice.core.promotion.signals import Signal
+from sluice.core.rollout.counts import Batch, Cell, Counts, Gate, GateCounts
+from sluice.core.rollout.file import plan_of
+from sluice.core.rollout.judgement import GateVerdict, Judgement
+from sluice.core.rollout.model import Rollout, Write
 from sluice.forges.bodies import fit
 
 PARSER = MarkdownIt("gfm-like", {"linkify": False, "html": True})
@@ -39,6 +48,14 @@ ATTACKS = (
     '"] bar [1] x-axis ["',
     "\u202eevil",
     "Signed-off-by: x",
+    "[skip ci]",
+    "[CI Skip] x",
+    "***NO_CI***",
+    "closes https://forge.example/a/b/-/issues/1",
+    "closes https://forge.example/a/b/pull/1",
+    "$1 %2 ~3 &4 ^5 !6",
+    "$`x`$",
+    "/merge",
 )
 TEXTS = st.sampled_from(ATTACKS) | st.sampled_from(hostile.TEXTS) | st.text(max_size=30)
 NAMES = TEXTS.filter(lambda text: text.strip() != "")
@@ -83,6 +100,12 @@ def stories(draw: st.DrawFn) -> Story:
         evidence="environments/production/platform/chat/evidence/v2.json",
         checksum="sha256:00",
     )
+
+
+ACTIVE = re.compile(
+    r"(?<!\w)@\w|[#!]\d|GH-\d|\[\s*(skip|no|ci)\b|\*\*\*NO_CI|://\S*/(issues|pull)/\d",
+    re.IGNORECASE,
+)
 
 
 def flat(tokens: list[Token]) -> list[Token]:
@@ -146,9 +169,7 @@ def test_titles_and_commits_are_lines_that_no_forge_acts_on(story: Story) -> Non
         assert line.partition(": ")[0] in TRAILERS
     for text in (head, trailers):
         assert "\u202e" not in text
-        assert "#1" not in text
-        assert "GH-7" not in text
-        assert " @everyone" not in f" {text}"
+        assert not ACTIVE.search(text)
     assert "\n" not in said
 
 
@@ -182,6 +203,66 @@ def test_a_chart_has_its_five_lines_whatever_the_metric_is_called(
 def test_in_a_chart_better_is_up(bar: str, value: float, *, lower: bool) -> None:
     gate = GateResult("m", "", value, 0.7, passed=True, lower_is_better=lower)
     assert f"bar {bar}" in chart([gate])
+
+
+@settings(max_examples=100, deadline=None)
+@given(stories(), st.sampled_from(ATTACKS))
+def test_the_only_link_is_to_the_registry_and_goes_there(story: Story, end: str) -> None:
+    link = f"https://registry.example/#/models/{end}".replace("\n", "")
+    tokens = flat(PARSER.parse(body(replace(story, link=link))))
+    (found,) = [token for token in tokens if token.type == "link_open"]
+    assert str(found.attrs["href"]).startswith("https://registry.example/#/models/")
+    kinds = {token.type.removesuffix("_open").removesuffix("_close") for token in tokens}
+    assert kinds <= KINDS | {"link"}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(stories(), min_size=1, max_size=3), st.data())
+def test_releases_that_share_a_pull_request_cannot_spoil_it_either(
+    told: list[Story], data: st.DataObject
+) -> None:
+    members = [
+        Proposal(
+            key=Key("production", "platform", f"chat{n}"),
+            version=story.version.version,
+            branch=f"sluice/production/platform/chat{n}",
+            changes={},
+            title=title(story),
+            body=body(story),
+            automatic=False,
+            signal=Signal("pending", data.draw(TEXTS)),
+            waits=(data.draw(NAMES),),
+        )
+        for n, story in enumerate(told)
+    ]
+    shared = grouped("sluice/production/_all", members, ())
+    tokens = flat(PARSER.parse(shared.body))
+    kinds = {token.type.removesuffix("_open").removesuffix("_close") for token in tokens}
+    assert kinds <= KINDS
+    tops = [t for t in tokens if t.type == "heading_open" and t.tag == "h3"]
+    assert len(tops) == len(members) + 2
+    (comment,) = [token for token in tokens if token.type == "html_block"]
+    assert comment is tokens[-1]
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXTS, NAMES, NAMES, NAMES)
+def test_a_rollout_tells_of_hostile_values_as_code(
+    reason: str, candidate: str, stable: str, gate: str
+) -> None:
+    plan = plan_of({"rollout": {"strategy": "canary", "steps": []}})
+    before = Rollout("STEP", plan, candidate, stable, weight=10)
+    after = replace(before, weight=50)
+    verdict = GateVerdict(gate, None, 1.5, None, "PASS")
+    write = Write("raise", after, reason, Judgement("PASS", (verdict,)))
+    cell = Cell(10, 1)
+    batch = Batch(1, (cell,), (cell,))
+    counts = Counts((GateCounts(Gate(gate), (batch,)),))
+    tokens = flat(PARSER.parse(rollout_message.body(before, write, "c", counts, reason)))
+    kinds = {token.type.removesuffix("_open").removesuffix("_close") for token in tokens}
+    assert kinds <= KINDS
+    (heading,) = [t for t in tokens if t.type == "heading_open"]
+    assert heading.tag == "h3"
 
 
 def test_without_two_values_there_is_no_chart() -> None:

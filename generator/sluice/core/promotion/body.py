@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from sluice.core.checks.gates import GateResult
 from sluice.core.markdown import code, table
@@ -47,7 +48,9 @@ def body(story: Story) -> str:
 
 def _summary(story: Story) -> str:
     version = code(story.version.version)
-    linked = f" ([registry]({story.link}))" if story.link else ""
+    # What would end the address of a link is spelled, whatever the registry's own address is.
+    page = quote(story.link, safe=":/?#@!$&'*+,;=%")
+    linked = f" ([registry]({page}))" if page else ""
     said = (
         f"{code(story.model)} version {version}{linked} is in {code(story.follow)} of the "
         f"registry; {code(story.key)} serves version {code(story.before)}."

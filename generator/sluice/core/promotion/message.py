@@ -16,9 +16,18 @@ from sluice.core.promotion import lineage
 _MARKER = re.compile(r"<!-- sluice:v1 (\{.*\}) -->\s*\Z")
 _LINE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
-# Forges make links of these, notify people, and close issues: `fixes #1` in a model's name.
-_ACTIVE = re.compile(r"(?<!\w)@(?=\w)|[#!](?=\d)|(?<=\bGH)-(?=\d)", re.IGNORECASE)
+# Forges make links of these, notify people, and close issues: `fixes #1` in a model's name. An
+# issue's address does that as well, and `[skip ci]` keeps the checks from running.
+_ACTIVE = re.compile(
+    r"(?<!\w)@(?=\w)|[#!&$%~^](?=[\d\"])|(?<=\bGH)-(?=\d)"
+    r"|(?<=https:)//(?=\S*/(?:issues|work_items|pulls?|merge_requests)/\d)"
+    r"|(?<=http:)//(?=\S*/(?:issues|work_items|pulls?|merge_requests)/\d)"
+    r"|\[(?=\s*(?:skip|no|ci|actions|azurepipelines)\b)|\*{3}(?=NO_CI)",
+    re.IGNORECASE,
+)
 _PASSIVE = {"@": "＠", "#": "＃", "!": "！", "-": "‐"}  # noqa: RUF001  # alike on purpose
+_PASSIVE |= {"&": "＆", "$": "＄", "%": "％", "~": "～", "^": "＾"}  # noqa: RUF001  # as above
+_PASSIVE |= {"[": "［", "//": "／／", "***": "＊＊＊"}  # noqa: RUF001  # as above
 
 
 @dataclass(frozen=True)
