@@ -1,5 +1,7 @@
 """The gates of a release as metrics of its engine."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from core import trees
@@ -8,7 +10,7 @@ from sluice.core.progress.watch import counts_of, questions
 from sluice.core.rollout.analysis import parameters, warm_up, watches
 from sluice.core.rollout.counts import Absolute
 from sluice.core.rollout.file import plan_of, rollout_of
-from sluice.core.rollout.queries import Question
+from sluice.core.rollout.queries import Question, chosen, combined, promql
 from sluice.core.rollout.samples import Series
 
 ENGINE = trees.tools().catalog.engine("vllm", "0.33.0")
@@ -77,12 +79,18 @@ def test_risks_and_warm_up_come_from_the_release() -> None:
 BEGIN, NOW = 1_795_200_000, 1_795_201_000
 
 
-def behind_a_gateway_that_counts(engine: str, version: str) -> Subject:
-    """A rollout whose route is of a provider that counts requests too."""
-    files = trees.case(trees.CASES / "valid" / "strategy-ab-by-cookie-of-istio")
+def on_an_engine(files: Mapping[str, bytes], engine: str, version: str) -> dict[str, bytes]:
+    """The same files with both versions on another engine."""
     words = {b"name: vllm": f"name: {engine}", b"version: 0.33.0": f"version: {version}"}
     for old, new in words.items():
         files = {path: raw.replace(old, new.encode()) for path, raw in files.items()}
+    return dict(files)
+
+
+def behind_a_gateway_that_counts(engine: str, version: str) -> Subject:
+    """A rollout whose route is of a provider that counts requests too."""
+    files = trees.case(trees.CASES / "valid" / "strategy-ab-by-cookie-of-istio")
+    files = on_an_engine(files, engine, version)
     workspace = trees.workspace_of(files)
     assert workspace.check() == []
     (release,) = workspace.specs.releases.values()
@@ -102,6 +110,68 @@ def test_what_the_engine_does_not_count_the_gateway_does() -> None:
         assert question.labels["destination_service_namespace"] == ("models",)
         assert question.labels["reporter"] == ("source",)
         assert "sluice_dev_release" not in question.labels
+
+
+def asked_at(case: str, *changes: tuple[str, str, str]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """The labels of the bad answers that are asked for, of each version."""
+    files = on_an_engine(trees.case(trees.CASES / "valid" / case), "sglang", "0.5.23")
+    for path, old, new in changes:
+        files = trees.replaced(files, path, old, new)
+    (release,) = trees.workspace_of(files).specs.releases.values()
+    assert trees.workspace_of(files).check() == []
+    assert release.rollout
+    rollout = rollout_of(release.spec, release.rollout.data["spec"])
+    found = subject_of(release, rollout, trees.tools().catalog, (BEGIN, NOW), {})
+    assert found
+    asked = {}
+    for name, arm in (("candidate", found.candidate), ("stable", found.stable)):
+        (watch,) = arm.watches.values()
+        assert watch.bad
+        asked[name] = {**watch.bad.labels, **arm.counted(watch), "__name__": (watch.bad.metric,)}
+    return asked
+
+
+def test_nginx_only_the_name_of_the_other_upstream_tells_versions_apart() -> None:
+    asked = asked_at("strategy-ab-by-cookie-of-nginx")
+    for labels in asked.values():
+        assert labels["__name__"] == ("nginx_ingress_controller_requests",)
+        assert (labels["ingress"], labels["host"]) == (("chat",), ("api.example.com",))
+        assert "service" not in labels  # it is the main Ingress's for both
+        assert {"5xx", "500", "503"} <= set(labels["status"])
+    assert asked["stable"]["canary"] == ("",)
+    assert asked["candidate"]["canary"] == ("models-chat-v7-http",)
+
+
+@pytest.mark.parametrize(
+    ("gateway", "stable", "candidate"),
+    [
+        ("kgateway", "kube_models_chat_80", "kube_models_chat-v7_80"),
+        ("contour", "models_chat_80", "models_chat-v7_80"),
+        ("istio", "chat", "chat-v7"),
+    ],
+)
+def test_whoever_implements_the_gateway_api_counts_by_service(
+    gateway: str, stable: str, candidate: str
+) -> None:
+    named = f"  monitoring: {{gateway: {gateway}}}\n  accelerators:"
+    change = (trees.ENVIRONMENT, "  accelerators:", named)
+    asked = asked_at("strategy-ab-by-header-of-the-gateway-api", change)
+    for role, service in (("stable", stable), ("candidate", candidate)):
+        told = asked[role].get("envoy_cluster_name") or asked[role]["destination_service_name"]
+        assert told == (service,)
+
+
+def test_a_combined_query_of_both_versions_gives_each_its_own_series() -> None:
+    watched = behind_a_gateway_that_counts("sglang", "0.5.23")
+    (asked,) = {q.metric for q in combined(questions(watched))}
+    assert asked == "istio_requests_total"
+    one = Question("requests", {"canary": ("",)})
+    other = Question("requests", {"canary": ("models-chat-v7-http",)})
+    (both,) = combined([one, other])
+    assert promql(both, 60) == 'requests{canary=~"|models-chat-v7-http"}[60s]'
+    series: list[Series] = [({"__name__": "requests"}, []), ({"canary": "models-chat-v7-http"}, [])]
+    assert chosen(one, series) == series[:1]
+    assert chosen(other, series) == series[1:]
 
 
 def test_an_engine_that_counts_failures_is_asked_itself() -> None:

@@ -28,6 +28,7 @@ FAMILIES: tuple[Family, ...] = (
     "architectures",
     "sharing",
     "queueing",
+    "gateways",
 )
 
 ELSEWHERE = {
@@ -44,6 +45,7 @@ ELSEWHERE = {
     "ModelRelease.model.architecture": "the memory preflight: tests/core/test_memory.py",
     "ModelRelease.resources.memoryOverride": "the memory preflight: FIT002",
     "ModelRelease.serving": "on every engine: tests/core/test_engines_fields.py",
+    "Environment.monitoring.gateway": "who counts failed answers: tests/core/test_analysis.py",
     "Environment.monitoring.prometheus": "where the reconciler asks for counts",
     "ModelRelease.rollout.analysis": "what the reconciler judges: tests/core/test_analysis.py",
     "ModelRelease.rollout.deadline": "how the reconciler moves a rollout: tests/core/test_rollout*",

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from core import trees
+from sluice.core.catalog.entries import Gateway
 from sluice.core.progress.subject import Answers, Arm, Subject
 from sluice.core.progress.vitals import alarms, gauges_of, lifelines, misrouted, restarts_of
 from sluice.core.rollout.analysis import Guards, Watch, guards, own_labels
@@ -13,6 +14,7 @@ from sluice.core.rollout.queries import Question
 from sluice.core.rollout.samples import Series
 
 BEGIN, NOW, LAG = 1_795_200_000, 1_795_203_600, 45
+EDGE = Gateway("edge", "An edge", arm={"destination": "{service}"})
 Gauges = Mapping[str, Mapping[str, float]]
 """Values by metric, of each version's pods."""
 
@@ -20,7 +22,7 @@ Gauges = Mapping[str, Mapping[str, float]]
 def arm(version: str, engine: str = "vllm", known: str = "0.33.0", *, gateway: bool = False) -> Arm:
     found = trees.tools().catalog.engine(engine, known)
     assert found
-    watch = Watch(Gate("errors"), arm={"service": "{service}"} if gateway else {})
+    watch = Watch(Gate("errors"), gateway=EDGE if gateway else None)
     return Arm({"namespace": ("ai",), "v": (version,)}, found, {"errors": watch} if gateway else {})
 
 
@@ -150,6 +152,9 @@ def test_requests_that_contradict_the_weight(
 def test_one_server_for_several_clusters_is_asked_for_one_of_them() -> None:
     environment = {"monitoring": {"prometheus": {"labels": {"cluster": "eu"}}}}
     assert own_labels(environment) == {"cluster": ("eu",)}
-    gateway = Watch(Gate("errors"), arm={"destination": "{service}"})
-    found = Arm({"namespace": ("ai",)}, arm("8").engine, {}, "chat", {"cluster": ("eu",)})
-    assert found.counted(gateway) == {"cluster": ("eu",), "destination": ("chat",)}
+    said, everywhere = {"service": "chat"}, {"cluster": ("eu",)}
+    found = Arm({"namespace": ("ai",)}, arm("8").engine, {}, "stable", said, everywhere)
+    assert found.counted(Watch(Gate("errors"), gateway=EDGE)) == {
+        "cluster": ("eu",),
+        "destination": ("chat",),
+    }

@@ -19,6 +19,7 @@ _KINDS: Mapping[Family, str] = {
     "accelerators": "Accelerator",
     "sharing": "Sharing",
     "queueing": "Queueing",
+    "gateways": "Gateway",
 }
 """Families whose entries have a schema; the others are read as they are."""
 

@@ -109,18 +109,36 @@ class Engine:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """What a traffic provider counts itself: counters as of an engine, and the labels of a version.
+    """What counts at the edge: counters as of an engine, and the labels of what a version gets.
 
-    In the values of `arm` {service} and {namespace} stand for those of the version.
+    In the labels' values {service}, {namespace}, {release} and {host} stand for those of the
+    version; `stable` and `candidate` are what only that version's requests have.
     """
 
     name: str
+    title: str
+    providers: tuple[str, ...] = ()
     arm: Mapping[str, str] = field(default_factory=dict)
+    stable: Mapping[str, str] = field(default_factory=dict)
+    candidate: Mapping[str, str] = field(default_factory=dict)
     counters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def labels(self, role: str, words: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+        """The labels of the requests that a version in this role gets; empty: it is not there."""
+        own = self.candidate if role == "candidate" else self.stable
+        return {name: (text.format_map(words),) for name, text in {**self.arm, **own}.items()}
 
 
 def _gateway_from(entry: Mapping[str, Any]) -> Gateway:
-    return Gateway(entry["name"], dict(entry["arm"]), dict(entry["counters"]))
+    return Gateway(
+        entry["name"],
+        entry["title"],
+        tuple(entry["providers"]),
+        dict(entry.get("arm", {})),
+        dict(entry.get("stable", {})),
+        dict(entry.get("candidate", {})),
+        dict(entry["counters"]),
+    )
 
 
 def _made(family: Family, name: str, make: Callable[[], Entry]) -> Entry:

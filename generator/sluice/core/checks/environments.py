@@ -22,6 +22,7 @@ def check_environment(environment: Environment, catalog: Catalog) -> Iterator[Fi
     yield from _prices(environment, catalog)
     yield from _resources(environment, catalog)
     yield from _provider(environment)
+    yield from _gateway(environment, catalog)
     yield from _autoscaling(environment)
     yield from check_promotion(environment)
     yield from _alerts(environment)
@@ -73,6 +74,32 @@ def _resources(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
                 remedy = f"did you mean {close!r}?" if close else f"known: {', '.join(known)}"
                 message = f"no accelerator that is allowed here is asked for by {resource!r}"
                 yield Finding(environment.document.place(path, key=True), "REF056", message, remedy)
+
+
+def _gateway(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
+    """Whether who is to count at the edge is known, and serves the routes that we render."""
+    where = ("spec", "monitoring", "gateway")
+    named = environment.spec.get("monitoring", {}).get("gateway")
+    if named is None:
+        return
+    entry, provider = catalog.gateway(named), environment.spec.get("traffic", {}).get("provider")
+    if entry is None:
+        place = environment.document.place(where)
+        yield unknown(place, "gateway", named, catalog.names("gateways"))
+    elif provider is None:
+        message = "the environment has no traffic, so nothing is counted at its edge"
+        remedy = "remove it, or add `traffic`"
+        yield Finding(environment.document.place(where), "REF074", message, remedy)
+    elif provider not in entry.providers:
+        fit = [n for n in catalog.names("gateways") if _serves(catalog, n, provider)]
+        message = f"{entry.title} does not serve routes of the provider {provider}"
+        remedy = f"name one that does: {', '.join(fit)}"
+        yield Finding(environment.document.place(where), "REF074", message, remedy)
+
+
+def _serves(catalog: Catalog, name: str, provider: str) -> bool:
+    entry = catalog.gateway(name)
+    return entry is not None and provider in entry.providers
 
 
 def _autoscaling(environment: Environment) -> Iterator[Finding]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 
-from sluice.core.catalog.entries import Catalog, Gateway
+from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.controllers import check_controller
 from sluice.core.finding import Finding
 from sluice.core.rollout.analysis import check_analysis
 from sluice.core.rollout.file import from_text
 from sluice.core.specs.resolve import Release
 from sluice.core.workload import delivery, values
+from sluice.core.workload.routing import gateway_of
 
 STEADY = ("rolling", "recreate")
 _STEPPED = ("canary", "blue-green", "ab", "shadow")
@@ -37,18 +38,10 @@ def check_rollout(release: Release, catalog: Catalog) -> Iterator[Finding]:
         yield from _provider(release, strategy)
     engine = catalog.engine(release.value("engine.name"), release.value("engine.version"))
     if engine is not None and engine.status != "refused":
-        gateway = _gateway(release, catalog)
+        gateway = gateway_of(release, catalog)
         yield from check_analysis(release, engine, gateway)
         yield from check_controller(release, strategy, engine, gateway)
     yield from _file(release, strategy)
-
-
-def _gateway(release: Release, catalog: Catalog) -> Gateway | None:
-    """The gateway that counts too, where there is one."""
-    traffic = values.traffic(release.environment, release.spec)
-    if traffic is None:
-        return None
-    return catalog.gateway(traffic["provider"])
 
 
 def _steps(release: Release, strategy: str) -> Iterator[Finding]:

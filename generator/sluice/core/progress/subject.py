@@ -22,6 +22,7 @@ from sluice.core.rollout.queries import Question, arm_labels, buckets
 from sluice.core.rollout.samples import STALE, Series, grid_of
 from sluice.core.specs.resolve import Release, Variant
 from sluice.core.workload import values
+from sluice.core.workload.routing import gateway_of, words
 
 BATCH = 60
 Answers = Callable[[Question], Sequence[Series]]
@@ -32,20 +33,22 @@ Answers = Callable[[Question], Sequence[Series]]
 class Arm:
     """One version: the labels of its series, its engine, and what is counted of it, by gate.
 
-    `everywhere` are labels that all series of the environment have.
+    `words` are what the labels of a gateway say of the version in its role; `everywhere` are labels
+    that all series of the environment have.
     """
 
     labels: Mapping[str, tuple[str, ...]]
     engine: Engine
     watches: Mapping[str, Watch]
-    service: str = ""
+    role: str = "stable"
+    words: Mapping[str, str] = field(default_factory=dict)
     everywhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def counted(self, watch: Watch) -> Mapping[str, tuple[str, ...]]:
         """The labels of this version's series, where its pods count or where the gateway does."""
-        words = {"service": self.service, "namespace": self.labels["namespace"][0]}
-        gateway = {n: (text.format(**words),) for n, text in watch.arm.items()}
-        return {**self.everywhere, **gateway} if gateway else self.labels
+        if watch.gateway is None:
+            return self.labels
+        return {**self.everywhere, **watch.gateway.labels(self.role, self.words)}
 
     def asked(self, watch: Watch) -> Iterator[Question]:
         """What is asked for a gate: the buckets of a histogram, or its two counters."""
@@ -141,7 +144,6 @@ def _arm(release: Release, variant: Variant, catalog: Catalog) -> Arm | None:
     namespace, version = release.environment.spec["namespace"], names.slug(str(model["version"]))
     everywhere = own_labels(release.environment.spec)
     labels = {**everywhere, **arm_labels(namespace, release.key.name, version)}
-    traffic = values.traffic(release.environment, release.spec)
-    gateway = catalog.gateway(traffic["provider"]) if traffic else None
-    found = {w.gate.name: w for w in watches(release.spec, engine, gateway)}
-    return Arm(labels, engine, found, values.service_name(release, variant), everywhere)
+    found = {w.gate.name: w for w in watches(release.spec, engine, gateway_of(release, catalog))}
+    said = words(release, values.service_name(release, variant))
+    return Arm(labels, engine, found, variant.role, said, everywhere)

@@ -38,7 +38,7 @@ def gauges_of(subject: Subject) -> Iterator[Question]:
 
 def _lifeline(arm: Arm) -> Question | None:
     """A counter of the engine that begins anew with it, where the gates have none."""
-    if any(not watch.arm for watch in arm.watches.values()):
+    if any(watch.gateway is None for watch in arm.watches.values()):
         return None
     known = (arm.engine.metrics[name] for name in _HISTOGRAMS if name in arm.engine.metrics)
     metric = next(known, None)
@@ -58,7 +58,7 @@ def restarts_of(subject: Subject, answers: Answers, now: int) -> int | None:
     nothing is counted by the engine itself, so that nobody would see it.
     """
     arm = subject.candidate
-    asked = [q for watch in arm.watches.values() if not watch.arm for q in arm.asked(watch)]
+    asked = [q for watch in arm.watches.values() if watch.gateway is None for q in arm.asked(watch)]
     if (lifeline := _lifeline(arm)) is not None:
         asked.append(lifeline)
     if not asked:

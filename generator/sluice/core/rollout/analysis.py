@@ -55,8 +55,7 @@ class Guards:
 class Watch:
     """A gate with what is counted for it: a histogram and its threshold, or two counters.
 
-    `arm` are the labels by which the gateway that counts tells versions apart; empty where the
-    engine counts, whose pods have the labels of their version.
+    `gateway` is who counts, where the engine does not, whose pods have the labels of their version.
     """
 
     gate: Gate
@@ -64,7 +63,7 @@ class Watch:
     above: float = 0.0
     requests: Counter | None = None
     bad: Counter | None = None
-    arm: Mapping[str, str] = field(default_factory=dict)
+    gateway: Gateway | None = None
 
 
 def watches(
@@ -95,14 +94,14 @@ def _watch(given: Mapping[str, Any], engine: Engine, gateway: Gateway | None) ->
     if signal in HISTOGRAMS:
         metric = engine.metrics.get(signal)
         return Watch(gate, metric, given.get("above", 0.0)) if metric else None
-    arm: Mapping[str, str] = {}
     counters = given if signal == "custom" else engine.counters.get(signal)
-    if counters is None and gateway is not None:
-        counters, arm = gateway.counters.get(signal), gateway.arm
+    counts = gateway if counters is None else None
+    if counts is not None:
+        counters = counts.counters.get(signal)
     if counters is None:
         return None
     requests, bad = _counter(counters["requests"]), _counter(counters["bad"])
-    return Watch(gate, requests=requests, bad=bad, arm=arm)
+    return Watch(gate, requests=requests, bad=bad, gateway=counts)
 
 
 def _counter(data: Mapping[str, Any]) -> Counter:
@@ -189,7 +188,7 @@ def _problems(
     elif signal != "custom" and own:
         yield f"{signal} has counters of its own", "remove requests and bad, or write custom"
     elif signal != "custom" and not _is_counted(signal, engine, gateway):
-        yield f"{engine.title} has no metric for {signal}", "use another signal, or custom"
+        yield f"{engine.title} has no metric for {signal}", _counted_at_the_edge(signal, gateway)
     elif signal in HISTOGRAMS:
         yield from _threshold(given, engine)
     if signal not in HISTOGRAMS and "above" in given:
@@ -198,6 +197,13 @@ def _problems(
     if gate.excluded <= gate.tolerated:
         yield "the excluded ratio is not above the tolerated one", "raise `excluded`"
     yield from _rates(gate.absolute)
+
+
+def _counted_at_the_edge(signal: str, gateway: Gateway | None) -> str:
+    remedy = "use another signal, or custom"
+    if signal != "errors" or gateway is not None:
+        return remedy
+    return f"{remedy}; or say in monitoring.gateway of the environment who counts at the edge"
 
 
 def _is_counted(signal: str, engine: Engine, gateway: Gateway | None) -> bool:

@@ -21,6 +21,7 @@ KINDS = {
     "Accelerator": "accelerator.schema.json",
     "Sharing": "sharing.schema.json",
     "Queueing": "queueing.schema.json",
+    "Gateway": "gateway.schema.json",
     "PolicyTest": "policy-test.schema.json",
     "Waivers": "waivers.schema.json",
 }

@@ -14,6 +14,7 @@ from sluice.core.rollout.queries import Question, promql, quoted, spellings
 from sluice.core.rollout.samples import INFINITE
 from sluice.core.specs.resolve import Release, lookup
 from sluice.core.workload import delivery
+from sluice.core.workload.routing import words
 
 SHORTEST, LONGEST = 300, 3600
 """Seconds that a query looks back where a controller asks again and again during a step."""
@@ -90,9 +91,8 @@ def window(spec: Mapping[str, Any]) -> int:
 def _arm(watch: Watch, release: Release, found: delivery.Controller) -> dict[str, tuple[str, ...]]:
     """The labels of the new pods, or of what the gateway sends to them."""
     namespace, name = release.environment.spec["namespace"], release.key.name
-    if watch.arm:
-        words = {"service": f"{name}-canary", "namespace": namespace, "release": name}
-        return {label: (text.format(**words),) for label, text in watch.arm.items()}
+    if watch.gateway:
+        return watch.gateway.labels("candidate", words(release, f"{name}-canary"))
     return {
         "namespace": (namespace,),
         "sluice_dev_release": (name,),

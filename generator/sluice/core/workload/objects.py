@@ -9,7 +9,7 @@ from sluice.core.emit import emit
 from sluice.core.specs.resolve import Release, Spec
 from sluice.core.workload import delivery, fetching, measurements, scaling, sizing, values
 from sluice.core.workload.alerts import alerts
-from sluice.core.workload.routing import asked_for, chosen
+from sluice.core.workload.routing import asked_for, chosen, gateway_of
 from sluice.core.workload.sizing import Parts
 from sluice.core.workload.values import LABEL
 
@@ -57,7 +57,7 @@ def _delivery(release: Release, part: Parts, catalog: Catalog) -> dict[str, Any]
     if found is None:
         return {"delivery": None, "serves": True}
     traffic = values.traffic(release.environment, spec)
-    gateway = catalog.gateway(traffic["provider"]) if traffic else None
+    gateway = gateway_of(release, catalog)
     measured = list(measurements.measurements(release, part.engine, gateway))
     name = release.key.name
     return {

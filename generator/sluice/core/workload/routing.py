@@ -1,9 +1,11 @@
-"""What leads to the candidate of a rollout beside its share of the requests."""
+"""What leads to the candidate of a rollout beside its share, and who counts what it gets."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from sluice.core.specs.resolve import Release
+from sluice.core.catalog.entries import Catalog, Gateway
+from sluice.core.specs.resolve import Release, lookup
+from sluice.core.workload import values
 
 FULL = 100
 SHOWN = ("STEP", "GATED", "INCONCLUSIVE", "FROZEN")
@@ -34,3 +36,23 @@ def _cookie_pattern(cookie: Mapping[str, str]) -> str:
     """An expression that matches a whole Cookie header with this one in it."""
     pair = f"{cookie['name']}={cookie['value']}".replace(".", "\\.")
     return f"^(.*; *)?{pair}(;.*)?$"
+
+
+def gateway_of(release: Release, catalog: Catalog) -> Gateway | None:
+    """Who counts requests at the edge: whom the environment names, or its traffic provider."""
+    traffic = values.traffic(release.environment, release.spec)
+    if traffic is None:
+        return None
+    named = lookup(release.environment.spec, "monitoring.gateway", traffic["provider"])
+    return catalog.gateway(named)
+
+
+def words(release: Release, service: str) -> dict[str, str]:
+    """What labels of a gateway's counters may say of a version behind a Service."""
+    traffic = values.traffic(release.environment, release.spec) or {}
+    return {
+        "service": service,
+        "namespace": release.environment.spec["namespace"],
+        "release": release.key.name,
+        "host": traffic.get("host") or "",
+    }
