@@ -131,9 +131,8 @@ def _pressed(world: World, number: int, head: str, *, later: bool) -> PullReques
 def _push(world: World, base: str, proposal: Proposal) -> _Pushed:
     """Bring the branch to the proposal, unless it says all of it already."""
     repository, ref = world.repository, f"refs/heads/{proposal.branch}"
-    tree = git.write_tree(repository, base, proposal.changes)
     head = git.tip(repository, ref)
-    if head and _says(repository, head, tree, base):
+    if head and _says(repository, head, git.write_tree(repository, base, proposal.changes), base):
         return _Pushed(head, moved=False)
     commit = base
     for changes, message in proposal.parts:
