@@ -59,6 +59,22 @@ def test_a_window_at_an_hour_that_the_clock_leaves_out_opens_after_it() -> None:
     assert hold({"windows": [early]}, at("2026-03-29T03:10:00+02:00")) == ""
 
 
+@pytest.mark.parametrize("schedule", ["30 2 * * *", "*/30 2 25 10 *", "30 2 * * SUN"])
+def test_a_period_in_an_hour_that_comes_twice_lasts_through_both(schedule: str) -> None:
+    early = {"schedule": schedule, "duration": "1h", "timeZone": "Europe/Berlin"}
+    for now in ("02:31:00+02:00", "02:59:30+02:00", "02:00:00+01:00", "02:29:59+01:00"):
+        assert hold({"freezes": [early]}, at(f"2026-10-25T{now}"))
+    for now in ("01:59:59+02:00", "03:30:00+01:00"):
+        assert hold({"freezes": [early]}, at(f"2026-10-25T{now}")) == ""
+
+
+def test_of_freezes_that_overlap_the_last_to_end_is_told() -> None:
+    short = {"from": "2026-12-24T00:00", "to": "2026-12-27T00:00", "timeZone": "Europe/Berlin"}
+    for freezes in ([short, YEAR_END], [YEAR_END, short]):
+        said = hold({"freezes": freezes}, at("2026-12-25T10:00:00+01:00"))
+        assert "2027-01-04 08:00" in said
+
+
 def test_a_freeze_goes_before_an_open_window() -> None:
     promotion = {"windows": [OFFICE], "freezes": [YEAR_END]}
     said = "a freeze (end of the year) ends at 2027-01-04 08:00 Europe/Berlin"

@@ -11,6 +11,8 @@ from sluice.core.units import seconds
 
 Period = Mapping[str, Any]
 _MINUTE = timedelta(minutes=1)
+# Longer than any change of clocks moves them.
+_CLOCK_CHANGE = timedelta(hours=3)
 
 
 def hold(promotion: Mapping[str, Any], now: int) -> str:
@@ -21,11 +23,11 @@ def hold(promotion: Mapping[str, Any], now: int) -> str:
         now: seconds since the epoch.
     """
     moment = datetime.fromtimestamp(now, UTC)
-    for freeze in promotion.get("freezes", ()):
-        end = _end(freeze, moment)
-        if end:
-            reason = f" ({freeze['reason']})" if freeze.get("reason") else ""
-            return f"a freeze{reason} ends at {_shown(end, freeze)}"
+    frozen = [(end, each) for each in promotion.get("freezes", ()) if (end := _end(each, moment))]
+    if frozen:
+        end, freeze = max(frozen, key=lambda found: found[0])
+        reason = f" ({freeze['reason']})" if freeze.get("reason") else ""
+        return f"a freeze{reason} ends at {_shown(end, freeze)}"
     windows: Sequence[Period] = promotion.get("windows", ())
     if not windows or any(_end(window, moment) for window in windows):
         return ""
@@ -81,13 +83,22 @@ def _end(period: Period, moment: datetime) -> datetime | None:
     if "schedule" not in period:
         begin, over = _moment(period, "from"), _moment(period, "to")
         return over if begin <= moment < over else None
-    # Schedules go by whole minutes, and backwards it leaves out where it begins.
-    minute = moment.replace(second=0, microsecond=0)
-    last = _fire(period, minute + _MINUTE, reverse=True)
+    last = _last(period, moment.replace(second=0, microsecond=0))
     if last is None:
         return None
     over = last + timedelta(seconds=seconds(period["duration"]))
     return over if moment < over else None
+
+
+def _last(period: Period, minute: datetime) -> datetime | None:
+    """When a schedule last began, up to and with a minute."""
+    # Backwards it leaves out where it begins, and what falls into an hour that comes twice.
+    found = _fire(period, minute + _MINUTE, reverse=True)
+    for begun in CronSim(period["schedule"], (minute - _CLOCK_CHANGE).astimezone(_zone(period))):
+        if begun.astimezone(UTC) > minute:
+            break
+        found = begun.astimezone(UTC)
+    return found
 
 
 def _starts(period: Period, moment: datetime) -> datetime:
