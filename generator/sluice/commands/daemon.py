@@ -21,7 +21,7 @@ from sluice.core.finding import FindingsError, UsageError
 from sluice.forges.extras import ForgeExtras
 from sluice.registries.watch import Watch
 
-EVERYTHING = "everything"
+EVERYTHING, PACKING = "everything", "packing"
 # Deliveries come in swarms: one look serves them all.
 SHORTEST_PAUSE = 1.0
 _STUCK = 30 * 60.0
@@ -73,6 +73,7 @@ class Daemon:
             self.ready = True
         self.telemetry.cycle.observe(time.monotonic() - began)
         self._tell_usage()
+        self._pack()
         return wait
 
     def woken(self) -> None:
@@ -102,6 +103,17 @@ class Daemon:
             self.telemetry.outcome(outcome, world.clock())
             self.diary.outcome(outcome)
         self.diary.warning(marked(world, outcomes))
+
+    def _pack(self) -> None:
+        """Tidy up the repository, where that is due and nobody waits for us to end."""
+        if self.stop.is_set() or not self.patience.is_due(PACKING):
+            return
+        try:
+            self.world.upstream.pack(self.stop.is_set)
+        except UsageError as error:
+            self.diary.trouble(str(error), self.patience.failed(PACKING))
+        else:
+            self.patience.succeeded(PACKING)
 
     def _troubled(self, reason: str, error: Exception, said: str) -> float:
         """Tell what kept the whole cycle from its end; seconds to stay away."""

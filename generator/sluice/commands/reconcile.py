@@ -67,12 +67,22 @@ def _cycle(world: World, form: str) -> int:
     except FindingsError as error:
         sys.stdout.write(report(error.findings, form, {}))
         return 1
+    if not world.dry_run:
+        _pack(world)
     if form == "json":
         records = [asdict(outcome) for outcome in outcomes]
         sys.stdout.write(json.dumps({"version": 1, "outcomes": records}, indent=2) + "\n")
     if problem := marked(world, outcomes):
         click.echo(f"sluice: {problem}", err=True)
     return int(any(outcome.refused for outcome in outcomes))
+
+
+def _pack(world: World) -> None:
+    """Tidy up, where that is due; what was done stays done when it cannot be."""
+    try:
+        world.upstream.pack(world.is_stopping)
+    except UsageError as error:
+        click.echo(f"sluice: {error}", err=True)
 
 
 def _shown(outcomes: Iterator[Outcome], form: str) -> Iterator[Outcome]:

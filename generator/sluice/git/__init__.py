@@ -15,6 +15,7 @@ from sluice.git.history import (
     is_ancestor,
     merge_base,
 )
+from sluice.git.packing import pack
 from sluice.git.refs import RefMovedError, refs_under, tip, update_ref
 from sluice.git.remote import (
     CredentialsRefusedError,
@@ -69,6 +70,7 @@ __all__ = [
     "merge_trees",
     "open_mirror",
     "open_repository",
+    "pack",
     "push",
     "read_blob",
     "read_tree",

@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +18,7 @@ import pygit2
 
 from sluice.core.finding import UsageError
 from sluice.git.callbacks import Login, redact
+from sluice.git.packing import pack
 from sluice.git.refs import refs_under, tip, update_ref
 from sluice.git.remote import advertised, fetch, push
 from sluice.git.repository import Repository, init_bare
@@ -53,6 +54,9 @@ class Upstream(Protocol):
             UsageError: it cannot be reached.
         """
 
+    def pack(self, is_stopping: Callable[[], bool]) -> bool:
+        """Pack what is here, where it has become much; whether it had. UsageError: it cannot be."""
+
 
 class Direct:
     """A repository on this machine."""
@@ -68,6 +72,10 @@ class Direct:
     def move(self, ref: str, new: str | None, expected: str | None) -> None:
         """Compare and swap a branch; see Upstream."""
         update_ref(self.repository, ref, new, expected)
+
+    def pack(self, is_stopping: Callable[[], bool]) -> bool:
+        """Pack it; see Upstream."""
+        return pack(self.repository, is_stopping)
 
 
 class Mirror:
@@ -97,6 +105,10 @@ class Mirror:
         push(self.repository, {ref: (expected, new)}, login=self._login)
         with _alone(self.repository.path):
             update_ref(self.repository, ref, new, tip(self.repository, ref))
+
+    def pack(self, is_stopping: Callable[[], bool]) -> bool:
+        """Pack the mirror; see Upstream."""
+        return pack(self.repository, is_stopping, is_mirror=True)
 
 
 def open_mirror(url: str, folder: Path, login: Login | None = None) -> Mirror:
