@@ -63,6 +63,16 @@ def test_a_soak_is_a_time_in_one_piece(since: int, until: int | None, said: str)
     assert said in result.reason
 
 
+def test_what_is_said_of_a_soak_that_passed_does_not_grow_with_it() -> None:
+    found, tenure = release(SOAK), {THERE: (Tenure(MODEL, "8", 0),)}
+    results = [
+        judge_all(found, version(), Evaluation(), None, Circumstances(now, tenure))[0]
+        for now in (NOW, NOW + HOUR)
+    ]
+    assert results[0] == results[1]
+    assert results[0].note == "it served there from 1970-01-01 00:00 UTC on"
+
+
 def test_two_short_times_are_not_a_long_one() -> None:
     pieces = (Tenure(MODEL, "8", 0, 20 * HOUR), Tenure(MODEL, "8", 30 * HOUR, 50 * HOUR))
     assert "not for so long" in soaked(*pieces).reason
@@ -88,6 +98,9 @@ def test_an_approval_is_a_tag(gate: dict[str, Any], tags: dict[str, str], *, pas
     found = release({"approval": {"tag": "approved-by", **gate}})
     (result,) = judge_all(found, version(**tags), Evaluation(), None, Circumstances())
     assert (result.passed, result.waiting) == (passes, not passes)
+    found_tag = tags.get("approved-by", "").strip()
+    assert repr(found_tag) in (result.note or result.reason) or not found_tag
+    assert "not set, but" not in result.reason
 
 
 def test_conditions_of_the_environment_come_before_those_of_the_release() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.core.checks.gates import GateResult, Times, condition, judge, standard_error
+from sluice.core.checks.gate_words import condition
+from sluice.core.checks.gates import GateResult, Times, judge, standard_error
 from sluice.core.model import Evaluation, Measurement
 
 DAY = 86_400_000
@@ -88,10 +89,17 @@ def test_where_nothing_is_deployed_there_is_nothing_to_be_worse_than() -> None:
 
 def test_standard_errors_excuse_a_regression_within_the_noise_only() -> None:
     gate = {"maxRegression": 0.01, "standardErrors": 2}
-    assert verdict(gate, 0.68, 0.70, error=0.005).passed
+    passed = verdict(gate, 0.68, 0.70, error=0.005)
+    assert (passed.passed, passed.note) == (
+        True,
+        "worse by 0.01 more than allowed, but within the noise",
+    )
+    assert verdict(gate, 0.695, 0.70, error=0.005).note == ""
     assert not verdict(gate, 0.67, 0.70, error=0.005).passed
     assert "noise" in verdict(gate, 0.67, 0.70, error=0.005).reason
-    assert not verdict(gate, 0.68, 0.70).passed
+    unknown = verdict(gate, 0.68, 0.70)
+    assert not unknown.passed
+    assert "0 or not recorded" in unknown.reason
 
 
 def test_standard_errors_count_against_a_metric_of_safety() -> None:

@@ -148,6 +148,13 @@ def test_a_deployed_version_that_was_never_measured_fails_the_regression_gate(lo
     assert "was not recorded for the deployed version" in loop.chat().reasons[0]
 
 
+def test_a_deployed_version_that_the_registry_never_had_is_named(loop: Loop) -> None:
+    loop.models.clear()
+    loop.register(2)
+    said = "was not recorded for the deployed version: the registry does not have version 1"
+    assert said in loop.chat().reasons[0]
+
+
 def test_of_two_versions_in_the_stage_the_last_moved_is_proposed_and_the_choice_is_told(
     loop: Loop,
 ) -> None:

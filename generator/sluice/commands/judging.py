@@ -89,6 +89,9 @@ def refused(release: str, result: Refusal) -> Outcome:
 
 
 def _baseline(registry: Registry, want: Want) -> Evaluation:
-    """Of the deployed version; nothing measured when the registry has lost it."""
+    """Of the deployed version; nothing measured when the registry does not have it."""
     deployed: ModelVersion | None = want.deployed
-    return registry.evaluation(deployed) if deployed else Evaluation()
+    if deployed:
+        return registry.evaluation(deployed)
+    current = want.release.value("model.version")
+    return Evaluation(gaps=(f"the registry does not have version {current} as it is deployed",))

@@ -5,7 +5,7 @@ from functools import partial
 
 from sluice.core import layout
 from sluice.core.checks import windows
-from sluice.core.checks.gates import Gate
+from sluice.core.checks.gate_words import Gate
 from sluice.core.finding import Finding, Place
 from sluice.core.layout import Key
 from sluice.core.specs.resolve import Environment, Release

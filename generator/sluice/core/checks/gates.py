@@ -2,23 +2,22 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
+from sluice.core.checks.gate_words import Gate, better_is_lower, condition
 from sluice.core.model import Evaluation, Measurement
 from sluice.core.units import seconds
 
-Gate = Mapping[str, Any]
-_BOUNDS = {"min", "max", "maxRegression"}
 Kind = Literal["measurement", "limit", "regression", "age", "approval", "soak"]
 
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """One condition and what came of it; `reason` says why it did not pass.
+    """One condition and what came of it; `reason` says why it did not pass, `note` why it did.
 
     `waiting` is what a person or time can still bring about: the version is proposed, but does not
     merge by itself. `kind` says on what it failed. Errors are standard errors, None if unknown.
@@ -37,6 +36,7 @@ class GateResult:
     dataset: str = ""
     safety: bool = False
     lower_is_better: bool = False
+    note: str = ""
 
     @property
     def delta(self) -> float | None:
@@ -95,28 +95,6 @@ def judge(
     return [_judge(_Case(gate, candidate, baseline, times or Times())) for gate in gates]
 
 
-def condition(gate: Gate) -> str:
-    """The condition in words."""
-    parts = []
-    if "min" in gate:
-        parts.append(f"at least {gate['min']}")
-    if "max" in gate:
-        parts.append(f"at most {gate['max']}")
-    if "maxRegression" in gate:
-        worse = "higher" if _better_is_lower(gate) else "lower"
-        parts.append(f"at most {gate['maxRegression']} {worse} than the deployed version")
-    if "standardErrors" in gate:
-        against = "clear of it by" if gate.get("safety") else "give or take"
-        parts.append(f"{against} {gate['standardErrors']} standard errors")
-    if "dataset" in gate:
-        parts.append(f"on {gate['dataset']}")
-    if "maxAge" in gate:
-        parts.append(f"not older than {gate['maxAge']}")
-    if gate.get("afterRegistration"):
-        parts.append("measured after the version was registered")
-    return ", ".join(parts)
-
-
 def standard_error(evaluation: Evaluation | None, metric: str, named: str = "") -> float | None:
     """The standard error that was recorded for a metric; None when there is none to trust.
 
@@ -151,7 +129,8 @@ def _judge(case: _Case) -> GateResult:
         baseline_error=standard_error(case.baseline, metric, named),
         dataset=measured.dataset if measured else "",
         safety=bool(gate.get("safety")),
-        lower_is_better=_better_is_lower(gate),
+        lower_is_better=better_is_lower(gate),
+        note="" if reason else _excuse(case, measured, before),
     )
 
 
@@ -253,17 +232,30 @@ def _incomparable(case: _Case, measured: Measurement, before: Measurement | None
 def _regressed(case: _Case, measured: Measurement, before: Measurement | None) -> str:
     if not case.compares or before is None:
         return ""
-    gate, metric = case.gate, case.metric
-    change = _exact(before.value) - _exact(measured.value)
-    worse = -change if _better_is_lower(gate) else change
+    gate, metric, worse = case.gate, case.metric, _worse(case, measured, before)
     allowed, noise = gate["maxRegression"], _noise(case)
     if noise is None:
         return f"no standard error is recorded with {metric} of both versions"
     if worse - _exact(noise) <= _exact(allowed):
         return ""
     shown = f" and {noise:.4g} of noise" if noise > 0 else ""
+    if gate.get("standardErrors") and noise == 0:
+        shown = "; the standard errors of both that might excuse it are 0 or not recorded"
     said = f"{metric} went from {before.value} to {measured.value}, worse by more than {allowed}"
     return said + shown
+
+
+def _worse(case: _Case, measured: Measurement, before: Measurement) -> Decimal:
+    change = _exact(before.value) - _exact(measured.value)
+    return -change if better_is_lower(case.gate) else change
+
+
+def _excuse(case: _Case, measured: Measurement | None, before: Measurement | None) -> str:
+    """What a regression that is more than allowed passed by."""
+    if not case.compares or measured is None or before is None:
+        return ""
+    over = _worse(case, measured, before) - _exact(case.gate["maxRegression"])
+    return f"worse by {over:.4g} more than allowed, but within the noise" if over > 0 else ""
 
 
 def _noise(case: _Case) -> float | None:
@@ -284,16 +276,10 @@ def _noise(case: _Case) -> float | None:
     return -noise if gate.get("safety") else noise
 
 
-def _better_is_lower(gate: Gate) -> bool:
-    """What the gate says; without a word, and with nothing but an upper limit, lower is better."""
-    said = gate.get("better", "lower" if gate.keys() & _BOUNDS == {"max"} else "higher")
-    return bool(said == "lower")
-
-
 def _exact(value: float) -> Decimal:
     """The number as people write it, so that 0.70 - 0.69 is 0.01."""
     return Decimal(repr(float(value)))
 
 
 def _date(milliseconds: int) -> str:
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d}"
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M} UTC"

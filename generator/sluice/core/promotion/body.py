@@ -77,17 +77,18 @@ def _gates(gates: Sequence[GateResult]) -> str:
             _number(gate.baseline, gate.baseline_error),
             _number(gate.value, gate.error),
             _change(gate.delta),
-            code(gate.condition) + (f" on {code(gate.dataset)}" if gate.dataset else ""),
+            code(gate.dataset) or _NONE,
+            code(gate.condition),
             _result(gate),
         )
         for gate in gates
     ]
-    return table(("gate", "deployed", "proposed", "change", "condition", "result"), rows)
+    return table(("gate", "deployed", "proposed", "change", "dataset", "condition", "result"), rows)
 
 
 def _result(gate: GateResult) -> str:
     if gate.passed:
-        return "passed"
+        return "passed" + (f": {code(gate.note, _LONGEST)}" if gate.note else "")
     return f"{'**waits**' if gate.waiting else '**failed**'}: {code(gate.reason, _LONGEST)}"
 
 

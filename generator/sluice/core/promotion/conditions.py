@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sluice.core.checks.gates import Gate, GateResult, Times, judge
+from sluice.core.checks.gate_words import Gate
+from sluice.core.checks.gates import GateResult, Times, judge
 from sluice.core.checks.windows import hold
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, ModelVersion
@@ -110,9 +111,10 @@ def _approval(gate: Mapping[str, Any], version: ModelVersion) -> GateResult:
     listed = " or ".join(values)
     wanted = f"tag {tag} is {listed}" if values else f"tag {tag} is set"
     if found and (not values or found in values):
-        return GateResult("approval", wanted, None, None, True, kind="approval")
-    said = f"it is {found!r}" if found else "it is not set"
-    reason = f"version {version.version} is not approved: {wanted}, but {said}"
+        note = f"tag {tag} is {found!r}"
+        return GateResult("approval", wanted, None, None, True, kind="approval", note=note)
+    said = f"{found!r}, not {listed}" if found else f"not set, it must be {listed or 'set'}"
+    reason = f"version {version.version} is not approved: its tag {tag} is {said}"
     return GateResult("approval", wanted, None, None, False, reason, True, "approval")
 
 
@@ -123,18 +125,23 @@ def _soak(
     wanted = f"served for {gate['duration']} in one piece as {key}"
     needed = seconds(gate["duration"])
     times = served(about.tenures.get(key, ()), version)
-    if any(time.length(about.now) >= needed for time in times):
-        return GateResult("soak", wanted, None, None, True, kind="soak")
+    enough = next((time for time in times if time.length(about.now) >= needed), None)
+    if enough:
+        note = f"it served there from {_minute(enough.since)} on"
+        return GateResult("soak", wanted, None, None, True, kind="soak", note=note)
     running = next((time for time in times if time.until is None), None)
     if running:
-        end = datetime.fromtimestamp(running.since + needed, UTC)
-        said = f"it serves there long enough from {end:%Y-%m-%d %H:%M} UTC on"
+        said = f"it serves there long enough from {_minute(running.since + needed)} on"
     elif times:
         said = "it served there, but not for so long"
     else:
         said = "it has not served there"
     reason = f"version {version.version} has not {wanted}: {said}"
     return GateResult("soak", wanted, None, None, False, reason, True, "soak")
+
+
+def _minute(time: int) -> str:
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _soaked(release: Release, gate: Mapping[str, Any]) -> Key:

@@ -25,6 +25,7 @@ _PULLS = (
     re.compile(r"^See merge request \S*!(\d+)$", re.MULTILINE),
     re.compile(r"^Reviewed-on: \S+/pulls/(\d+)$", re.MULTILINE),
 )
+_OF_A_GATE = ("metric", "condition", "value", "baseline", "passed", "note")
 _REVERTS = re.compile(r"This reverts commit ([0-9a-f]{7,64})")
 _PERSON = re.compile(r"\s*<[^>]*>\s*\Z")
 
@@ -180,10 +181,7 @@ def _evidence(path: str, raw: bytes) -> dict[str, Any]:
     """What a file says, as far as it can be read."""
     try:
         data: Any = json.loads(raw)
-        gates = [
-            {key: gate.get(key) for key in ("metric", "condition", "value", "baseline", "passed")}
-            for gate in data["gates"]
-        ]
+        gates = [{key: gate.get(key) for key in _OF_A_GATE} for gate in data["gates"]]
     except (ValueError, KeyError, TypeError, AttributeError):
         return {"path": path, "gates": None}
     return {"path": path, "gates": gates}

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from sluice.core.checks.gates import Gate, GateResult
+from sluice.core.checks.gate_words import Gate
+from sluice.core.checks.gates import GateResult
 from sluice.core.layout import Key
 from sluice.core.promotion.message import line
 
