@@ -38,7 +38,7 @@ OPERATIONS = {
     f"{_R}/issues/{{issue_number}}/labels": ("post",),
     f"{_R}/issues/{{issue_number}}/labels/{{name}}": ("delete",),
     f"{_R}/issues/{{issue_number}}/comments": ("get", "post"),
-    f"{_R}/issues/comments/{{comment_id}}": ("patch",),
+    f"{_R}/issues/comments/{{comment_id}}": ("delete", "patch"),
     f"{_R}/statuses/{{sha}}": ("post",),
     f"{_R}/commits/{{ref}}/status": ("get",),
     f"{_R}/git/ref/{{ref}}": ("get",),

@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from shells.forge_fake import Dialect, Reply, Route, Seen
-from shells.forge_github import R, add_note, edit_note, notes, shown, statuses, user
+from shells.forge_github import R, add_note, delete_note, edit_note, notes, shown, statuses, user
 from shells.forge_state import ForgeState, Problem, Pull
 
 
@@ -187,6 +187,7 @@ ROUTES: tuple[Route, ...] = (
     ("GET", rf"{R}/issues/(?P<number>\d+)/comments", notes),
     ("POST", rf"{R}/issues/(?P<number>\d+)/comments", add_note),
     ("PATCH", rf"{R}/issues/comments/(?P<comment>\d+)", edit_note),
+    ("DELETE", rf"{R}/issues/comments/(?P<comment>\d+)", delete_note),
     ("GET", rf"{R}/commits/(?P<sha>\w+)/status", _combined),
     ("POST", rf"{R}/statuses/(?P<sha>\w+)", _say),
     ("GET", rf"{R}/branches/(?P<branch>.+)", _branch),

@@ -140,6 +140,11 @@ def add_note(state: ForgeState, seen: Seen, number: str) -> Reply:
     return Reply(201, note(state, state.note(int(number), seen.body["body"])))
 
 
+def delete_note(state: ForgeState, seen: Seen, comment: str) -> Reply:
+    state.unnote(int(comment))
+    return Reply(204)
+
+
 def edit_note(state: ForgeState, seen: Seen, comment: str) -> Reply:
     said = next(each for each in state.notes if each.id == int(comment))
     said.text = seen.body["body"]
@@ -251,6 +256,7 @@ ROUTES: tuple[Route, ...] = (
     ("GET", rf"{R}/issues/(?P<number>\d+)/comments", notes),
     ("POST", rf"{R}/issues/(?P<number>\d+)/comments", add_note),
     ("PATCH", rf"{R}/issues/comments/(?P<comment>\d+)", edit_note),
+    ("DELETE", rf"{R}/issues/comments/(?P<comment>\d+)", delete_note),
     ("GET", rf"{R}/commits/(?P<sha>\w+)/status", _combined),
     ("POST", rf"{R}/statuses/(?P<sha>\w+)", _say),
     ("GET", rf"{R}/git/ref/heads/(?P<branch>.+)", _ref),

@@ -118,6 +118,11 @@ def _edit_note(state: ForgeState, seen: Seen, number: str, comment: str) -> Repl
     return Reply(data=_note(state, said))
 
 
+def _delete_note(state: ForgeState, seen: Seen, number: str, comment: str) -> Reply:
+    state.unnote(int(comment))
+    return Reply(204)
+
+
 def _users(state: ForgeState, seen: Seen) -> Reply:
     name = seen.query["username"]
     return Reply(data=[_user(name, state)] if name in state.users else [])
@@ -187,6 +192,7 @@ ROUTES: tuple[Route, ...] = (
     ("GET", f"{_ONE}/notes", _notes),
     ("POST", f"{_ONE}/notes", _add_note),
     ("PUT", rf"{_ONE}/notes/(?P<comment>\d+)", _edit_note),
+    ("DELETE", rf"{_ONE}/notes/(?P<comment>\d+)", _delete_note),
     ("GET", f"{_P}/repository/compare", _compare),
     ("GET", rf"{_P}/repository/commits/(?P<sha>\w+)/statuses", _statuses),
     ("POST", rf"{_P}/statuses/(?P<sha>\w+)", _say),

@@ -61,6 +61,7 @@ class ForgeState:
         self.bare, self.lock = bare, threading.RLock()
         self.pulls: dict[int, Pull] = {}
         self.notes: list[Note] = []
+        self._noted = 0
         self.labels: dict[str, int] = {}
         self.statuses: list[dict[str, str]] = []
         self.users = {ROBOT: 1, "alice": 2, "bob": 3}
@@ -70,6 +71,7 @@ class ForgeState:
         self.waiting = False  # checks that have not ended: auto-merge waits for them
         self.stale_finds = 0  # so many lists do not show what was opened last
         self.stale_heads = 0  # so many looks show the head before the last push
+        self.blind = 0  # so many creations do not see that there is one already
         self.unready = 0  # so many creations or merges come too early
         self._time = 1_800_000_000
 
@@ -114,8 +116,11 @@ class ForgeState:
             raise Problem("no-branch", branch if head is None else base)
         for pull in self.pulls.values():
             self._look(pull)
+            if self.blind:
+                continue
             if (pull.branch, pull.base, pull.state) == (branch, base, "open") and not pull.forked:
                 raise Problem("duplicate", str(pull.number))
+        self.blind = max(0, self.blind - 1)
         number = len(self.pulls) + 1
         self.pulls[number] = Pull(
             number, branch, base, title, body, head, author, updated=self.now()
@@ -190,8 +195,14 @@ class ForgeState:
             git.update_ref(repository, f"refs/heads/{branch}", None, tip)
 
     def note(self, number: int, text: str, author: str = ROBOT) -> Note:
-        self.notes.append(Note(len(self.notes) + 1, number, author, text))
+        self._noted += 1
+        self.notes.append(Note(self._noted, number, author, text))
         return self.notes[-1]
+
+    def unnote(self, comment: int) -> None:
+        if all(note.id != comment for note in self.notes):
+            raise Problem("none")
+        self.notes = [note for note in self.notes if note.id != comment]
 
     def label(self, name: str) -> int:
         for known, number in self.labels.items():

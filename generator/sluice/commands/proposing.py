@@ -49,7 +49,8 @@ def sweep(world: World, branch: str) -> None:
 def applied(world: World, base: str, proposal: Proposal, pulls: Sequence[PullRequest]) -> Outcome:
     """Bring the branch and its pull request to a proposal on the commit `base`."""
     release = str(proposal.key)
-    current = next((pull for pull in pulls if pull.state == "open"), None)
+    living = [pull for pull in pulls if pull.state == "open"]
+    current = min(living, key=lambda pull: pull.number, default=None)
     if not is_free(world, proposal.branch, pulls):
         said = f"somebody committed to the branch {proposal.branch}; delete it to hand it back"
         number = current.number if current else 0

@@ -19,6 +19,8 @@ from sluice.core.promotion.signals import CONTEXT, Signal
 from sluice.forges.extras import ForgeExtras, Status
 from sluice.forges.limits import RateLimitedError
 
+_COMMENT = "superseded"
+
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
@@ -61,7 +63,7 @@ Step = Callable[[], object]
 
 
 def _steps(forge: ForgeExtras, number: int, shown: _Shown) -> list[Step]:
-    """Everything that there is to say, the status last; nothing if that is said already."""
+    """Everything that there is to say, the status last; if that is said already, so is the rest."""
     people, comment = shown.people, shown.comment
     teams = people.teams if forge.capabilities.teams else ()
 
@@ -71,10 +73,11 @@ def _steps(forge: ForgeExtras, number: int, shown: _Shown) -> list[Step]:
 
     def note() -> None:
         if comment:
-            forge.upsert_comment(number, "superseded", comment)
+            forge.upsert_comment(number, _COMMENT, comment)
 
     if forge.has_status(shown.commit, shown.status):
-        return []
+        # Two who were at it at once, and one of them killed, may have left two comments.
+        return [lambda: forge.single_comment(number, _COMMENT)] if comment else []
     return [rest, note, lambda: forge.set_status(shown.commit, shown.status)]
 
 

@@ -46,6 +46,9 @@ class Dialect(Protocol):
     git_user: str
     past: tuple[State, ...]  # the lists that together show what is no longer open
 
+    # Whether `open_of` shows all of a branch at once; without that a list must have shown them.
+    shows_twins: bool
+
     @property
     def capabilities(self) -> Capabilities:
         """What fits."""
@@ -94,6 +97,9 @@ class Dialect(Protocol):
 
     def recomment(self, number: int, comment: int, text: str) -> None:
         """Replace one."""
+
+    def uncomment(self, number: int, comment: int) -> None:
+        """Delete one; fine if it is gone."""
 
     def reviewers(self, number: int) -> Collection[str]:
         """Who was asked or has reviewed, in lower case."""

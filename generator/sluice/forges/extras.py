@@ -64,6 +64,9 @@ class ForgeExtras(Protocol):
     def upsert_comment(self, number: int, key: str, text: str) -> None:
         """Keep one comment of this key, ours, at this text (Markdown)."""
 
+    def single_comment(self, number: int, key: str) -> object:
+        """Return our comment of this key; of several the oldest, and the others are deleted."""
+
     def merge_when_ready(self, number: int, expected_head: str) -> PullRequest:
         """Merge once what the forge asks for is there, or now if nothing is missing."""
 

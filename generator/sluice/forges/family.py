@@ -18,6 +18,7 @@ class Family:
 
     git_user = "x-access-token"
     past: tuple[State, ...] = ("closed",)  # the merged ones among them
+    shows_twins = True
     _size: ClassVar[str]  # the parameter that sets the size of a page
     _latest: ClassVar[Mapping[str, str]]  # the parameters that put the last change first
     _verdict: ClassVar[str]  # where a commit status has its state
@@ -64,6 +65,10 @@ class Family:
     def recomment(self, number: int, comment: int, text: str) -> None:  # noqa: ARG002 - others need it
         """Replace one."""
         self._http.call("PATCH", f"{self._root}/issues/comments/{comment}", body={"body": text})
+
+    def uncomment(self, number: int, comment: int) -> None:  # noqa: ARG002 - others need it
+        """Delete one; fine if it is gone."""
+        self._gone(f"{self._root}/issues/comments/{comment}")
 
     def reviewers(self, number: int) -> Collection[str]:
         """Who was asked or has reviewed: nobody is asked again by us."""

@@ -42,20 +42,31 @@ class Gitea(Family):
     _verdict = "status"
     _methods: ClassVar = {"allow_merge_commits": "merge", "allow_squash_merge": "squash"}
 
+    shows_twins = False
+
     def __init__(self, http: Transport, repository: str) -> None:
         super().__init__(http, repository)
         self._bases: dict[str, str] = {}
+        self._twins: set[str] = set()
         self._labels: dict[str, int] = {}
 
     def pulls(self, state: State) -> Iterable[PullRequest]:
         """Remember the bases of the open ones: by base and branch one can be found again."""
+        seen: set[tuple[str, str]] = set()
         for pull in super().pulls(state):
             if pull.state == "open":
                 self._bases[pull.branch] = pull.base
+                if (pull.branch, pull.base) in seen:
+                    self._twins.add(pull.branch)
+                seen.add((pull.branch, pull.base))
             yield pull
 
     def open_of(self, branch: str, base: str) -> Iterable[PullRequest]:
         """The open ones of a branch to this base, or to the one that was last seen."""
+        if branch in self._twins:
+            self._twins.discard(branch)
+            yield from (p for p in self.pulls("open") if p.branch == branch)
+            return
         for each in dict.fromkeys((base, self._bases.get(branch, base))):
             path = f"{self._root}/pulls/{segment(each)}/{quote(branch)}"
             answer = found(self._http, path)

@@ -55,6 +55,7 @@ class GitLab:
 
     git_user = "oauth2"
     past: tuple[State, ...] = ("closed", "merged")
+    shows_twins = True
     capabilities = Capabilities(body=1_000_000, label=255, description=255, teams=False)
 
     def __init__(self, http: Transport, project: str) -> None:
@@ -158,6 +159,14 @@ class GitLab:
         """Replace one."""
         path = f"{self._requests}/{number}/notes/{comment}"
         self._http.call("PUT", path, body={"body": text})
+
+    def uncomment(self, number: int, comment: int) -> None:
+        """Delete one; fine if it is gone."""
+        try:
+            self._http.call("DELETE", f"{self._requests}/{number}/notes/{comment}")
+        except RefusedError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
 
     def reviewers(self, number: int) -> Collection[str]:
         """Who was asked; they stay there after their review."""

@@ -14,7 +14,7 @@ from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest, State
 from sluice.forges.answers import RefusedError
 from sluice.forges.bodies import clean, fit, one_line, same
-from sluice.forges.dialect import Change, Dialect, Words
+from sluice.forges.dialect import Change, Comment, Dialect, Words
 from sluice.forges.extras import Capabilities, Status
 from sluice.forges.http import Transport, Usage
 
@@ -95,7 +95,10 @@ class RemoteForge:
             if current:
                 return self._updated(current, words)
             try:
-                return self._dialect.create(words)
+                made = self._dialect.create(words)
+                # Some let two open one who are as fast as each other.
+                oldest = self._open(words) if self._dialect.shows_twins else None
+                return self._updated(oldest or made, words)
             except RefusedError as error:
                 # What was pushed or opened just now may not be found yet.
                 passes = error.status == HTTPStatus.NOT_FOUND or self._dialect.may_pass(error)
@@ -160,14 +163,24 @@ class RemoteForge:
 
     def upsert_comment(self, number: int, key: str, text: str) -> None:
         """Keep one comment of this key, ours, at this text (Markdown)."""
-        marker = f"<!-- sluice:comment {key} -->"
-        said = fit(f"{clean(text).rstrip()}\n\n{marker}", self.capabilities.body)
-        mine = (c for c in self._dialect.comments(number) if c.text.rstrip().endswith(marker))
-        comment = next((c for c in mine if c.author == self.whoami()), None)
+        said = fit(f"{clean(text).rstrip()}\n\n{_marker(key)}", self.capabilities.body)
+        comment = self.single_comment(number, key)
         if comment is None:
             self._dialect.comment(number, said)
-        elif not same(comment.text, said):
+            # Nothing keeps another who is as fast from writing it too.
+            comment = self.single_comment(number, key)
+        if comment and not same(comment.text, said):
             self._dialect.recomment(number, comment.id, said)
+
+    def single_comment(self, number: int, key: str) -> Comment | None:
+        """Return our comment of this key; of several the oldest, and the others are deleted."""
+        ended = [
+            c for c in self._dialect.comments(number) if c.text.rstrip().endswith(_marker(key))
+        ]
+        mine = sorted((c for c in ended if c.author == self.whoami()), key=lambda c: c.id)
+        for more in mine[1:]:
+            self._dialect.uncomment(number, more.id)
+        return mine[0] if mine else None
 
     def whoami(self) -> str:
         """The account that we act as."""
@@ -190,9 +203,17 @@ class RemoteForge:
         return Words(branch, base, one_line(title, fits.title), body, short)
 
     def _open(self, words: Words) -> PullRequest | None:
-        """Find the open pull request of a branch; one to the same base comes first."""
+        """Find the open pull request of a branch; one to the same base comes first.
+
+        Of several that we have opened all but the oldest are closed.
+        """
         found = [p for p in self._dialect.open_of(words.branch, words.base) if p.state == "open"]
-        return min(found, key=lambda p: (p.base != words.base, p.number), default=None)
+        found.sort(key=lambda p: (p.base != words.base, p.number))
+        for more in found[1:]:
+            if more.base == words.base and more.author == self.whoami():
+                said = f"Withdrawn by sluice: #{found[0].number} is open for the same branch.\n"
+                self._dialect.change(more, Change(body=said, state="closed"))
+        return found[0] if found else None
 
     def _check_branches(self, words: Words) -> None:
         for branch in (words.branch, words.base):
@@ -280,6 +301,10 @@ class RemoteForge:
                     break
             self._http.pause(attempt)
         return False
+
+
+def _marker(key: str) -> str:
+    return f"<!-- sluice:comment {key} -->"
 
 
 def _ours(label: str) -> bool:
