@@ -4,8 +4,10 @@ Argo CD applies each commit of main some seconds after it was made. Requests com
 weight that is applied; the counters are what a scrape every quarter of a minute would have seen.
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import copy, deepcopy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,22 @@ class Stage:
         self.routed: int | None = None
         self.log: list[str] = []
 
+    def copy(self, folder: Path) -> "Stage":
+        """The same stage in another folder, to go on from there."""
+        shutil.copytree(self.loop.folder, folder, dirs_exist_ok=True)
+        loop = copy(self.loop)
+        loop.folder, loop.bare = folder, folder / "models.git"
+        loop.repository = git.open_repository(loop.bare)
+        again = copy(self)
+        again.loop, again.metrics, again.log = loop, deepcopy(self.metrics), []
+        again.cluster = replace(
+            self.cluster,
+            loop=loop,
+            applied=list(self.cluster.applied),
+            resources=dict(self.cluster.resources),
+        )
+        return again
+
     @property
     def observers(self) -> Observers:
         return Observers(self.cluster, self.metrics.ask)
@@ -199,6 +217,8 @@ class Stage:
         self.now += 60
         weight = self.applied_weight() if self.routed is None else self.routed
         shares = {"1": 1 - weight / 100, "2": weight / 100}
+        if self.returns():
+            shares = {"1": weight / 100, "2": 1 - weight / 100}
         self.metrics.pass_(before, self.now, shares)
         self.cluster.follow(self.now)
         outcomes = list(tick(self.scene, self.observers))
@@ -219,6 +239,11 @@ class Stage:
         if said is not None:
             return int(said["spec"]["weight"])
         return 100 if self.version(self.cluster.revision) == "2" else 0
+
+    def returns(self) -> bool:
+        """Whether it is the first version that is brought back."""
+        said = self.at(ROLLOUT, self.cluster.revision) if self.cluster.revision else None
+        return said is not None and said["spec"]["candidate"] == "1"
 
     def at(self, path: str, revision: str = MAIN) -> dict[str, Any] | None:
         files = git.read_tree(self.loop.repository, revision, [path]).files

@@ -5,7 +5,7 @@ from dataclasses import replace
 from sluice import git
 from sluice.commands.cycle import MAIN, Outcome
 from sluice.commands.revisions import workspace_of
-from sluice.commands.rollout_base import Scene, base_of
+from sluice.commands.rollout_base import Base, Scene, base_of
 from sluice.commands.rollout_by_hand import (
     find_case,
     find_release,
@@ -17,8 +17,11 @@ from sluice.commands.rollout_by_hand import (
 from sluice.commands.rollout_write import Case, apply
 from sluice.core import layout
 from sluice.core.finding import FindingsError, UsageError, failed
+from sluice.core.layout import Key
+from sluice.core.markdown import fenced
 from sluice.core.progress.change import after, rendered
 from sluice.core.progress.ways_back import back_to, earlier
+from sluice.core.promotion.converge import branch_of
 from sluice.core.promotion.message import line
 from sluice.core.rollout.model import LEAVING, Observation, Write
 from sluice.core.rollout.moves import roll_back
@@ -26,6 +29,7 @@ from sluice.core.specs.resolve import Release
 from sluice.core.workload.values import is_versioned
 
 ATTEMPTS = 5
+_ALL = (layout.ENVIRONMENTS,)
 
 
 def run(
@@ -44,10 +48,11 @@ def run(
 
 def _back(scene: Scene, name: str, to: str, why: str) -> Outcome:
     base = base_of(scene.repository)
+    _only(base, name)
+    for key in [key for key in base.unreadable() if fits(key, name)]:
+        base = _as_it_was(base, key)
     if any(fits(found.key, name) for found, _ in base.under_way()):
         return _under_way(scene, find_case(base, name), to, why)
-    if any(fits(key, name) for key in base.unreadable()):
-        raise FindingsError(base.workspace.specs.findings)
     for release, gone, history in base.lost():
         if fits(release.key, name):
             case = Case(base, release, gone.rollout, history, gone.stable)
@@ -55,15 +60,47 @@ def _back(scene: Scene, name: str, to: str, why: str) -> Outcome:
     return _settled(scene, base.commit, name, to, why)
 
 
+def _only(base: Base, name: str) -> None:
+    """Refuse a name of several releases, though only one of them may roll out now.
+
+    Raises:
+        UsageError: which ones.
+    """
+    found = {layout.release_of(path) for path in git.list_tree(base.repository, base.commit, _ALL)}
+    named = sorted(str(key) for key in found if key and fits(key, name))
+    if len(named) > 1:
+        raise UsageError(f"{name!r} is more than one release: {', '.join(named)}")
+
+
+def _as_it_was(base: Base, key: Key) -> Base:
+    """The same commit with the last rollout.yaml of a release that can be read.
+
+    Raises:
+        FindingsError: when it is not that file which cannot be read.
+    """
+    for revision in base.revisions[key]:
+        if revision.after is None:
+            break
+        older = replace(base, instead={layout.rollout_path(key): revision.after})
+        if key in older.workspace.specs.releases:
+            return older
+    raise FindingsError(base.workspace.specs.findings)
+
+
 def _under_way(scene: Scene, case: Case, to: str, why: str) -> Outcome:
     """All requests to the stable version, from whatever state; a second call changes nothing."""
     rollout = case.rollout
+    if rollout.returning and rollout.state not in LEAVING and to in ("", rollout.candidate):
+        said = f"version {rollout.stable} is taken out of service already"
+        return _nothing(case.release, rollout.candidate, f"is {rollout.state} already", said)
     if to not in ("", rollout.stable):
         said = f"version {rollout.stable} is the stable one: roll back to it first, without --to"
+        if rollout.returning:
+            said = f"version {rollout.candidate} returns, and must be stable first"
         raise UsageError(f"a rollout of {case.release.key} is under way; {said}")
     known = rollout.candidate in case.release.value("model.quarantine", ())
     if rollout.state in LEAVING and rollout.weight == 0 and known:
-        return Outcome(str(case.release.key), f"is {rollout.state} already", rollout.candidate)
+        return _nothing(case.release, rollout.candidate, f"is {rollout.state} already")
     write = roll_back(rollout, Observation(), scene.clock(), why).write
     if rollout.state in LEAVING:
         write = Write("lower", replace(rollout, weight=0), why)
@@ -73,10 +110,19 @@ def _under_way(scene: Scene, case: Case, to: str, why: str) -> Outcome:
     return apply(scene, case, write, of_branch(scene, case))
 
 
+def _nothing(release: Release, version: str, what: str, *reasons: str) -> Outcome:
+    return Outcome(str(release.key), what, version, 0, reasons)
+
+
 def _settled(scene: Scene, commit: str, name: str, to: str, why: str) -> Outcome:
     """An earlier spec from history, where no rollout is under way."""
     release = find_release(scene, commit, name)
     path = layout.release_path(release.key)
+    came_back = "" if to else _came_back(scene, release)
+    if came_back:
+        return _nothing(
+            release, release.value("model.version"), "is rolled back already", came_back
+        )
     contents = (
         git.read_tree(scene.repository, past.id, [path]).files.get(path)
         for past in git.file_history(scene.repository, MAIN, path)
@@ -94,8 +140,40 @@ def _settled(scene: Scene, commit: str, name: str, to: str, why: str) -> Outcome
     tree = git.write_tree(scene.repository, commit, changes)
     message = _message(release, begun.candidate, why, scene.actor)
     made = git.commit(scene.repository, tree, [commit], message, scene.author, time=scene.clock())
-    scene.move(MAIN, made, commit)
+    try:
+        scene.move(MAIN, made, commit)
+    except git.PushRefusedError as error:
+        return _proposed(scene, release, made, message, f"{error}: it takes a merge")
     return Outcome(str(release.key), message.splitlines()[0], begun.candidate, 0, (why,))
+
+
+def _came_back(scene: Scene, release: Release) -> str:
+    """How this version came back, if that is the last thing that happened to the release."""
+    history = git.file_history(scene.repository, MAIN, layout.release_path(release.key))
+    newest = next(history, None)
+    if newest is None:
+        return ""
+    merged = [git.commit_of(scene.repository, parent) for parent in newest.parents[1:]]
+    bad = next(
+        (c.trailers["Quarantine"] for c in (newest, *merged) if "Quarantine" in c.trailers), ""
+    )
+    if not bad or bad == release.value("model.version"):
+        return ""
+    return f"version {bad} was taken back in {newest.id[:12]}; --to names one further back"
+
+
+def _proposed(scene: Scene, release: Release, commit: str, message: str, refused: str) -> Outcome:
+    """A pull request instead of the push, merged at once if the forge allows it."""
+    branch = f"{branch_of(release.key)}.rollback"
+    ref, (title, _, body) = f"refs/heads/{branch}", message.partition("\n\n")
+    scene.move(ref, commit, git.tip(scene.repository, ref))
+    pull = scene.forge.ensure(branch=branch, base="main", title=title, body=fenced(body))
+    try:
+        scene.forge.merge(pull.number, commit)
+    except UsageError as error:
+        said = (refused, f"merge it for the rollback to begin: {error}")
+        return Outcome(str(release.key), f"proposed: {title}", "", pull.number, said)
+    return Outcome(str(release.key), f"merged: {title}", "", pull.number, (refused,))
 
 
 def _message(release: Release, version: str, why: str, actor: str) -> str:

@@ -1,7 +1,7 @@
 """The rollouts of a repository as Git has them: specs, history, and the world to act in."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sluice import git
@@ -40,10 +40,14 @@ class Scene:
 
 @dataclass(frozen=True)
 class Base:
-    """The head of the base branch: the releases that roll out, or lately did."""
+    """The head of the base branch: the releases that roll out, or lately did.
+
+    `instead` are files that are read in place of those of the commit.
+    """
 
     repository: git.Repository
     commit: str
+    instead: Mapping[str, bytes] = field(default_factory=dict)
 
     @cached_property
     def revisions(self) -> dict[Key, list[Revision]]:
@@ -78,7 +82,7 @@ class Base:
         ]
         found = git.read_tree(self.repository, self.commit, wanted, SIZE_LIMIT)
         large = dict.fromkeys(found.oversized, b"#" * (SIZE_LIMIT + 1))
-        return Workspace({**found.files, **large})
+        return Workspace({**found.files, **large, **self.instead})
 
     @cached_property
     def _ancestry(self) -> dict[tuple[str, str], bool]:

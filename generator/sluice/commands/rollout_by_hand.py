@@ -43,11 +43,20 @@ def scene_of(repository: str | None, root: str | None) -> Scene:
         repository, environ.get("SLUICE_FORGE"), root, environ.get("SLUICE_STATE"), AUTHOR
     )
     place.refresh()
-    who = person(place.repository)
+    clone = _work_tree(root or ".") if root or not repository else None
+    who = person(clone or place.repository)
     if isinstance(forge, LocalForge):
         forge = local_forge(place.repository, who)
     scene = Scene(place.repository, place.move, forge, now, look=place.refresh)
     return by_person(scene, who)
+
+
+def _work_tree(root: str) -> git.Repository | None:
+    """The clone of the person at the keyboard, which knows their name best."""
+    try:
+        return git.open_repository(root)
+    except UsageError:
+        return None
 
 
 def act(verb: str, asked: Asked, *, ready: bool = False) -> int:

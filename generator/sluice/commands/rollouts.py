@@ -13,7 +13,7 @@ from sluice.commands.rollout_seeing import observation, sync
 from sluice.commands.rollout_write import SUFFIX, Case, apply, refused_by, withdraw
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest
-from sluice.core.progress.history import History, Lost
+from sluice.core.progress.history import History
 from sluice.core.promotion.converge import BRANCHES
 from sluice.core.rollout.file import rollout_of
 from sluice.core.rollout.machine import next_step
@@ -40,15 +40,18 @@ def tick(scene: Scene, observers: Observers) -> Iterator[Outcome]:
         said = ("traffic stays where it is", *reasons)
         yield Outcome(str(key), "rollout cannot be read", reasons=said, refused=True)
     cases = [case_of(base, release, history) for release, history in base.under_way()]
-    pulls = _proposed(scene, observers) if cases else {}
+    gone = [
+        Case(base, release, lost.rollout, past, lost.stable) for release, lost, past in base.lost()
+    ]
+    pulls = _proposed(scene, observers) if cases or gone else {}
     now = scene.clock()
     asked = [(case, sync(case, observers, now)) for case in cases]
     numbers = counted(asked, observers, now)
     for case in cases:
         yield from _isolated(scene, case, observers, numbers.get(case.release.key), pulls)
-    for release, gone, history in base.lost():
-        yield from _recovered(scene, base, release, gone, history, observers)
-    _swept(scene, {case.branch for case in cases}, observers)
+    for case in gone:
+        yield from _recovered(scene, case, observers, (pulls or {}).get(case.branch, ()))
+    _swept(scene, {case.branch for case in (*cases, *gone)}, observers)
     for problem in dict.fromkeys(observers.problems):
         yield Outcome("rollouts", "not observed", reasons=(problem,))
 
@@ -137,24 +140,18 @@ def _waiting(case: Case, decision: Decision) -> Outcome:
 
 
 def _recovered(
-    scene: Scene,
-    base: Base,
-    release: Release,
-    gone: Lost,
-    history: History,
-    observers: Observers,
+    scene: Scene, case: Case, observers: Observers, pulls: Sequence[PullRequest]
 ) -> Iterator[Outcome]:
     """Write rollout.yaml again where it was deleted, with all requests at the stable version."""
-    case = Case(base, release, gone.rollout, history, gone.stable)
     now = scene.clock()
-    decision = recover(gone.rollout, observation(case, observers, None, now), now)
+    decision = recover(case.rollout, observation(case, observers, None, now), now)
     write: Write | None = decision.write
     if write is not None:
         try:
-            yield apply(scene, case, write, ())
+            yield apply(scene, case, write, pulls)
         except (git.RefMovedError, UsageError) as error:
-            said = (str(error),)
-            yield Outcome(str(release.key), "failed", gone.rollout.candidate, 0, said, refused=True)
+            key, version = str(case.release.key), case.rollout.candidate
+            yield Outcome(key, "failed", version, 0, (str(error),), refused=True)
 
 
 def _swept(scene: Scene, living: set[str], observers: Observers) -> None:

@@ -1,0 +1,208 @@
+"""Rollouts moved by hand where all is remote: Git over HTTP, and a forge with an API."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from shells.forge_fake import TOKEN, FakeForge
+from shells.forge_fake import serving as serving_forge
+from shells.forge_harness import FAKES, Time, connected
+from shells.git_fixtures import CLEAN, MAIN, run_git
+from shells.git_http import GitServer
+from shells.git_http import serving as serving_git
+from shells.stage import RELEASE, ROLLOUT, Stage
+from sluice import git
+from sluice.cli import main
+from sluice.commands.cycle import AUTHOR as ROBOT
+from sluice.commands.rollout_base import Scene
+from sluice.commands.rollouts import tick
+from sluice.core.model import PullRequest
+
+pytestmark = pytest.mark.server
+
+NAME = "production/chat"
+REFUSES_MAIN = """#!/bin/sh
+[ "$1" = refs/heads/main ] && { echo "main is protected"; exit 1; }
+exit 0
+"""
+
+
+@dataclass
+class Remote:
+    """A rollout at 10 % on servers, and a clone of it."""
+
+    stage: Stage
+    server: GitServer
+    fake: FakeForge
+    clone: Path
+
+    def protect(self) -> None:
+        hook = self.stage.loop.bare / "hooks" / "update"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(REFUSES_MAIN)
+        hook.chmod(0o755)
+
+    def sluice(self, *arguments: str) -> int:
+        where = ["--root", str(self.clone), "--repository", self.server.url("models.git")]
+        return main([*arguments, *where])
+
+    def pulls(self) -> list[PullRequest]:
+        return list(connected("gitea", self.fake, Time()).list())
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    stage = Stage(tmp_path_factory.mktemp("begun"))
+    stage.begin()
+    stage.run(30, until="STEP")
+    return stage
+
+
+@pytest.fixture(scope="module")
+def settled(begun: Stage, tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    stage = begun.copy(tmp_path_factory.mktemp("settled"))
+    stage.run(90, until="STABLE")
+    return stage
+
+
+@pytest.fixture
+def remote(begun: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
+    stage = begun.copy(tmp_path)
+    run_git(stage.loop.bare, "config", "http.receivepack", "true")
+    for name, value in CLEAN.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("SLUICE_ARGOCD", raising=False)
+    with (
+        serving_git(tmp_path) as server,
+        serving_forge(FAKES["gitea"], stage.loop.bare) as fake,
+    ):
+        server.token = TOKEN
+        monkeypatch.setenv("SLUICE_FORGE", f"gitea:team/models@{fake.place}")
+        monkeypatch.setenv("SLUICE_FORGE_TOKEN", TOKEN)
+        monkeypatch.setenv("SLUICE_GIT_TOKEN", TOKEN)
+        monkeypatch.setenv("SLUICE_STATE", str(tmp_path / "state"))
+        clone = tmp_path / "clone"
+        run_git(tmp_path, "clone", "-q", str(stage.loop.bare), str(clone))
+        run_git(clone, "config", "user.name", "Grace")
+        run_git(clone, "config", "user.email", "grace@example.com")
+        yield Remote(stage, server, fake, clone)
+
+
+def test_a_rollback_from_a_clone_that_is_behind_and_not_clean(remote: Remote) -> None:
+    run_git(remote.clone, "reset", "-q", "--hard", "HEAD~1")
+    spec = remote.clone / RELEASE
+    spec.write_text(spec.read_text() + "# half a thought\n")
+    head = run_git(remote.clone, "rev-parse", "HEAD")
+    assert remote.sluice("rollback", NAME, "--reason", "it is rude") == 0
+    assert (remote.stage.state(), remote.stage.quarantine()) == (("ROLLING_BACK", 0), ["2"])
+    commit = git.commit_of(remote.stage.loop.repository, MAIN)
+    assert commit.trailers["Actor"] == "Grace <grace@example.com>"
+    assert run_git(remote.clone, "rev-parse", "HEAD") == head
+    assert spec.read_text().endswith("# half a thought\n")
+    before = remote.stage.loop.refs()
+    assert remote.sluice("rollback", NAME) == 0
+    assert remote.stage.loop.refs() == before
+
+
+@pytest.mark.parametrize("verb", ["pause", "abort"])
+def test_a_verb_is_a_push(remote: Remote, verb: str) -> None:
+    assert remote.sluice("rollout", verb, NAME) == 0
+    assert remote.stage.state() == (("PAUSED", 10) if verb == "pause" else ("ROLLING_BACK", 0))
+    assert remote.pulls() == []
+
+
+def test_promote_and_resume_say_what_they_need(
+    remote: Remote, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert remote.sluice("rollout", "resume", NAME) == 2
+    assert "nothing to resume from" in capsys.readouterr().err
+    assert remote.sluice("rollout", "promote", NAME) == 2
+    assert "ready" in capsys.readouterr().err
+    assert remote.sluice("rollout", "promote", NAME, "--ready") == 0
+    assert remote.stage.state() == ("PROMOTING", 100)
+
+
+def test_where_main_is_protected_a_rollback_is_a_pull_request_that_is_merged_at_once(
+    remote: Remote, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remote.protect()
+    assert remote.sluice("rollback", NAME) == 0
+    assert "main is protected" in capsys.readouterr().out
+    assert (remote.stage.state(), remote.stage.quarantine()) == (("ROLLING_BACK", 0), ["2"])
+    assert [pull.state for pull in remote.pulls()] == ["merged"]
+
+
+def test_where_nothing_may_be_merged_it_says_that_a_person_must(
+    remote: Remote, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remote.protect()
+    remote.fake.state.blocked = "not enough approvals"
+    for _ in range(2):
+        assert remote.sluice("rollback", NAME) == 0
+        out = capsys.readouterr().out
+        assert "could not merge" in out
+        assert "not enough approvals" in out
+    (pull,) = remote.pulls()
+    assert pull.state == "open"
+    assert remote.stage.state() == ("STEP", 10)
+    remote.fake.state.blocked = ""
+    connected("gitea", remote.fake, Time()).merge(pull.number, pull.head)
+    assert (remote.stage.state(), remote.stage.quarantine()) == (("ROLLING_BACK", 0), ["2"])
+
+
+def test_where_main_is_protected_a_return_to_an_earlier_version_is_a_pull_request(
+    settled: Stage, remote: Remote
+) -> None:
+    run_git(remote.stage.loop.bare, "fetch", "-q", str(settled.loop.bare), "+main:main")
+    remote.protect()
+    assert remote.sluice("rollback", NAME) == 0
+    (pull,) = remote.pulls()
+    assert (pull.state, pull.branch) == ("merged", "sluice/production/platform/chat.rollback")
+    assert (remote.stage.state(), remote.stage.version()) == (("WARMING", 0), "1")
+    assert remote.sluice("rollback", NAME) == 0
+    assert remote.stage.state() == ("WARMING", 0)
+
+
+def test_a_rollback_does_not_wait_for_a_forge(remote: Remote) -> None:
+    remote.fake.shutdown()
+    remote.fake.server_close()
+    assert remote.sluice("rollback", NAME) == 0
+    assert remote.stage.state() == ("ROLLING_BACK", 0)
+
+
+def test_without_a_forge_and_on_a_protected_main_it_is_one_line(
+    remote: Remote, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remote.protect()
+    remote.fake.shutdown()
+    remote.fake.server_close()
+    assert remote.sluice("rollback", NAME) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    assert remote.stage.state() == ("STEP", 10)
+
+
+def test_the_reconciler_proposes_a_rollback_once_where_main_is_protected(remote: Remote) -> None:
+    remote.protect()
+    remote.fake.state.blocked = "a check is pending"
+    stage = remote.stage
+    stage.loop.commit({ROLLOUT: None})  # which calls for a rollback, and needs no metrics
+    forge = connected("gitea", remote.fake, Time())
+    mirror = git.open_mirror(remote.server.url("models.git"), remote.clone / "m", forge.git_login)
+
+    def once() -> list[str]:
+        mirror.refresh()
+        stage.now += 60
+        scene = Scene(mirror.repository, mirror.move, forge, lambda: stage.now, author=ROBOT)
+        return [outcome.what for outcome in tick(scene, stage.observers)]
+
+    assert any(what.startswith("proposed") for what in once())
+    (pull,) = remote.pulls()
+    assert any(what.startswith("could not merge") for what in once())
+    assert [(p.number, p.head) for p in remote.pulls()] == [(pull.number, pull.head)]
+    remote.fake.state.blocked = ""
+    assert any(what.startswith("merged") for what in once())
+    assert stage.state() == ("ROLLING_BACK", 0)
+    once()
+    assert [p.state for p in remote.pulls()] == ["merged"]
