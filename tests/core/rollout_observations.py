@@ -16,6 +16,7 @@ SYNCS = st.builds(
     synced=st.sampled_from([True, True, True, False]),
     healthy=st.sampled_from([True, True, True, False]),
     deployed=st.none() | AGES,
+    unhealthy=st.none() | AGES,
     since=st.none() | AGES | AGES | AGES | st.just(500),
 )
 JUDGEMENTS = st.builds(
@@ -36,6 +37,8 @@ ANY = st.builds(
     reverted=st.sampled_from([False] * 9 + [True]),
     alarms=st.sampled_from([(), (), (), ("the queue is long",)]),
     newer=st.sampled_from(["", "9"]),
+    held=st.sampled_from(["", "", "", "a freeze"]),
+    misrouted=st.sampled_from(["", "", "", "the candidate got 60 %"]),
 )
 IN_FORCE = Sync(contains=True, synced=True, healthy=True, deployed=-10_000, since=-10_000)
 GOOD = Observation(
@@ -63,6 +66,8 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {"share": 0.98},
     {"reverted": True},
     {"alarms": ("the queue is long",)},
+    {"held": "a freeze"},
+    {"misrouted": "the candidate got 60 %"},
 )
 JUDGED: tuple[Judgement | None, ...] = (
     None,
@@ -86,6 +91,12 @@ def timed(seen: Observation, now: int) -> Observation:
     sync, judgement = seen.sync, seen.judgement
     return replace(
         seen,
-        sync=sync and replace(sync, deployed=on(sync.deployed), since=on(sync.since)),
+        sync=sync
+        and replace(
+            sync,
+            deployed=on(sync.deployed),
+            since=on(sync.since),
+            unhealthy=on(sync.unhealthy),
+        ),
         judgement=judgement and replace(judgement, failed_at=on(judgement.failed_at)),
     )

@@ -133,7 +133,7 @@ def test_differences_of_a_counter() -> None:
 
 def test_a_restart_counts_on() -> None:
     assert increase([(0, 100), (30, 110), (45, 3), (60, 4), (120, 1)]) == [14, 1, 0]
-    assert samples.restarts([(0, 100), (45, 3), (60, 4), (120, 1)]) == 2
+    assert samples.restarts([(0, 100), (45, 3), (60, 4), (120, 1)]) == [45, 120]
 
 
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -1.0])

@@ -5,7 +5,6 @@ promised must hold after every commit, whatever happened.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -19,13 +18,15 @@ from hypothesis.stateful import (
 )
 
 from core.rollout_observations import NEARLY_GOOD, SEEN, timed
+from core.rollouts import STABLE, STEPS, played, spec
 from sluice.core.finding import UsageError
 from sluice.core.rollout.by_hand import VERBS
 from sluice.core.rollout.file import document, fields, rollout_of
-from sluice.core.rollout.judgement import Judgement
+from sluice.core.rollout.judgement import Judgement, Verdict
 from sluice.core.rollout.machine import next_step
 from sluice.core.rollout.model import (
     FULL,
+    HELD,
     LEAVING,
     Decision,
     Observation,
@@ -36,11 +37,6 @@ from sluice.core.rollout.model import (
 )
 from sluice.core.rollout.moves import recover
 
-STEPS = [
-    {"weight": 1, "soak": "1m", "maxSoak": "1h"},
-    {"weight": 10, "soak": "10m", "maxSoak": "1h", "approval": "manual"},
-    {"weight": 50, "soak": "10m", "maxSoak": "1h"},
-]
 WEIGHTS: dict[State, int | None] = {
     "STEP": None,
     "GATED": None,
@@ -51,15 +47,6 @@ WEIGHTS: dict[State, int | None] = {
     "FINALIZING": FULL,
     "WARMING": 0,
 }
-STABLE: dict[str, Any] = {"model": {"name": "chat", "version": "7", "source": "pvc://m/7"}}
-
-
-def spec(edit: int = 0) -> dict[str, Any]:
-    return {
-        "model": {"name": "chat", "version": "8", "source": "pvc://m/8"},
-        "rollout": {"strategy": "canary", "steps": STEPS, "rollbackWindow": "30m"},
-        "serving": {"maxSequences": 8 + edit},
-    }
 
 
 @dataclass(frozen=True)
@@ -103,8 +90,7 @@ class Histories(RuleBasedStateMachine):
 
     def commit(self, rollout: Rollout) -> None:
         """Through the file, as it would be read back."""
-        data = document("chat", rollout, STABLE)["spec"]
-        self.git.append(rollout_of(spec(self.edit), data))
+        self.git.append(self._read_back(rollout))
 
     @rule(seconds=st.integers(1, 5000))
     def time_passes(self, seconds: int) -> None:
@@ -180,10 +166,11 @@ class Histories(RuleBasedStateMachine):
         """Whether the cluster is known to do what Git says."""
         sync = seen.sync
         good = sync is not None and sync.contains and sync.synced and sync.healthy
-        return good and seen.weight in (None, before.weight)
+        return good and seen.weight in (None, before.weight) and not seen.misrouted
 
     def _earned(self, before: Rollout, seen: Observation, asked: Write) -> None:
         assert seen.ready is True
+        assert asked.approval or not seen.held
         verdict = seen.judgement.verdict if seen.judgement else None
         if before.state == "WARMING":
             assert asked.rollout is not None
@@ -270,6 +257,25 @@ class Histories(RuleBasedStateMachine):
             asked = next_step(self.current, Observation(), self.now + later).write
             if asked is not None and asked.rollout is not None:
                 assert asked.rollout.weight <= self.current.weight
+
+    @invariant()
+    def it_comes_to_an_end(self) -> None:
+        """Whatever happened: in a good world at the new version or with a person, else back."""
+        if self.current.state == "STABLE":
+            return
+        before, good = self.current, self._played("PASS")
+        assert good.state in ("STABLE", *HELD)
+        bad = self._played("FAIL")
+        assert (bad.state, bad.candidate) == ("STABLE", "7")
+        blind = self._played(None)
+        assert blind.weight <= before.weight
+        assert blind.state != "FINALIZING" or before.state == "FINALIZING"
+
+    def _played(self, verdict: Verdict | None) -> Rollout:
+        return played(self.current, self.now, verdict, self._read_back)
+
+    def _read_back(self, rollout: Rollout) -> Rollout:
+        return rollout_of(spec(self.edit), document("chat", rollout, STABLE)["spec"])
 
     @invariant()
     def a_restart_decides_alike(self) -> None:

@@ -43,6 +43,16 @@ def test_a_candidate_that_does_not_become_ready_is_rolled_back() -> None:
     assert after(at("WARMING"), broken, 1800) == ("lower", "ROLLING_BACK", 0)
 
 
+def test_a_candidate_that_was_ready_and_waits_for_a_merge_is_not_late() -> None:
+    """Its application may be unhealthy for a moment when the pull request has long been open."""
+    blip = replace(GOOD, healthy=False, since=None)
+    assert tick(at("WARMING"), seen(sync=blip, ready=True), 10**6).write is None
+    since = replace(blip, unhealthy=START + 90_000)
+    assert tick(at("WARMING"), seen(sync=since, ready=None), 90_000 + 1799).write is None
+    late = after(at("WARMING"), seen(sync=since, ready=None), 90_000 + 1800)
+    assert late == ("lower", "ROLLING_BACK", 0)
+
+
 def test_a_candidate_that_was_never_applied_is_not_blamed() -> None:
     absent = seen(sync=Sync(contains=False, synced=True, healthy=True), ready=False)
     assert tick(at("WARMING"), absent, 10**6).write is None
@@ -94,6 +104,34 @@ def test_restarts_roll_back_though_argo_cd_reports_the_release_as_degraded() -> 
     sick = replace(GOOD, healthy=False, since=None)
     hard = seen(sync=sick, judgement=judged("FAIL", hard=True))
     assert after(at("STEP"), hard) == ("lower", "ROLLING_BACK", 0)
+
+
+def test_old_restarts_wait_for_a_person_too() -> None:
+    hard = seen(judgement=judged("FAIL", hard=True, failed_at=START))
+    assert after(at("STEP"), hard, 1200) == ("lower", "ROLLING_BACK", 0)
+    assert after(at("STEP"), hard, 1201) == ("hold", "INCONCLUSIVE", 10)
+
+
+def test_requests_that_contradict_the_weight_raise_nothing_and_keep_nothing_bad() -> None:
+    wrong = {"misrouted": "the candidate got 60 %"}
+    waiting = tick(at("STEP"), seen("PASS", **wrong), 700)
+    assert (waiting.write, waiting.reason) == (None, "waits: the candidate got 60 %")
+    assert waiting.notes == ("the candidate got 60 %",)
+    assert after(at("STEP"), seen("FAIL", **wrong), 700) == ("lower", "ROLLING_BACK", 0)
+
+
+def test_the_end_of_a_rollback_does_not_wait_for_a_time_that_lies_in_the_future() -> None:
+    ahead = at("ROLLED_BACK", since=START + 10**6)
+    asked = write(ahead, seen(), 0)
+    assert asked.rollout is not None
+    assert (asked.kind, asked.rollout.state, asked.rollout.since) == ("hold", "ROLLED_BACK", START)
+
+
+def test_the_end_of_a_promotion_waits_for_no_freeze() -> None:
+    held = seen("CONTINUE", share=1.0, held="a freeze")
+    assert after(at("PROMOTING"), held, 3600) == ("finalize", "FINALIZING", 100)
+    assert write(at("FINALIZING"), held).kind == "settle"
+    assert tick(at("STEP"), seen("PASS", held="a freeze"), 700).write is None
 
 
 def test_an_old_failure_waits_for_a_person() -> None:

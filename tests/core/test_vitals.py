@@ -111,7 +111,7 @@ def test_restarts_are_seen_in_the_engine_where_the_gateway_counts() -> None:
         values = [0, 5, 9, 1, 3] if question == asked else []
         return [({"pod": "p"}, [(BEGIN + 60.0 * i, float(v)) for i, v in enumerate(values)])]
 
-    assert restarts_of(found, answers, NOW) == 1
+    assert restarts_of(found, answers, NOW) == [BEGIN + 180]
 
 
 def test_restarts_of_an_engine_that_counts_nothing_are_not_known() -> None:

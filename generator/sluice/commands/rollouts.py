@@ -17,7 +17,7 @@ from sluice.core.progress.history import History
 from sluice.core.promotion.converge import BRANCHES
 from sluice.core.rollout.file import rollout_of
 from sluice.core.rollout.machine import next_step
-from sluice.core.rollout.model import Decision, Observation, Write
+from sluice.core.rollout.model import LEAVING, Decision, Observation, Write
 from sluice.core.rollout.moves import hold, recover
 from sluice.core.specs.resolve import Release
 
@@ -125,8 +125,12 @@ def _moved(
 
 
 def _decided(case: Case, seen: Observation, now: int) -> Decision:
-    """What the state machine says, after what a person did to rollout.yaml itself."""
-    if case.history.edited and not seen.reverted and case.rollout.state != "PAUSED":
+    """What the state machine says, after what a person did to rollout.yaml itself.
+
+    A way back goes on; it is put right where that is needed.
+    """
+    edited = case.history.edited and case.rollout.state not in ("PAUSED", *LEAVING)
+    if edited and not seen.reverted:
         urgent = next_step(case.rollout, seen, now)
         if urgent.write is None or urgent.write.kind != "lower":
             return hold(case.rollout, "PAUSED", now, case.history.edited, seen)

@@ -82,7 +82,8 @@ def _follows(revision: Revision) -> bool:
     if before.get("candidate") != after.get("candidate"):
         return False
     states = (before.get("state"), after.get("state"))
-    same = before.get("specHash") == after.get("specHash") and "reason" in after
+    told = "reason" in after and after["reason"] != before.get("reason")
+    same = before.get("specHash") == after.get("specHash") and told
     step = after.get("step", 0) - before.get("step", 0)
     if states == ("PROMOTING", "FINALIZING"):
         return same and step == 0

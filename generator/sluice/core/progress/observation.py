@@ -42,7 +42,8 @@ def sync_of(
     if deployed is not None and application.synced and healthy:
         believed = committed if committed <= now else 0
         since = max(deployed, believed, application.health_since or 0)
-    return Sync(inside, application.synced, healthy, deployed, since)
+    unhealthy = None if healthy else application.health_since
+    return Sync(inside, application.synced, healthy, deployed, since, unhealthy)
 
 
 def ready_of(application: Application | None, release: Release, *, stable: bool) -> bool | None:

@@ -51,8 +51,8 @@ def recent(subject: Subject) -> int:
     return subject.lag + subject.guards.seconds + RECENT
 
 
-def restarts_of(subject: Subject, answers: Answers, now: int) -> int | None:
-    """How often processes of the candidate began anew since its weight is in force.
+def restarts_of(subject: Subject, answers: Answers, now: int) -> list[float] | None:
+    """When processes of the candidate began anew since its weight is in force, in order.
 
     The counters of a gateway tell when the gateway began anew, which is not its fault. None when
     nothing is counted by the engine itself, so that nobody would see it.
@@ -63,13 +63,13 @@ def restarts_of(subject: Subject, answers: Answers, now: int) -> int | None:
         asked.append(lifeline)
     if not asked:
         return None
-    most: dict[str, int] = {}
+    most: dict[str, list[float]] = {}
     for question in asked:
         for labels, samples in answers(question):
             pod = labels.get("pod") or labels.get("instance", "")
             since = [s for s in cleaned(samples, now) if s[0] >= subject.begin]
-            most[pod] = max(most.get(pod, 0), restarts(since))
-    return sum(most.values())
+            most[pod] = max(most.get(pod, []), restarts(since), key=len)
+    return sorted(time for times in most.values() for time in times)
 
 
 def alarms(subject: Subject, answers: Answers, now: int) -> tuple[str, ...]:

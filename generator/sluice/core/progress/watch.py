@@ -46,9 +46,16 @@ def counts_of(subject: Subject, answers: Answers, now: int, *, exhausted: bool =
         said = "; ".join(promql(q, subject.window(now)) for q in _both(name, subject))
         kept = (*subject.earlier.get(name, ()), *found)
         gates.append(GateCounts(watch.gate, kept, said))
-    restarted = restarts_of(subject, answers, now) or 0
-    window = (now - subject.window(now), now)
-    return Counts(tuple(gates), subject.parameters, subject.step, restarted, exhausted, window)
+    times = restarts_of(subject, answers, now) or []
+    return Counts(
+        gates=tuple(gates),
+        parameters=subject.parameters,
+        step=subject.step,
+        restarts=len(times),
+        exhausted=exhausted,
+        window=(now - subject.window(now), now),
+        restarted=int(times[-1]) if times else None,
+    )
 
 
 def _both(gate: str, subject: Subject) -> Iterator[Question]:

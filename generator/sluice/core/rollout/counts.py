@@ -107,7 +107,8 @@ class GateCounts:
 class Counts:
     """Everything that a judgement is a function of.
 
-    `restarts` are the candidate's in this step; `exhausted` says that its longest time is over.
+    `restarts` are the candidate's in this step, the last of them at `restarted`, in seconds since
+    the epoch, None when that is not known; `exhausted` says that its longest time is over.
     `window` is from when to when samples were asked for, in seconds since the epoch.
     """
 
@@ -117,6 +118,7 @@ class Counts:
     restarts: int = 0
     exhausted: bool = False
     window: tuple[int, int] | None = None
+    restarted: int | None = None
 
     @property
     def tests(self) -> int:

@@ -55,7 +55,7 @@ class GateVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The verdict on a step. A hard failure needs no statistics; `failed_at` is None for it."""
+    """The verdict on a step. A hard failure needs no statistics, and may not know when it was."""
 
     verdict: Verdict
     gates: tuple[GateVerdict, ...] = ()
@@ -84,7 +84,7 @@ def judge(counts: Counts) -> Judgement:
     acting = [gate for gate in gates if not gate.observe]
     if counts.restarts >= counts.parameters.restarts:
         reason = f"the candidate restarted {counts.restarts} times in this step"
-        return Judgement("FAIL", gates, reason, hard=True)
+        return Judgement("FAIL", gates, reason, counts.restarted, hard=True)
     if failures := _of(acting, "FAIL"):
         last = max(gate.failed_at or 0 for gate in failures)
         return Judgement("FAIL", gates, f"worse than allowed: {_names(failures)}", last)

@@ -107,7 +107,8 @@ def counts_of(data: Mapping[str, Any]) -> Counts:
     step, restarts = data.get("step", last), data.get("restarts", 0)
     window = data.get("window")
     asked = (window["begin"], window["end"]) if window else None
-    return Counts(gates, parameters, step, restarts, data.get("exhausted", False), asked)
+    more = (data.get("exhausted", False), asked, data.get("restartedAt"))
+    return Counts(gates, parameters, step, restarts, *more)
 
 
 def parameters_of(given: Mapping[str, Any]) -> Parameters:
@@ -177,6 +178,7 @@ def written(counts: Counts, judgement: Judgement, about: Mapping[str, str]) -> b
         **about,
         "step": counts.step,
         "restarts": counts.restarts,
+        **({} if counts.restarted is None else {"restartedAt": counts.restarted}),
         "exhausted": counts.exhausted,
         **_window(counts),
         "parameters": {

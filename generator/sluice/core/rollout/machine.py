@@ -103,8 +103,10 @@ def _warming(rollout: Rollout, seen: Observation, now: int) -> Decision:
         weight = rollout.plan.steps[rollout.step].weight
         reason = f"the candidate is ready: {weight} % of the requests"
         return act(Write("raise", rollout.to("STEP", reason, weight=weight), reason))
-    if sync.deployed is not None and age(sync.deployed, now) >= rollout.plan.warming:
-        return roll_back(rollout, seen, now, "the candidate did not become ready in time")
+    if not seen.ready and sync.deployed is not None:
+        since = max(sync.deployed, sync.unhealthy or 0)
+        if age(since, now) >= rollout.plan.warming:
+            return roll_back(rollout, seen, now, "the candidate did not become ready in time")
     return wait("the candidate warms up")
 
 
@@ -172,7 +174,8 @@ def _promoting(rollout: Rollout, seen: Observation, now: int) -> Decision:
         return wait(why_not(rollout, seen))
     verdict = seen.judgement.verdict if seen.judgement else None
     if seen.alarms or verdict in ("ENV_DEGRADED", "FAIL"):
-        return wait(f"the stable version is kept: {'; '.join(seen.alarms) or reason_of(seen)}")
+        said = "; ".join(seen.alarms) or f"{reason_of(seen)}; pause and resume to count anew"
+        return wait(f"the stable version is kept: {said}")
     if verdict is None or seen.share is None:
         return wait("the stable version is kept until metrics show who serves")
     if seen.share < SERVED_SHARE:
@@ -205,6 +208,9 @@ def _rolling_back(rollout: Rollout, seen: Observation, now: int) -> Decision:
 def _rolled_back(rollout: Rollout, seen: Observation, now: int) -> Decision:
     if rollout.weight != 0:
         return roll_back(rollout, seen, now, rollout.reason)
+    if rollout.since > now + rollout.plan.drain:
+        reason = "the time in rollout.yaml lies in the future"
+        return act(Write("hold", rollout.to("ROLLED_BACK", rollout.reason, since=now), reason))
     if age(rollout.since, now) < rollout.plan.drain:
         return wait("the candidate finishes what it still answers")
     reason = f"version {rollout.stable} stays; version {rollout.candidate} is in quarantine"

@@ -106,7 +106,8 @@ class Sync:
 
     `contains`: the synced revision is the commit of the committed weight, or a descendant of it.
     `deployed`: when such a revision was first applied; `since`: from when on it has been both
-    synced and healthy. Seconds since the epoch, None when it is not so.
+    synced and healthy; `unhealthy`: from when on it has not been healthy, where that is known.
+    Seconds since the epoch, None when it is not so.
     """
 
     contains: bool
@@ -114,6 +115,7 @@ class Sync:
     healthy: bool
     deployed: int | None = None
     since: int | None = None
+    unhealthy: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,9 +53,9 @@ def accumulated(samples: Sequence[Sample]) -> list[Sample]:
     return result
 
 
-def restarts(samples: Sequence[Sample]) -> int:
-    """How often a counter began anew."""
-    return sum(later[1] < earlier[1] for earlier, later in pairwise(samples))
+def restarts(samples: Sequence[Sample]) -> list[float]:
+    """When a counter began anew: the times of the first samples after that."""
+    return [later[0] for earlier, later in pairwise(samples) if later[1] < earlier[1]]
 
 
 def levels(
