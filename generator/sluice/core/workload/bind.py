@@ -43,15 +43,20 @@ class Templates:
         """Render a template to data.
 
         Raises:
-            TemplateError: when the template breaks a rule of bound parameters.
+            TemplateError: when the template breaks a rule of bound parameters, or lacks a value.
         """
+        from jinja2 import UndefinedError  # noqa: PLC0415  # slow
+
         bound: list[Any] = []
 
         def part(part_name: str, **more: object) -> Any:  # noqa: ANN401  # any YAML
             return self.render(part_name, {**values, **more})
 
         template = self._environment.get_template(name)
-        text = template.render(values, _bound=bound, part=part)
+        try:
+            text = template.render(values, _bound=bound, part=part)
+        except UndefinedError as error:
+            raise TemplateError(f"{name}: {error}") from error
         tree = self._trees.get(text)
         if tree is None:
             tree = self._trees[text] = self._parsed(name, text, len(bound))
