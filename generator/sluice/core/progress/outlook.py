@@ -88,7 +88,7 @@ def _stages(release: Release, catalog: Catalog, rate: float) -> Iterator[Stage]:
     for index, step in enumerate(plan.steps):
         held = _candidate(release, step.weight)
         times = step.soak, step.longest
-        yield stage(f"step {index}", step.weight, times, held, manual=step.manual)
+        yield stage(f"step {index + 1}", step.weight, times, held, manual=step.manual)
     window = plan.rollback_window
     yield stage("promoting", FULL, (window, window), _candidate(release, 0))
 

@@ -107,10 +107,10 @@ def _reason_to_wait(release: Release, chosen: ModelVersion | None, follow: Follo
     current = release.value("model.version")
     if chosen is None:
         return f"no version is in {follow}"
-    if chosen.version == current:
-        return f"version {current} is deployed"
     if chosen.version in release.value("model.quarantine", ()):
         return f"version {chosen.version} is in quarantine"
+    if chosen.version == current:
+        return f"version {current} is {'being rolled out' if release.rollout else 'deployed'}"
     if release.rollout is not None:
         return f"version {chosen.version} waits for the rollout of {current}"
     return "" if chosen.ready else f"version {chosen.version} is not ready in the registry"

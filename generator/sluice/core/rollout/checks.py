@@ -8,7 +8,7 @@ def contradiction(rollout: Rollout) -> str:
     if rollout.spec_hash != rollout.current_hash:
         return "the release was edited while its rollout is under way"
     if not 0 <= rollout.step < len(rollout.plan.steps):
-        return f"the release has no step {rollout.step}"
+        return f"the release has no step {rollout.step + 1}"
     wanted = rightful_weight(rollout)
     if wanted is not None and rollout.weight != wanted:
         return f"rollout.yaml gives {rollout.weight} % in {rollout.state}, where it is {wanted} %"
