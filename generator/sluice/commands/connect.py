@@ -58,6 +58,7 @@ def connect(
             f"{git.redact(where)}: say where its pull requests live, with --forge "
             "KIND:OWNER/REPOSITORY@HOST or SLUICE_FORGE"
         )
+    git.check_trust(environ)
     opened = open_forge(address, environ, timing)
     login = opened.git_login if isinstance(opened, ForgeExtras) else None
     # A forge's token goes to the forge's own host only.

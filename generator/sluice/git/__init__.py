@@ -4,6 +4,9 @@ Everything works on the object database and the refs; no work tree is ever read 
 `Repository` belongs to one thread; open one per thread and per process.
 """
 
+# First: what pygit2 reads as it is imported must be in order.
+from sluice.git.network import check_trust  # isort: split
+
 from sluice.git.commits import Merge, commit, committer_of, merge_trees
 from sluice.git.history import (
     FileChange,
@@ -54,6 +57,7 @@ __all__ = [
     "advertised",
     "blob_id",
     "changed_paths",
+    "check_trust",
     "clone",
     "commit",
     "commit_of",

@@ -1,6 +1,5 @@
-"""Credentials, timeouts and messages for every conversation with a remote."""
+"""Credentials and messages for every conversation with a remote."""
 
-import functools
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -11,23 +10,36 @@ from pygit2.enums import CredentialType
 
 from sluice.core.finding import UsageError
 
-_CONNECT_TIMEOUT = 10_000  # milliseconds
-_TIMEOUT = 60_000
 _WITH_USER = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://[^\s'\"]*@")
 _QUERY = re.compile(r"(://[^\s'\"?]*)\?[^\s'\"]*")
+_PORTS = {"http": 80, "https": 443}
+# What libgit2 says, and what that means to who reads it.
+_REASONS = (
+    (r"status code: 403", "access is denied (403): the token must be allowed to read and write"),
+    (
+        r"status code: 404",
+        "there is no such repository (404), or these credentials do not let us see it",
+    ),
+    (r"status code: 429", "it limits the rate of requests (429): ask less often"),
+    (r"status code: 5(\d\d)", "the server has trouble of its own (5xx): look at its log"),
+    (
+        r"invalid content-type|bad packet length",
+        "its answer is not Git's: look for a login page or a proxy before it",
+    ),
+    (r"too many redirects", "it redirects without end: check the address"),
+    (r"timed out", "it does not answer in time: check that it works"),
+    (
+        r"proxy (requires|returned|failed)|via proxy",
+        "the proxy does not let us through: check HTTPS_PROXY and NO_PROXY",
+    ),
+    (r"do not support|invalid credential type", "it wants credentials that are no token"),
+)
 Credential = pygit2.Username | pygit2.UserPass | pygit2.Keypair
 Login = Callable[[], tuple[str, str]]
 
 
 class CredentialsRefusedError(UsageError):
     """The remote does not accept who we are; asking again changes nothing but its patience."""
-
-
-@functools.cache
-def configure() -> None:
-    """Give libgit2 the timeouts that it lacks; its settings belong to the whole process."""
-    pygit2.settings.server_connect_timeout = _CONNECT_TIMEOUT
-    pygit2.settings.server_timeout = _TIMEOUT
 
 
 def redact(text: str) -> str:
@@ -65,8 +77,11 @@ class Callbacks(pygit2.RemoteCallbacks):
                 f"{redact(self._url)} refused the credentials: renew them, and check that they may "
                 "read and write this repository"
             )
-        if _host(url) != _host(self._url):
-            raise UsageError(f"{redact(self._url)} redirects to another host for credentials")
+        if _origin(url) != _origin(self._url):
+            raise UsageError(
+                f"{redact(self._url)} redirects to {redact(url)}, which must not see the "
+                "credentials: give that address if it is the right one"
+            )
         self._asked = True
         if allowed_types & CredentialType.SSH_KEY:
             return self._key(user or "git")
@@ -99,17 +114,22 @@ class Callbacks(pygit2.RemoteCallbacks):
         return True
 
     def explain(self, error: Exception) -> str:
-        """Return the reason of a failure, without secrets."""
+        """Return the reason of a failure and what to do, without secrets."""
+        text = str(error)
+        for pattern, words in _REASONS:
+            if re.search(pattern, text):
+                return words
         if isinstance(error, pygit2.AuthError):
             return "it refused the credentials"
-        return self.scrub(str(error))
+        return self.scrub(text)
 
     def scrub(self, text: str) -> str:
         """Take what we sent, and what URLs hold, out of a text."""
         return scrub(text.replace(self._password, "***") if self._password else text)
 
 
-def _host(url: str) -> str | None:
+def _origin(url: str) -> tuple[str, str | None, int | None]:
     if "://" in url:
-        return urlsplit(url).hostname
-    return url.partition(":")[0].rpartition("@")[2].lower()
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+    return "ssh", url.partition(":")[0].rpartition("@")[2].lower(), None

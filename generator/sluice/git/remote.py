@@ -16,9 +16,9 @@ from sluice.git.callbacks import (
     Callbacks,
     CredentialsRefusedError,
     Login,
-    configure,
     redact,
 )
+from sluice.git.network import configure, proxy_of
 from sluice.git.refs import RefMovedError
 from sluice.git.repository import Repository, open_repository
 
@@ -62,12 +62,12 @@ def clone(url: str, path: str | PathLike[str]) -> Repository:
     if target.exists():
         raise UsageError(f"{target} exists already")
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    callbacks = _callbacks(url)
+    callbacks, proxy = _callbacks(url), proxy_of(url)
     try:
         # Freed before the move: the paths that the handle holds would be the old ones.
-        pygit2.clone_repository(url, partial, bare=True, callbacks=callbacks, proxy=True).free()
+        pygit2.clone_repository(url, partial, bare=True, callbacks=callbacks, proxy=proxy).free()
         partial.rename(target)
-    except (pygit2.GitError, OSError, ValueError) as error:
+    except (pygit2.GitError, OSError, TypeError, ValueError) as error:
         raise UsageError(f"cannot clone {redact(url)}: {callbacks.explain(error)}") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -85,8 +85,8 @@ def advertised(
     source = _remote(repo, remote)
     callbacks = _callbacks(source.url or "", login)
     try:
-        heads = source.list_heads(callbacks=callbacks, proxy=True)
-    except (pygit2.GitError, OSError, ValueError) as error:
+        heads = source.list_heads(callbacks=callbacks, proxy=proxy_of(source.url or ""))
+    except (pygit2.GitError, OSError, TypeError, ValueError) as error:
         where = redact(source.url or remote)
         raise UsageError(f"cannot read {where}: {callbacks.explain(error)}") from None
     return {head.name: str(head.oid) for head in heads if head.name}
@@ -108,9 +108,12 @@ def fetch(
     callbacks = _callbacks(source.url or "", login)
     try:
         source.fetch(
-            list(refspecs) or None, callbacks=callbacks, prune=FetchPrune.PRUNE, proxy=True
+            list(refspecs) or None,
+            callbacks=callbacks,
+            prune=FetchPrune.PRUNE,
+            proxy=proxy_of(source.url or ""),
         )
-    except (pygit2.GitError, OSError, ValueError) as error:
+    except (pygit2.GitError, OSError, TypeError, ValueError) as error:
         where = redact(source.url or remote)
         raise UsageError(f"cannot fetch from {where}: {callbacks.explain(error)}") from None
 
@@ -138,8 +141,10 @@ def push(
         raise UsageError(f"{url} is a local repository: open it and update its refs instead")
     callbacks = _PushCallbacks(url, updates, login)
     try:
-        target.push([_refspec(r, new) for r, (_, new) in updates.items()], callbacks, proxy=True)
-    except (pygit2.GitError, OSError, ValueError) as error:
+        target.push(
+            [_refspec(r, new) for r, (_, new) in updates.items()], callbacks, proxy=proxy_of(url)
+        )
+    except (pygit2.GitError, OSError, TypeError, ValueError) as error:
         raise UsageError(f"cannot push to {redact(url)}: {callbacks.explain(error)}") from None
     callbacks.check()
 
