@@ -31,6 +31,7 @@ BOUNDARIES: tuple[tuple[object, str], ...] = (
     (upstream, "advertised"),
     (upstream, "fetch"),
     (upstream, "push"),
+    (upstream, "push_each"),
     (Wire, "exchange"),
 )
 

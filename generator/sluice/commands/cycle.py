@@ -4,19 +4,19 @@ Every effect looks before it acts, so a cycle that was killed is finished by the
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sluice import git
-from sluice.commands import grouping, judging, proposing, taking_back
+from sluice.commands import deciding, proposing
 from sluice.commands.grouping import arranged, is_shared, pointless, shared, together
-from sluice.commands.judging import Base, Pulls, Seen
+from sluice.commands.judging import Base, Pulls, Ready, Seen
 from sluice.commands.revisions import workspace_of
 from sluice.commands.world import ALIKE, AUTHOR, MAIN, Outcome, World
 from sluice.core.finding import FindingsError, UsageError, failed
 from sluice.core.layout import Key
 from sluice.core.model import ModelVersion, PullRequest
-from sluice.core.promotion.converge import Refusal, branch_of, rejected
+from sluice.core.promotion.converge import branch_of
 from sluice.core.promotion.evidence import registered
 from sluice.core.promotion.wants import Idle, Want, wants
 from sluice.core.tree import Specs
@@ -26,6 +26,9 @@ from sluice.forges.limits import RateLimitedError
 __all__ = ["AUTHOR", "MAIN", "Outcome", "World", "base_of", "by_branch", "cycle", "observe"]
 
 ATTEMPTS = 5
+# Branches that are pushed at once: while they are prepared, none of their releases is dealt with.
+BATCH = 50
+Task = Sequence[Want | Idle]
 
 
 def cycle(world: World) -> Iterator[Outcome]:
@@ -45,14 +48,36 @@ def cycle(world: World) -> Iterator[Outcome]:
     found = wants(specs, observed, registered(specs, base.workspace.files))
     seen = replace(seen, sharing=arranged(world, seen, found))
     yield from pointless(world, seen, list(shared(seen, found)))
-    for wanted in _tasks(seen, found):
-        if world.is_stopping():
-            return
-        if all(world.is_due(str(want.release.key)) for want in wanted):
-            yield from _isolated(world, seen, wanted, failures)
+    for some in _batches(_tasks(seen, found)):
+        due = [each for each in some if all(world.is_due(str(w.release.key)) for w in each)]
+        looking = replace(seen, ahead=_ahead(world, seen, due))
+        for wanted in due:
+            if world.is_stopping():
+                return
+            yield from _isolated(world, looking, wanted, failures)
 
 
-def _tasks(seen: Seen, found: Sequence[Want | Idle]) -> Iterator[Sequence[Want | Idle]]:
+def _batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
+    """The tasks in pieces in which not too many releases want something."""
+    some: list[Task] = []
+    asked = 0
+    for task in tasks:
+        some.append(task)
+        asked += sum(isinstance(want, Want) for want in task)
+        if asked >= BATCH:
+            yield some
+            some, asked = [], 0
+    yield some
+
+
+def _ahead(world: World, seen: Seen, tasks: Sequence[Task]) -> Mapping[Key, Outcome | Ready]:
+    """What is decided about the releases that want something by themselves, if there are more."""
+    alone = [w for task in tasks for w in task if isinstance(w, Want) and not is_shared(seen, w)]
+    new = [want for want in alone if _sight(world, seen, want)[1] is None]
+    return deciding.ahead(world, seen, new) if new[1:] and not world.dry_run else {}
+
+
+def _tasks(seen: Seen, found: Sequence[Want | Idle]) -> Iterator[Task]:
     """Each release by itself, then those that share a pull request together."""
     yield from ([want] for want in found if not is_shared(seen, want))
     yield from shared(seen, found).values()
@@ -138,7 +163,7 @@ def _persistent(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iter
             workspace = seen.base.workspace
             recorded = registered(workspace.specs, workspace.files)
             again = wants(workspace.specs, seen.observed, recorded)
-            seen = replace(seen, sharing=arranged(world, seen, again, again=True))
+            seen = replace(seen, sharing=arranged(world, seen, again, again=True), ahead={})
             wanted = [want for want in again if want.release.key in keys]
         else:
             return
@@ -155,32 +180,31 @@ def _acted(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iterator[
 def _release(world: World, seen: Seen, want: Want | Idle) -> Iterator[Outcome]:
     """All that is done for one release; each step looks at the world anew."""
     key = want.release.key
-    pulls = seen.pulls.get(branch_of(key), ())
     if isinstance(want, Idle):
-        yield from proposing.idle(world, want, pulls)
+        yield from proposing.idle(world, want, seen.pulls.get(branch_of(key), ()))
         return
-    about = tuple(seen.about(key))
-    sight = (want.version, want.deployed, want.notes, seen.base.commit, about, _tip(world, key))
-    known = world.memory.recall(str(key), sight, world.clock())
+    sight, known = _sight(world, seen, want)
     if known is None:
-        known = _wanted(world, seen, want, _all_of(world, want, pulls))
+        known = _done(world, seen, want)
         if known.is_settled:
             world.memory.settle(str(key), sight, known, world.clock())
     yield known
 
 
-def _tip(world: World, key: Key) -> str | None:
-    return git.tip(world.repository, f"refs/heads/{branch_of(key)}")
+def _sight(world: World, seen: Seen, want: Want) -> tuple[object, Outcome | None]:
+    """Everything that a release is judged by, and what it came to when it was the same before."""
+    key = want.release.key
+    tip = git.tip(world.repository, f"refs/heads/{branch_of(key)}")
+    about = tuple(seen.about(key))
+    sight = (want.version, want.deployed, want.notes, seen.base.commit, about, tip)
+    return sight, world.memory.recall(str(key), sight, world.clock())
 
 
-def _all_of(world: World, want: Want, pulls: Sequence[PullRequest]) -> Sequence[PullRequest]:
-    """All pull requests of a release, where those that were listed do not decide by themselves.
-
-    A version may have been rejected so long ago that it is not listed any more.
-    """
-    if _is_open(pulls) or rejected(want, pulls):
-        return pulls
-    return world.forge.of_branch(branch_of(want.release.key))
+def _done(world: World, seen: Seen, want: Want) -> Outcome:
+    found = seen.ahead.get(want.release.key) or deciding.decided(world, seen, want)
+    if isinstance(found, Outcome):
+        return found
+    return proposing.applied(world, seen.base.commit, found.proposal, found.pulls, found.pushed)
 
 
 def by_branch(pulls: Sequence[PullRequest]) -> Pulls:
@@ -189,26 +213,3 @@ def by_branch(pulls: Sequence[PullRequest]) -> Pulls:
     for pull in pulls:
         found.setdefault(pull.branch, []).append(pull)
     return found
-
-
-def _wanted(world: World, seen: Seen, want: Want, pulls: Sequence[PullRequest]) -> Outcome:
-    release, base = str(want.release.key), seen.base
-    about = [*pulls, *seen.about(want.release.key)]
-    no = rejected(want, about)
-    if no:
-        return judging.rejection(want, no.number)
-    taken = taking_back.taken(world, base.commit, want, about)
-    if taken:
-        return taken
-    result = judging.judged(world, base, want, pulls)
-    if isinstance(result, Refusal):
-        list(judging.withdrawn(world, release, pulls, result))
-        return judging.refused(release, result)
-    no = None if _is_open(pulls) else rejected(want, grouping.former(world, seen, want))
-    if no:
-        return judging.rejection(want, no.number)
-    return proposing.applied(world, base.commit, result, pulls)
-
-
-def _is_open(pulls: Sequence[PullRequest]) -> bool:
-    return any(pull.state == "open" for pull in pulls)

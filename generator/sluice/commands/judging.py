@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from sluice.commands import proposing, signalling
 from sluice.commands.served import circumstances
@@ -26,11 +27,20 @@ class Base:
     workspace: Workspace
 
 
+class Ready(NamedTuple):
+    """What is proposed for a release, its pull requests, and its branch if that was pushed."""
+
+    proposal: Proposal
+    pulls: Sequence[PullRequest]
+    pushed: proposing.Ahead | None = None
+
+
 @dataclass(frozen=True)
 class Seen:
     """What a cycle looked at before it began to act; pull requests by their branch.
 
-    `past` are all those of the shared branches of which it had to know.
+    `past` are all those of the shared branches of which it had to know, `ahead` what was decided
+    about some releases together.
     """
 
     base: Base
@@ -38,6 +48,7 @@ class Seen:
     observed: Mapping[str, Sequence[ModelVersion]]
     sharing: Sharing = ALONE
     past: dict[str, Sequence[PullRequest]] = field(default_factory=dict)
+    ahead: Mapping[Key, Outcome | Ready] = field(default_factory=dict)
 
     def about(self, key: Key) -> Sequence[PullRequest]:
         """The pull requests of a release: its own, and its share in those with others."""

@@ -1,6 +1,6 @@
 """The effects of a cycle: push a branch, open its pull request, merge it, close it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -17,11 +17,15 @@ from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
 
 
-class _Pushed(NamedTuple):
+class Pushed(NamedTuple):
     """The commit that the branch is at, and whether it was brought there just now."""
 
     head: str
     moved: bool
+
+
+# Of a branch that was pushed with others: where it is now, or who moved what it is about.
+Ahead = Pushed | git.RefMovedError
 
 
 def idle(world: World, want: Idle, pulls: Sequence[PullRequest]) -> Iterator[Outcome]:
@@ -46,8 +50,17 @@ def sweep(world: World, branch: str) -> None:
             world.upstream.move(ref, None, head)
 
 
-def applied(world: World, base: str, proposal: Proposal, pulls: Sequence[PullRequest]) -> Outcome:
-    """Bring the branch and its pull request to a proposal on the commit `base`."""
+def applied(
+    world: World,
+    base: str,
+    proposal: Proposal,
+    pulls: Sequence[PullRequest],
+    ahead: Ahead | None = None,
+) -> Outcome:
+    """Bring the branch and its pull request to a proposal on the commit `base`.
+
+    `ahead` is what became of the branch if it was pushed with others before.
+    """
     release = str(proposal.key)
     living = [pull for pull in pulls if pull.state == "open"]
     current = min(living, key=lambda pull: pull.number, default=None)
@@ -59,9 +72,11 @@ def applied(world: World, base: str, proposal: Proposal, pulls: Sequence[PullReq
         what = "would update" if current else "would propose"
         reasons = (proposal.title, *sorted(proposal.changes), *proposal.waits)
         return Outcome(release, what, proposal.version, current.number if current else 0, reasons)
-    if current and not proposal.later:
-        _hold_back(world, current)
-    pushed = _push(world, base, proposal)
+    if isinstance(ahead, git.RefMovedError):
+        raise ahead
+    if not ahead:
+        _let_wait(world, proposal, pulls)
+    pushed = ahead or _push(world, base, proposal)
     pull = _opened(world, base, proposal)
     reasons = (*proposal.waits, *signalled(world, base, proposal, pull, pushed.head))
     if proposal.automatic and pull.state == "open":
@@ -73,8 +88,65 @@ def applied(world: World, base: str, proposal: Proposal, pulls: Sequence[PullReq
     return Outcome(release, what, proposal.version, pull.number, reasons)
 
 
+def pushed_ahead(
+    world: World, base: str, ready: Sequence[tuple[Proposal, Sequence[PullRequest]]]
+) -> dict[str, Ahead]:
+    """Bring the branches of several proposals to them in one conversation.
+
+    By branch; what keeps one that is missing here is told when it is pushed by itself.
+    """
+    ends: dict[str, tuple[str | None, str]] = {}
+    for proposal, pulls in ready:
+        with suppress(UsageError):
+            if is_free(world, proposal.branch, pulls):
+                _let_wait(world, proposal, pulls)
+                ends[proposal.branch] = _commits(world, base, proposal)
+    moves = {_ref(branch): each for branch, each in ends.items() if each[0] != each[1]}
+    try:
+        moved = world.upstream.move_each(moves) if moves else ()
+        found: dict[str, Ahead] = {
+            branch: Pushed(new, moved=old != new)
+            for branch, (old, new) in ends.items()
+            if old == new or _ref(branch) in moved
+        }
+        pushed = {p.branch: p for p, _ in ready if _ref(p.branch) in moved}
+        return found | dict(_overtaken(world, base, pushed, ends) if pushed else ())
+    except git.CredentialsRefusedError:  # asking again for each would lock the account
+        raise
+    except UsageError:
+        return {}
+
+
+def _overtaken(
+    world: World,
+    base: str,
+    pushed: Mapping[str, Proposal],
+    ends: Mapping[str, tuple[str | None, str]],
+) -> Iterator[tuple[str, git.RefMovedError]]:
+    """Take back what was pushed where somebody who was faster has changed main; see `_push`."""
+    world.upstream.refresh()
+    now = git.resolve(world.repository, MAIN)
+    touched = git.changed_paths(world.repository, base, now) if now != base else ()
+    for branch, proposal in pushed.items():
+        if set(touched) & proposal.changes.keys():
+            old, new = ends[branch]
+            with suppress(git.RefMovedError):
+                world.upstream.move(_ref(branch), old, new)
+            yield branch, git.RefMovedError(MAIN, base, now)
+
+
+def _ref(branch: str) -> str:
+    return f"refs/heads/{branch}"
+
+
 def _words(pull: PullRequest) -> tuple[str, str, tuple[str, ...]]:
     return pull.title, pull.body, pull.labels
+
+
+def _let_wait(world: World, proposal: Proposal, pulls: Sequence[PullRequest]) -> None:
+    for pull in pulls:
+        if pull.state == "open" and not proposal.later:
+            _hold_back(world, pull)
 
 
 def _hold_back(world: World, pull: PullRequest) -> None:
@@ -129,16 +201,12 @@ def _pressed(world: World, number: int, head: str, *, later: bool) -> PullReques
     return world.forge.merge(number, head)
 
 
-def _push(world: World, base: str, proposal: Proposal) -> _Pushed:
+def _push(world: World, base: str, proposal: Proposal) -> Pushed:
     """Bring the branch to the proposal, unless it says all of it already."""
-    repository, ref = world.repository, f"refs/heads/{proposal.branch}"
-    head = git.tip(repository, ref)
-    if head and _says(repository, head, git.write_tree(repository, base, proposal.changes), base):
-        return _Pushed(head, moved=False)
-    commit = base
-    for changes, message in proposal.parts:
-        tree = git.write_tree(repository, commit, changes)
-        commit = git.commit(repository, tree, [commit], message, AUTHOR, time=world.clock())
+    ref = f"refs/heads/{proposal.branch}"
+    head, commit = _commits(world, base, proposal)
+    if head == commit:
+        return Pushed(commit, moved=False)
     world.upstream.move(ref, commit, head)
     # Who was faster may have merged this very version and dropped its branch. From here on the
     # branch is in everybody's way.
@@ -147,7 +215,20 @@ def _push(world: World, base: str, proposal: Proposal) -> _Pushed:
     except git.RefMovedError:
         world.upstream.move(ref, head, commit)
         raise
-    return _Pushed(commit, moved=True)
+    return Pushed(commit, moved=True)
+
+
+def _commits(world: World, base: str, proposal: Proposal) -> tuple[str | None, str]:
+    """Where the branch is and where it should be; the same if it says all of it already."""
+    repository, ref = world.repository, f"refs/heads/{proposal.branch}"
+    head = git.tip(repository, ref)
+    if head and _says(repository, head, git.write_tree(repository, base, proposal.changes), base):
+        return head, head
+    commit = base
+    for changes, message in proposal.parts:
+        tree = git.write_tree(repository, commit, changes)
+        commit = git.commit(repository, tree, [commit], message, AUTHOR, time=world.clock())
+    return head, commit
 
 
 def _says(repository: git.Repository, head: str, tree: str, base: str) -> bool:

@@ -28,6 +28,7 @@ from sluice.git.remote import (
     clone,
     fetch,
     push,
+    push_each,
     redact,
     remote_url,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "open_repository",
     "pack",
     "push",
+    "push_each",
     "read_blob",
     "read_tree",
     "redact",

@@ -30,6 +30,7 @@ __all__ = [
     "clone",
     "fetch",
     "push",
+    "push_each",
     "redact",
     "remote_url",
 ]
@@ -136,17 +137,64 @@ def push(
         UsageError: the remote is local or cannot be reached.
     """
     target = _remote(repo, remote)
-    url = target.push_url or target.url or ""
+    callbacks = _callbacks_of(target, updates, login)
+    _send(target, updates, callbacks)
+    callbacks.check()
+
+
+def push_each(
+    repo: Repository,
+    updates: Mapping[str, tuple[str | None, str | None]],
+    remote: str = "origin",
+    *,
+    login: Login | None = None,
+) -> frozenset[str]:
+    """Move refs as `push` does, in one conversation, and return those that moved.
+
+    A ref that was not as expected, or that the server refuses, does not keep others from moving;
+    pushed by itself it tells why.
+
+    Raises:
+        UsageError: the remote is local or cannot be reached.
+    """
+    target, left = _remote(repo, remote), dict(updates)
+    while left:
+        callbacks = _callbacks_of(target, left, login)
+        try:
+            _send(target, left, callbacks)
+        except RefMovedError:  # before anything was sent
+            left = {ref: update for ref, update in left.items() if ref not in callbacks.stale}
+        else:
+            return callbacks.accepted
+    return frozenset()
+
+
+def _callbacks_of(
+    target: pygit2.Remote,
+    updates: Mapping[str, tuple[str | None, str | None]],
+    login: Login | None,
+) -> "_PushCallbacks":
+    url = _address(target)
     if _is_local(url):
         raise UsageError(f"{url} is a local repository: open it and update its refs instead")
-    callbacks = _PushCallbacks(url, updates, login)
+    return _PushCallbacks(url, updates, login)
+
+
+def _send(
+    target: pygit2.Remote,
+    updates: Mapping[str, tuple[str | None, str | None]],
+    callbacks: "_PushCallbacks",
+) -> None:
+    refspecs = [_refspec(ref, new) for ref, (_, new) in updates.items()]
     try:
-        target.push(
-            [_refspec(r, new) for r, (_, new) in updates.items()], callbacks, proxy=proxy_of(url)
-        )
+        target.push(refspecs, callbacks, proxy=proxy_of(_address(target)))
     except (pygit2.GitError, OSError, TypeError, ValueError) as error:
-        raise UsageError(f"cannot push to {redact(url)}: {callbacks.explain(error)}") from None
-    callbacks.check()
+        said = f"cannot push to {callbacks.address}: {callbacks.explain(error)}"
+        raise UsageError(said) from None
+
+
+def _address(target: pygit2.Remote) -> str:
+    return target.push_url or target.url or ""
 
 
 def _refspec(ref: str, new: str | None) -> str:
@@ -182,15 +230,26 @@ class _PushCallbacks(Callbacks):
         self._updates = updates
         self._verdicts: dict[str, str | None] = {}
         self._said = ""
+        self.address = redact(url)
+        self.stale: set[str] = set()
+
+    @property
+    def accepted(self) -> frozenset[str]:
+        """The refs that the server moved."""
+        return frozenset(ref for ref, message in self._verdicts.items() if message is None)
 
     def push_negotiation(self, updates: list[pygit2.remotes.PushUpdate]) -> None:
         """Compare what the remote advertised with what the caller expected."""
+        moved = []
         for update in updates:
             ref = update.dst_refname
             expected, new = self._updates[ref]
             found = None if _is_zero(update.src) else str(update.src)
             if found not in (expected, new):
-                raise RefMovedError(ref, expected, found)
+                moved.append(RefMovedError(ref, expected, found))
+        self.stale = {error.name for error in moved}
+        for error in moved:
+            raise error
 
     def push_update_reference(self, refname: str, message: str | None) -> None:
         """Keep the server's verdict on a ref; None means accepted."""

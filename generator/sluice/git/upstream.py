@@ -9,8 +9,8 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -19,8 +19,8 @@ import pygit2
 from sluice.core.finding import UsageError
 from sluice.git.callbacks import Login, redact
 from sluice.git.packing import pack
-from sluice.git.refs import refs_under, tip, update_ref
-from sluice.git.remote import advertised, fetch, push
+from sluice.git.refs import RefMovedError, refs_under, tip, update_ref
+from sluice.git.remote import advertised, fetch, push, push_each
 from sluice.git.repository import Repository, init_bare
 
 __all__ = ["Direct", "Mirror", "Upstream", "open_mirror"]
@@ -57,6 +57,13 @@ class Upstream(Protocol):
     def pack(self, is_stopping: Callable[[], bool]) -> bool:
         """Pack what is here, where it has become much; whether it had. UsageError: it cannot be."""
 
+    def move_each(self, moves: Mapping[str, tuple[str | None, str | None]]) -> Collection[str]:
+        """Compare and swap branches, {ref: (expected, new)}, in one conversation.
+
+        Return those that moved; `move` says of another one why it does not.
+        UsageError: it cannot be reached.
+        """
+
 
 class Direct:
     """A repository on this machine."""
@@ -76,6 +83,15 @@ class Direct:
     def pack(self, is_stopping: Callable[[], bool]) -> bool:
         """Pack it; see Upstream."""
         return pack(self.repository, is_stopping)
+
+    def move_each(self, moves: Mapping[str, tuple[str | None, str | None]]) -> Collection[str]:
+        """Compare and swap branches; see Upstream."""
+        moved = []
+        for ref, (expected, new) in moves.items():
+            with suppress(RefMovedError, UsageError):
+                self.move(ref, new, expected)
+                moved.append(ref)
+        return moved
 
 
 class Mirror:
@@ -109,6 +125,15 @@ class Mirror:
     def pack(self, is_stopping: Callable[[], bool]) -> bool:
         """Pack the mirror; see Upstream."""
         return pack(self.repository, is_stopping, is_mirror=True)
+
+    def move_each(self, moves: Mapping[str, tuple[str | None, str | None]]) -> Collection[str]:
+        """Compare and swap branches on the server, then here; see Upstream and `move`."""
+        self.calls["push"] += 1
+        moved = push_each(self.repository, moves, login=self._login)
+        with _alone(self.repository.path):
+            for ref in sorted(moved):
+                update_ref(self.repository, ref, moves[ref][1], tip(self.repository, ref))
+        return moved
 
 
 def open_mirror(url: str, folder: Path, login: Login | None = None) -> Mirror:

@@ -1,0 +1,83 @@
+"""What to do about one release, and about many of them before their branches are pushed at once."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sluice import git
+from sluice.commands import grouping, judging, proposing, taking_back
+from sluice.commands.judging import Ready, Seen
+from sluice.commands.world import ALIKE, Outcome, World
+from sluice.core.finding import UsageError
+from sluice.core.layout import Key
+from sluice.core.model import PullRequest
+from sluice.core.promotion.converge import Refusal, branch_of, rejected
+from sluice.core.promotion.wants import Want
+from sluice.forges.limits import RateLimitedError
+
+
+def decided(world: World, seen: Seen, want: Want) -> Outcome | Ready:
+    """What is proposed, or what became of it when nothing is.
+
+    Raises:
+        RefMovedError: when somebody was first; look again.
+    """
+    release, pulls = str(want.release.key), _all_of(world, seen, want)
+    about = [*pulls, *seen.about(want.release.key)]
+    no = rejected(want, about)
+    if no:
+        return judging.rejection(want, no.number)
+    taken = taking_back.taken(world, seen.base.commit, want, about)
+    if taken:
+        return taken
+    result = judging.judged(world, seen.base, want, pulls)
+    if isinstance(result, Refusal):
+        list(judging.withdrawn(world, release, pulls, result))
+        return judging.refused(release, result)
+    no = None if _is_open(pulls) else rejected(want, grouping.former(world, seen, want))
+    return judging.rejection(want, no.number) if no else Ready(result, pulls)
+
+
+def ahead(world: World, seen: Seen, wants: Iterable[Want]) -> dict[Key, Outcome | Ready]:
+    """Decide about several releases, and push the branches of all of them in one conversation.
+
+    This saves conversations and nothing else: where it fails, the release that it fails for is
+    dealt with by itself when its turn comes, as if this had been killed here.
+    """
+    found = dict(_decisions(world, seen, wants))
+    ready = {key: each for key, each in found.items() if isinstance(each, Ready)}
+    together = [(each.proposal, each.pulls) for each in ready.values()]
+    pushed = proposing.pushed_ahead(world, seen.base.commit, together)
+    return found | {
+        key: each._replace(pushed=pushed.get(each.proposal.branch)) for key, each in ready.items()
+    }
+
+
+def _decisions(
+    world: World, seen: Seen, wants: Iterable[Want]
+) -> Iterator[tuple[Key, Outcome | Ready]]:
+    failures = 0
+    for want in wants:
+        if failures == ALIKE or world.is_stopping():
+            return
+        try:
+            yield want.release.key, decided(world, seen, want)
+            failures = 0
+        except RateLimitedError:
+            return
+        except (UsageError, git.RefMovedError):  # told when its turn comes
+            failures += 1
+
+
+def _all_of(world: World, seen: Seen, want: Want) -> Sequence[PullRequest]:
+    """All pull requests of a release, where those that were listed do not decide by themselves.
+
+    A version may have been rejected so long ago that it is not listed any more.
+    """
+    branch = branch_of(want.release.key)
+    pulls = seen.pulls.get(branch, ())
+    if _is_open(pulls) or rejected(want, pulls):
+        return pulls
+    return world.forge.of_branch(branch)
+
+
+def _is_open(pulls: Sequence[PullRequest]) -> bool:
+    return any(pull.state == "open" for pull in pulls)
