@@ -69,6 +69,10 @@ def test_what_was_asked_and_when() -> None:
         (changed("configs", "mmlu", dataset_name="anatomy"), False, True),
         (changed("n-samples", "mmlu", effective=25), False, True),
         ({**FILE, "versions": {"mmlu": 3}}, True, False),
+        ({**FILE, "chat_template": "{{ messages }}"}, True, False),
+        ({**FILE, "system_instruction": "Be brief."}, True, False),
+        ({**FILE, "fewshot_as_multiturn": True}, True, False),
+        ({**FILE, "fewshot_as_multiturn": False, "chat_template": None}, True, True),
     ],
 )
 def test_two_results_can_be_compared_when_they_asked_and_judged_the_same(
@@ -77,6 +81,32 @@ def test_two_results_can_be_compared_when_they_asked_and_judged_the_same(
     one, two = assessed()["mmlu"], assessed(data)["mmlu"]
     assert (one.digest == two.digest) == same_questions
     assert (one.scorers == two.scorers) == same_scorers
+
+
+GROUPED = {
+    **FILE,
+    "results": {**FILE["results"], "all": {"alias": "all", "acc,none": 0.6, " ": " "}},
+    "group_subtasks": {"all": ["maths", "mmlu"], "maths": ["gsm8k", "all"], "gsm8k": []},
+}
+
+
+@pytest.mark.parametrize(
+    ("section", "task", "values", "same"),
+    [
+        ("n-samples", "mmlu", {"effective": 25}, (False, True)),
+        ("configs", "gsm8k", {"num_fewshot": 0}, (True, False)),
+        ("group_subtasks", "all", None, (False, False)),
+        ("results", "mmlu", {"acc,none": 0.1}, (True, True)),
+    ],
+)
+def test_a_group_asked_what_its_tasks_asked(
+    section: str, task: str, values: dict[str, Any] | None, same: tuple[bool, bool]
+) -> None:
+    old = GROUPED[section][task]
+    new = ["mmlu"] if values is None else {**old, **values}
+    other = {**GROUPED, section: {**GROUPED[section], task: new}}
+    one, two = assessed(GROUPED)["all"], assessed(other)["all"]
+    assert (one.digest == two.digest, one.scorers == two.scorers) == same
 
 
 @pytest.mark.parametrize("old", ["mmlu/acc", "mmlu/acc,none"])

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sluice.core.finding import UsageError
@@ -21,6 +21,8 @@ _SCORING = (
     *("output_type", "metric_list", "filter_list", "num_fewshot", "fewshot_split", "repeats"),
     *("doc_to_text", "doc_to_target", "doc_to_choice", "description", "generation_kwargs"),
 )
+_PROMPTING = ("system_instruction", "fewshot_as_multiturn")
+_KNOWN = {"version": "versions", "shots": "n-shot"}
 _DIGEST = 8
 
 
@@ -62,24 +64,53 @@ def _parsed(raw: bytes) -> dict[str, Any]:
 def _task(
     data: Mapping[str, Any], task: str, row: Mapping[str, Any], renamed: Mapping[str, str]
 ) -> Assessment:
-    config = _of(data, "configs", task)
+    known = _known(data, task)
     samples = _of(data, "n-samples", task)
-    shots = _entry(data, "n-shot", task)
-    scoring = {key: config[key] for key in _SCORING if key in config}
-    dataset = {key: config[key] for key in _DATASET if key in config}
-    name = "/".join(str(dataset[k]) for k in _DATASET[:2] if dataset.get(k)) or task
-    known = {"version": _entry(data, "versions", task), "shots": shots}
-    hashed = _entry(data, "task_hashes", task)
     told = {**known, "samples": samples.get("effective"), "harness": data.get("git_hash")}
+    dataset = _picked(_of(data, "configs", task), _DATASET)
+    name = "/".join(str(dataset[k]) for k in _DATASET[:2] if dataset.get(k)) or task
+    inner = sorted(_within(data, task, {task}))
     return Assessment(
         task=task,
         metrics={_called(task, key, renamed): value for key, value in _numbers(row)},
         recorded=_milliseconds(data.get("date")),
         dataset=name,
-        digest=_digest([name, dataset, hashed, samples]),
-        scorers=_digest([task, known, scoring]),
+        digest=_digest([name, *(_questions(data, each) for each in (task, *inner))]),
+        scorers=_digest([_prompting(data), *(_scoring(data, each) for each in (task, *inner))]),
         parameters={k: str(v) for k, v in told.items() if v not in (None, "")},
     )
+
+
+def _within(data: Mapping[str, Any], task: str, seen: set[str]) -> set[str]:
+    """All tasks that a group is made of: its own entry says nothing of what was asked."""
+    listed = _entry(data, "group_subtasks", task)
+    found = {str(each) for each in listed} - seen if isinstance(listed, list) else set()
+    for each in sorted(found):
+        found |= _within(data, each, seen | found)
+    return found
+
+
+def _questions(data: Mapping[str, Any], task: str) -> list[object]:
+    config = _of(data, "configs", task)
+    hashed, samples = _entry(data, "task_hashes", task), _of(data, "n-samples", task)
+    return [task, _picked(config, _DATASET), hashed, samples]
+
+
+def _scoring(data: Mapping[str, Any], task: str) -> list[object]:
+    return [task, _known(data, task), _picked(_of(data, "configs", task), _SCORING)]
+
+
+def _known(data: Mapping[str, Any], task: str) -> dict[str, Any]:
+    return {key: _entry(data, section, task) for key, section in _KNOWN.items()}
+
+
+def _prompting(data: Mapping[str, Any]) -> list[object]:
+    """How all questions were put. Templates differ between models; that there was one counts."""
+    return [bool(data.get("chat_template")), *(data.get(key) or "" for key in _PROMPTING)]
+
+
+def _picked(config: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:
+    return {key: config[key] for key in keys if key in config}
 
 
 def _of(data: Mapping[str, Any], section: str, task: str) -> Mapping[str, Any]:
