@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from core import hostile
-from sluice.core.checks.gates import GateResult
+from sluice.core.checks.gates import GateResult, judge
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, Follow, Lineage, Measurement, ModelVersion
 from sluice.core.promotion import rollout_message
@@ -88,7 +88,10 @@ def stories(draw: st.DrawFn) -> Story:
         before=draw(NAMES),
         version=version,
         follow=Follow(alias=draw(NAMES)),
-        gates=(replace(gate, dataset=draw(TEXTS)), replace(gate, waiting=True, passed=False)),
+        gates=(
+            replace(gate, dataset=draw(TEXTS), note=draw(TEXTS)),
+            replace(gate, waiting=True, passed=False),
+        ),
         evaluation=evaluation,
         plan="nothing changes",
         deployed=version,
@@ -106,6 +109,26 @@ ACTIVE = re.compile(
     r"(?<!\w)@\w|[#!]\d|GH-\d|\[\s*(skip|no|ci)\b|\*\*\*NO_CI|://\S*/(issues|pull)/\d",
     re.IGNORECASE,
 )
+
+
+def test_numbers_that_were_measured_otherwise_have_no_difference() -> None:
+    old, new = Measurement(0.7, dataset="m@1"), Measurement(0.6, dataset="m@2")
+    gates = judge(
+        [{"metric": "acc", "min": 0.5}], Evaluation({"acc": new}), Evaluation({"acc": old})
+    )
+    version = ModelVersion("m", "2", "s3://m/2", created=1, updated=1)
+    text = body(
+        Story(
+            *(Key("production", "platform", "chat"), "m", "1", version, Follow(alias="champion")),
+            gates=gates,
+            evaluation=Evaluation({"acc": new, "other": new}),
+            baseline=Evaluation({"acc": old, "other": old}),
+            plan="",
+        )
+    )
+    assert "| `acc` | 0.7 (measured otherwise) | 0.6 | none | `m@2` |" in text
+    assert "| `other` | 0.7 (measured otherwise) | 0.6 | none |" in text
+    assert "xychart" not in text
 
 
 def flat(tokens: list[Token]) -> list[Token]:

@@ -85,6 +85,18 @@ def test_a_text_for_people(loop: Loop, capsys: pytest.CaptureFixture[str]) -> No
     assert lines[3].endswith("evidence/v2.json: 1 of 1 gates passed, mmlu/acc 0.7")
 
 
+def test_who_approved_in_the_registry_stands_with_the_evidence(
+    loop: Loop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop.edit(SPEC, ("  gates:", "  gates:\n    - approval: {tag: approved-by}"))
+    loop.register(2, tags={"approved-by": "ada"})
+    loop.chat()
+    loop.merge(1)
+    run(loop, "production/chat", "text")
+    said = "2 of 2 gates passed, tag approved-by is 'ada', mmlu/acc 0.7"
+    assert said in capsys.readouterr().out
+
+
 SQUASHES = {
     "GitHub": "production/chat: m 1 -> 2 (#7)\n\n* production/chat: m 1 -> 2\n\nThe registry has "
     "version 2.\n\nModel-Version: 2\nFollows: stage Production\n\n* fix a comment\n\n"

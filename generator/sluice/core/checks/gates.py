@@ -19,8 +19,9 @@ Kind = Literal["measurement", "limit", "regression", "age", "approval", "soak"]
 class GateResult:
     """One condition and what came of it; `reason` says why it did not pass, `note` why it did.
 
-    `waiting` is what a person or time can still bring about: the version is proposed, but does not
-    merge by itself. `kind` says on what it failed. Errors are standard errors, None if unknown.
+    `comparable` says whether both numbers come from the same questions. `waiting` is what a person
+    or time can still bring about: the version is proposed, but does not merge by itself. `kind`
+    says on what it failed. Errors are standard errors, None if unknown.
     """
 
     metric: str
@@ -37,11 +38,12 @@ class GateResult:
     safety: bool = False
     lower_is_better: bool = False
     note: str = ""
+    comparable: bool = True
 
     @property
     def delta(self) -> float | None:
         """How far the version is from the deployed one."""
-        if self.value is None or self.baseline is None:
+        if self.value is None or self.baseline is None or not self.comparable:
             return None
         return self.value - self.baseline
 
@@ -131,6 +133,7 @@ def _judge(case: _Case) -> GateResult:
         safety=bool(gate.get("safety")),
         lower_is_better=better_is_lower(gate),
         note="" if reason else _excuse(case, measured, before),
+        comparable=comparable(measured, before),
     )
 
 
@@ -209,6 +212,13 @@ def _beyond(case: _Case, measured: Measurement) -> str:
     if "max" in gate and value + margin > gate["max"]:
         return f"{metric} is {value}{shown}, above {gate['max']}"
     return ""
+
+
+def comparable(one: Measurement | None, other: Measurement | None) -> bool:
+    """Whether two numbers of a metric come from the same questions, asked and judged alike."""
+    if one is None or other is None:
+        return True
+    return (one.dataset, one.scorers) == (other.dataset, other.scorers)
 
 
 def _incomparable(case: _Case, measured: Measurement, before: Measurement | None) -> str:

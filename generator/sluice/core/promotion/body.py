@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from sluice.core.checks.gates import GateResult
+from sluice.core.checks.gates import GateResult, comparable
 from sluice.core.markdown import code, table
+from sluice.core.model import Measurement
 from sluice.core.plan.cost import Totals, money
 from sluice.core.promotion import lineage
 from sluice.core.promotion.chart import chart
@@ -16,6 +17,7 @@ from sluice.core.units import bytes_text
 _MOST_ROWS = 20
 _LONGEST = 500
 _NONE = "none"
+_OTHERWISE = " (measured otherwise)"
 _MEMORY = (
     ("weights, all devices together", "weightBytes", bytes_text),
     ("for the cache, each device", "freeBytes", bytes_text),
@@ -74,7 +76,7 @@ def _gates(gates: Sequence[GateResult]) -> str:
     rows = [
         (
             code(gate.metric) + (" (safety)" if gate.safety else ""),
-            _number(gate.baseline, gate.baseline_error),
+            _number(gate.baseline, gate.baseline_error) + ("" if gate.comparable else _OTHERWISE),
             _number(gate.value, gate.error),
             _change(gate.delta),
             code(gate.dataset) or _NONE,
@@ -96,16 +98,21 @@ def _others(story: Story) -> str:
     """What was measured beside what the gates ask for."""
     asked = {gate.metric for gate in story.gates}
     before = story.baseline.measurements if story.baseline else {}
-    rows = []
-    for name, found in sorted(story.evaluation.measurements.items()):
-        old = before.get(name)
-        if name not in asked and not name.endswith("_stderr"):
-            known = old.value if old and not old.doubt else None
-            change = found.value - known if known is not None and not found.doubt else None
-            said = code(found.doubt) if found.doubt else _number(found.value)
-            rows.append((code(name), _number(known), said, _change(change)))
+    rows = [
+        _other(name, found, before.get(name))
+        for name, found in sorted(story.evaluation.measurements.items())
+        if name not in asked and "_stderr" not in name
+    ]
     head = ("also measured", "deployed", "proposed", "change")
     return _limited(head, rows)
+
+
+def _other(name: str, found: Measurement, old: Measurement | None) -> tuple[str, ...]:
+    alike = comparable(found, old)
+    known = old.value if old and not old.doubt else None
+    change = None if known is None or found.doubt or not alike else found.value - known
+    said = code(found.doubt) if found.doubt else _number(found.value)
+    return code(name), _number(known) + ("" if alike else _OTHERWISE), said, _change(change)
 
 
 def _memory(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

@@ -215,7 +215,8 @@ def _summary(told: Mapping[str, Any]) -> str:
     if gates is None:
         return f"{told['path']}, which cannot be read"
     passed = sum(bool(gate["passed"]) for gate in gates)
-    values = [f"{_line(str(g['metric']))} {g['value']}" for g in gates if g["value"] is not None]
+    shown = (g["note"] if g["value"] is None else f"{g['metric']} {g['value']}" for g in gates)
+    values = [_line(str(value)) for value in shown if value]
     listed = "".join(f", {value}" for value in values)
     return f"{told['path']}: {passed} of {len(gates)} gates passed{listed}"
 
