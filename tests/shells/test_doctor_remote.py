@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from mlflow.exceptions import RestException
+from mlflow.exceptions import MlflowException, RestException
 
 from shells.forge_fake import TOKEN
 from shells.loop import MODEL, Loop
@@ -22,7 +22,12 @@ ALIASES = ("model_version_alias.created", "model_version_alias.deleted")
 
 
 def hook(*events: str, url: str = f"https://a.example{PATH}", status: str = "ACTIVE") -> Any:  # noqa: ANN401  # as the client's
-    return SimpleNamespace(url=url, status=status, events=events)
+    return SimpleNamespace(url=url, status=status, events=events, webhook_id="w")
+
+
+def delivered(status: int | None, error: str = "") -> Any:  # noqa: ANN401  # as the client's
+    success = status is not None and status < 400  # as the server counts
+    return SimpleNamespace(success=success, response_status=status, error_message=error)
 
 
 @pytest.mark.parametrize(
@@ -41,9 +46,41 @@ def test_webhooks_are_judged_by_what_they_tell(
     ok: bool,  # noqa: FBT001  # a parameter of the test
     said: str,
 ) -> None:
-    judged = hooks(lambda: found)
+    judged = hooks(lambda: found, lambda _: delivered(202))
     assert (judged.ok, said in judged.said) == (ok, True)
     assert bool(judged.remedy) != ok
+
+
+@pytest.mark.parametrize(
+    ("result", "said", "remedy"),
+    [
+        (delivered(401), "answered with 401", "SLUICE_REGISTRY_WEBHOOK_SECRET"),
+        (delivered(404), "answered with 404", "--listen with SLUICE"),
+        (delivered(503), "answered with 503", "leads from the server"),
+        (delivered(None, "x 'a' must not resolve to a non-public IP"), "non-public", "PRIVATE_IPS"),
+        (
+            delivered(None, "Allowed schemes are: https."),
+            "schemes",
+            "MLFLOW_WEBHOOK_ALLOWED_SCHEMES",
+        ),
+        (delivered(None, "Failed to test webhook: MaxRetryError"), "MaxRetry", "leads from"),
+    ],
+)
+def test_a_delivery_that_does_not_arrive_says_what_to_do(
+    result: object, said: str, remedy: str
+) -> None:
+    judged = hooks(lambda: [hook(*ALIASES)], lambda _: result)  # type: ignore[arg-type,return-value]
+    assert not judged.ok
+    assert said in judged.said
+    assert remedy in judged.remedy
+
+
+def test_a_server_that_gives_up_on_a_delivery() -> None:
+    def given_up(_name: str) -> Any:  # noqa: ANN401  # as the client's
+        raise MlflowException("API request to http://user:secret@x timed out")
+
+    judged = hooks(lambda: [hook(*ALIASES)], given_up)
+    assert judged.said == "a test delivery does not arrive: the server gives up on it"
 
 
 @pytest.mark.parametrize(
@@ -62,7 +99,7 @@ def test_webhooks_that_cannot_be_listed_say_why(
     def listed() -> list[Any]:
         raise RestException({"error_code": code, "message": "no"})  # type: ignore[no-untyped-call]
 
-    judged = hooks(listed)
+    judged = hooks(listed, lambda _: delivered(202))
     assert (judged.ok, said in judged.said) == (ok, True)
 
 
@@ -87,7 +124,7 @@ def test_models_and_runs_that_cannot_be_read_are_told(
     assert "it shows 0 of 1 models, not 'qwen2.5-7b-instruct'" in registry()["said"]
     version = register(mlflow_url, MODEL, metrics={"mmlu/acc": 0.7})
     said = registry()
-    assert (said["ok"], said["said"].endswith(", 1 models are read")) == (True, True)
+    assert (said["ok"], said["said"].endswith(", models that are read: 1")) == (True, True)
     register(mlflow_url, MODEL, run_id="f" * 32)
     said = registry()
     assert (said["ok"], "the run" in said["said"], version) == (False, True, "1")

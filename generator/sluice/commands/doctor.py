@@ -164,7 +164,7 @@ def _registry(registry: str | None, root: str | None) -> Diagnosis:
     if gaps := [gap for version in newest for gap in opened.evaluation(version).gaps]:
         remedy = "grant READ on the experiments; what is gone must be evaluated anew"
         return Diagnosis("registry", ok=False, said=f"{said}; {gaps[0]}", remedy=remedy)
-    return Diagnosis("registry", ok=True, said=f"{said}, {len(found)} models are read")
+    return Diagnosis("registry", ok=True, said=f"{said}, models that are read: {len(found)}")
 
 
 def _webhooks(registry: str | None) -> Diagnosis:

@@ -126,10 +126,10 @@ class MlflowRegistry:
         return place + "".join(f", without {what}" for what in _lacking(version))
 
     def hooks(self) -> Hooks:
-        """Look at the server's webhooks."""
+        """Look at the server's webhooks, and have a test delivered by those that lead to us."""
         client = self._clients.public
         with one_line(self._uri):
-            return hooks(client.list_webhooks)
+            return hooks(client.list_webhooks, client.test_webhook)
 
     def _server_version(self) -> str:
         from mlflow.utils import credentials, rest_utils  # noqa: PLC0415 - slow: only when used

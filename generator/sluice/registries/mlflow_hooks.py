@@ -9,15 +9,31 @@ from sluice.registries.mlflow_errors import is_forbidden, status_of
 from sluice.registries.mlflow_workspaces import is_about_workspaces
 
 if TYPE_CHECKING:
-    from mlflow.entities.webhook import Webhook
+    from mlflow.entities.webhook import Webhook, WebhookTestResult
 
 PATH = "/webhooks/registry"
+_LONGEST = 200
+_UNREACHED = f"check that its address leads from the server to sluice reconcile --listen, {PATH}"
 _BROKEN = HTTPStatus.INTERNAL_SERVER_ERROR
 _ALIASES = {"model_version_alias.created", "model_version_alias.deleted"}
 
 
-def hooks(listed: Callable[[], "Iterable[Webhook]"]) -> Hooks:
-    """Judge the webhooks of a server; `listed` asks it for them, and its failures stay failures."""
+# What a test delivery comes back with → what to do.
+_REMEDIES = {
+    "401": "give the webhook the secret in SLUICE_REGISTRY_WEBHOOK_SECRET, and set the clocks",
+    "404": "start sluice reconcile --listen with SLUICE_REGISTRY_WEBHOOK_SECRET",
+    "non-public IP": "start the server with MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS=true",
+    "llowed schemes": "start the server with MLFLOW_WEBHOOK_ALLOWED_SCHEMES=http,https",
+}
+
+
+def hooks(
+    listed: Callable[[], "Iterable[Webhook]"], tried: Callable[[str], "WebhookTestResult"]
+) -> Hooks:
+    """Judge the webhooks of a server, and let it deliver a test to those that lead to us.
+
+    `listed` asks it for them, and its failures stay failures; `tried` sends a test, by id.
+    """
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
     try:
@@ -35,7 +51,28 @@ def hooks(listed: Callable[[], "Iterable[Webhook]"]) -> Hooks:
             said=f"those that lead to {PATH} do not tell {', '.join(missing)}",
             remedy="add these events to an active webhook; stages are seen by polling only",
         )
-    return Hooks(ok=True, said="aliases wake the reconciler; stages are seen by polling")
+    for hook in active:
+        if wrong := _undelivered(hook.webhook_id, tried):
+            remedy = next((r for words, r in _REMEDIES.items() if words in wrong), _UNREACHED)
+            return Hooks(ok=False, said=f"a test delivery does not arrive: {wrong}", remedy=remedy)
+    said = "a test delivery arrived; aliases wake the reconciler, stages are seen by polling"
+    return Hooks(ok=True, said=said)
+
+
+def _undelivered(name: str, tried: Callable[[str], "WebhookTestResult"]) -> str:
+    """Why the server could not deliver, or nothing."""
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
+
+    try:
+        result = tried(name)
+    except MlflowException as error:
+        status = status_of(error)
+        return f"the server refuses ({status})" if status else "the server gives up on it"
+    if result.success:
+        return ""
+    if result.response_status:
+        return f"it is answered with {result.response_status}"
+    return " ".join((result.error_message or "no reason is given").split())[:_LONGEST]
 
 
 def _not_listed(error: Exception) -> Hooks:
