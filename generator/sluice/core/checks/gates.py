@@ -12,6 +12,8 @@ from sluice.core.checks.gate_words import Gate, better_is_lower, condition
 from sluice.core.model import Evaluation, Measurement
 from sluice.core.units import seconds
 
+# Milliseconds that the clock of who measured may be ahead of ours.
+_CLOCKS_DIFFER = 3_600_000
 Kind = Literal["measurement", "limit", "regression", "age", "approval", "soak"]
 
 
@@ -190,6 +192,8 @@ def _too_old(case: _Case, measured: Measurement) -> str:
     if not measured.recorded:
         return f"it is not recorded when {metric} was measured"
     when = _date(measured.recorded)
+    if measured.recorded > case.times.now + _CLOCKS_DIFFER:
+        return f"{metric} is said to be measured on {when}, which is still to come"
     limit = gate.get("maxAge")
     if limit is not None and case.times.now - measured.recorded > 1000 * seconds(limit):
         return f"{metric} was measured on {when}, longer than {limit} ago"

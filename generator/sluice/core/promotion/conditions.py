@@ -113,7 +113,8 @@ def _approval(gate: Mapping[str, Any], version: ModelVersion) -> GateResult:
     if found and (not values or found in values):
         note = f"tag {tag} is {found!r}"
         return GateResult("approval", wanted, None, None, True, kind="approval", note=note)
-    said = f"{found!r}, not {listed}" if found else f"not set, it must be {listed or 'set'}"
+    said = repr(found) if found else "not set"
+    said += f", it must be {listed}" if values else ""
     reason = f"version {version.version} is not approved: its tag {tag} is {said}"
     return GateResult("approval", wanted, None, None, False, reason, True, "approval")
 
