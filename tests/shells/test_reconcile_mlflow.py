@@ -90,6 +90,31 @@ def test_a_registry_that_is_down_is_one_line_and_nothing_is_half_made(tmp_path: 
     assert loop.refs() == before
 
 
+def test_a_copy_of_another_model_is_served_from_where_that_one_lies(
+    tmp_path: Path, mlflow_url: str, name: str
+) -> None:
+    loop = looped(tmp_path, mlflow_url, name)
+    add(mlflow_url, name, 1, 0.70)
+    add(mlflow_url, f"dev {name}", 1, 0.71)
+    ((original,),) = loop.registry.versions([f"dev {name}"]).values()
+    run, copied = original.run_id, f"models:/dev {name}/1"
+    server.register(mlflow_url, name, version_source=copied, run_id=run, stage="Production")
+    assert loop.chat().what == "proposed"
+    assert "source: pvc://model-pvc/1" in loop.file(SPEC, BRANCH)
+    assert f"| source | `{copied}` |" in loop.pulls()[0].body
+
+
+def test_what_cannot_be_read_is_noted(tmp_path: Path, mlflow_url: str, name: str) -> None:
+    loop = looped(tmp_path, mlflow_url, name)
+    loop.edit(SPEC, ("    - metric: mmlu/acc\n      min: 0.65\n      maxRegression: 0.01\n", ""))
+    loop.edit(SPEC, ("\n  gates:", "\n  gates: []"))
+    add(mlflow_url, name, 1, 0.70)
+    source = "pvc://model-pvc/2"
+    server.register(mlflow_url, name, version_source=source, run_id="f" * 32, stage="Production")
+    loop.chat()
+    assert f"- Note: `the run {'f' * 32} does not exist`" in loop.pulls()[0].body
+
+
 def test_the_lineage_stands_in_the_pull_request(tmp_path: Path, mlflow_url: str, name: str) -> None:
     loop = looped(tmp_path, mlflow_url, name)
     add(mlflow_url, name, 1, 0.70)

@@ -58,7 +58,7 @@ def _summary(story: Story) -> str:
         f"registry; {code(story.key)} serves version {code(story.before)}."
     )
     adapter = lineage.adapter_note(_origins(story))
-    notes = [*story.notes, *([adapter] if adapter else [])]
+    notes = [*story.notes, *story.evaluation.gaps, *([adapter] if adapter else [])]
     return "\n".join([said, *([""] if notes else []), *(f"- Note: {code(n)}" for n in notes)])
 
 

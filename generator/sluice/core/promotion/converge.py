@@ -20,6 +20,7 @@ from sluice.core.progress import change as rollout_change
 from sluice.core.promotion.body import body
 from sluice.core.promotion.conditions import Circumstances, gates_of, judge_all, waits
 from sluice.core.promotion.evidence import evidence, path_of
+from sluice.core.promotion.lineage import source_of
 from sluice.core.promotion.message import Story, commit_message, concerns, read_marker, title
 from sluice.core.promotion.signals import Signal, labels, merges_later, signal
 from sluice.core.promotion.wants import Want
@@ -112,7 +113,7 @@ def propose(
     failures = tuple(gate.reason for gate in gates if gate.failed)
     if failures:
         return Refusal(release.key, version.version, failures)
-    changes = _spec_changes(release, version)
+    changes = _spec_changes(release, version, source_of(version, facts.evaluation))
     after, findings = _after(release, changes, specs, files, tools)
     if failed(findings):
         reasons = tuple(f"{finding.message} ({finding.help})" for finding in findings)
@@ -209,10 +210,10 @@ def _checksum(changes: Mapping[str, bytes | None]) -> str:
     return f"sha256:{total.hexdigest()}"
 
 
-def _spec_changes(release: Release, version: ModelVersion) -> dict[str, bytes | None]:
+def _spec_changes(release: Release, version: ModelVersion, source: str) -> dict[str, bytes | None]:
     """The two lines of the spec, and the beginning of a rollout where the strategy wants one."""
     model = ("spec", "model")
-    lines = [((*model, "version"), version.version), ((*model, "source"), version.source)]
+    lines = [((*model, "version"), version.version), ((*model, "source"), source)]
     raw, digest = set_texts(release.document.raw, lines), (*model, "digest")
     known = version.tags.get("digest", "")
     raw = set_text(raw, digest, known) if known else remove(raw, digest)

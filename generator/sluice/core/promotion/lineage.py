@@ -98,6 +98,12 @@ def _revision(source: str) -> str:
         return ""
 
 
+def source_of(version: ModelVersion, evaluation: Evaluation) -> str:
+    """Where a version is served from: a copy of another one names that one only."""
+    hops = evaluation.lineage.hops
+    return hops[-1] if hops else version.source
+
+
 def adapter_note(rows: list[Origin]) -> str:
     """What a reviewer of an adapter wants to know first, or nothing."""
     found: Mapping[str, Origin] = {row.name: row for row in rows}
