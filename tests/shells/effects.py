@@ -40,11 +40,16 @@ class Killed(BaseException):
     """The process ends here; nothing may catch it."""
 
 
+def _die() -> None:
+    raise Killed
+
+
 class Executioner:
     """Counts the boundaries that a run crosses, and kills it before or after one of them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count, self.fatal, self.after = 0, -1, False
+        self.act: Callable[[], object] = _die  # what happens there
         self._thread = threading.get_ident()  # servers in other threads are not the victim
         for owner, name in BOUNDARIES:
             monkeypatch.setattr(owner, name, self.watched(getattr(owner, name)))
@@ -56,10 +61,10 @@ class Executioner:
             self.count += 1
             fatal = self.count == self.fatal
             if fatal and not self.after:
-                raise Killed
+                self.act()
             result = effect(*arguments, **named)
-            if fatal:
-                raise Killed
+            if fatal and self.after:
+                self.act()
             return result
 
         return run

@@ -100,13 +100,13 @@ def test_trouble_is_told_and_waited_for_longer_and_longer(
     waits = [made.once() for _ in range(4)]
     assert waits == sorted(waits)
     assert waits[3] >= 8 * SHORTEST
-    assert not made.ready
+    assert made.trouble == "unreachable"
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 4
     assert all("trying again in about" in line for line in said)
     registry.write_text(held)
     assert made.once() == 1
-    assert made.ready
+    assert not made.trouble
 
 
 def test_a_release_that_fails_waits_by_itself() -> None:

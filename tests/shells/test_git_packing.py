@@ -336,7 +336,7 @@ def test_the_daemon_packs_between_cycles_and_a_failure_waits(
     daemon.patience.forgive()
     daemon.once()
     assert loose(loop.repository) == 0
-    assert daemon.ready
+    assert not daemon.trouble
     loop.register(3)
     assert loop.chat().what == "updated"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shells.git_fixtures import MAIN, put, run_git
-from shells.loop import BRANCH, GOOD, KEY, MODEL, SPEC, Loop
+from shells.loop import BRANCH, GOOD, KEY, MODEL, OTHER, SPEC, Loop
 from sluice import git
 from sluice.commands.revisions import workspace_of
 from sluice.core.finding import FindingsError
@@ -192,12 +192,34 @@ def test_a_version_that_is_not_ready_waits(loop: Loop) -> None:
     assert "not ready" in loop.chat().reasons[0]
 
 
-def test_a_broken_base_stops_everything_with_findings(loop: Loop) -> None:
+def test_a_broken_release_keeps_only_itself_waiting(loop: Loop) -> None:
+    loop.add_other()
+    loop.register_both(1)
+    loop.register_both(2)
     loop.edit(SPEC, ("prefixCaching", "prefixCashing"))
+    outcomes = loop.cycle()
+    assert (outcomes[KEY].what, outcomes[KEY].refused) == ("broken", True)
+    assert outcomes[KEY].reasons[0].startswith(f"{SPEC}:")
+    assert outcomes[OTHER].what == "proposed"
+    loop.edit(SPEC, ("prefixCashing", "prefixCaching"))
+    assert loop.chat().what == "proposed"
+
+
+def test_a_broken_environment_keeps_only_its_own_waiting(loop: Loop) -> None:
+    loop.register(2)
+    loop.edit("environments/staging/environment.yaml", ("namespace: ", "namespaces: "))
+    outcomes = loop.cycle()
+    assert outcomes["staging"].what == "broken"
+    assert outcomes[KEY].what == "proposed"
+    assert not [name for name in outcomes if name.startswith("staging/")]
+
+
+def test_what_all_have_in_common_stops_everything_with_findings(loop: Loop) -> None:
+    loop.commit({"environments/stray.txt": b"mine"})
     loop.register(2)
     with pytest.raises(FindingsError) as raised:
         loop.cycle()
-    assert raised.value.findings[0].place.file == SPEC
+    assert raised.value.findings[0].place.file == "environments/stray.txt"
 
 
 def test_a_dry_run_tells_and_writes_nothing(loop: Loop) -> None:

@@ -13,11 +13,12 @@ from sluice.commands.grouping import arranged, is_shared, pointless, shared, tog
 from sluice.commands.judging import Base, Pulls, Ready, Seen
 from sluice.commands.revisions import workspace_of
 from sluice.commands.world import ALIKE, AUTHOR, MAIN, Outcome, World
-from sluice.core.finding import FindingsError, UsageError, failed
+from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import ModelVersion, PullRequest
 from sluice.core.promotion.converge import branch_of
 from sluice.core.promotion.evidence import registered
+from sluice.core.promotion.sound import sound
 from sluice.core.promotion.wants import Idle, Want, wants
 from sluice.core.tree import Specs
 from sluice.forges.answers import RefusedError
@@ -37,12 +38,16 @@ def cycle(world: World) -> Iterator[Outcome]:
     What goes wrong with one release is its outcome and does not keep the others from theirs.
 
     Raises:
-        FindingsError: when the base revision itself is broken; nothing is proposed then.
+        FindingsError: when what all releases have in common is broken; nothing is proposed then.
         UsageError: when a server cannot be reached, or refuses every release alike.
     """
     base = base_of(world)
-    specs = base.workspace.specs
+    specs = base.sound.specs
+    for name, reasons in base.sound.broken.items():
+        yield Outcome(name, "broken", reasons=reasons, refused=True)
     observed = observe(world, specs)
+    if world.is_stopping():
+        return
     seen = Seen(base, by_branch(world.forge.list()), observed)
     failures: list[str] = []
     found = wants(specs, observed, registered(specs, base.workspace.files))
@@ -142,11 +147,9 @@ def base_of(world: World) -> Base:
     if known and known.commit == commit:
         return known
     workspace = workspace_of(world.repository, commit)
-    findings = workspace.check()
-    if failed(findings):
-        raise FindingsError(findings)
-    world.memory.base = Base(commit, workspace)
-    return Base(commit, workspace)
+    base = Base(commit, workspace, sound(workspace.specs, workspace.check()))
+    world.memory.base = base
+    return base
 
 
 def _persistent(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iterator[Outcome]:
@@ -160,9 +163,9 @@ def _persistent(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iter
                 raise UsageError(f"{min(keys)}: {error}, again and again") from None
             world.pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # spreads out processes
             seen = replace(seen, base=base_of(world), pulls=by_branch(world.forge.list()))
-            workspace = seen.base.workspace
-            recorded = registered(workspace.specs, workspace.files)
-            again = wants(workspace.specs, seen.observed, recorded)
+            specs = seen.base.sound.specs
+            recorded = registered(specs, seen.base.workspace.files)
+            again = wants(specs, seen.observed, recorded)
             seen = replace(seen, sharing=arranged(world, seen, again, again=True), ahead={})
             wanted = [want for want in again if want.release.key in keys]
         else:

@@ -6,17 +6,16 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from types import FrameType
 
 from sluice.commands.cycle import cycle
 from sluice.commands.diary import Diary
 from sluice.commands.listener import Listener, Verifier, listening
 from sluice.commands.marking import marked
-from sluice.commands.patience import LONGEST, Patience
+from sluice.commands.patience import Patience
 from sluice.commands.rolling import rolling
 from sluice.commands.telemetry import Telemetry
-from sluice.commands.world import World
+from sluice.commands.world import Outcome, World
 from sluice.core.finding import FindingsError, UsageError
 from sluice.forges.extras import ForgeExtras
 from sluice.registries.watch import Watch
@@ -38,7 +37,7 @@ class Daemon:
     wake: threading.Event = field(default_factory=threading.Event)
     telemetry: Telemetry = field(default_factory=Telemetry)
     patience: Patience = field(default_factory=lambda: Patience(time.monotonic))
-    ready: bool = False
+    trouble: str = "no cycle has ended yet"
     beat: float = field(default_factory=time.monotonic)
 
     def run(self, listen: str | None, verifiers: Mapping[str, Verifier]) -> int:
@@ -55,7 +54,7 @@ class Daemon:
 
     def listener(self, verifiers: Mapping[str, Verifier]) -> Listener:
         """Return what serves this daemon's health, metrics and webhooks."""
-        return Listener(self.telemetry, self.is_alive, lambda: self.ready, self.woken, verifiers)
+        return Listener(self.telemetry, self.is_alive, lambda: self.trouble, self.woken, verifiers)
 
     def once(self) -> float:
         """Run a cycle; seconds until the next one."""
@@ -70,7 +69,7 @@ class Daemon:
         else:
             self.patience.succeeded(EVERYTHING)
             self.telemetry.success(self.world.clock())
-            self.ready = True
+            self.trouble = ""
         self.telemetry.cycle.observe(time.monotonic() - began)
         self._tell_usage()
         self._pack()
@@ -78,7 +77,6 @@ class Daemon:
 
     def woken(self) -> None:
         """Look now: somebody says that something has changed."""
-        self.world.memory.settled.clear()
         self.wake.set()
 
     def asked_to_stop(self) -> None:
@@ -87,22 +85,31 @@ class Daemon:
         self.wake.set()
 
     def is_alive(self) -> bool:
-        """Whether the loop has moved of late."""
-        return time.monotonic() - self.beat < _STUCK + LONGEST
+        """Whether the loop has moved of late, or rests as long as it wanted to."""
+        return time.monotonic() < self.beat + _STUCK
 
     def _cycle(self) -> None:
         world = replace(self.world, is_due=self.patience.is_due, is_stopping=self.stop.is_set)
         outcomes = []
-        for outcome in chain(rolling(world), cycle(world)):
+        for outcome in rolling(world):
             outcomes.append(outcome)
-            self.beat = time.monotonic()
+            self._told("rollout", outcome)
+            if self.stop.is_set():
+                return
+        for outcome in cycle(world):
+            outcomes.append(outcome)
+            self._told("promotion", outcome)
             if outcome.what == "failed":
                 self.patience.failed(outcome.release)
             else:
                 self.patience.succeeded(outcome.release)
-            self.telemetry.outcome(outcome, world.clock())
-            self.diary.outcome(outcome)
-        self.diary.warning(marked(world, outcomes))
+        if not self.stop.is_set():
+            self.diary.warning(marked(world, outcomes))
+
+    def _told(self, of: str, outcome: Outcome) -> None:
+        self.beat = time.monotonic()
+        self.telemetry.outcome(outcome, self.world.clock())
+        self.diary.outcome(outcome, of)
 
     def _pack(self) -> None:
         """Tidy up the repository, where that is due and nobody waits for us to end."""
@@ -117,17 +124,20 @@ class Daemon:
 
     def _troubled(self, reason: str, error: Exception, said: str) -> float:
         """Tell what kept the whole cycle from its end; seconds to stay away."""
-        self.ready = False
         asked = float(getattr(error, "seconds", 0.0))
         wait = self.patience.failed(EVERYTHING, max(asked, self.interval))
-        self.telemetry.failure("rate limit" if asked else reason)
+        self.trouble = "rate limit" if asked else reason
+        self.telemetry.failure(self.trouble)
         self.diary.trouble(said, wait)
         return wait
 
     def rest(self, wait: float) -> None:
-        """Wait about so many seconds, or until somebody wakes us."""
+        """Wait about so many seconds, or until somebody wakes us; then nothing is remembered."""
+        pause = wait * self._spread()
+        self.beat = time.monotonic() + pause
         self.stop.wait(min(wait, SHORTEST_PAUSE))
-        self.wake.wait(max(0.0, wait * self._spread() - SHORTEST_PAUSE))
+        if self.wake.wait(max(0.0, pause - SHORTEST_PAUSE)):
+            self.world.memory.settled.clear()
         self.wake.clear()
         if self.stop.is_set():
             self.wake.set()

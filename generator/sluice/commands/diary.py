@@ -17,13 +17,16 @@ class Diary:
 
     form: str = "text"
     _warned: str = ""
-    _said: dict[str, Outcome] = field(default_factory=dict)
+    _said: dict[tuple[str, str], Outcome] = field(default_factory=dict)
 
-    def outcome(self, outcome: Outcome) -> None:
-        """Write what became of a release, unless that was the last thing written of it."""
-        if self._said.get(outcome.release) == outcome:
+    def outcome(self, outcome: Outcome, of: str = "promotion") -> None:
+        """Write what became of a release, unless that was the last thing written of it.
+
+        Its promotion and its rollout are told apart.
+        """
+        if self._said.get((of, outcome.release)) == outcome:
             return
-        self._said[outcome.release] = outcome
+        self._said[of, outcome.release] = outcome
         if self.form == "json":
             level = "warning" if outcome.refused else "info"
             self._record("outcome", level, **asdict(outcome))

@@ -14,6 +14,7 @@ from sluice.core.promotion.converge import Facts, Proposal, Refusal, branch_of, 
 from sluice.core.promotion.group import branches_at, share_of
 from sluice.core.promotion.sharing import ALONE, Sharing
 from sluice.core.promotion.signals import refusal
+from sluice.core.promotion.sound import Sound
 from sluice.core.promotion.wants import Want
 
 Pulls = Mapping[str, Sequence[PullRequest]]
@@ -21,10 +22,11 @@ Pulls = Mapping[str, Sequence[PullRequest]]
 
 @dataclass(frozen=True)
 class Base:
-    """The base revision that a cycle works on."""
+    """The base revision that a cycle works on; `sound` is what of it is in order."""
 
     commit: str
     workspace: Workspace
+    sound: Sound
 
 
 class Ready(NamedTuple):

@@ -46,12 +46,13 @@ Verifier = Callable[[Mapping[str, str], bytes], Delivery]
 class Listener:
     """What the server needs of the daemon; `verifiers` are the webhooks by their source.
 
-    `is_alive` and `is_ready` are asked by Kubernetes, `wake` is called from another thread.
+    `is_alive` and `trouble`, what kept the last cycle from its end, are asked by Kubernetes; `wake`
+    is called from another thread.
     """
 
     telemetry: Telemetry
     is_alive: Callable[[], bool]
-    is_ready: Callable[[], bool]
+    trouble: Callable[[], str]
     wake: Callable[[], object]
     verifiers: Mapping[str, Verifier]
     _known: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
@@ -60,17 +61,17 @@ class Listener:
         """Return the server's routes."""
         return Starlette(
             routes=[
-                Route("/healthz", self._health(self.is_alive)),
-                Route("/readyz", self._health(self.is_ready)),
+                Route("/healthz", self._health(lambda: "" if self.is_alive() else "stuck")),
+                Route("/readyz", self._health(self.trouble)),
                 Route("/metrics", self._metrics),
                 Route("/webhooks/{source}", self._deliver, methods=["POST"]),
             ]
         )
 
-    def _health(self, ask: Callable[[], bool]) -> Callable[[Request], Response]:
+    def _health(self, ask: Callable[[], str]) -> Callable[[Request], Response]:
         def answer(_request: Request) -> Response:
-            good = ask()
-            return PlainTextResponse("ok\n" if good else "no\n", 200 if good else 503)
+            wrong = ask()
+            return PlainTextResponse(f"{wrong or 'ok'}\n", 503 if wrong else 200)
 
         return answer
 

@@ -50,7 +50,7 @@ def _warning(said: str) -> str:
 def _tasks(world: World, outcomes: Sequence[Outcome]) -> Iterator[Task]:
     """The versions whose tags are not what they should be, each with what it lacks."""
     base = base_of(world)
-    specs = base.workspace.specs
+    specs = base.sound.specs
     observed, pulls = observe(world, specs), by_branch(world.forge.list())
     when = registered(specs, base.workspace.files)
     refused = {(o.release, o.version) for o in outcomes if o.what == "refused"}

@@ -8,6 +8,18 @@ from sluice.commands.world import Outcome
 
 _LAG = (10, 30, 60, 120, 300, 600, 1800, 3600, 21600, 86400)
 _MILLISECONDS = 1000
+# Every value of the label `what`. The words of a rollout name versions and weights, which no label
+# may: they count as what they begin with, or as moved.
+WHATS = frozenset(
+    {
+        *("proposed", "updated", "unchanged", "merged", "merges when ready", "could not merge"),
+        *("nothing to do", "cannot follow", "comes later", "left alone", "refused", "rejected"),
+        *("closed", "quarantined", "failed", "broken", "rollout cannot be read", "not observed"),
+        *("would propose", "would update", "would close", "would quarantine", "would push"),
+        *("warming", "step", "gated", "inconclusive", "paused", "promoting", "rolling back"),
+        *("rolled back", "stable", "moved"),
+    }
+)
 # What brings a promotion to where people see it.
 _ARRIVED = {"proposed", "updated", "merged", "merges when ready"}
 
@@ -45,9 +57,9 @@ class Telemetry:
 
     def outcome(self, outcome: Outcome, now: int) -> None:
         """Count what became of a release."""
-        self._outcomes.labels(outcome.what).inc()
-        if outcome.cause:
-            self.failure(outcome.cause)
+        self._outcomes.labels(_kind(outcome.what)).inc()
+        if outcome.cause or outcome.what == "failed":
+            self.failure(outcome.cause or "other")
         if outcome.what in _ARRIVED and outcome.promoted:
             self._lag.observe(max(0.0, now - outcome.promoted / _MILLISECONDS))
 
@@ -69,3 +81,9 @@ class Telemetry:
     def delivery(self, source: str, *, accepted: bool) -> None:
         """Count a delivery."""
         self._deliveries.labels(source, "accepted" if accepted else "refused").inc()
+
+
+def _kind(what: str) -> str:
+    begins = what.partition(":")[0]
+    state = begins.partition(" at ")[0]
+    return next((known for known in (begins, state) if known in WHATS), "moved")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from sluice.core.layout import Key
 from sluice.core.model import MARK, ModelVersion, PullRequest
 from sluice.core.promotion.converge import branch_of
-from sluice.core.promotion.group import branch_of_group, share_of
+from sluice.core.promotion.group import branches_at, share_of
 from sluice.core.promotion.message import concerns
 from sluice.core.specs.resolve import Release
 
@@ -54,9 +54,10 @@ def _pulls_of(
     release: Release, pulls: Mapping[str, Sequence[PullRequest]]
 ) -> Sequence[PullRequest]:
     """The pull requests that speak of a release, newest first."""
-    key, shared = release.key, branch_of_group(release)
+    key = release.key
     own = pulls.get(branch_of(key), ())
-    theirs = (share_of(pull, str(key)) for pull in pulls.get(shared, ()))
+    shared = (pull for branch in branches_at(key) for pull in pulls.get(branch, ()))
+    theirs = (share_of(pull, str(key)) for pull in shared)
     return sorted((*own, *theirs), key=lambda pull: pull.number, reverse=True)
 
 
