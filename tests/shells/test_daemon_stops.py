@@ -24,7 +24,7 @@ from sluice.registries.file import FileRegistry
 
 pytestmark = pytest.mark.server
 # What one release costs at most, from its judgement to its pull request, merged.
-ONE = 20
+ONE = 12
 
 
 @pytest.fixture
