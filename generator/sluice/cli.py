@@ -406,6 +406,46 @@ def simulate() -> None:
     """  # noqa: D301  # the backspace keeps click from filling lines
 
 
+ENVIRONMENT = click.option(
+    "--env", "environment", metavar="NAME", help="Only this environment; all when absent."
+)
+
+
+@verb("status", ENVIRONMENT, REMOTE, FORGE, STATE_DIRECTORY, ROOT, AS_JSON)
+def status() -> None:
+    """Show what runs where: versions, rollouts, pull requests, devices, cost.
+
+    Reads the commit that is checked out, or main of --repository. Open pull requests are those of
+    the forge or of the remote `origin`, the state of the cluster is what Argo CD says at
+    SLUICE_ARGOCD; what cannot be asked is told of as unknown. Exits with 1 when a spec is broken.
+
+    \b
+    sluice status --env production
+    sluice status --format json | jq '.releases[] | select(.rollout.state != "STABLE")'
+    """  # noqa: D301  # the mark that click keeps lines for
+
+
+@verb(
+    "board",
+    click.option("--out", metavar="FILE", help="Where to write it; stdout when absent."),
+    click.option("--links", metavar="URL", help="Where files are shown, for links to specs."),
+    ENVIRONMENT,
+    REMOTE,
+    FORGE,
+    STATE_DIRECTORY,
+    ROOT,
+)
+def board() -> None:
+    """Write what runs where as one HTML page, which needs no network and no scripts.
+
+    The data are those of `sluice status`. The same data give the same bytes, so a page can be
+    kept in Git or served as it is. Without --links, specs are linked relative to the page.
+
+    \b
+    sluice board --out public/index.html --links https://github.com/acme/models/blob/main
+    """  # noqa: D301  # the mark that click keeps lines for
+
+
 @verb("doctor", ROOT, REGISTRY, REMOTE, FORGE, STATE_DIRECTORY, AS_JSON)
 def doctor() -> None:
     """Say what is missing or misconfigured, and how to mend it."""

@@ -62,15 +62,15 @@ def registered(specs: Specs, files: Mapping[str, bytes]) -> dict[Key, int]:
     """When the version that each release serves was registered, by its newest evidence."""
     found: dict[Key, int] = {}
     for key, release in specs.releases.items():
-        paths = _taken(key, release.value("model.version", ""), files)
+        paths = proposed(key, release.value("model.version", ""), files)
         created = _created(files[paths[-1]]) if paths else None
         if created is not None:
             found[key] = created
     return found
 
 
-def _taken(key: Key, version: str, files: Collection[str]) -> list[str]:
-    """The evidence that proposals of a version left, oldest first."""
+def proposed(key: Key, version: str, files: Collection[str]) -> list[str]:
+    """The paths of the evidence that proposals of a version left, oldest first."""
     paths: list[str] = []
     while (path := path_of(key, version, paths)) in files:
         paths.append(path)

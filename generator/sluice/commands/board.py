@@ -1,0 +1,64 @@
+"""`sluice board`: what runs where, as a page."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from sluice.commands.sight import Place, sight
+from sluice.commands.status import observed
+from sluice.commands.workspace import find_root
+from sluice.core.finding import UsageError
+from sluice.core.reports.board import page
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+
+
+def run(
+    *,
+    out: str | None,
+    links: str | None,
+    environment: str | None,
+    root: str | None,
+    repository: str | None,
+    forge: str | None,
+    state: str | None,
+) -> int:
+    """Write the page; 1 when something of it cannot be read."""
+    found = observed(sight(Place(root, repository, forge, state)), environment)
+    if links is None and repository is None:
+        links = _relative(find_root(root), out)
+    made = page(found, _checked(links)).encode()
+    if out is None:
+        sys.stdout.buffer.write(made)
+    else:
+        _write(Path(out), made)
+    return int(bool(found["broken"]))
+
+
+def _relative(root: Path, out: str | None) -> str:
+    """From where the page is to where the specs are; a page on stdout is taken for one here."""
+    folder = Path(out).resolve().parent if out else Path.cwd()
+    try:
+        return Path(os.path.relpath(root.resolve(), folder)).as_posix()
+    except ValueError:  # on another drive
+        return root.resolve().as_uri()
+
+
+def _checked(links: str | None) -> str | None:
+    """Refuse an address that is more than a place."""
+    scheme = _SCHEME.match(links or "")
+    if scheme and scheme[0].lower() not in ("http:", "https:", "file:"):
+        raise UsageError(f"--links {links}: give an address that begins with https://, or a path")
+    return links
+
+
+def _write(path: Path, made: bytes) -> None:
+    """Write a file whole: who looks at it meanwhile sees the old one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(made)
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise UsageError(f"{path}: cannot write it: {error.strerror}") from None
