@@ -52,12 +52,7 @@ def connect(
         bare = find_repository(where, None)
         opened = open_forge(forge, environ, timing) if forge else local_forge(bare, author)
         return Connected(git.Direct(bare), opened)
-    address = forge or forge_of(where)
-    if not address:
-        raise UsageError(
-            f"{git.redact(where)}: say where its pull requests live, with --forge "
-            "KIND:OWNER/REPOSITORY@HOST or SLUICE_FORGE"
-        )
+    address = _address(where, forge)
     git.check_trust(environ)
     opened = open_forge(address, environ, timing)
     login = opened.git_login if isinstance(opened, ForgeExtras) else None
@@ -65,6 +60,30 @@ def connect(
     known = urlsplit(git_url(address)).hostname == urlsplit(where).hostname
     mirror = git.open_mirror(where, _state(state, environ), login if known else None)
     return Connected(mirror, opened)
+
+
+def connect_forge(
+    forge: str | None, root: str | None, author: Signature, environ: Mapping[str, str] = os.environ
+) -> Forge:
+    """Return only where the pull requests of a work tree's `origin` live; as `connect`."""
+    where = _origin(root, forge)
+    if is_remote(where):
+        git.check_trust(environ)
+        return open_forge(_address(where, forge), environ)
+    return (
+        open_forge(forge, environ) if forge else local_forge(find_repository(where, None), author)
+    )
+
+
+def _address(where: str, forge: str | None) -> str:
+    """The forge of a remote repository, as it was named or as its host tells."""
+    address = forge or forge_of(where)
+    if not address:
+        raise UsageError(
+            f"{git.redact(where)}: say where its pull requests live, with --forge "
+            "KIND:OWNER/REPOSITORY@HOST or SLUICE_FORGE"
+        )
+    return address
 
 
 def forge_kind(repository: str | None, forge: str | None, root: str | None) -> Kind | None:

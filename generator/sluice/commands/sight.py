@@ -1,11 +1,11 @@
 """What `status` and `board` look at: the specs in Git, and what a forge and Argo CD say of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sluice import files, git
-from sluice.commands.connect import connect
+from sluice.commands.connect import connect, connect_forge
 from sluice.commands.cycle import AUTHOR, MAIN
 from sluice.commands.revisions import at_revision, workspace_of
 from sluice.commands.rollout_observers import Observers, observers
@@ -45,20 +45,28 @@ def sight(place: Place) -> Sight:
         UsageError: there are no specs, or the repository that was named cannot be read.
     """
     unknown: dict[str, str] = {}
-    workspace, revision = _specs(place)
-    pulls = _pulls(place, unknown)
+    workspace, revision, forge = _specs(place)
+    pulls = _pulls(forge, unknown)
     applications = _applications(workspace, observers(), unknown)
     return Sight(workspace, Outside(revision, pulls, applications, unknown))
 
 
-def _specs(place: Place) -> tuple[Workspace, str]:
-    """The base branch of the repository that was named, or what is checked out here."""
+def _specs(place: Place) -> tuple[Workspace, str, Callable[[], Forge]]:
+    """The base branch of the repository that was named, or what is checked out here.
+
+    With it comes how to find its forge, which may fail without that mattering.
+    """
     if place.repository:
-        upstream = _connected(place)[0]
-        upstream.refresh()
-        commit = git.resolve(upstream.repository, MAIN)
-        return workspace_of(upstream.repository, commit), commit
+        found = connect(place.repository, place.forge, place.root, place.state, AUTHOR)
+        found.upstream.refresh()
+        commit = git.resolve(found.upstream.repository, MAIN)
+        return workspace_of(found.upstream.repository, commit), commit, lambda: found.forge
     root = find_root(place.root)
+    return *_checked_out(root), lambda: connect_forge(place.forge, str(root), AUTHOR)
+
+
+def _checked_out(root: Path) -> tuple[Workspace, str]:
+    """What is committed, and the commit; the files as they are where nothing is."""
     try:
         revision = at_revision(root, HEAD)
         commit = git.resolve(revision.repository, HEAD)
@@ -73,14 +81,9 @@ def _uncommitted(root: Path) -> Workspace:
     return Workspace(found.files, tuple(found.links))
 
 
-def _connected(place: Place) -> tuple[git.Upstream, Forge]:
-    found = connect(place.repository, place.forge, place.root, place.state, AUTHOR)
-    return found.upstream, found.forge
-
-
-def _pulls(place: Place, unknown: dict[str, str]) -> list[PullRequest] | None:
+def _pulls(forge: Callable[[], Forge], unknown: dict[str, str]) -> list[PullRequest] | None:
     try:
-        return list(_connected(place)[1].list("open"))
+        return list(forge().list("open"))
     except UsageError as error:
         unknown[_PULLS] = str(error)
         return None
