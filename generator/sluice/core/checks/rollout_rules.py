@@ -7,6 +7,8 @@ from sluice.core.checks.controllers import check_controller
 from sluice.core.finding import Finding
 from sluice.core.rollout.analysis import check_analysis
 from sluice.core.rollout.file import from_text
+from sluice.core.rollout.model import FULL
+from sluice.core.specs.load import Document
 from sluice.core.specs.resolve import Release
 from sluice.core.workload import delivery, values
 from sluice.core.workload.routing import gateway_of
@@ -15,6 +17,14 @@ STEADY = ("rolling", "recreate")
 _STEPPED = ("canary", "blue-green", "ab", "shadow")
 _ROUTED = ("canary", "ab", "shadow")
 _UNWEIGHTED = ("blue-green", "ab", "shadow")
+
+_WEIGHTS = {
+    "WARMING": 0,
+    "ROLLING_BACK": 0,
+    "ROLLED_BACK": 0,
+    "PROMOTING": FULL,
+    "FINALIZING": FULL,
+}
 
 IMPOSSIBLE: Mapping[tuple[str, str], tuple[str, str]] = {
     ("nginx", "shadow"): (
@@ -135,9 +145,24 @@ def _file(release: Release, strategy: str) -> Iterator[Finding]:
     if strategy in STEADY or delivery.is_elsewhere(release.spec):
         message = "a rollout needs a strategy with two versions side by side, and sluice"
         yield Finding(document.place(), "REF008", message, "delete rollout.yaml")
+    yield from _weight(document, strategy)
     if "since" in spec and not _is_time(spec["since"]):
         place = document.place(("spec", "since"))
         yield Finding(place, "REF072", f"{spec['since']} is no time", "write a time that exists")
+
+
+def _weight(document: Document, strategy: str) -> Iterator[Finding]:
+    """A weight that its state or strategy never has: who was not seen ready gets nothing."""
+    state, weight = document.data["spec"]["state"], document.data["spec"]["weight"]
+    wanted = _WEIGHTS.get(state)
+    if wanted is not None and weight != wanted:
+        message = f"in {state} the candidate gets {wanted} % of the requests, not {weight} %"
+    elif strategy in _UNWEIGHTED and weight not in (0, FULL):
+        message = f"{strategy} gives the candidate all requests or none, not {weight} %"
+    else:
+        return
+    place = document.place(("spec", "weight"))
+    yield Finding(place, "REF008", message, "restore the file from Git, or delete it")
 
 
 def _is_time(text: str) -> bool:
