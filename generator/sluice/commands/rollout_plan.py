@@ -6,10 +6,8 @@ from dataclasses import asdict
 
 from sluice.commands.explain import find_release
 from sluice.commands.workspace import find_root, open_workspace
-from sluice.core.finding import UsageError
 from sluice.core.progress.outlook import Outlook, Stage, outlook
 from sluice.core.units import duration
-from sluice.core.workload.values import is_versioned
 
 _HEAD = ("stage", "weight", "least", "longest", "requests", "devices", "device-hours", "cost")
 
@@ -18,8 +16,6 @@ def run(*, release: str, rate: float, root: str | None, form: str) -> int:
     """Print stages, exposure, cost and whether the quota holds; 1 when it does not."""
     workspace = open_workspace(find_root(root))
     chosen = find_release(workspace.specs, release)
-    if not is_versioned(chosen.variants[-1]):
-        raise UsageError(f"{chosen.key} lets Kubernetes replace its pods: it has no steps")
     found = outlook(chosen, workspace.specs, workspace.tools.catalog, rate)
     if form == "json":
         data = {"version": 1, "release": str(chosen.key), "requestsPerSecond": rate}
@@ -44,11 +40,14 @@ def _text(found: Outlook, rate: float) -> str:
     costs = [stage.cost for stage in found.stages if stage.cost is not None]
     cost = f"{sum(costs):.2f}" if len(costs) == len(found.stages) else "unknown"
     requests = sum(stage.requests for stage in found.stages[:-1])
+    copies = sum(stage.copies for stage in found.stages)
     lines += [
         "",
         f"at {rate:g} requests/s the new version answers {requests:,.0f} before it has all",
+        *([f"and gets copies of {copies:,.0f}, whose answers nobody sees"] if copies else []),
         f"extra, at the least: {hours:.1f} {found.accelerator} hours, cost {cost}",
         _quota(found),
+        *found.notes,
     ]
     return "\n".join([*lines, ""])
 
@@ -66,7 +65,7 @@ def _row(stage: Stage) -> tuple[str, ...]:
         f"{stage.name}{' (manual)' if stage.manual else ''}",
         f"{stage.weight} %",
         duration(stage.least) if stage.least else "-",
-        duration(stage.longest),
+        duration(stage.longest) if stage.longest else "-",
         f"{stage.requests:,.0f}",
         str(stage.devices),
         f"{stage.hours:.2f}",

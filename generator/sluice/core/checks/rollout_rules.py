@@ -13,7 +13,6 @@ from sluice.core.specs.resolve import Release
 from sluice.core.workload import delivery, values
 from sluice.core.workload.routing import gateway_of
 
-STEADY = ("rolling", "recreate")
 _STEPPED = ("canary", "blue-green", "ab", "shadow")
 _ROUTED = ("canary", "ab", "shadow")
 _UNWEIGHTED = ("blue-green", "ab", "shadow")
@@ -44,7 +43,7 @@ def check_rollout(release: Release, catalog: Catalog) -> Iterator[Finding]:
     strategy = release.value("rollout.strategy", "rolling")
     yield from _steps(release, strategy)
     yield from _fields(release, strategy)
-    if strategy not in STEADY:
+    if strategy not in delivery.STEADY:
         yield from _provider(release, strategy)
     engine = catalog.engine(release.value("engine.name"), release.value("engine.version"))
     if engine is not None and engine.status != "refused":
@@ -78,7 +77,7 @@ def _steps(release: Release, strategy: str) -> Iterator[Finding]:
 def _fields(release: Release, strategy: str) -> Iterator[Finding]:
     """Fields that only some strategies honour, or need."""
     rollout = release.value("rollout", {})
-    if strategy in STEADY:
+    if strategy in delivery.STEADY:
         known = {"strategy", "steps", "controller"}
         for field in sorted(rollout.keys() - known):
             place = release.place(f"rollout.{field}", key=True)
@@ -142,7 +141,7 @@ def _file(release: Release, strategy: str) -> Iterator[Finding]:
     elif stable["version"] == spec["candidate"]:
         place = document.place(("spec", "stable", "spec", "model", "version"))
         yield Finding(place, "REF008", "stable and candidate are the same", "delete rollout.yaml")
-    if strategy in STEADY or delivery.is_elsewhere(release.spec):
+    if strategy in delivery.STEADY or delivery.is_elsewhere(release.spec):
         message = "a rollout needs a strategy with two versions side by side, and sluice"
         yield Finding(document.place(), "REF008", message, "delete rollout.yaml")
     yield from _weight(document, strategy)

@@ -11,7 +11,8 @@ from sluice.core.rollout.file import plan_of
 from sluice.core.specs.resolve import lookup
 
 OWN = "sluice"
-_STEADY = ("rolling", "recreate")
+STEADY = ("rolling", "recreate")
+"""Strategies by which Kubernetes itself replaces pods: no two versions stand side by side."""
 MINUTE = 60
 LOOKS = 10
 """How often a controller looks that does so at regular times, where nothing else sets them."""
@@ -22,7 +23,8 @@ class Controller:
     """What a controller is given, how it tells versions apart, and what it makes by itself.
 
     `arm` are the labels that the metrics of the new pods have; {release} stands for its name.
-    `app` is the label that its Deployments select by, where that must be one of a few.
+    `app` is the label that its Deployments select by, where that must be one of a few. `notes` say
+    what is otherwise than where we do it.
     """
 
     workload: tuple[str, str]
@@ -32,6 +34,7 @@ class Controller:
     app: str = ""
     makes_services: bool = False
     makes_routes: frozenset[str] = field(default_factory=frozenset)
+    notes: tuple[str, ...] = ()
 
 
 CONTROLLERS: Mapping[str, Controller] = {
@@ -40,6 +43,10 @@ CONTROLLERS: Mapping[str, Controller] = {
         strategies=frozenset({"canary", "blue-green"}),
         arm={"rollouts_pod_template_hash": "{{args.candidate}}"},
         pod_label="rollouts-pod-template-hash",
+        notes=(
+            "the weight lives in the cluster: one that is built anew gives all to the new version",
+            "after an abort Git names the version that failed, until somebody changes it",
+        ),
     ),
     "flagger": Controller(
         workload=("apps/v1", "Deployment"),
@@ -49,6 +56,13 @@ CONTROLLERS: Mapping[str, Controller] = {
         app="app",
         makes_services=True,
         makes_routes=frozenset({"gateway", "istio"}),
+        notes=(
+            "the weight lives in the cluster: one that is built anew gives all to the new version",
+            "after a rollback Git names the version that failed, until somebody changes it",
+            "it looks once a step, and takes a version back one look after the one that failed",
+            "where nothing was counted it takes the version back: no data is a failure to it",
+            "in the end the stable version's copy loads the weights once more",
+        ),
     ),
 }
 
@@ -60,7 +74,7 @@ def name_of(spec: Mapping[str, Any]) -> str:
 
 def controller(spec: Mapping[str, Any]) -> Controller | None:
     """The controller in the cluster that moves it; None where none does."""
-    steady = lookup(spec, "rollout.strategy", "rolling") in _STEADY
+    steady = lookup(spec, "rollout.strategy", "rolling") in STEADY
     return None if steady else CONTROLLERS.get(name_of(spec))
 
 

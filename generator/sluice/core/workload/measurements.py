@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sluice.core.catalog.entries import Engine, Gateway
-from sluice.core.rollout.analysis import Watch, warm_up, watches
+from sluice.core.rollout.analysis import Watch, own_labels, warm_up, watches
 from sluice.core.rollout.file import plan_of
 from sluice.core.rollout.queries import Question, promql, quoted, spellings
 from sluice.core.rollout.samples import INFINITE
@@ -91,9 +91,12 @@ def window(spec: Mapping[str, Any]) -> int:
 def _arm(watch: Watch, release: Release, found: delivery.Controller) -> dict[str, tuple[str, ...]]:
     """The labels of the new pods, or of what the gateway sends to them."""
     namespace, name = release.environment.spec["namespace"], release.key.name
+    everywhere = own_labels(release.environment.spec)
     if watch.gateway:
-        return watch.gateway.labels("candidate", words(release, f"{name}-canary"))
+        own = watch.gateway.labels("candidate", words(release, f"{name}-canary"))
+        return {**everywhere, **own}
     return {
+        **everywhere,
         "namespace": (namespace,),
         "sluice_dev_release": (name,),
         **{label: (text.replace("{release}", name),) for label, text in found.arm.items()},

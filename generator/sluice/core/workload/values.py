@@ -27,8 +27,6 @@ ROLE = f"{LABEL}/role"
 CONFIG_NOTE = f"{LABEL}/engine-config"
 """Annotation of a pod that its engine reads as its configuration file."""
 
-_STEADY = frozenset({"rolling", "recreate"})
-
 
 def common(release: Release) -> dict[str, Any]:
     """What every template of a release may use."""
@@ -49,7 +47,7 @@ def common(release: Release) -> dict[str, Any]:
 
 def is_versioned(variant: Variant) -> bool:
     """Whether each version has a workload of its own, so that taking over only moves routes."""
-    steady = lookup(variant.spec, "rollout.strategy", "rolling") in _STEADY
+    steady = lookup(variant.spec, "rollout.strategy", "rolling") in delivery.STEADY
     return not steady and not delivery.is_elsewhere(variant.spec)
 
 
