@@ -1,5 +1,7 @@
 """What a rollout takes, against numbers that were worked out by hand."""
 
+from collections.abc import Mapping
+
 import pytest
 import yaml
 
@@ -20,10 +22,10 @@ FOUR_BY_FOUR = {
 
 
 def found(
-    spec: dict[str, object],
+    spec: Mapping[str, object],
     rate: float = 2.0,
     quota: int = 32,
-    traffic: dict[str, object] | None = None,
+    traffic: Mapping[str, object] | None = None,
 ) -> Outlook:
     files = trees.base()
     environment = yaml.safe_load(files[trees.ENVIRONMENT])

@@ -68,7 +68,7 @@ def _tests(release: Release, name: str) -> Iterator[Said]:
     """Words about a sequential test of two versions, which no controller makes."""
     analysis = release.value("rollout.analysis", {})
     said: list[tuple[str | int, ...]] = [
-        ("rollout", "analysis", field) for field in ("alpha", "beta", "guards") if field in analysis
+        ("rollout", "analysis", field) for field in ("alpha", "beta") if field in analysis
     ]
     for index, gate in enumerate(analysis.get("gates", ())):
         said += [(*_GATES, index, f) for f in ("tolerated", "excluded") if f in gate]
