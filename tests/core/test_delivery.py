@@ -74,6 +74,78 @@ def test_argo_cd_leaves_the_weights_to_the_controller(case: str, kind: str, rout
         assert weights == [100, 0]
 
 
+def strategy_of(case: str) -> dict[str, Any]:
+    found: dict[str, Any] = objects(f"controller-in-the-cluster-{case}")
+    canary: dict[str, Any] = found["rollout"]["spec"]["strategy"]["canary"]
+    return canary
+
+
+@pytest.mark.parametrize(
+    ("case", "match"),
+    [
+        (
+            "ab-by-header-of-the-gateway-api",
+            {"headerName": "x-model-release", "headerValue": {"exact": "next"}},
+        ),
+        (
+            "ab-by-cookie-of-istio",
+            {
+                "headerName": "cookie",
+                "headerValue": {"regex": "^(.*; *)?model-release=always(;.*)?$"},
+            },
+        ),
+    ],
+)
+def test_chosen_requests_get_a_rule_of_the_controllers_own(
+    case: str, match: dict[str, Any]
+) -> None:
+    canary = strategy_of(case)
+    assert canary["trafficRouting"]["managedRoutes"] == [{"name": "chat-candidate"}]
+    scale, header, pause = canary["steps"]
+    assert scale == {"setCanaryScale": {"replicas": 1}}  # before anything is sent to it
+    assert header == {"setHeaderRoute": {"name": "chat-candidate", "match": [match]}}
+    assert pause == {"pause": {"duration": 1800}}
+    assert not any("setWeight" in step for step in canary["steps"])
+
+
+def test_nginx_has_the_chosen_requests_in_its_second_ingress() -> None:
+    canary = strategy_of("ab-by-cookie-of-nginx")
+    nginx = canary["trafficRouting"]["nginx"]
+    assert nginx["additionalIngressAnnotations"] == {"canary-by-cookie": "model-release"}
+    assert [list(step) for step in canary["steps"]] == [["setCanaryScale"], ["pause"]]
+
+
+@pytest.mark.parametrize("case", ["shadow-of-istio", "shadow-of-the-gateway-api"])
+def test_copies_have_a_rule_that_is_more_exact_than_the_one_for_everybody(case: str) -> None:
+    scale, begin, pause, end = strategy_of(case)["steps"]
+    assert scale == {"setCanaryScale": {"weight": 25}}
+    match = {"method": {"exact": "POST"}, "path": {"prefix": "/v1"}}
+    mirror = {"name": "chat-candidate", "percentage": 25, "match": [match]}
+    assert begin == {"setMirrorRoute": mirror}
+    assert pause == {"pause": {"duration": 3600}}
+    assert end == {"setMirrorRoute": {"name": "chat-candidate"}}
+
+
+@pytest.mark.parametrize(
+    ("case", "added"),
+    [
+        ("ab-by-header-of-the-gateway-api", '.spec.rules[] | select(.name == "chat-candidate")'),
+        ("shadow-of-the-gateway-api", ".spec.rules[] | select(.filters != null)"),
+        ("ab-by-cookie-of-istio", '.spec.http[] | select(.name == "chat-candidate")'),
+        ("canary-that-testers-can-choose", '.spec.http[] | select(.name == "chat-candidate")'),
+    ],
+)
+def test_argo_cd_leaves_the_added_rule_where_it_is(case: str, added: str) -> None:
+    found = objects(f"controller-in-the-cluster-{case}")
+    (ignored,) = found["application"]["spec"]["ignoreDifferences"]
+    assert ignored["jqPathExpressions"][1:] == [added]
+
+
+def test_a_canary_that_testers_can_choose_has_both() -> None:
+    kinds = [next(iter(step)) for step in strategy_of("canary-that-testers-can-choose")["steps"]]
+    assert kinds == ["setWeight", "setHeaderRoute", "pause"]
+
+
 def test_blue_green_waits_for_a_person_unless_a_step_says_otherwise() -> None:
     strategy = objects("controller-in-the-cluster-blue-green")["rollout"]["spec"]["strategy"]
     assert strategy["blueGreen"]["autoPromotionEnabled"] is False

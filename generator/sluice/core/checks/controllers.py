@@ -14,7 +14,7 @@ from sluice.core.workload import delivery, measurements, values
 _OTHER = "leave `controller` away: sluice can do it"
 _FULL = 100
 _UNKNOWN: Mapping[str, tuple[str, ...]] = {
-    "argo-rollouts": ("match", "mirror", "maxFailureAge", "maxWait"),
+    "argo-rollouts": ("maxFailureAge", "maxWait"),
     "flagger": ("rollbackWindow", "maxFailureAge", "maxWait"),
 }
 """Fields of a rollout that a controller has nothing for."""

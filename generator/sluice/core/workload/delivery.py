@@ -40,7 +40,7 @@ class Controller:
 CONTROLLERS: Mapping[str, Controller] = {
     "argo-rollouts": Controller(
         workload=("argoproj.io/v1alpha1", "Rollout"),
-        strategies=frozenset({"canary", "blue-green"}),
+        strategies=frozenset({"canary", "blue-green", "ab", "shadow"}),
         arm={"rollouts_pod_template_hash": "{{args.candidate}}"},
         pod_label="rollouts-pod-template-hash",
         notes=(
@@ -113,6 +113,18 @@ def plan(spec: Mapping[str, Any]) -> dict[str, Any]:
         "deadline": found.warming,
         **rhythm,
     }
+
+
+def managed_route(spec: Mapping[str, Any], release: str, provider: str | None) -> str | None:
+    """The name of the rule that a controller adds to a route of ours while it rolls out.
+
+    An Ingress has none: a second one has it all.
+    """
+    mover = controller(spec)
+    if mover is None or provider in (None, "nginx", *mover.makes_routes):
+        return None
+    adds = lookup(spec, "rollout.strategy") == "shadow" or lookup(spec, "rollout.match")
+    return f"{release}-candidate" if adds else None
 
 
 def looks(soaks: Sequence[int], *, once_a_step: bool) -> dict[str, int]:

@@ -59,14 +59,20 @@ def _delivery(release: Release, part: Parts, catalog: Catalog) -> dict[str, Any]
     traffic = values.traffic(release.environment, spec)
     gateway = gateway_of(release, catalog)
     measured = list(measurements.measurements(release, part.engine, gateway))
-    name = release.key.name
+    name, provider = release.key.name, traffic["provider"] if traffic else None
+    managed = delivery.managed_route(spec, name, provider)
     return {
-        "delivery": {**delivery.plan(spec), **measurements.timing(spec)},
+        "delivery": {
+            **delivery.plan(spec),
+            **measurements.timing(spec),
+            "managed": managed,
+            "judged_from": 2 if managed else 1,
+        },
         "serves": not found.makes_services,
         "measurements": measured,
         "observed": [each["name"] for each in measured if each["observe"]],
         "canary": f"{name}-canary",
-        "provider": traffic and traffic["provider"],
+        "provider": provider,
         "route": traffic,
         **asked_for(release),
     }
@@ -196,8 +202,8 @@ def _backends(
     release: Release, parts: list[Parts], traffic: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     yield from (_backend(release, part, traffic) for part in parts)
-    weighed = release.value("rollout.strategy") == "canary" and traffic["provider"] != "nginx"
-    if weighed and delivery.is_elsewhere(release.spec):  # the controller writes the weights
+    split = release.value("rollout.strategy") != "blue-green" and traffic["provider"] != "nginx"
+    if split and delivery.is_elsewhere(release.spec):  # the controller writes the weights
         name = f"{release.key.name}-canary"
         yield {"service": name, "weight": 0, "weight_text": "0", "pool": None}
 

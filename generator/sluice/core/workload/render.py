@@ -21,11 +21,13 @@ _WEIGHTS = {
         "group": "gateway.networking.k8s.io",
         "kind": "HTTPRoute",
         "weights": ".spec.rules[].backendRefs[].weight",
+        "rule": ".spec.rules[]",
     },
     "istio": {
         "group": "networking.istio.io",
         "kind": "VirtualService",
         "weights": ".spec.http[].route[].weight",
+        "rule": ".spec.http[]",
     },
 }
 IN_CLUSTER = "https://kubernetes.default.svc"
@@ -120,14 +122,20 @@ def _scaled(release: Release) -> list[dict[str, str]]:
     return [{"group": group, "kind": kind} for group, kind in sorted(kinds)]
 
 
-def _routed(release: Release) -> list[dict[str, str]]:
-    """The routes whose weights a controller in the cluster sets, and not Git."""
-    traffic = release.environment.spec.get("traffic", {})
-    route = _WEIGHTS.get(traffic.get("provider", ""))
-    canary = release.value("rollout.strategy") == "canary"
-    mover = delivery.controller(release.spec)
-    rendered = mover is not None and traffic.get("provider") not in mover.makes_routes
-    return [route] if route and canary and rendered else []
+def _routed(release: Release) -> list[dict[str, Any]]:
+    """The routes whose weights a controller in the cluster sets, and to which it adds rules."""
+    provider = release.environment.spec.get("traffic", {}).get("provider", "")
+    route, mover = _WEIGHTS.get(provider), delivery.controller(release.spec)
+    switched = release.value("rollout.strategy") == "blue-green"
+    if route is None or mover is None or switched or provider in mover.makes_routes:
+        return []
+    paths, name = [route["weights"]], release.key.name
+    managed = delivery.managed_route(release.spec, name, provider)
+    if managed:  # a rule of copies has no name where rules need none
+        unnamed = provider == "gateway" and release.value("rollout.strategy") == "shadow"
+        added = ".filters != null" if unnamed else f'.name == "{managed}"'
+        paths.append(f"{route['rule']} | select({added})")
+    return [{"group": route["group"], "kind": route["kind"], "paths": paths}]
 
 
 def _applications(
