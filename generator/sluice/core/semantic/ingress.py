@@ -56,6 +56,7 @@ RULES = {
 PREFIX = "nginx.ingress.kubernetes.io/"
 INGRESS_CLASS = "kubernetes.io/ingress.class"
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
+_HUNDRED = 100
 _TYPES = ("Exact", "Prefix", "ImplementationSpecific")
 _BAD_PARTS = ("//", "/./", "/../", "%2f", "%2F")
 _BAD_ENDS = ("/..", "/.")
@@ -131,6 +132,13 @@ def canary(metadata: dict[str, Any]) -> bool:
     return mapping(metadata, "annotations").get(f"{PREFIX}canary") in _TRUE
 
 
+def pinned(metadata: dict[str, Any]) -> bool:
+    """Whether a cookie keeps clients at a pod: neither weight nor header moves them to a canary."""
+    given = mapping(metadata, "annotations")
+    behaviour = given.get(f"{PREFIX}affinity-canary-behavior", "sticky")
+    return given.get(f"{PREFIX}affinity") == "cookie" and behaviour != "legacy"
+
+
 def annotations(metadata: dict[str, Any], _: Context) -> Finds:
     """Values that the controller would pass over in silence."""
     given = mapping(metadata, "annotations")
@@ -153,6 +161,10 @@ def weight(metadata: dict[str, Any], _: Context) -> Finds:
     given = mapping(metadata, "annotations")
     key = f"{PREFIX}canary-weight"
     said, total = given.get(key), _number(given.get(f"{key}-total", "100"))
+    if total is not None and 0 <= total < _HUNDRED:
+        place = ("annotations", f"{key}-total")
+        yield Found("SEM093", place, f"a total of {total} is passed over: it is taken for 100")
+        total = _HUNDRED
     if isinstance(said, str) and total is not None:
         value = _number(said)
         if value is None or not 0 <= value <= total:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from sluice.core.semantic.ingress import INGRESS_CLASS, canary
+from sluice.core.semantic.ingress import INGRESS_CLASS, canary, pinned
 from sluice.core.semantic.problem import (
     ERROR,
     WARNING,
@@ -63,6 +63,11 @@ RULES = {
     "SEM176": Rule(
         "a canary beside no main Ingress",
         "an Ingress of the same host and path must exist",
+        WARNING,
+    ),
+    "SEM182": Rule(
+        "a canary that clients with a cookie never reach",
+        "set affinity-canary-behavior to legacy on both, or remove the affinity",
         WARNING,
     ),
     "SEM177": Rule("a monitor that selects no pods", "give it the labels of the pods", WARNING),
@@ -260,6 +265,9 @@ def _ingresses(world: World) -> Dangles:
             if own[1] and own not in mains:
                 message = f"no Ingress of the set serves {show(own[1] + own[2])}"
                 yield Dangling("SEM176", item.position, place, message, outside=True)
+            elif own[1] and pinned(mapping(mains[own].data, "metadata")):
+                message = f"Ingress {show(mains[own].name)} keeps clients where they were"
+                yield Dangling("SEM182", item.position, place, message)
 
 
 BETWEEN: tuple[Callable[[World], Dangles], ...] = (

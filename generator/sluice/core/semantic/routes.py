@@ -41,6 +41,12 @@ RULES = {
         "they are taken as shares of their sum, which few readers expect",
         WARNING,
     ),
+    "SEM180": Rule(
+        "a rule that no request reaches", "put the more exact one first: the first wins", WARNING
+    ),
+    "SEM181": Rule(
+        "a backend without a weight beside one that has one", "write it: 1 is taken", WARNING
+    ),
     "SEM148": Rule("a length of time that cannot be", "write 30s; backendRequest within request"),
 }
 
@@ -116,6 +122,10 @@ def _shares(rule: dict[str, Any], _: Context) -> Finds:
     given = [whole(backend, "weight") for _, backend in backends]
     if backends and all(weight == 0 for weight in given):
         yield Found("SEM143", ("backendRefs",), "every weight is 0: requests get status 500")
+    said = ["weight" in backend for _, backend in backends]
+    if any(said) and not all(said):
+        place = ("backendRefs", backends[said.index(False)][0])
+        yield Found("SEM181", place, "weight is missing, and 1 is taken")
 
 
 def _backend(backend: dict[str, Any], _: Context) -> Finds:
@@ -222,5 +232,24 @@ def _hosts(spec: dict[str, Any], _: Context) -> Finds:
         yield Found("SEM145", (), "none of http, tcp and tls is set")
 
 
-VIRTUAL_SERVICE = node({"http": each(node(_HTTP, _one_way, _sum))}, _hosts)
+def _order(spec: dict[str, Any], _: Context) -> Finds:
+    """Rules behind one that takes all of their requests: the first that matches wins."""
+    earlier: list[tuple[int, list[dict[str, Any]]]] = []
+    for index, route in mappings(spec, "http"):
+        own = [match for _, match in mappings(route, "match")] or [{}]
+        for before, takes in earlier:
+            if all(any(_covers(wide, match) for wide in takes) for match in own):
+                yield Found("SEM180", ("http", index), f"http[{before}] takes all its requests")
+                break
+        earlier.append((index, own))
+
+
+def _covers(wide: dict[str, Any], narrow: dict[str, Any]) -> bool:
+    """Whether a match takes at least what another one takes, as far as their words show."""
+    said = {key: value for key, value in wide.items() if key not in ("name", "headers")}
+    headers, others = mapping(wide, "headers"), mapping(narrow, "headers")
+    return said.items() <= narrow.items() and headers.items() <= others.items()
+
+
+VIRTUAL_SERVICE = node({"http": each(node(_HTTP, _one_way, _sum))}, _hosts, _order)
 DESTINATION_RULE = node({}, required("SEM145", "host"), unique("SEM145", "subsets", "name"))
