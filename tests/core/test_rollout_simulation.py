@@ -195,6 +195,9 @@ def test_the_format_that_help_shows_is_accepted() -> None:
         ("soak: 10m", "soak: soon", "SIM001"),
         ("kind: Scenario", "kind: Rollout", "SIM001"),
         ("candidate: {errors", "candidate: {latency", "SIM002"),
+        ("rates:", "recorded: {errors: [[10, 11, 90, 0]]}\n  rates:", "SIM003"),
+        ("- weight: 10", "- {weight: 50, soak: 1m}\n      - weight: 10", "SIM003"),
+        ("p0: 0.002", "p0: 0.02", "SIM003"),
         ("spec:", "spec: [", "YAML"),
     ],
 )

@@ -56,19 +56,10 @@ def read(path: str, raw: bytes, schema: Mapping[str, Any]) -> Document:
 
 def _contradictions(document: Document) -> Iterator[Finding]:
     """What a schema cannot say."""
-    names: set[str] = set()
+    for pointer, message in gate_problems(document.data["gates"]):
+        yield _wrong(document, ("gates", *pointer), message)
     for index, gate in enumerate(document.data["gates"]):
         at: Pointer = ("gates", index)
-        absolute = gate.get("absolute")
-        if gate["name"] in names:
-            yield _wrong(document, (*at, "name"), f"the gate {gate['name']!r} is there twice")
-        names.add(gate["name"])
-        if absolute and absolute["p0"] >= absolute["p1"]:
-            yield _wrong(document, (*at, "absolute"), "p0, the good rate, must be below p1")
-        if gate.get("excluded", 2.0) <= gate.get("tolerated", 1.0):
-            yield _wrong(document, at, "the excluded ratio must be above the tolerated one")
-        if not gate.get("relative", True) and not absolute:
-            yield _wrong(document, at, "a gate that is not relative needs `absolute`")
         times = _times(gate["batches"], 1)
         late = [i for i in range(1, len(times)) if times[i] <= times[i - 1]]
         for i in late:
@@ -78,6 +69,22 @@ def _contradictions(document: Document) -> Iterator[Finding]:
             if cell["bad"] > cell["requests"]:
                 message = f"{cell['bad']} of {cell['requests']} requests cannot be bad"
                 yield _wrong(document, (*pointer, "bad"), message)
+
+
+def gate_problems(gates: list[dict[str, Any]]) -> Iterator[tuple[Pointer, str]]:
+    """What is wrong with gates beside their shape, as evidence and scenarios write them."""
+    names: set[str] = set()
+    for index, gate in enumerate(gates):
+        absolute = gate.get("absolute")
+        if gate["name"] in names:
+            yield (index, "name"), f"the gate {gate['name']!r} is there twice"
+        names.add(gate["name"])
+        if absolute and absolute["p0"] >= absolute["p1"]:
+            yield (index, "absolute"), "p0, the good rate, must be below p1"
+        if gate.get("excluded", 2.0) <= gate.get("tolerated", 1.0):
+            yield (index,), "the excluded ratio must be above the tolerated one"
+        if not gate.get("relative", True) and not absolute:
+            yield (index,), "a gate that is not relative needs `absolute`"
 
 
 def _located(at: Pointer, batches: list[dict[str, Any]]) -> Iterator[tuple[Pointer, Any]]:

@@ -25,7 +25,7 @@ Synthetic counts are spread evenly, without chance: two runs are the same, and a
 0.2 % is one bad request in five hundred. Ticks are a minute apart.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +33,9 @@ from sluice.core.finding import Finding, FindingsError
 from sluice.core.rollout.checked import misfits
 from sluice.core.rollout.counts import Gate, Parameters
 from sluice.core.rollout.file import plan_of
-from sluice.core.rollout.judgement_file import gate_of, parameters_of
+from sluice.core.rollout.judgement_file import gate_of, gate_problems, parameters_of
 from sluice.core.rollout.model import Plan
-from sluice.core.specs.load import load
+from sluice.core.specs.load import Pointer, load
 from sluice.core.units import seconds
 
 SCHEMA = "scenario.schema.json"
@@ -126,9 +126,25 @@ def read(path: str, raw: bytes, schema: Mapping[str, Any]) -> Scenario:
         for at, gate in strange
         if gate not in names
     ]
+    findings += [
+        Finding(document.place(("spec", *at)), "SIM003", message, "correct it")
+        for at, message in _contradictions(spec)
+    ]
     if findings:
         raise FindingsError(findings)
     return scenario_of(spec)
+
+
+def _contradictions(spec: Mapping[str, Any]) -> Iterator[tuple[Pointer, str]]:
+    """What a schema cannot say."""
+    yield from ((("gates", *at), message) for at, message in gate_problems(spec["gates"]))
+    weights = [step["weight"] for step in spec["rollout"].get("steps", ())]
+    if weights and any(weights) and weights != sorted(set(weights)):
+        yield ("rollout", "steps"), f"the weights {weights} do not grow"
+    for gate, rows in spec.get("recorded", {}).items():
+        for index, row in enumerate(rows):
+            if row[1] > row[0] or row[3] > row[2]:
+                yield ("recorded", gate, index), "more requests cannot be bad than there were"
 
 
 def scenario_of(spec: Mapping[str, Any]) -> Scenario:
