@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from shells.prometheus_server import Request, reply, serving
+from sluice.commands.rollout_observers import observers
 from sluice.core.finding import UsageError
+from sluice.core.rollout.queries import Question
 from sluice.metrics import prometheus
 from sluice.metrics.prometheus import Prometheus
 
@@ -84,6 +86,26 @@ def test_warnings_mean_that_the_answer_is_partial() -> None:
         answer = query(url)
     assert answer.is_partial
     assert answer.warnings == ("a store is down",)
+
+
+def test_a_mark_means_that_the_answer_is_partial() -> None:
+    with answering(200, {**EMPTY, "isPartial": True}) as url:
+        assert query(url).is_partial
+
+
+@pytest.mark.parametrize("more", [{"infos": ["not a counter"]}, {"isPartial": False}])
+def test_remarks_do_not_mean_that_anything_is_missing(more: dict[str, object]) -> None:
+    with answering(200, {**EMPTY, **more}) as url:
+        assert not query(url).is_partial
+
+
+def test_a_server_that_is_silent_is_asked_once_for_all_rollouts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    asked = observers({})
+    question = Question("up", {})
+    assert [asked.answer(address, question, 60, 1_000) for _ in range(3)] == [None] * 3
+    assert len(asked.problems) == 1
 
 
 MATRIX = {"resultType": "matrix", "result": [{"metric": {}, "values": [[1, "x"]]}]}

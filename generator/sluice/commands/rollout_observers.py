@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sluice.cluster.argocd import open_cluster
-from sluice.core.finding import UsageError
+from sluice.core.finding import SilentError, UsageError
 from sluice.core.model import Application, Cluster
 from sluice.core.rollout.queries import Question, promql
 from sluice.core.rollout.samples import Series
@@ -22,6 +22,7 @@ class Observers:
     ask: Ask
     problems: list[str] = field(default_factory=list)
     _seen: dict[str, Mapping[str, Application]] = field(default_factory=dict)
+    _silent: set[str] = field(default_factory=set)
 
     def application(self, namespace: str, name: str) -> Application | None:
         """What Argo CD says of one application; None when nobody says."""
@@ -38,10 +39,17 @@ class Observers:
     def answer(
         self, address: str, question: Question, window: int, time: int
     ) -> Sequence[Series] | None:
-        """The raw samples of a question; None when they cannot be had whole."""
+        """The raw samples of a question; None when they cannot be had whole.
+
+        A server that does not answer is not asked again: each time would take as long.
+        """
+        if address in self._silent:
+            return None
         try:
             return self.ask(address, promql(question, window), time)
         except UsageError as error:
+            if isinstance(error, SilentError):
+                self._silent.add(address)
             self.problems.append(str(error))
             return None
 

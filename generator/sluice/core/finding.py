@@ -80,6 +80,10 @@ class UsageError(Exception):
     """A wrong call, a missing tool or an unreachable server: one clear line and exit code 2."""
 
 
+class SilentError(UsageError):
+    """A server that does not answer at all: to ask it for more now only takes time."""
+
+
 def dotted(pointer: Iterable[str | int]) -> str:
     """A pointer as people write it, `spec.containers[0].image` for instance."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in pointer)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from sluice.core.finding import UsageError
+from sluice.core.finding import SilentError, UsageError
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 20.0
@@ -123,7 +123,7 @@ class Prometheus:
             raise self._problem(_ADVICE.get(status, f"answers with status {status}"))
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), dict):
             raise self._problem("answers, but not as Prometheus does: is a login page before it?")
-        return answer["data"], tuple(_quote(str(w)) for w in answer.get("warnings") or ())
+        return answer["data"], _warnings(answer)
 
     def _send(self, path: str, form: Mapping[str, str] | None) -> tuple[httpx.Response, bytes]:
         """By POST, whose length nobody limits; by GET where only reading is allowed."""
@@ -134,9 +134,9 @@ class Prometheus:
             if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
                 return self._read("GET", path, params=form)
         except httpx.TimeoutException:
-            raise self._problem("does not answer in time") from None
+            raise SilentError(self._said("does not answer in time")) from None
         except httpx.HTTPError as error:
-            raise self._problem(f"does not answer: {_quote(str(error))}") from None
+            raise SilentError(self._said(f"does not answer: {_quote(str(error))}")) from None
         return response, body
 
     def _read(self, method: str, path: str, **more: Any) -> tuple[httpx.Response, bytes]:  # noqa: ANN401  # httpx's arguments
@@ -149,7 +149,16 @@ class Prometheus:
         return response, bytes(body)
 
     def _problem(self, what: str) -> UsageError:
-        return UsageError(f"Prometheus at {self._shown} {what}")
+        return UsageError(self._said(what))
+
+    def _said(self, what: str) -> str:
+        return f"Prometheus at {self._shown} {what}"
+
+
+def _warnings(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    """What may be missing, in the words of the server or by the mark that some give instead."""
+    warnings = tuple(_quote(str(warning)) for warning in answer.get("warnings") or ())
+    return warnings or (("isPartial",) if answer.get("isPartial") is True else ())
 
 
 def _split(address: str) -> Any:  # noqa: ANN401  # urllib's result
