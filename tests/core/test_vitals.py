@@ -149,6 +149,11 @@ def test_requests_that_contradict_the_weight(
     assert bool(misrouted(counts(*rows), weight)) == contradicts
 
 
+def test_requests_that_choose_the_candidate_come_on_top_of_its_weight() -> None:
+    assert misrouted(counts(*[(50, 50)] * 10), 10, chosen=True) == ""
+    assert "the candidate got 1.0%" in misrouted(counts(*[(1, 99)] * 10), 10, chosen=True)
+
+
 def test_one_server_for_several_clusters_is_asked_for_one_of_them() -> None:
     environment = {"monitoring": {"prometheus": {"labels": {"cluster": "eu"}}}}
     assert own_labels(environment) == {"cluster": ("eu",)}

@@ -1,5 +1,6 @@
 """`sluice rollback` where one might not know what it does: twice, by a short name, half broken."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,16 @@ def test_a_release_that_cannot_be_read_is_a_finding(
     assert sluice(stage, "rollback", NAME) == 1
     assert RELEASE in capsys.readouterr().out
     assert stage.loop.refs() == before
+
+
+def test_status_says_which_rollout_cannot_be_read(
+    begun: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = begun.copy(tmp_path)
+    stage.loop.edit(ROLLOUT, ("state: STEP", "state: DANCING"))
+    assert sluice(stage, "rollout", "status") == 1
+    assert "production/platform/chat cannot be read: " in capsys.readouterr().err
+    assert sluice(stage, "rollout", "status", "--format", "json") == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert "DANCING" in problem
+    assert sluice(stage, "rollout", "status", NAME) == 1

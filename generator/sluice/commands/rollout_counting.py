@@ -114,12 +114,13 @@ def _counted(asked: _Asked, answers: Answers, now: int) -> Counted:
     exhausted = asked.spent >= steps[min(rollout.step, len(steps) - 1)].longest
     counts = counts_of(subject, answers, now, exhausted=exhausted)
     unseen = vitals.restarts_of(subject, answers, now) is None
+    chosen = asked.case.release.value("rollout.match") is not None
     return Counted(
         counts,
         judge(counts),
         vitals.share_of(counts),
         alarms=vitals.alarms(subject, answers, now),
-        misrouted=vitals.misrouted(counts, rollout.weight),
+        misrouted=vitals.misrouted(counts, rollout.weight, chosen=chosen),
         unseen="restarts are not seen: nothing is counted by the engine itself" if unseen else "",
     )
 

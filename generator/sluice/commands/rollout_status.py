@@ -12,7 +12,6 @@ from sluice.commands.rollout_observers import Observers, observers
 from sluice.commands.rollout_seeing import observation, sync
 from sluice.commands.rollout_write import Case
 from sluice.commands.rollouts import case_of
-from sluice.core.finding import FindingsError
 from sluice.core.layout import Key
 from sluice.core.rollout.file import rollout_of, to_text
 from sluice.core.rollout.judgement_file import judgement_data
@@ -32,21 +31,26 @@ def run(*, release: str | None, repository: str | None, root: str | None, form: 
         cases = [find_case(base, release)]
     else:
         cases = [case_of(base, found, history) for found, history in base.under_way()]
-        if base.unreadable():
-            raise FindingsError(base.workspace.specs.findings)
+        eyes.problems += [f"{key} cannot be read: {why[0]}" for key, why in _broken(base)]
+    code = int(not release and bool(base.unreadable()))
     for case in cases:
         open_ = [p.number for p in of_branch(scene, case) if p.state == "open"]
         rows.append({**_row(case, eyes, scene.clock()), "pull": open_[0] if open_ else None})
     if form == "json":
         data = {"version": 1, "rollouts": rows, "problems": eyes.problems}
         sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
-        return 0
+        return code
     sys.stdout.writelines(_text(row) for row in rows)
     if not rows:
         sys.stderr.write("no rollout is under way\n")
     for problem in eyes.problems:
         sys.stderr.write(f"{problem}\n")
-    return 0
+    return code
+
+
+def _broken(base: Base) -> list[tuple[Key, tuple[str, ...]]]:
+    """Rollouts that cannot be read, and why."""
+    return [(key, reasons or ("it has mistakes",)) for key, reasons in base.unreadable().items()]
 
 
 def _under_way(base: Base) -> list[Key]:

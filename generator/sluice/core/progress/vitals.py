@@ -129,18 +129,20 @@ def share_of(counts: Counts, last: int = 5) -> float | None:
     return own / (own + other) if own else None
 
 
-def misrouted(counts: Counts, weight: int) -> str:
+def misrouted(counts: Counts, weight: int, *, chosen: bool = False) -> str:
     """How the requests contradict a committed weight beyond doubt, in words; else empty.
 
     People may reach a version past the route, and a session may stay with one: only what is twice
-    or half of what it should be, and by Chernoff's bound no chance, is a contradiction.
+    or half of what it should be, and by Chernoff's bound no chance, is a contradiction. Where
+    requests may choose the candidate by a header or cookie (`chosen`), it can get any more.
     """
     own, other = _requests(counts, LAST)
     if not 0 < weight < FULL or own + other == 0:
         return ""
     share, wanted = own / (own + other), weight / FULL
     odds = wanted / (1 - wanted)
-    usual = other * odds / _OTHERWISE <= own <= other * odds * _OTHERWISE
+    most = math.inf if chosen else other * odds * _OTHERWISE
+    usual = other * odds / _OTHERWISE <= own <= most
     if usual or (own + other) * _divergence(share, wanted) < _DOUBT:
         return ""
     return f"the candidate got {share:.1%} of the last {own + other} requests, not {weight} %"

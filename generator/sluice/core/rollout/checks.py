@@ -58,8 +58,10 @@ def _not_applied(rollout: Rollout, seen: Observation) -> str:
     sync = seen.sync
     if sync is None:
         return "waits: Argo CD does not answer for this release"
-    if not (sync.contains and sync.synced):
+    if not sync.contains:
         return "waits for Argo CD to apply the weight"
+    if not sync.synced:
+        return "waits: Argo CD reports the release as out of sync"
     if not sync.healthy or sync.since is None:
         return "waits: Argo CD reports the release as not healthy"
     return "waits: the route has another weight than Git" if drifts(rollout, seen) else ""
