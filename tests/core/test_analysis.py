@@ -7,7 +7,7 @@ import pytest
 from core import trees
 from sluice.core.progress.subject import Subject, subject_of
 from sluice.core.progress.watch import counts_of, questions
-from sluice.core.rollout.analysis import parameters, warm_up, watches
+from sluice.core.rollout.analysis import CACHE, LOAD, caches, parameters, warm_up, watches
 from sluice.core.rollout.counts import Absolute
 from sluice.core.rollout.file import plan_of, rollout_of
 from sluice.core.rollout.queries import Question, chosen, combined, promql
@@ -197,3 +197,19 @@ def test_a_gateway_that_begins_anew_is_no_restart_of_the_candidate() -> None:
     assert counts.restarts == 0
     assert errors.batches
     assert all(0 <= c.bad <= c.requests for b in errors.batches for c in b.candidate)
+
+
+def test_where_no_prefix_is_kept_the_hits_of_the_cache_need_no_comparison() -> None:
+    kept = {"serving": {"prefixCaching": True}}
+    assert [caches(given) for given in ({}, kept, {"serving": {"prefixCaching": False}})] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_engines_that_tell_load_and_hits_can_have_their_latency_judged() -> None:
+    for name, version in (("vllm", "0.33.0"), ("sglang", "0.5.23")):
+        engine = trees.tools().catalog.engine(name, version)
+        assert engine
+        assert {LOAD, *CACHE} <= engine.metrics.keys()

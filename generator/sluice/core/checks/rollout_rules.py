@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.controllers import check_controller
 from sluice.core.finding import Finding
-from sluice.core.rollout.analysis import check_analysis
+from sluice.core.rollout.analysis import check_analysis, check_comparison
 from sluice.core.rollout.file import from_text
 from sluice.core.rollout.model import FULL
 from sluice.core.specs.load import Document
@@ -48,6 +48,8 @@ def check_rollout(release: Release, catalog: Catalog) -> Iterator[Finding]:
     engine = catalog.engine(release.value("engine.name"), release.value("engine.version"))
     if engine is not None and engine.status != "refused":
         gateway = gateway_of(release, catalog)
+        if not delivery.is_elsewhere(release.spec):
+            yield from check_comparison(release, engine)
         yield from check_analysis(release, engine, gateway)
         yield from check_controller(release, strategy, engine, gateway)
     yield from _file(release, strategy)

@@ -9,6 +9,7 @@ from sluice.core.rollout.analysis import (
     Counter,
     Guards,
     Watch,
+    caches,
     delay,
     guards,
     own_labels,
@@ -34,7 +35,7 @@ class Arm:
     """One version: the labels of its series, its engine, and what is counted of it, by gate.
 
     `words` are what the labels of a gateway say of the version in its role; `everywhere` are labels
-    that all series of the environment have.
+    that all series of the environment have; `caches` says whether prefixes are kept.
     """
 
     labels: Mapping[str, tuple[str, ...]]
@@ -43,6 +44,7 @@ class Arm:
     role: str = "stable"
     words: Mapping[str, str] = field(default_factory=dict)
     everywhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    caches: bool = True
 
     def counted(self, watch: Watch) -> Mapping[str, tuple[str, ...]]:
         """The labels of this version's series, where its pods count or where the gateway does."""
@@ -146,4 +148,4 @@ def _arm(release: Release, variant: Variant, catalog: Catalog) -> Arm | None:
     labels = {**everywhere, **arm_labels(namespace, release.key.name, version)}
     found = {w.gate.name: w for w in watches(release.spec, engine, gateway_of(release, catalog))}
     said = words(release, values.service_name(release, variant))
-    return Arm(labels, engine, found, variant.role, said, everywhere)
+    return Arm(labels, engine, found, variant.role, said, everywhere, caches(variant.spec))

@@ -6,14 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from sluice.core.progress.subject import Answers, Arm, Subject, ordinal
 from sluice.core.progress.vitals import restarts_of
 from sluice.core.rollout import judgement_file
-from sluice.core.rollout.analysis import Watch
+from sluice.core.rollout.analysis import CACHE, LOAD, Watch
 from sluice.core.rollout.counts import Batch, Counts, GateCounts
 from sluice.core.rollout.model import Rollout
 from sluice.core.rollout.queries import Question, promql
-from sluice.core.rollout.samples import Increases, batches, cleaned, increases, ratio, slow
-
-_LOAD = "runningRequests"
-_CACHE = ("cacheHits", "cacheQueries")
+from sluice.core.rollout.samples import (
+    Increases,
+    batches,
+    by_pod,
+    cleaned,
+    increases,
+    ratio,
+    slow,
+)
 
 
 def questions(subject: Subject) -> Iterator[Question]:
@@ -22,7 +27,7 @@ def questions(subject: Subject) -> Iterator[Question]:
         for watch in arm.watches.values():
             yield from arm.asked(watch)
         if any(watch.gate.matched for watch in arm.watches.values()):
-            gauges = (arm.gauge(meaning) for meaning in (_LOAD, *_CACHE))
+            gauges = (arm.gauge(meaning) for meaning in (LOAD, *CACHE))
             yield from (gauge for gauge in gauges if gauge is not None)
 
 
@@ -89,20 +94,25 @@ def _matched(
 
 def _load(arm: Arm, answers: Answers, span: tuple[int, int]) -> float | None:
     """Requests under way per replica, over a batch."""
-    question = arm.gauge(_LOAD)
+    question = arm.gauge(LOAD)
     if question is None:
         return None
     pods: list[float] = []
-    for _, samples in answers(question):
-        inside = [value for time, value in cleaned(samples, span[1]) if time > span[0]]
-        if inside:
-            pods.append(sum(inside) / len(inside))
+    for own in by_pod(answers(question)).values():
+        rows = [
+            [value for time, value in cleaned(samples, span[1]) if time > span[0]]
+            for _, samples in own
+        ]
+        means = [sum(inside) / len(inside) for inside in rows if inside]
+        pods += [sum(means)] if means else []
     return sum(pods) / len(pods) if pods else None
 
 
 def _cache(arm: Arm, answers: Answers, span: tuple[int, int], now: int) -> float | None:
     """The share of cache queries that hit; 1 where the cache is not asked at all."""
-    asked = [arm.gauge(meaning) for meaning in _CACHE]
+    if not arm.caches:
+        return 1.0
+    asked = [arm.gauge(meaning) for meaning in CACHE]
     totals = []
     for question in asked:
         if question is None:

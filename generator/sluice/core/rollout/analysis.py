@@ -17,6 +17,8 @@ from sluice.core.rollout.queries import check_bound
 from sluice.core.specs.resolve import Release
 
 HISTOGRAMS = ("timeToFirstToken", "timePerOutputToken")
+LOAD = "runningRequests"
+CACHE = ("cacheHits", "cacheQueries")
 WARM_UP = 120
 DELAY = 45
 """Seconds: a scrape interval and some."""
@@ -166,6 +168,26 @@ def check_analysis(
             place = release.origin(("rollout", "analysis", "gates", index))[0]
             yield Finding(place, "REF070", message, remedy)
     yield from _guard_problems(release, engine)
+
+
+def caches(spec: Mapping[str, Any]) -> bool:
+    """Whether the engine may answer from a cache of prefixes, so that hits must be compared."""
+    return bool(spec.get("serving", {}).get("prefixCaching", True))
+
+
+def check_comparison(release: Release, engine: Engine) -> Iterator[Finding]:
+    """Latencies that could never be judged, since like load and cache could not be told."""
+    wanted = {LOAD: "the requests under way"}
+    if caches(release.spec):
+        wanted |= dict.fromkeys(CACHE, "the hits of its cache")
+    unknown = [what for metric, what in wanted.items() if metric not in engine.metrics]
+    for index, given in enumerate(release.value("rollout.analysis.gates", ())):
+        if unknown and given["signal"] in HISTOGRAMS and given["signal"] in engine.metrics:
+            place = release.origin(("rollout", "analysis", "gates", index))[0]
+            message = (
+                f"{engine.title} tells nothing of {unknown[0]}: {given['signal']} is undecided"
+            )
+            yield Finding(place, "REF070", message, "use another signal, or custom")
 
 
 def _guard_problems(release: Release, engine: Engine) -> Iterator[Finding]:
