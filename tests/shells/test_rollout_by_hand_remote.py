@@ -172,6 +172,19 @@ def test_a_rollback_does_not_wait_for_a_forge(remote: Remote) -> None:
     assert remote.stage.state() == ("ROLLING_BACK", 0)
 
 
+@pytest.mark.parametrize("missing", ["SLUICE_FORGE", "SLUICE_FORGE_TOKEN"])
+def test_a_rollback_needs_no_forge_that_is_set_up(
+    remote: Remote,
+    missing: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv(missing)
+    assert remote.sluice("rollback", NAME) == 0
+    assert remote.stage.state() == ("ROLLING_BACK", 0)
+    assert "its pull requests are not known" in capsys.readouterr().err
+
+
 def test_without_a_forge_and_on_a_protected_main_it_is_one_line(
     remote: Remote, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """A person reverts a promotion: its version goes into quarantine and is not proposed again."""
 
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import yaml
@@ -54,6 +55,22 @@ def test_a_dry_run_says_so_and_writes_nothing(promoted: Loop) -> None:
     revert(promoted.repository, git.resolve(promoted.repository, MAIN))
     refs = promoted.refs()
     assert promoted.chat(dry_run=True).what == "would quarantine"
+    assert promoted.refs() == refs
+
+
+def test_where_main_takes_no_pushes_it_says_what_a_person_has_to_write(
+    promoted: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    revert(promoted.repository, git.resolve(promoted.repository, MAIN))
+
+    def refused(*_: object) -> NoReturn:
+        raise git.PushRefusedError("the server refused refs/heads/main")
+
+    monkeypatch.setattr(git.Direct, "move", refused)
+    refs = promoted.refs()
+    held = promoted.chat()
+    assert (held.what, held.version, held.refused) == ("held", "2", True)
+    assert "add '2' to spec.model.quarantine" in held.reasons[0]
     assert promoted.refs() == refs
 
 

@@ -11,6 +11,7 @@ from sluice import git
 from sluice.core.finding import UsageError
 from sluice.core.model import Forge, Signature
 from sluice.forges import forge_of, git_url, open_forge
+from sluice.forges.absent import AbsentForge
 from sluice.forges.extras import ForgeExtras
 from sluice.forges.local import LocalForge
 from sluice.forges.timing import Timing
@@ -32,6 +33,8 @@ def connect(
     author: Signature,
     timing: Timing | None = None,
     environ: Mapping[str, str] = os.environ,
+    *,
+    needs_forge: bool = True,
 ) -> Connected:
     """Return the bare repository of this machine with its embedded forge, or remote ones.
 
@@ -43,6 +46,8 @@ def connect(
         author: who the embedded forge acts for.
         timing: how the forge's client waits.
         environ: where its credentials are.
+        needs_forge: whether it is an error when the remote forge cannot be opened; else what is
+            asked of it later is one.
 
     Raises:
         UsageError: when it cannot be told where something is.
@@ -50,14 +55,20 @@ def connect(
     where = repository or _origin(root, forge)
     if not is_remote(where):
         bare = find_repository(where, None)
-        opened = open_forge(forge, environ, timing) if forge else local_forge(bare, author)
-        return Connected(git.Direct(bare), opened)
-    address = _address(where, forge)
+        near = open_forge(forge, environ, timing) if forge else local_forge(bare, author)
+        return Connected(git.Direct(bare), near)
     git.check_trust(environ)
-    opened = open_forge(address, environ, timing)
+    address = forge or forge_of(where) or ""
+    opened: Forge
+    try:
+        opened = _remote_forge(where, address, environ, timing)
+    except UsageError as error:
+        if needs_forge:
+            raise
+        opened = AbsentForge(str(error))
     login = opened.git_login if isinstance(opened, ForgeExtras) else None
     # A forge's token goes to the forge's own host only.
-    known = urlsplit(git_url(address)).hostname == urlsplit(where).hostname
+    known = login and urlsplit(git_url(address)).hostname == urlsplit(where).hostname
     mirror = git.open_mirror(where, _state(state, environ), login if known else None)
     return Connected(mirror, opened)
 
@@ -69,21 +80,22 @@ def connect_forge(
     where = _origin(root, forge)
     if is_remote(where):
         git.check_trust(environ)
-        return open_forge(_address(where, forge), environ)
+        return _remote_forge(where, forge or forge_of(where) or "", environ)
     return (
         open_forge(forge, environ) if forge else local_forge(find_repository(where, None), author)
     )
 
 
-def _address(where: str, forge: str | None) -> str:
+def _remote_forge(
+    where: str, address: str, environ: Mapping[str, str], timing: Timing | None = None
+) -> Forge:
     """The forge of a remote repository, as it was named or as its host tells."""
-    address = forge or forge_of(where)
     if not address:
         raise UsageError(
             f"{git.redact(where)}: say where its pull requests live, with --forge "
             "KIND:OWNER/REPOSITORY@HOST or SLUICE_FORGE"
         )
-    return address
+    return open_forge(address, environ, timing)
 
 
 def forge_kind(repository: str | None, forge: str | None, root: str | None) -> Kind | None:

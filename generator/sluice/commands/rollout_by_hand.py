@@ -40,7 +40,12 @@ def scene_of(repository: str | None, root: str | None) -> Scene:
     """The repository that counts, with the person at the keyboard as the one who acts."""
     environ = os.environ
     place, forge = connect(
-        repository, environ.get("SLUICE_FORGE"), root, environ.get("SLUICE_STATE"), AUTHOR
+        repository,
+        environ.get("SLUICE_FORGE"),
+        root,
+        environ.get("SLUICE_STATE"),
+        AUTHOR,
+        needs_forge=False,
     )
     place.refresh()
     clone = _work_tree(root or ".") if root or not repository else None

@@ -30,8 +30,13 @@ def taken(world: World, base: str, want: Want, pulls: Sequence[PullRequest]) -> 
     if found is None:
         return None
     said = f"a person reverted its promotion in {found.commit[:12]}: it goes into quarantine"
-    if not world.dry_run:
-        _write(world, base, want, found)
+    try:
+        if not world.dry_run:
+            _write(world, base, want, found)
+    except git.PushRefusedError as error:
+        advice = f"add {version!r} to spec.model.quarantine by a pull request"
+        said = f"its promotion was reverted in {found.commit[:12]}, and {error}: {advice}"
+        return Outcome(str(key), "held", version, 0, (said,), refused=True)
     what = "would quarantine" if world.dry_run else "quarantined"
     return Outcome(str(key), what, version, 0, (said,))
 

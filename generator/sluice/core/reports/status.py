@@ -10,7 +10,7 @@ from typing import Any
 
 from sluice.core import layout
 from sluice.core.capacity.parallel import parallel_of
-from sluice.core.capacity.quota import least_replicas, left_over, most_replicas, quota_of
+from sluice.core.capacity.quota import Use, least_replicas, left_over, most_replicas, quota_of
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.gates import condition
 from sluice.core.finding import in_order
@@ -25,7 +25,7 @@ from sluice.core.reports.status_evidence import evaluation_of, judgement_of
 from sluice.core.rollout.file import rollout_of, to_text
 from sluice.core.rollout.model import FULL, Rollout
 from sluice.core.specs.resolve import Environment, Release, lookup
-from sluice.core.tree import Specs
+from sluice.core.tree import Specs, Standing, standings
 from sluice.core.units import duration
 
 VERSION = 1
@@ -102,14 +102,12 @@ def _environment(specs: Specs, name: str, catalog: Catalog) -> dict[str, Any]:
         "releases": len(releases),
         "devices": _devices(totals),
         "cost": _cost(totals),
-        "quota": list(_quota(environment, releases, catalog)),
+        "quota": list(_quota(environment, standings(specs, catalog).get(name, Standing()).use)),
     }
 
 
-def _quota(
-    environment: Environment, releases: Sequence[Release], catalog: Catalog
-) -> Iterator[dict[str, Any]]:
-    left = left_over(environment, releases, catalog)
+def _quota(environment: Environment, use: Use) -> Iterator[dict[str, Any]]:
+    left = left_over(environment, use)
     for resource, most in sorted(quota_of(environment).items()):
         yield {"resource": resource, "used": most - left[resource], "quota": most}
 

@@ -1,0 +1,53 @@
+"""No forge: what does not need one goes on, and the rest says what is missing."""
+
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
+
+from sluice.core.finding import UsageError
+from sluice.core.model import PullRequest, State
+
+
+class AbsentForge:
+    """A forge that cannot be asked, since nobody said where it is or the credentials are missing.
+
+    Args:
+        reason: why, for who asks it for anything: a UsageError.
+    """
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def list(self, state: State | None = None) -> Sequence[PullRequest]:
+        """Nothing is known."""
+        del state
+        self._refuse()
+
+    def of_branch(self, branch: str) -> Sequence[PullRequest]:
+        """Nothing is known."""
+        del branch
+        self._refuse()
+
+    def get(self, number: int) -> PullRequest:
+        """Nothing is known."""
+        del number
+        self._refuse()
+
+    def ensure(
+        self, *, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()
+    ) -> PullRequest:
+        """Nothing can be opened."""
+        del branch, base, title, body, labels
+        self._refuse()
+
+    def close(self, number: int, reason: str) -> PullRequest:
+        """Nothing can be closed."""
+        del number, reason
+        self._refuse()
+
+    def merge(self, number: int, expected_head: str) -> PullRequest:
+        """Nothing can be merged."""
+        del number, expected_head
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise UsageError(self._reason)
