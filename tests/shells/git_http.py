@@ -1,16 +1,27 @@
 """A Git server on loopback: `git http-backend` behind basic authentication."""
 
 import os
+import ssl
 import subprocess
 import threading
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 TOKEN = "s3cret-token"  # noqa: S105 - of a server that lives for one test
 _CGI = {"Content-Type": "CONTENT_TYPE", "Content-Encoding": "HTTP_CONTENT_ENCODING"}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An answer to everything that a client asks."""
+
+    status: int
+    content: bytes = b""
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 class GitServer(ThreadingHTTPServer):
@@ -19,17 +30,22 @@ class GitServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.root = root
+        self.scheme = "https" if tls else "http"
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.token = TOKEN
         self.refused = 0
         self.requests: list[str] = []
         self.redirect = ""
+        self.fault: Fault | None = None
+        self.authorizations: list[str] = []
         self.before_update: Callable[[], None] | None = None
 
     def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/{name}"
+        return f"{self.scheme}://127.0.0.1:{self.server_address[1]}/{name}"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -46,8 +62,11 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def _serve(self) -> None:
-        body = self._body()
-        if self.server.redirect:
+        body, fault = self._body(), self.server.fault
+        self.server.authorizations.append(self.headers.get("Authorization", ""))
+        if fault:
+            self._answer(fault.status, fault.fields, fault.content)
+        elif self.server.redirect:
             self._answer(302, [("Location", self.server.redirect + self.path)], b"")
         elif self._user() is None:
             self.server.refused += 1
@@ -105,7 +124,7 @@ class _Handler(BaseHTTPRequestHandler):
             "REMOTE_ADDR": "127.0.0.1",
         }
 
-    def _answer(self, status: int, fields: list[tuple[str, ...]], content: bytes) -> None:
+    def _answer(self, status: int, fields: Sequence[tuple[str, ...]], content: bytes) -> None:
         self.send_response(status)
         for name, value in fields:
             self.send_header(name, value)
@@ -115,9 +134,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(root: Path) -> Iterator[GitServer]:
+def serving(root: Path, tls: ssl.SSLContext | None = None) -> Iterator[GitServer]:
     """Serve while the block runs."""
-    server = GitServer(root)
+    server = GitServer(root, tls)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -28,9 +28,10 @@ _REASONS = (
     ),
     (r"too many redirects", "it redirects without end: check the address"),
     (r"timed out", "it does not answer in time: check that it works"),
+    (r"\bproxy\b", "the proxy does not let us through: check HTTPS_PROXY and NO_PROXY"),
     (
-        r"proxy (requires|returned|failed)|via proxy",
-        "the proxy does not let us through: check HTTPS_PROXY and NO_PROXY",
+        r"SSL error",
+        "there is no secure connection: has it TLS, and a certificate for this very name?",
     ),
     (r"do not support|invalid credential type", "it wants credentials that are no token"),
 )
@@ -106,7 +107,8 @@ class Callbacks(pygit2.RemoteCallbacks):
             name = host.decode() if isinstance(host, bytes) else host
             web = self._url.startswith("http")
             raise UsageError(
-                f"{redact(self._url)} has no certificate that we trust: set SSL_CERT_FILE to its CA"
+                f"{redact(self._url)} has no certificate that we trust, or one of another name: "
+                "set SSL_CERT_FILE to its CA, and use the name in the certificate"
                 if web
                 else f"{redact(self._url)}: {name} is not in ~/.ssh/known_hosts with this key: "
                 "compare its fingerprint, then add it with ssh-keyscan"

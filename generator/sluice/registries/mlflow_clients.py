@@ -77,6 +77,9 @@ def _prepare() -> None:
     """Set what must stand before the client is imported, where the user set nothing."""
     for key, value in _DEFAULT_SETTINGS.items():
         os.environ.setdefault(key, value)
+    # Its transport is the only one that does not know this setting.
+    if os.environ.get("SSL_CERT_FILE") and not os.environ.get("CURL_CA_BUNDLE"):
+        os.environ.setdefault("REQUESTS_CA_BUNDLE", os.environ["SSL_CERT_FILE"])
     transport = logging.getLogger("urllib3.connectionpool")
     if transport.level == logging.NOTSET:
         # Each retry is a warning there; the failure itself is told once, by us.
