@@ -17,10 +17,8 @@ from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import ModelVersion, PullRequest
 from sluice.core.promotion.converge import branch_of
-from sluice.core.promotion.evidence import registered
 from sluice.core.promotion.sound import sound
 from sluice.core.promotion.wants import Idle, Want, wants
-from sluice.core.tree import Specs
 from sluice.forges.answers import RefusedError
 from sluice.forges.limits import RateLimitedError
 
@@ -42,15 +40,14 @@ def cycle(world: World) -> Iterator[Outcome]:
         UsageError: when a server cannot be reached, or refuses every release alike.
     """
     base = base_of(world)
-    specs = base.sound.specs
     for name, reasons in base.sound.broken.items():
         yield Outcome(name, "broken", reasons=reasons, refused=True)
-    observed = observe(world, specs)
+    observed = observe(world, base)
     if world.is_stopping():
         return
     seen = Seen(base, by_branch(world.forge.list()), observed)
     failures: list[str] = []
-    found = wants(specs, observed, registered(specs, base.workspace.files))
+    found = wants(base.sound.specs, observed, base.registered)
     seen = replace(seen, sharing=arranged(world, seen, found))
     yield from pointless(world, seen, list(shared(seen, found)))
     for some in _batches(_tasks(seen, found)):
@@ -88,16 +85,9 @@ def _tasks(seen: Seen, found: Sequence[Want | Idle]) -> Iterator[Task]:
     yield from shared(seen, found).values()
 
 
-def observe(world: World, specs: Specs) -> Mapping[str, Sequence[ModelVersion]]:
+def observe(world: World, base: Base) -> Mapping[str, Sequence[ModelVersion]]:
     """Every version of the models that a release follows."""
-    names: set[str] = set()
-    aliased: set[str] = set()
-    for release in specs.releases.values():
-        follows = release.environment.follows
-        if follows:
-            names.add(release.value("model.name"))
-        if follows and follows.alias:
-            aliased.add(release.value("model.name"))
+    names, aliased = base.followed
     return world.registry.versions(names, aliased)
 
 
@@ -163,9 +153,7 @@ def _persistent(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iter
                 raise UsageError(f"{min(keys)}: {error}, again and again") from None
             world.pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # spreads out processes
             seen = replace(seen, base=base_of(world), pulls=by_branch(world.forge.list()))
-            specs = seen.base.sound.specs
-            recorded = registered(specs, seen.base.workspace.files)
-            again = wants(specs, seen.observed, recorded)
+            again = wants(seen.base.sound.specs, seen.observed, seen.base.registered)
             seen = replace(seen, sharing=arranged(world, seen, again, again=True), ahead={})
             wanted = [want for want in again if want.release.key in keys]
         else:

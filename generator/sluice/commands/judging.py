@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
 from sluice.commands import proposing, signalling
@@ -11,6 +12,7 @@ from sluice.commands.world import Outcome, World
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
 from sluice.core.promotion.converge import Facts, Proposal, Refusal, branch_of, propose
+from sluice.core.promotion.evidence import registered
 from sluice.core.promotion.group import branches_at, share_of
 from sluice.core.promotion.sharing import ALONE, Sharing
 from sluice.core.promotion.signals import refusal
@@ -27,6 +29,19 @@ class Base:
     commit: str
     workspace: Workspace
     sound: Sound
+
+    @cached_property
+    def registered(self) -> Mapping[Key, int]:
+        """When the versions that are deployed were registered, where Git knows it."""
+        return registered(self.sound.specs, self.workspace.files)
+
+    @cached_property
+    def followed(self) -> tuple[frozenset[str], frozenset[str]]:
+        """The models that releases follow, and those of them that they follow by an alias."""
+        releases = self.sound.specs.releases.values()
+        found = [(r.value("model.name"), r.environment.follows) for r in releases]
+        names = frozenset(name for name, follows in found if follows)
+        return names, frozenset(name for name, follows in found if follows and follows.alias)
 
 
 class Ready(NamedTuple):

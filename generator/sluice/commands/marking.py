@@ -10,7 +10,6 @@ from sluice.commands.cycle import base_of, by_branch, observe
 from sluice.commands.world import ALIKE, RECHECK, Outcome, World
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.model import ModelVersion
-from sluice.core.promotion.evidence import registered
 from sluice.core.promotion.marks import marks
 
 # So many versions in one cycle: the first one may find thousands, and promotions do not wait.
@@ -51,15 +50,14 @@ def _tasks(world: World, outcomes: Sequence[Outcome]) -> Iterator[Task]:
     """The versions whose tags are not what they should be, each with what it lacks."""
     base = base_of(world)
     specs = base.sound.specs
-    observed, pulls = observe(world, specs), by_branch(world.forge.list())
-    when = registered(specs, base.workspace.files)
+    observed, pulls = observe(world, base), by_branch(world.forge.list())
     refused = {(o.release, o.version) for o in outcomes if o.what == "refused"}
     for key, release in sorted(specs.releases.items()):
         if release.environment.follows is None:
             continue
         versions = [_known(world, v) for v in observed.get(release.value("model.name"), ())]
         numbers = {number for name, number in refused if name == str(key)}
-        wanted = marks(release, versions, pulls, numbers, when.get(key))
+        wanted = marks(release, versions, pulls, numbers, base.registered.get(key))
         for version in versions:
             tags = wanted.get(version.version, {})
             if missing := _missing(version, tags):

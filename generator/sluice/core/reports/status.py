@@ -12,7 +12,7 @@ from sluice.core import layout
 from sluice.core.capacity.parallel import parallel_of
 from sluice.core.capacity.quota import Use, least_replicas, left_over, most_replicas, quota_of
 from sluice.core.catalog.entries import Catalog
-from sluice.core.checks.gates import condition
+from sluice.core.checks.gate_words import condition
 from sluice.core.finding import in_order
 from sluice.core.layout import Key
 from sluice.core.model import Application, PullRequest
