@@ -78,7 +78,7 @@ class Pulls:
         self.all[branch] = pull
         return pull
 
-    def close(self, number: int, reason: str) -> PullRequest:
+    def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
         del reason
         return replace(self.get(number), state="closed")
 

@@ -108,3 +108,12 @@ def test_a_comment_that_was_left_over_goes_with_the_next_look(at: FakeHarness) -
     at.fake.state.note(number, at.fake.state.notes[0].text, "alice")
     at.forge.single_comment(number, "k")
     assert [note.author for note in at.fake.state.notes] == ["robot", "alice"]
+
+
+def test_closing_what_another_has_closed_opens_nothing(at: FakeHarness) -> None:
+    at.push({"a": b"2\n"})
+    pull = at.propose()
+    at.forge.close(pull.number, "no longer wanted", "withdrawn")
+    at.forge.close(pull.number, "no longer wanted", "withdrawn twice")
+    assert _states(at) == ["closed"]
+    assert at.fake.state.pulls[1].body == "withdrawn"

@@ -270,9 +270,6 @@ def closed(world: World, release: str, pull: PullRequest, reason: str) -> Outcom
     if world.dry_run:
         return Outcome(release, "would close", version, pull.number, (reason,))
     _hold_back(world, pull)
-    world.forge.ensure(
-        branch=pull.branch, base=pull.base, title=pull.title, body=withdrawn(pull.body)
-    )
-    world.forge.close(pull.number, reason)
+    world.forge.close(pull.number, reason, withdrawn(pull.body))
     sweep(world, pull.branch)
     return Outcome(release, "closed", version, pull.number, (reason,))

@@ -160,10 +160,7 @@ def withdraw(
         return
     for pull in pulls:
         if pull.state == "open" and not scene.dry_run:
-            scene.forge.ensure(
-                branch=pull.branch, base=pull.base, title=pull.title, body=withdrawn(pull.body)
-            )
-            scene.forge.close(pull.number, reason)
+            scene.forge.close(pull.number, reason, withdrawn(pull.body))
     sweep(scene, case)
 
 

@@ -175,8 +175,8 @@ class Forge(Protocol):
     ) -> PullRequest:
         """Open a pull request, or bring the open one of this branch to these words."""
 
-    def close(self, number: int, reason: str) -> PullRequest:
-        """Close without merging."""
+    def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
+        """Close without merging; `body` is what it says from then on."""
 
     def merge(self, number: int, expected_head: str) -> PullRequest:
         """Merge, if the head is still the expected one."""

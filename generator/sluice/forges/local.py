@@ -66,9 +66,9 @@ class LocalForge:
         words = PullRequest(0, branch, base, title, body, "", labels=tuple(sorted(set(labels))))
         return self._records.change(lambda tip: self._ensuring(tip, words)).pull
 
-    def close(self, number: int, reason: str) -> PullRequest:
+    def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
         """Close without merging; the branch stays. A merged or closed one is left as it is."""
-        return self._records.change(lambda tip: self._closing(tip, number, reason)).pull
+        return self._records.change(lambda tip: self._closing(tip, number, reason, body)).pull
 
     def merge(self, number: int, expected_head: str) -> PullRequest:
         """Merge with a merge commit, if the head is still the expected one, and drop the branch.
@@ -131,12 +131,13 @@ class LocalForge:
             )
         return head
 
-    def _closing(self, tip: str | None, number: int, reason: str) -> Step:
+    def _closing(self, tip: str | None, number: int, reason: str, body: str | None) -> Step:
         old = self._records.get(tip, number)
         now = self._now(old)
         if now.pull.state != "open":
             return self._settling(old, now)
-        pull = replace(now.pull, state="closed", updated=self._clock())
+        said = now.pull.body if body is None else body
+        pull = replace(now.pull, state="closed", body=said, updated=self._clock())
         closed = replace(now, pull=pull, reason=reason)
         message = f"Close #{number}: {one_line(pull.title)}\n\n{one_line(reason)}"
         return Step(closed, replacing(old, closed), message, (pull.head,))

@@ -108,7 +108,7 @@ class RemoteForge:
             self._http.pause(attempt)
         raise UsageError(f"{branch}: {self._http.site} shows no pull request; try again")
 
-    def close(self, number: int, reason: str) -> PullRequest:
+    def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
         """Close without merging and say why; the branch stays. Done already: left as it is."""
         pull = self.get(number)
         if pull.state != "open":
@@ -116,7 +116,8 @@ class RemoteForge:
         # Indented, so that it is shown as it is and mentions nobody.
         self.upsert_comment(number, "closed", f"Closed by sluice:\n\n    {one_line(reason, 2000)}")
         try:
-            return self._dialect.change(pull, Change(state="closed"))
+            said = None if body is None else fit(body, self.capabilities.body)
+            return self._dialect.change(pull, Change(body=said, state="closed"))
         except RefusedError:
             pull = self.get(number)
             if pull.state == "open":
