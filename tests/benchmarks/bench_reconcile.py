@@ -79,7 +79,7 @@ class Pulls:
         return pull
 
     def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
-        del reason
+        del reason, body
         return replace(self.get(number), state="closed")
 
     def merge(self, number: int, expected_head: str) -> PullRequest:
