@@ -61,6 +61,15 @@ def test_a_second_rollback_does_not_undo_the_first(
     assert (stage.loop.refs(), stage.version(), stage.quarantine()) == (before, "1", ["2"])
 
 
+def test_a_return_that_is_aborted_leaves_a_repository_in_order(over: Stage, tmp_path: Path) -> None:
+    stage = over.copy(tmp_path)
+    assert sluice(stage, "rollback", NAME) == 0
+    assert sluice(stage, "rollout", "abort", NAME) == 0
+    stage.run(20, until="STABLE")
+    assert (stage.state(), stage.version(), stage.quarantine()) == (("STABLE", 100), "2", ["1"])
+    assert workspace_of(stage.loop.repository, MAIN).check() == []
+
+
 def test_a_rollback_after_one_in_mid_rollout_does_not_go_further_back(
     begun: Stage, tmp_path: Path
 ) -> None:

@@ -15,6 +15,7 @@ from sluice.core.tree import Specs, Toolkit
 
 HEADER = "Written by sluice reconcile."
 _KEPT = ("gates",)
+_QUARANTINE = ("spec", "model", "quarantine")
 Changes = dict[str, bytes | None]
 
 
@@ -31,9 +32,9 @@ def spec_changes(release: Release, write: Write, stable: Mapping[str, Any] | Non
         changes[layout.rollout_path(release.key)] = text(release, write.rollout, stable or {})
     raw = release.document.raw
     if write.kind == "restore" and stable is not None:
-        raw = restored(release, stable)
+        raw = _lifted(restored(release, stable), str(stable.get("model", {}).get("version")))
     if write.quarantine and write.quarantine not in _quarantine(raw):
-        raw = append_text(raw, ("spec", "model", "quarantine"), write.quarantine)
+        raw = append_text(raw, _QUARANTINE, write.quarantine)
     if raw != release.document.raw:
         changes[layout.release_path(release.key)] = raw
     return changes
@@ -72,6 +73,17 @@ def _comments(raw: bytes) -> bytes:
     lines = raw.splitlines(keepends=True)
     head = next((i for i, line in enumerate(lines) if not line.startswith(b"#")), len(lines))
     return b"".join(lines[:head])
+
+
+def _lifted(raw: bytes, version: str) -> bytes:
+    """Without a version in quarantine: what serves must not be in it, or nothing can be checked."""
+    listed = _quarantine(raw)
+    if version not in listed:
+        return raw
+    raw = remove(raw, _QUARANTINE)
+    for kept in listed:
+        raw = raw if kept == version else append_text(raw, _QUARANTINE, kept)
+    return raw
 
 
 def _quarantine(raw: bytes) -> list[str]:

@@ -214,6 +214,8 @@ def _rolled_back(rollout: Rollout, seen: Observation, now: int) -> Decision:
     if age(rollout.since, now) < rollout.plan.drain:
         return wait("the candidate finishes what it still answers")
     reason = f"version {rollout.stable} stays; version {rollout.candidate} is in quarantine"
+    if rollout.returning:
+        reason += f", and version {rollout.stable} is not any more"
     return act(Write("restore", None, reason, quarantine=rollout.candidate))
 
 
