@@ -39,9 +39,9 @@ class AbsentForge:
         del branch, base, title, body, labels
         self._refuse()
 
-    def close(self, number: int, reason: str) -> PullRequest:
+    def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
         """Nothing can be closed."""
-        del number, reason
+        del number, reason, body
         self._refuse()
 
     def merge(self, number: int, expected_head: str) -> PullRequest:
