@@ -172,6 +172,11 @@ def _sum(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one + other
 
 
+def between(least: object, most: object) -> str:
+    """`1 to 4`, or the one when both are the same."""
+    return str(least) if least == most else f"{least} to {most}"
+
+
 def money(amount: float | None) -> str:
     """A cost an hour and a month."""
     if amount is None:

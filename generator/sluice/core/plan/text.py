@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sluice.core.markdown import code, table
-from sluice.core.plan.cost import Totals, money
+from sluice.core.plan.cost import Totals, between, money
 from sluice.core.plan.difference import Action, Change, Plan
 
 _SIGNS: dict[Action, str] = {"create": "+", "update": "~", "delete": "-"}
@@ -108,7 +108,7 @@ def _figures(totals: Totals) -> tuple[str, str, str, str]:
     cost = money(totals.least_cost), money(totals.most_cost)
     return (
         str(least) if least == most else f"{least}-{most}",
-        cost[0] if cost[0] == cost[1] else f"{cost[0]} to {cost[1]}",
+        between(*cost),
         str(totals.rollout_devices),
         money(totals.rollout_cost),
     )

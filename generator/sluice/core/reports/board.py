@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from sluice.core.plan.cost import money
+from sluice.core.plan.cost import between, money
 from sluice.core.reports.board_drawing import changes, meter, progress, rates
 from sluice.core.reports.board_style import STYLE
 from sluice.core.reports.status_text import hardware, notes, plain, state
@@ -161,7 +161,7 @@ def _facts(environment: Record) -> Markup:
         ("cluster", environment["cluster"] or "unknown"),
         ("follows", environment["follows"] or "nothing"),
         ("review", environment["review"]),
-        ("devices", f"{devices['least']} to {devices['most']}"),
+        ("devices", between(devices["least"], devices["most"])),
         ("cost at the least", money(cost["least"])),
         ("at the most", money(cost["most"])),
         ("in a rollout", money(cost["rollout"])),
@@ -184,12 +184,11 @@ def _facts(environment: Record) -> Markup:
 
 def _row(release: Record, links: str | None) -> Markup:
     replicas, engine = release["replicas"], release["engine"]
-    least, most = replicas["least"], replicas["most"]
     cells = (
         plain(f"{release['model']['name']} {release['model']['version']}"),
         plain(f"{engine['name']} {engine['version']}"),
         plain(hardware(release["accelerator"])),
-        str(most) if least == most else f"{least} to {most}",
+        between(replicas["least"], replicas["most"]),
         _badge(release),
         money(release["cost"]["most"]),
         _more(release),

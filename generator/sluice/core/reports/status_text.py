@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sluice.core.plan.cost import money
+from sluice.core.plan.cost import between, money
 from sluice.core.rollout.model import FULL
 
 WIDTH = 80
@@ -47,8 +47,8 @@ def _environment(environment: Record, width: int) -> Iterator[str]:
     yield from _wrapped(
         "  ",
         [
-            f"{devices['least']} to {devices['most']} devices",
-            f"{money(cost['least'])} to {money(cost['most'])}",
+            f"{between(devices['least'], devices['most'])} devices",
+            between(money(cost["least"]), money(cost["most"])),
         ],
         width,
     )
@@ -65,9 +65,9 @@ def _releases(releases: Sequence[Record], width: int) -> Iterator[str]:
     rows = [_HEAD, *map(_row, releases)]
     columns = zip(zip(*rows, strict=True), _WIDEST, strict=True)
     widths = [min(max(map(len, column)), widest) for column, widest in columns]
-    yield from _line(rows[0], widths)
+    yield from _line(rows[0], widths, width)
     for row, release in zip(rows[1:], releases, strict=True):
-        yield from _line(row, widths)
+        yield from _line(row, widths, width)
         for note in (_software(release), *notes(release)):
             yield from _wrapped("    ", [note], width)
 
@@ -142,12 +142,13 @@ def plain(text: object) -> str:
     return " ".join(line.split())
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    """One row; what is wider than its column stands on a line of its own before the rest."""
-    wide = [cell for cell, width in zip(cells, widths, strict=True) if len(cell) > width]
-    yield from (f"  {cell}" for cell in wide)
+def _line(cells: Sequence[str], widths: Sequence[int], width: int) -> Iterator[str]:
+    """One row; what is wider than its column stands on lines of its own before the rest."""
+    wide = [cell for cell, most in zip(cells, widths, strict=True) if len(cell) > most]
+    for cell in wide:
+        yield from _wrapped("  ", [cell], width)
     shown = ("" if cell in wide else cell for cell in cells)
-    padded = (cell.ljust(width) for cell, width in zip(shown, widths, strict=True))
+    padded = (cell.ljust(most) for cell, most in zip(shown, widths, strict=True))
     yield "  " + (" " * _GAP).join(padded)
 
 
