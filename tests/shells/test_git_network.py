@@ -287,7 +287,7 @@ def test_a_server_that_falls_silent_in_mid_answer_is_left_in_time(tmp_path: Path
     [
         (Fault(429, b"slow", (("Retry-After", "9"),)), "429"),
         (Fault(403, b"no"), "must be allowed"),
-        (Fault(404, b"none"), "no such repository (404)"),
+        (Fault(404, b"none"), "no such repository"),
         (Fault(500, b"<html>oops</html>"), "trouble of its own"),
         (Fault(503), "trouble of its own"),
         (Fault(200, b"<html>Sign in</html>", (("Content-Type", "text/html"),)), "login page"),

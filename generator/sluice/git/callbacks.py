@@ -16,9 +16,10 @@ _PORTS = {"http": 80, "https": 443}
 # What libgit2 says, and what that means to who reads it.
 _REASONS = (
     (r"status code: 403", "access is denied (403): the token must be allowed to read and write"),
+    (r"object format", "SHA-256 repositories are not supported; use a SHA-1 repository"),
     (
-        r"status code: 404",
-        "there is no such repository (404), or these credentials do not let us see it",
+        r"status code: 404|not appear to be a git repository|[Rr]epository not found",
+        "there is no such repository, or these credentials do not let us see it",
     ),
     (r"status code: 429", "it limits the rate of requests (429): ask less often"),
     (r"status code: 5(\d\d)", "the server has trouble of its own (5xx): look at its log"),

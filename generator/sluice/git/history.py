@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import pygit2
 
+from sluice.core.finding import UsageError
 from sluice.core.model import Commit
 from sluice.git.repository import Repository, commit_object, tree_object
-from sluice.git.trees import changed_paths, list_tree
+from sluice.git.trees import WHOLE, absent, changed_paths, list_tree
 
 
 def commit_of(repo: Repository, revision: str) -> Commit:
@@ -106,7 +107,11 @@ def _moved(
 
 
 def _content(repo: Repository, found: pygit2.Oid | None) -> bytes | None:
-    blob = repo.get(found) if found is not None else None
+    if found is None:
+        return None
+    blob = repo.get(found)
+    if blob is None:
+        raise absent(found)
     return blob.data if isinstance(blob, pygit2.Blob) else None
 
 
@@ -161,5 +166,8 @@ def _blob(tree: pygit2.Tree, path: str) -> pygit2.Blob | None:
 
 
 def _patch(path: str, old: pygit2.Blob | None, new: pygit2.Blob | None) -> str:
-    patch = pygit2.Patch.create_from(old, new, path, path)
+    try:
+        patch = pygit2.Patch.create_from(old, new, path, path)
+    except pygit2.NotFoundError as error:
+        raise UsageError(f"{path}: {error}; {WHOLE}") from error
     return patch.data.decode(errors="replace")

@@ -2,6 +2,7 @@
 
 import random
 import time
+from pathlib import Path
 
 import pygit2
 from pygit2.enums import ReferenceType
@@ -63,7 +64,9 @@ def update_ref(repo: Repository, name: str, new: str | None, expected: str | Non
             if not _is_contention(error):
                 raise UsageError(f"cannot update {name}: {error}") from error
             if time.monotonic() > deadline:
-                raise UsageError(f"{name} stays locked; remove a stale {name}.lock") from error
+                raise UsageError(
+                    f"{name} stays locked; if no process works there, remove {_lock(repo, name)}"
+                ) from error
         time.sleep(random.uniform(0, pause))  # noqa: S311 - spreads out processes, hides nothing
         pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -133,6 +136,12 @@ def _check_free(repo: Repository, name: str) -> None:
     for taken in repo.raw_listall_references():
         if raw.startswith(taken + b"/") or taken.startswith(raw + b"/"):
             raise UsageError(f"cannot create {name}: {taken.decode(errors='replace')} exists")
+
+
+def _lock(repo: Repository, name: str) -> Path:
+    """The lock in the way: of all packed refs, where it is there, or else of this one."""
+    packed = Path(repo.path) / "packed-refs.lock"
+    return packed if packed.exists() else Path(repo.path) / f"{name}.lock"
 
 
 def _is_contention(error: Exception) -> bool:

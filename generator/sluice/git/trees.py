@@ -12,6 +12,7 @@ from sluice.git.repository import Repository, tree_object
 
 LIMIT = 1 << 20
 DEPTH = 128
+WHOLE = "fetch the rest of a partial clone with: git fetch --refetch --no-filter"
 
 
 class Entry(NamedTuple):
@@ -61,11 +62,23 @@ def read_tree(
         for path, entry in _under(root, prefix):
             if entry.filemode in {FileMode.LINK, FileMode.COMMIT}:
                 links.add(path)
-            elif repo.odb.read_header(entry.id)[1] > limit:
+            elif _size(repo, entry.id) > limit:
                 oversized.add(path)
             else:
                 files[path] = repo.odb.read(entry.id)[1]
     return Tree(files, frozenset(links), frozenset(oversized))
+
+
+def _size(repo: Repository, blob: pygit2.Oid) -> int:
+    try:
+        return repo.odb.read_header(blob)[1]
+    except (pygit2.GitError, KeyError) as error:
+        raise absent(blob) from error
+
+
+def absent(blob: pygit2.Oid | str) -> UsageError:
+    """What to say of a blob that a tree names and the repository lacks."""
+    return UsageError(f"object {blob} is missing from this repository; {WHOLE}")
 
 
 def read_blob(repo: Repository, blob: str) -> bytes:
@@ -73,7 +86,7 @@ def read_blob(repo: Repository, blob: str) -> bytes:
     try:
         return repo.odb.read(blob)[1]
     except (pygit2.GitError, KeyError, ValueError) as error:
-        raise UsageError(f"object {blob} is missing from this repository") from error
+        raise absent(blob) from error
 
 
 def blob_id(content: bytes) -> str:
