@@ -40,6 +40,7 @@ ELSEWHERE = {
     "Environment.cluster.kubernetesVersion": "which schemas manifests are checked against",
     "Environment.storage.claims": "which claims releases may name: REF050",
     "Environment.storage.imageVolumes": "whether images may be volumes: REF051",
+    "ModelRelease.follows": "as Environment.follows",
     "ModelRelease.gates": "what the reconciler asks of a version",
     "ModelRelease.model.quarantine": "versions that are refused: REF011",
     "ModelRelease.model.architecture": "the memory preflight: tests/core/test_memory.py",

@@ -103,8 +103,13 @@ def test_a_rollout_survives_its_file() -> None:
     assert "since" not in fields(replace(rollout, since=0))
 
 
-def test_the_hash_sees_an_edit_but_not_gates_or_quarantine() -> None:
-    same = {**SPEC, "gates": [], "model": {**SPEC["model"], "quarantine": ["8"]}}
+def test_the_hash_sees_an_edit_but_not_what_brings_versions() -> None:
+    same = {
+        **SPEC,
+        "gates": [],
+        "follows": {"alias": "eu"},
+        "model": {**SPEC["model"], "quarantine": ["8"]},
+    }
     assert spec_hash(same) == spec_hash(SPEC)
     assert spec_hash({**SPEC, "lifecycle": {"drain": "91s"}}) != spec_hash(SPEC)
 

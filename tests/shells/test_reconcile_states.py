@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shells.loop import KEY, MODEL, SPEC, Loop
+from shells.loop import BRANCH, KEY, MODEL, SPEC, Loop
 
 ENVIRONMENT = "environments/production/environment.yaml"
 
@@ -56,6 +56,18 @@ def test_an_alias_that_went_and_came_back_leaves_nothing_behind(loop: Loop) -> N
     loop.register(1)
     loop.register(2, aliases=["champion"])
     assert loop.chat().what == "proposed"
+
+
+def test_a_release_may_follow_something_else_than_its_environment(loop: Loop) -> None:
+    loop.edit(SPEC, ("spec:\n", "spec:\n  follows: {alias: eu}\n"))
+    loop.register(2)
+    loop.register(3, stage="", aliases=["eu"])
+    outcomes = loop.cycle()
+    assert (outcomes[KEY].what, outcomes[KEY].version) == ("proposed", "3")
+    assert "is in `alias eu` of the registry" in loop.pulls()[0].body
+    assert "follows: {alias: eu}" in loop.file(SPEC, BRANCH)
+    loop.register(3, stage="Production")
+    assert loop.chat().reasons == ("no version is in alias eu",)
 
 
 def test_a_model_that_was_created_again_is_not_taken_for_the_deployed_one(loop: Loop) -> None:

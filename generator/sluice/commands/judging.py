@@ -39,7 +39,7 @@ class Base:
     def followed(self) -> tuple[frozenset[str], frozenset[str]]:
         """The models that releases follow, and those of them that they follow by an alias."""
         releases = self.sound.specs.releases.values()
-        found = [(r.value("model.name"), r.environment.follows) for r in releases]
+        found = [(r.value("model.name"), r.follows) for r in releases]
         names = frozenset(name for name, follows in found if follows)
         return names, frozenset(name for name, follows in found if follows and follows.alias)
 

@@ -53,7 +53,7 @@ def _tasks(world: World, outcomes: Sequence[Outcome]) -> Iterator[Task]:
     observed, pulls = observe(world, base), by_branch(world.forge.list())
     refused = {(o.release, o.version) for o in outcomes if o.what == "refused"}
     for key, release in sorted(specs.releases.items()):
-        if release.environment.follows is None:
+        if release.follows is None:
             continue
         versions = [_known(world, v) for v in observed.get(release.value("model.name"), ())]
         numbers = {number for name, number in refused if name == str(key)}

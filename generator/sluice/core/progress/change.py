@@ -6,7 +6,7 @@ from typing import Any
 from sluice.core import layout, tree
 from sluice.core.emit import emit
 from sluice.core.finding import Finding
-from sluice.core.rollout.file import document
+from sluice.core.rollout.file import PROMOTING, document
 from sluice.core.rollout.model import Rollout, Write
 from sluice.core.specs.edit import append_text, remove, set_text
 from sluice.core.specs.load import load
@@ -14,7 +14,6 @@ from sluice.core.specs.resolve import Release
 from sluice.core.tree import Specs, Toolkit
 
 HEADER = "Written by sluice reconcile."
-_KEPT = ("gates",)
 _QUARANTINE = ("spec", "model", "quarantine")
 Changes = dict[str, bytes | None]
 
@@ -57,7 +56,7 @@ def restored(release: Release, stable: Mapping[str, Any]) -> bytes:
     if _comparable(load("release.yaml", raw).data["spec"]) == _comparable(stable):
         return raw
     data = dict(release.document.data)
-    kept = {name: data["spec"][name] for name in _KEPT if name in data["spec"]}
+    kept = {name: data["spec"][name] for name in PROMOTING if name in data["spec"]}
     quarantine = data["spec"].get("model", {}).get("quarantine")
     whole = {**stable, "model": {**model, **({"quarantine": quarantine} if quarantine else {})}}
     return _comments(release.document.raw) + emit({**data, "spec": {**whole, **kept}})
@@ -65,7 +64,7 @@ def restored(release: Release, stable: Mapping[str, Any]) -> bytes:
 
 def _comparable(spec: Mapping[str, Any]) -> dict[str, Any]:
     model = {k: v for k, v in spec.get("model", {}).items() if k != "quarantine"}
-    return {**{k: v for k, v in spec.items() if k not in _KEPT}, "model": model}
+    return {**{k: v for k, v in spec.items() if k not in PROMOTING}, "model": model}
 
 
 def _comments(raw: bytes) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 from sluice.core import layout
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.progress.change import Changes, restored, text
-from sluice.core.rollout.file import rollout_of
+from sluice.core.rollout.file import PROMOTING, rollout_of
 from sluice.core.rollout.model import Rollout
 from sluice.core.specs.edit import append_text
 from sluice.core.specs.load import load
@@ -62,6 +62,6 @@ def back_to(release: Release, spec: Mapping[str, Any], reason: str) -> tuple[Cha
     begun = rollout_of(resolved, None).to("WARMING", reason)
     begun = replace(begun.to("WARMING", reason, step=len(begun.plan.steps) - 1), returning=True)
     if is_versioned(release.variants[-1]):
-        stable = {k: v for k, v in release.document.data["spec"].items() if k != "gates"}
+        stable = {k: v for k, v in release.document.data["spec"].items() if k not in PROMOTING}
         changes[layout.rollout_path(release.key)] = text(release, begun, stable)
     return changes, begun

@@ -24,7 +24,7 @@ from sluice.core.promotion.lineage import source_of
 from sluice.core.promotion.message import Story, commit_message, concerns, read_marker, title
 from sluice.core.promotion.signals import Signal, labels, merges_later, signal
 from sluice.core.promotion.wants import Want
-from sluice.core.rollout.file import rollout_of
+from sluice.core.rollout.file import PROMOTING, rollout_of
 from sluice.core.specs.edit import remove, set_text, set_texts
 from sluice.core.specs.load import load
 from sluice.core.specs.resolve import Release, merge
@@ -141,7 +141,7 @@ def _story(
         model=version.name,
         before=release.value("model.version"),
         version=version,
-        follow=release.environment.follows or Follow(),
+        follow=release.follows or Follow(),
         gates=gates,
         evaluation=facts.evaluation,
         deployed=want.deployed,
@@ -227,7 +227,7 @@ def _rollout(release: Release, raw: bytes) -> bytes:
     """A rollout that begins, from the release as it is to be and the version that serves."""
     spec = merge(release.environment.defaults, load("release.yaml", raw).data["spec"])
     begun = rollout_of(spec, None).to("WARMING", "")
-    stable = {k: v for k, v in release.document.data["spec"].items() if k != "gates"}
+    stable = {k: v for k, v in release.document.data["spec"].items() if k not in PROMOTING}
     return rollout_change.text(release, begun, stable)
 
 

@@ -50,7 +50,7 @@ def wants(
     return [
         _want(release, follow, observed, known.get(release.key))
         for _, release in sorted(specs.releases.items())
-        for follow in (release.environment.follows,)
+        for follow in (release.follows,)
         if follow is not None
     ]
 

@@ -13,7 +13,8 @@ from sluice.core.units import seconds
 
 LONGEST = 24 * 3600
 """Seconds at one weight, when the release does not say."""
-_UNHASHED = ("gates",)
+PROMOTING = ("gates", "follows")
+"""What of a spec says which versions come, not what runs: the same for all versions."""
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -51,7 +52,7 @@ def seconds_of(data: Mapping[str, Any], key: str, default: int) -> int:
 def spec_hash(spec: Mapping[str, Any]) -> str:
     """What changes when a person edits what a rollout is about; lists of gates are not that."""
     model = {k: v for k, v in spec.get("model", {}).items() if k != "quarantine"}
-    kept = {k: v for k, v in spec.items() if k not in _UNHASHED} | {"model": model}
+    kept = {k: v for k, v in spec.items() if k not in PROMOTING} | {"model": model}
     canonical = json.dumps(kept, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

@@ -38,8 +38,12 @@ class Environment:
     @property
     def follows(self) -> Follow | None:
         """What of the registry this environment follows, if anything."""
-        follows = self.spec.get("follows")
-        return Follow(**follows) if follows else None
+        return _follow(self.spec)
+
+
+def _follow(spec: Spec) -> Follow | None:
+    follows = spec.get("follows")
+    return Follow(**follows) if follows else None
 
 
 class Described(str):
@@ -86,6 +90,11 @@ class Release:
             described.numbers = self.architectures[named]
             spec["model"] = {**spec["model"], "architecture": described}
         return spec
+
+    @property
+    def follows(self) -> Follow | None:
+        """What of the registry is followed: what the release says, or else its environment."""
+        return _follow(self.document.data["spec"]) or self.environment.follows
 
     @property
     def metadata(self) -> Mapping[str, Any]:
