@@ -221,6 +221,13 @@ def test_an_accelerator_without_a_price_is_said() -> None:
     assert "without a price: x" in text
 
 
+def test_bounds_that_are_the_same_are_one_and_what_is_too_much_is_said() -> None:
+    found = seen({}, only="staging")
+    assert "\n  2 devices, 3.72/h (2,716/month)\n" in as_text(found)
+    found["environments"][0]["quota"][0]["used"] = 9
+    assert "quota, at the most: 9 of 8 devices, too many\n" in as_text(found)
+
+
 def test_an_empty_tree_is_told_as_such() -> None:
     workspace = Workspace({})
     found = status(workspace.specs, workspace.tools.catalog, {}, Outside())

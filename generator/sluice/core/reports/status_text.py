@@ -52,10 +52,17 @@ def _environment(environment: Record, width: int) -> Iterator[str]:
         ],
         width,
     )
-    used = [f"{q['used']} of {q['quota']} {plain(q['resource'])}" for q in environment["quota"]]
+    used = [
+        f"{q['used']} of {q['quota']} {plain(q['resource'])}{', too many' * _exceeds(q)}"
+        for q in environment["quota"]
+    ]
     yield from _wrapped("  quota, at the most: ", used, width) if used else ()
     if cost["unpriced"]:
         yield from _wrapped("  without a price: ", [plain(n) for n in cost["unpriced"]], width)
+
+
+def _exceeds(quota: Record) -> bool:
+    return bool(quota["used"] > quota["quota"])
 
 
 def _releases(releases: Sequence[Record], width: int) -> Iterator[str]:
