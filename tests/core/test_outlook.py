@@ -30,6 +30,7 @@ def found(
     files = trees.base()
     environment = yaml.safe_load(files[trees.ENVIRONMENT])
     environment["spec"]["accelerators"] |= {"quota": quota, "prices": {"nvidia-h100-80gb": 3.0}}
+    environment["spec"]["monitoring"] = {"prometheus": {"address": "http://prometheus:9090"}}
     environment["spec"] |= {"traffic": traffic} if traffic else {}
     release = yaml.safe_load(files[trees.RELEASE])
     release["spec"] |= spec

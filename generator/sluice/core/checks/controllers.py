@@ -84,10 +84,21 @@ def _tests(release: Release, name: str) -> Iterator[Said]:
 
 def _gates(release: Release, name: str, engine: Engine, gateway: Gateway | None) -> Iterator[Said]:
     written = release.value("rollout.analysis.gates", ())
-    if written and not lookup(release.environment.spec, "monitoring.prometheus.address"):
+    address = lookup(release.environment.spec, "monitoring.prometheus.address")
+    blind = measurements.is_blind(release.spec)
+    found = [w for w in watches(release.spec, engine, gateway) if not w.gate.observe]
+    judged = address and any(watch.gate.absolute is not None for watch in found)
+    if written and not address:
         message = f"nothing tells {name} where the metrics are"
         yield _GATES, message, "set monitoring.prometheus.address of the environment"
-    if written and measurements.is_blind(release.spec):
+    elif not judged and not blind and not all(s.manual for s in plan_of(release.spec).steps):
+        message = f"nothing is measured, so {name} would go on by time alone"
+        remedy = (
+            "set monitoring.prometheus.address of the environment, and a gate with `absolute` where"
+            " nobody counts failed answers; or let a person approve each step"
+        )
+        yield _MOVER, message, remedy
+    if written and blind:
         message = (
             f"{name} judges a blue-green rollout before the new version gets a request, and takes"
             " it back where nothing is counted"
