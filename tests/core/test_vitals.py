@@ -7,7 +7,7 @@ import pytest
 from core import trees
 from sluice.core.catalog.entries import Gateway
 from sluice.core.progress.subject import Answers, Arm, Subject
-from sluice.core.progress.vitals import alarms, gauges_of, lifelines, misrouted, restarts_of
+from sluice.core.progress.vitals import alarms, gauges_of, lifelines, misrouted, restarts_of, unseen
 from sluice.core.rollout.analysis import Guards, Watch, guards, own_labels
 from sluice.core.rollout.counts import Batch, Cell, Counts, Gate, GateCounts, Parameters
 from sluice.core.rollout.queries import Question
@@ -118,6 +118,23 @@ def test_restarts_of_an_engine_that_counts_nothing_are_not_known() -> None:
     found = subject(arm("8", "ollama", "", gateway=True))
     assert list(lifelines(found)) == []
     assert restarts_of(found, lambda _: [], NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("bounds", "said"),
+    [
+        (("0.5", "2.5", "+Inf"), ""),
+        (("+Inf",), "m has no bucket of 2.5 s: nothing is counted for it"),
+        ((), ""),
+    ],
+)
+def test_a_threshold_that_is_no_bucket_of_the_engine_is_said(
+    bounds: tuple[str, ...], said: str
+) -> None:
+    watch = Watch(Gate("slow"), "m", 2.5)
+    found = subject(Arm({"v": ("8",)}, arm("8").engine, {"slow": watch}))
+    series: list[Series] = [({"le": bound, "pod": "p"}, [(BEGIN + 1.0, 1.0)]) for bound in bounds]
+    assert unseen(found, lambda _: series, NOW) == said
 
 
 def counts(*rows: tuple[int, int], step: int = 0) -> Counts:

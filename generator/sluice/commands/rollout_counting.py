@@ -25,7 +25,7 @@ class Counted:
     """What was counted of one rollout, and the judgement on it.
 
     `alarms` are guards that are on; `misrouted` says how the requests contradict the committed
-    weight; `unseen` what cannot be seen of this engine.
+    weight; `unseen` what cannot be seen of the candidate.
     """
 
     counts: Counts
@@ -113,7 +113,6 @@ def _counted(asked: _Asked, answers: Answers, now: int) -> Counted:
     steps = rollout.plan.steps
     exhausted = asked.spent >= steps[min(rollout.step, len(steps) - 1)].longest
     counts = counts_of(subject, answers, now, exhausted=exhausted)
-    unseen = vitals.restarts_of(subject, answers, now) is None
     chosen = asked.case.release.value("rollout.match") is not None
     return Counted(
         counts,
@@ -121,7 +120,7 @@ def _counted(asked: _Asked, answers: Answers, now: int) -> Counted:
         vitals.share_of(counts),
         alarms=vitals.alarms(subject, answers, now),
         misrouted=vitals.misrouted(counts, rollout.weight, chosen=chosen),
-        unseen="restarts are not seen: nothing is counted by the engine itself" if unseen else "",
+        unseen=vitals.unseen(subject, answers, now),
     )
 
 

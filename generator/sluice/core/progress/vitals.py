@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from sluice.core.progress.subject import Answers, Arm, Subject
+from sluice.core.rollout.analysis import Watch
 from sluice.core.rollout.counts import Counts
 from sluice.core.rollout.model import FULL
-from sluice.core.rollout.queries import Question
+from sluice.core.rollout.queries import Question, bounds_of
 from sluice.core.rollout.samples import INFINITE, Series, by_pod, cleaned, restarts
 from sluice.core.units import duration
 
@@ -70,6 +71,27 @@ def restarts_of(subject: Subject, answers: Answers, now: int) -> list[float] | N
             since = [s for s in cleaned(samples, now) if s[0] >= subject.begin]
             most[pod] = max(most.get(pod, []), restarts(since), key=len)
     return sorted(time for times in most.values() for time in times)
+
+
+def unseen(subject: Subject, answers: Answers, now: int) -> str:
+    """What cannot be seen of the candidate, and is not merely not there yet, in words."""
+    said = [_boundless(watch, subject.candidate, answers) for watch in _slow(subject)]
+    if restarts_of(subject, answers, now) is None:
+        said.append("restarts are not seen: nothing is counted by the engine itself")
+    return "; ".join(words for words in said if words)
+
+
+def _slow(subject: Subject) -> list[Watch]:
+    return [watch for watch in subject.candidate.watches.values() if watch.histogram]
+
+
+def _boundless(watch: Watch, arm: Arm, answers: Answers) -> str:
+    """Whether a histogram counts requests, but has no bucket that ends where it is wanted."""
+    (question,) = arm.asked(watch)
+    bounds = bounds_of(answers(question))
+    if not bounds or any(math.isclose(bound, watch.above, rel_tol=1e-9) for bound in bounds):
+        return ""
+    return f"{watch.histogram} has no bucket of {watch.above:g} s: nothing is counted for it"
 
 
 def alarms(subject: Subject, answers: Answers, now: int) -> tuple[str, ...]:
