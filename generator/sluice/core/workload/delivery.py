@@ -104,7 +104,9 @@ def plan(spec: Mapping[str, Any]) -> dict[str, Any]:
     rhythm = looks(soaks, once_a_step=strategy == "canary")
     return {
         "steps": [{"weight": s.weight, "soak": s.soak, "manual": s.manual} for s in found.steps],
-        "strategy": strategy,
+        "weighed": strategy == "canary",
+        "chosen": strategy == "ab",
+        "copied": strategy == "shadow",
         "all_at_once": strategy == "blue-green",
         "manual": any(step.manual for step in found.steps),
         "soak": max(1, sum(soaks)),
