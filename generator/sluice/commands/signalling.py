@@ -68,8 +68,14 @@ def _steps(forge: ForgeExtras, number: int, shown: _Shown) -> list[Step]:
     teams = people.teams if forge.capabilities.teams else ()
 
     def rest() -> None:
-        if people.users or teams:
-            forge.request_reviews(number, people.users, teams)
+        if not people.users and not teams:
+            return
+        missed = forge.request_reviews(number, people.users, teams)
+        if missed:
+            raise UsageError(
+                f"the forge does not ask {', '.join(missed)} for a review: give them access, or "
+                "name others in promotion.reviewers or CODEOWNERS"
+            )
 
     def note() -> None:
         if comment:
