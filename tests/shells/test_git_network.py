@@ -257,10 +257,18 @@ def test_plain_http_goes_straight_to_the_server(
     assert look(plain.url("a.git"), tmp_path, {"http_proxy": proxy.address}) == "True"
 
 
-def test_a_server_that_falls_silent_is_left_in_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "said"),
+    [
+        ("http", "does not answer in time"),
+        ("https", "no secure connection"),
+        ("ssh", "does not answer in time"),
+    ],
+)
+def test_a_server_that_falls_silent_is_left_in_time(tmp_path: Path, scheme: str, said: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}/a.git"
-        assert "does not answer in time" in look(url, tmp_path, limit=300)
+        url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}/a.git"
+        assert said in look(url, tmp_path, limit=300)
 
 
 def test_a_server_that_falls_silent_in_mid_answer_is_left_in_time(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ _REASONS = (
         "its answer is not Git's: look for a login page or a proxy before it",
     ),
     (r"too many redirects", "it redirects without end: check the address"),
-    (r"timed out", "it does not answer in time: check that it works"),
+    (r"[Tt]imed out", "it does not answer in time: check that it works"),
     (r"\bproxy\b", "the proxy does not let us through: check HTTPS_PROXY and NO_PROXY"),
     (
         r"SSL error",
