@@ -17,6 +17,7 @@ from sluice.options import (
     FORGE,
     FORMAT,
     NUMBER,
+    PLACE,
     READY,
     REASON,
     REGISTRY,
@@ -304,8 +305,7 @@ def rollout() -> None:
 @verb(
     "status",
     click.argument("release", required=False),
-    REPOSITORY,
-    ROOT,
+    *PLACE,
     AS_JSON,
     group=rollout,
 )
@@ -313,22 +313,22 @@ def rollout_status() -> None:
     """Show where rollouts stand, and what each waits for."""
 
 
-@verb("pause", RELEASE, REASON, REPOSITORY, ROOT, group=rollout)
+@verb("pause", RELEASE, REASON, *PLACE, group=rollout)
 def rollout_pause() -> None:
     """Hold the weight until `resume`; a failure still rolls back."""
 
 
-@verb("resume", RELEASE, REASON, READY, REPOSITORY, ROOT, group=rollout)
+@verb("resume", RELEASE, REASON, READY, *PLACE, group=rollout)
 def rollout_resume() -> None:
     """Go on where it stopped, with the release as it is now."""
 
 
-@verb("abort", RELEASE, REASON, REPOSITORY, ROOT, group=rollout)
+@verb("abort", RELEASE, REASON, *PLACE, group=rollout)
 def rollout_abort() -> None:
     """Give every request back to the stable version."""
 
 
-@verb("promote", RELEASE, REASON, READY, REPOSITORY, ROOT, group=rollout)
+@verb("promote", RELEASE, REASON, READY, *PLACE, group=rollout)
 def rollout_promote() -> None:
     """Take the next step on your word: a pull request where the environment wants review."""
 
@@ -352,8 +352,7 @@ def rollout_plan() -> None:
         "--to", metavar="VERSION", help="Which earlier version; the one before if absent."
     ),
     REASON,
-    REPOSITORY,
-    ROOT,
+    *PLACE,
 )
 def rollback() -> None:
     """Go back to the version before, in every state, and put the bad one in quarantine."""
@@ -411,7 +410,7 @@ ENVIRONMENT = click.option(
 )
 
 
-@verb("status", ENVIRONMENT, REMOTE, FORGE, STATE_DIRECTORY, ROOT, AS_JSON)
+@verb("status", ENVIRONMENT, *PLACE, AS_JSON)
 def status() -> None:
     """Show what runs where: versions, rollouts, pull requests, devices, cost.
 
@@ -430,10 +429,7 @@ def status() -> None:
     click.option("--out", metavar="FILE", help="Where to write it; stdout when absent."),
     click.option("--links", metavar="URL", help="Where files are shown, for links to specs."),
     ENVIRONMENT,
-    REMOTE,
-    FORGE,
-    STATE_DIRECTORY,
-    ROOT,
+    *PLACE,
 )
 def board() -> None:
     """Write what runs where as one HTML page, which needs no network and no scripts.
@@ -446,7 +442,7 @@ def board() -> None:
     """  # noqa: D301  # the mark that click keeps lines for
 
 
-@verb("doctor", ROOT, REGISTRY, REMOTE, FORGE, STATE_DIRECTORY, AS_JSON)
+@verb("doctor", REGISTRY, *PLACE, AS_JSON)
 def doctor() -> None:
     """Say what is missing or misconfigured, and how to mend it."""
 

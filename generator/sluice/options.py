@@ -50,3 +50,5 @@ STATE = click.option(
     default="open",
     help="Which to list.",
 )
+PLACE = (REMOTE, FORGE, STATE_DIRECTORY, ROOT)
+"""Which repository, and where its pull requests live."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pygit2
 import pytest
 
 from shells.git_fixtures import AUTHOR, MAIN
@@ -207,3 +208,19 @@ def test_a_shallow_clone_answers_what_it_can(loop: Loop, tmp_path: Path) -> None
     (tmp_path / "copy.git" / "shallow").write_text(f"{head}\n")
     copy = str(tmp_path / "copy.git")
     assert history.run(release="production/chat", repository=copy, root=None, form="json") == 0
+
+
+def test_a_clone_of_a_server_answers_from_what_was_fetched(
+    loop: Loop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clone = pygit2.clone_repository(str(loop.bare), str(tmp_path / "clone"))
+    clone.remotes.set_url("origin", "https://git.example.com/acme/models.git")
+    fetched, above = clone.head.target, clone.revparse_single("HEAD~0").tree
+    who = pygit2.Signature("a", "a@example.com")
+    clone.create_commit("HEAD", who, who, "Mine, not pushed", above.id, [fetched])
+    for main in ("refs/remotes/origin/main", None):
+        root = str(tmp_path / "clone")
+        assert history.run(release=KEY, repository=None, root=root, form="text") == 0
+        assert "version 1" in capsys.readouterr().out
+        if main:
+            clone.references.delete(main)

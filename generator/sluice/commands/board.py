@@ -5,7 +5,8 @@ import re
 import sys
 from pathlib import Path
 
-from sluice.commands.sight import Place, sight
+from sluice.commands.connect import Place
+from sluice.commands.sight import sight
 from sluice.commands.status import observed
 from sluice.commands.workspace import find_root
 from sluice.core.finding import UsageError

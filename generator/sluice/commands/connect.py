@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -23,6 +24,16 @@ class Connected(NamedTuple):
 
     upstream: git.Upstream
     forge: Forge
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to look, as the options say."""
+
+    root: str | None = None
+    repository: str | None = None
+    forge: str | None = None
+    state: str | None = None
 
 
 def connect(

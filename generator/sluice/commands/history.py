@@ -3,9 +3,10 @@
 import json
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from sluice import git
-from sluice.commands.connect import find_repository, now
+from sluice.commands.connect import find_repository, is_remote, now
 from sluice.commands.cycle import MAIN
 from sluice.commands.served import changes, state_at
 from sluice.core import layout
@@ -15,15 +16,17 @@ from sluice.core.model import Commit
 from sluice.core.names import nearest
 from sluice.core.promotion.history import Change, as_data, as_text, entries
 
+_FETCHED = "refs/remotes/origin/main"
+
 
 def run(*, release: str, repository: str | None, root: str | None, form: str) -> int:
     """Print every version that main has held of a release, newest first.
 
     Nothing is asked but the commits, so that it answers also where today's specs are broken.
     """
-    bare = find_repository(repository, root)
-    key = _key(bare, release)
-    found = entries(_changes(bare, key))
+    place, main = _main(repository, root)
+    key = _key(place, main, release)
+    found = entries(_changes(place, main, key))
     if not found:
         raise UsageError(f"main has never had a release {key}")
     if form == "json":
@@ -34,10 +37,20 @@ def run(*, release: str, repository: str | None, root: str | None, form: str) ->
     return 0
 
 
-def _key(bare: git.Repository, name: str) -> Key:
+def _main(repository: str | None, root: str | None) -> tuple[git.Repository, str]:
+    """The repository that counts; where that is on a server, what was last fetched from it."""
+    if repository is None:
+        clone = git.open_repository(Path(root or "."))
+        url = git.remote_url(clone)
+        if not clone.is_bare and (url is None or is_remote(url)):
+            return clone, _FETCHED if git.tip(clone, _FETCHED) else "HEAD"
+    return find_repository(repository, root), MAIN
+
+
+def _key(bare: git.Repository, main: str, name: str) -> Key:
     """The release that is named, as NAME, ENVIRONMENT/NAME or in full; only so if it is gone."""
     wanted = tuple(name.strip("/").split("/"))
-    paths = git.list_tree(bare, MAIN, [layout.ENVIRONMENTS])
+    paths = git.list_tree(bare, main, [layout.ENVIRONMENTS])
     keys = {key for path in paths if (key := layout.release_of(path))}
     found = sorted(k for k in keys if wanted in (k, (k.environment, k.name), (k.name,)))
     if len(found) == 1:
@@ -53,8 +66,8 @@ def _key(bare: git.Repository, name: str) -> Key:
     raise UsageError(f"there is no release {name}; {hint}")
 
 
-def _changes(bare: git.Repository, key: Key) -> Iterator[Change]:
-    for commit, here in changes(bare, MAIN, key):
+def _changes(bare: git.Repository, main: str, key: Key) -> Iterator[Change]:
+    for commit, here in changes(bare, main, key):
         proposal = _proposal(bare, commit, here)
         frozen = f"{layout.ENVIRONMENTS}/{here}/evidence"
         parent = commit.parents[0] if commit.parents else None

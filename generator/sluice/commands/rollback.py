@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from sluice import git
+from sluice.commands.connect import Place
 from sluice.commands.cycle import MAIN, Outcome
 from sluice.commands.revisions import workspace_of
 from sluice.commands.rollout_base import Base, Scene, base_of
@@ -32,11 +33,9 @@ ATTEMPTS = 5
 _ALL = (layout.ENVIRONMENTS,)
 
 
-def run(
-    *, release: str, to: str | None, reason: str, repository: str | None, root: str | None
-) -> int:
+def run(*, release: str, to: str | None, reason: str, **where: str | None) -> int:
     """Take a version out of service, and put it in quarantine."""
-    scene = scene_of(repository, root)
+    scene = scene_of(Place(**where))
     why = reason or "rollback by hand"
     for _ in range(ATTEMPTS):
         try:

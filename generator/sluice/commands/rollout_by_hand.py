@@ -1,13 +1,12 @@
 """A rollout moved by a person: the same commits, asked for from the command line."""
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import click
 
 from sluice import git
-from sluice.commands.connect import connect, local_forge, now, person
+from sluice.commands.connect import Place, connect, local_forge, now, person
 from sluice.commands.cycle import AUTHOR, Outcome
 from sluice.commands.revisions import workspace_of
 from sluice.commands.rollout_base import Base, Scene, base_of, by_person
@@ -32,27 +31,19 @@ class Asked:
 
     release: str
     reason: str
-    repository: str | None
-    root: str | None
+    place: Place
 
 
-def scene_of(repository: str | None, root: str | None) -> Scene:
+def scene_of(place: Place) -> Scene:
     """The repository that counts, with the person at the keyboard as the one who acts."""
-    environ = os.environ
-    place, forge = connect(
-        repository,
-        environ.get("SLUICE_FORGE"),
-        root,
-        environ.get("SLUICE_STATE"),
-        AUTHOR,
-        needs_forge=False,
-    )
-    place.refresh()
+    root, repository = place.root, place.repository
+    upstream, forge = connect(repository, place.forge, root, place.state, AUTHOR, needs_forge=False)
+    upstream.refresh()
     clone = _work_tree(root or ".") if root or not repository else None
-    who = person(clone or place.repository)
+    who = person(clone or upstream.repository)
     if isinstance(forge, LocalForge):
-        forge = local_forge(place.repository, who)
-    scene = Scene(place.repository, place.move, forge, now, look=place.refresh)
+        forge = local_forge(upstream.repository, who)
+    scene = Scene(upstream.repository, upstream.move, forge, now, look=upstream.refresh)
     return by_person(scene, who)
 
 
@@ -72,7 +63,7 @@ def act(verb: str, asked: Asked, *, ready: bool = False) -> int:
         seen = replace(seen, ready=True) if ready else seen
         return VERBS[verb](case.rollout, seen, scene.clock(), asked.reason or f"{verb} by hand")
 
-    return told(persistent(scene_of(asked.repository, asked.root), asked.release, wanted))
+    return told(persistent(scene_of(asked.place), asked.release, wanted))
 
 
 def persistent(

@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from typing import Any
 
+from sluice.commands.connect import Place
 from sluice.commands.rollout_base import Base, base_of
 from sluice.commands.rollout_by_hand import find_case, find_release, fits, of_branch, scene_of
 from sluice.commands.rollout_counting import counted
@@ -20,9 +21,9 @@ from sluice.core.rollout.model import FULL
 from sluice.core.specs.resolve import Release
 
 
-def run(*, release: str | None, repository: str | None, root: str | None, form: str) -> int:
+def run(*, release: str | None, form: str, **where: str | None) -> int:
     """Print the rollouts under way, or where one release stands; 1 when one cannot be read."""
-    scene = scene_of(repository, root)
+    scene = scene_of(Place(**where))
     base, eyes = base_of(scene.repository), observers()
     rows, cases = [], []
     if release and not any(fits(key, release) for key in _under_way(base)):

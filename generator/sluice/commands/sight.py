@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sluice import files, git
-from sluice.commands.connect import connect, connect_forge
+from sluice.commands.connect import Place, connect, connect_forge
 from sluice.commands.cycle import AUTHOR, MAIN
 from sluice.commands.revisions import at_revision, workspace_of
 from sluice.commands.rollout_observers import Observers, observers
@@ -26,16 +26,6 @@ class Sight:
 
     workspace: Workspace
     outside: Outside
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where to look, as the options say."""
-
-    root: str | None = None
-    repository: str | None = None
-    forge: str | None = None
-    state: str | None = None
 
 
 def sight(place: Place) -> Sight:

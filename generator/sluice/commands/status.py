@@ -5,7 +5,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from sluice.commands.sight import Place, Sight, sight
+from sluice.commands.connect import Place
+from sluice.commands.sight import Sight, sight
 from sluice.core.finding import UsageError
 from sluice.core.names import nearest
 from sluice.core.reports.status import status
