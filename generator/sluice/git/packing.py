@@ -103,13 +103,13 @@ def _names(folder: Path) -> list[str]:
 
 def _sweep(objects: Path) -> None:
     before = time.time() - _STALE
-    for pattern in _LEFTOVERS:
-        for path in objects.glob(pattern):
-            try:
-                if path.stat().st_mtime < before:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-            except FileNotFoundError:  # another process sweeps too
-                continue
+    left = [path for pattern in _LEFTOVERS for path in objects.glob(pattern)]
+    for path in (*left, objects.parent / "gc.pid.lock"):
+        try:
+            if path.stat().st_mtime < before:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        except FileNotFoundError:  # another process sweeps too
+            continue
 
 
 def _by_git(program: str, path: str, is_stopping: Callable[[], bool], prune: str) -> bool:
