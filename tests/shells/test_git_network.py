@@ -19,6 +19,8 @@ from shells.remote_loop import remote_loop
 from shells.tls import ELSEWHERE, Authority, authority
 from sluice import git
 from sluice.core.finding import UsageError
+from sluice.forges import open_forge
+from sluice.forges.timing import Timing
 
 pytestmark = pytest.mark.server
 LOOK = """
@@ -331,3 +333,15 @@ def test_the_token_does_not_follow_to_another_origin(
             mirror.refresh()
         assert "\n" not in str(caught.value)
     assert set(plain.authorizations) == {""}
+
+
+def test_a_forge_whose_certificate_nobody_trusts_is_asked_once(secure: GitServer) -> None:
+    waits: list[float] = []
+    forge = open_forge(
+        f"gitea:team/models@{secure.url('').rstrip('/')}",
+        {"SLUICE_FORGE_TOKEN": TOKEN},
+        Timing(sleep=waits.append),
+    )
+    with pytest.raises(UsageError, match="set SSL_CERT_FILE to its CA's certificate"):
+        forge.list()
+    assert waits == []

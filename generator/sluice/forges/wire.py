@@ -65,7 +65,7 @@ class Wire:
 
         Raises:
             BrokenError: no whole answer came.
-            UsageError: it leads elsewhere, has no end or cannot be read.
+            UsageError: it leads elsewhere, has no end, or cannot be read or trusted.
         """
         url, params = request.url, request.params
         try:
@@ -146,12 +146,14 @@ class Wire:
                 "not see the credentials: check the address"
             )
 
-    def _broken(self, error: httpx.TransportError) -> BrokenError:
+    def _broken(self, error: httpx.TransportError) -> UsageError:
         said = redact(str(error), self._credentials.secrets())
         if isinstance(error, httpx.TimeoutException):
             what = "does not answer in time: check that it works"
-        elif "certificate" in said.lower():
-            what = "has no certificate that we trust: set SSL_CERT_FILE to its CA's certificate"
+        elif "certificate" in said.lower():  # another attempt would end the same
+            return self._site.problem(
+                "has no certificate that we trust: set SSL_CERT_FILE to its CA's certificate"
+            )
         elif isinstance(error, httpx.ProxyError):
             what = "is not reachable through the proxy: check HTTPS_PROXY and NO_PROXY"
         elif isinstance(error, httpx.ConnectError):

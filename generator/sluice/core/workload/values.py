@@ -84,21 +84,10 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
     queue = queueing(spec, catalog, parts.given, workload)
     shared = calling.shared_memory(engine, spec)
     config = called["engine_config"]
-    version = names.slug(parts.variant.version)
-    selector = selector_of(release, parts.variant)
-    labels = {f"{LABEL}/release": release.key.name, f"{LABEL}/version": version}
-    labels |= queue["queue_labels"]
-    named = f"{LABEL}/release" in selector
-    together = selector if named else common(release)["selector"]
-    labels |= {} if named else selector
     return {
         "workload": workload,
         "service": service_name(release, parts.variant),
-        "selector": selector,
-        "together": together,
-        "pods": {name: value for name, value in selector.items() if name != ROLE},
-        "pod_labels": labels | ({ROLE: "leader"} if ROLE in selector else {}),
-        "worker_labels": labels | {ROLE: "worker"},
+        **_labels(release, parts.variant, queue["queue_labels"]),
         "facts": facts,
         "engine": engine,
         "image": calling.image(engine, parts.accelerator, spec),
@@ -120,6 +109,21 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
         **queue,
         **placement(release.environment, spec, parts.accelerator, parts.given),
         **_leaving(spec),
+    }
+
+
+def _labels(release: Release, variant: Variant, more: Mapping[str, str]) -> dict[str, Any]:
+    """The labels of a version's pods, and by which of them its objects find them."""
+    version, selector = names.slug(variant.version), selector_of(release, variant)
+    labels = {f"{LABEL}/release": release.key.name, f"{LABEL}/version": version, **more}
+    named = f"{LABEL}/release" in selector
+    labels |= {} if named else selector
+    return {
+        "selector": selector,
+        "together": selector if named else common(release)["selector"],
+        "pods": {name: value for name, value in selector.items() if name != ROLE},
+        "pod_labels": labels | ({ROLE: "leader"} if ROLE in selector else {}),
+        "worker_labels": labels | {ROLE: "worker"},
     }
 
 
