@@ -126,6 +126,7 @@ def _release(
         "release": str(key),
         **key._asdict(),
         "file": layout.release_path(key),
+        "follows": str(release.follows) if release.follows else None,
         "model": {"name": spec["model"]["name"], "version": spec["model"]["version"]},
         "engine": {"name": spec["engine"]["name"], "version": spec["engine"].get("version", "")},
         "accelerator": {
