@@ -1,6 +1,6 @@
 """One request as policies see it: the object, what it replaces, and the circumstances."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -11,6 +11,7 @@ from sluice.core.policy.engine import Engine
 from sluice.core.policy.resources import Resource, resource_of
 
 Object = Mapping[str, Any]
+Group = tuple[str | None, ...]
 
 NODE_LIMIT = 1_000_000
 _DEPTH_LIMIT = 200
@@ -36,6 +37,45 @@ class World:
 
     params: tuple[Object, ...] = ()
     namespaces: Mapping[str, Object] = field(default_factory=dict)
+
+    @cached_property
+    def by_kind(self) -> Mapping[Group, tuple[Object, ...]]:
+        """The parameters by API version and kind: each request asks for some."""
+        return _grouped((_kind_of(one), one) for one in self.params)
+
+    @cached_property
+    def by_name(self) -> Mapping[Group, tuple[Object, ...]]:
+        """The parameters by API version, kind and name."""
+        return _grouped(
+            ((*_kind_of(one), _text(metadata_of(one).get("name"))), one) for one in self.params
+        )
+
+    @cached_property
+    def placed(self) -> frozenset[Group]:
+        """The kinds of parameters of which any is in a namespace."""
+        named = (one for one in self.params if metadata_of(one).get("namespace"))
+        return frozenset(map(_kind_of, named))
+
+
+def metadata_of(obj: Object) -> Mapping[str, Any]:
+    """The metadata of an object, which may be anything."""
+    metadata = obj.get("metadata")
+    return metadata if isinstance(metadata, Mapping) else {}
+
+
+def _kind_of(obj: Object) -> Group:
+    return _text(obj.get("apiVersion")), _text(obj.get("kind"))
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _grouped(objects: Iterator[tuple[Group, Object]]) -> dict[Group, tuple[Object, ...]]:
+    found: dict[Group, list[Object]] = {}
+    for group, one in objects:
+        found.setdefault(group, []).append(one)
+    return {group: tuple(some) for group, some in found.items()}
 
 
 @dataclass(frozen=True)

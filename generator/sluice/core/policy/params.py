@@ -1,9 +1,9 @@
 """The parameters of a policy: which objects a binding hands it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sluice.core.policy.admission import Admission, Object, World
+from sluice.core.policy.admission import Admission, Object, World, metadata_of
 from sluice.core.policy.match import selects
 from sluice.core.policy.model import Binding, ParamKind, ParamRef, Policy
 from sluice.core.policy.resources import resource_of
@@ -32,11 +32,11 @@ def choose(
     """
     if kind is None or reference is None:
         return [None]
-    found = [one for one in world.params if _is(kind, one)]
+    found = _wanted(kind, reference, world)
     if not reference.anywhere:
-        place = _namespace(kind, reference, found, request)
-        found = [one for one in found if _metadata(one).get("namespace") in (None, "", place)]
-    chosen: list[Object | None] = [one for one in found if _wanted(reference, one)]
+        place = _namespace(kind, reference, world, request)
+        found = [one for one in found if metadata_of(one).get("namespace") in (None, "", place)]
+    chosen: list[Object | None] = [*found]
     if not chosen and reference.anywhere:
         return [None]
     if not chosen and reference.deny_when_missing:
@@ -44,18 +44,13 @@ def choose(
     return chosen
 
 
-def _is(kind: ParamKind, obj: Object) -> bool:
-    return obj.get("apiVersion") == kind.api_version and obj.get("kind") == kind.kind
-
-
-def _namespace(
-    kind: ParamKind, reference: ParamRef, found: Iterable[Object], request: Admission
-) -> str:
+def _namespace(kind: ParamKind, reference: ParamRef, world: World, request: Admission) -> str:
     """Where the parameters are looked for; nowhere in particular when they are cluster-scoped."""
     resource = resource_of({"apiVersion": kind.api_version, "kind": kind.kind})
-    placed = any(_metadata(one).get("namespace") for one in found)
-    namespaced = resource.namespaced and (resource.built_in or placed)
-    if not namespaced and reference.namespace and (found or not resource.namespaced):
+    named = (kind.api_version, kind.kind)
+    namespaced = resource.namespaced and (resource.built_in or named in world.placed)
+    known = named in world.by_kind
+    if not namespaced and reference.namespace and (known or not resource.namespaced):
         raise ParamsError(
             "paramRef.namespace must not be provided for a cluster-scoped `paramKind`"
         )
@@ -69,14 +64,15 @@ def _namespace(
     return place
 
 
-def _wanted(reference: ParamRef, obj: Object) -> bool:
-    metadata = _metadata(obj)
-    if reference.selector is None:
-        return metadata.get("name") == reference.name
-    labels = metadata.get("labels")
-    return selects(reference.selector, labels if isinstance(labels, Mapping) else {})
+def _wanted(kind: ParamKind, reference: ParamRef, world: World) -> Sequence[Object]:
+    """The parameters that are named or selected, in any namespace."""
+    selector = reference.selector
+    if selector is None:
+        return world.by_name.get((kind.api_version, kind.kind, reference.name), ())
+    found = world.by_kind.get((kind.api_version, kind.kind), ())
+    return [one for one in found if selects(selector, _labels(one))]
 
 
-def _metadata(obj: Object) -> Mapping[str, Any]:
-    metadata = obj.get("metadata")
-    return metadata if isinstance(metadata, Mapping) else {}
+def _labels(obj: Object) -> Mapping[str, Any]:
+    labels = metadata_of(obj).get("labels")
+    return labels if isinstance(labels, Mapping) else {}
