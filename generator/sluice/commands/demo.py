@@ -38,6 +38,8 @@ def run(*, directory: str | None) -> int:
         f"  cd {top}/models && git pull\n"
         f"  {program} explain {RELEASE}       where each value comes from\n"
         f"  {program} history {RELEASE}       who served when, and why\n"
+        f"  {program} status                                 what runs where\n"
+        f"  {program} board --out board.html                 the same as a page\n"
         "  edit environments/production/platform/chat/release.yaml,\n"
         f"  then: {program} plan\n"
     )
