@@ -125,21 +125,23 @@ def _by_git(program: str, path: str, is_stopping: Callable[[], bool], prune: str
         env={k: v for k, v in os.environ.items() if k not in _LOCAL} | {"LC_ALL": "C"},
         start_new_session=True,  # its helpers end with it
     )
-    said = _ended(process, is_stopping)
-    if process.returncode > 0 and _BUSY not in said:
+    said, was_stopped = _ended(process, is_stopping)
+    # Stopped, it may find its helper dead before it dies, and complain.
+    if process.returncode > 0 and not was_stopped and _BUSY not in said:
         reason = (said.splitlines() or ["it gives no reason"])[-1]
         raise UsageError(f"{path} cannot be packed: {reason}; run git gc there to see why")
     return process.returncode == 0
 
 
-def _ended(process: subprocess.Popen[bytes], is_stopping: Callable[[], bool]) -> str:
-    """Wait for the end, or bring it about; what was said by then."""
+def _ended(process: subprocess.Popen[bytes], is_stopping: Callable[[], bool]) -> tuple[str, bool]:
+    """Wait for the end, or bring it about; what was said by then, and whether it was brought."""
     end = time.monotonic() + _LONGEST
-    number = _END
+    number, was_stopped = _END, False
     while True:
         try:
-            return process.communicate(timeout=_LOOK)[1].decode(errors="replace")
+            return process.communicate(timeout=_LOOK)[1].decode(errors="replace"), was_stopped
         except subprocess.TimeoutExpired:
             if is_stopping() or time.monotonic() > end:
+                was_stopped = True
                 os.killpg(process.pid, number)
                 number = signal.SIGKILL if time.monotonic() > end + 10 * _LOOK else number
