@@ -6,6 +6,7 @@ Open handles keep every pack open, so that a daemon would run out of files in th
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -28,12 +29,13 @@ _SETTINGS = (
     *("-c", "gc.packRefs=false"),
     *("-c", "gc.writeCommitGraph=false"),
 )
-_BUSY = "gc is already running"
+# Another one is at it, or one that was killed has not quite gone: the next time will do.
+_LATER = ("gc is already running", "could not find pack '.tmp-")
 _LOOK = 0.2
 _END = signal.SIGTERM
 _STALE = 24 * 60 * 60.0
-# What a fetch that was killed leaves behind; Git's own command does not know these names.
-_LEFTOVERS = ("pack/pack_git2_*", "tmp_sluice_*")
+# What a fetch or a repack that was killed leaves behind, and Git does not remove by itself.
+_LEFTOVERS = ("pack/pack_git2_*", "pack/.tmp-*", "tmp_sluice_*")
 _LOCAL = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -102,14 +104,28 @@ def _names(folder: Path) -> list[str]:
 
 
 def _sweep(objects: Path) -> None:
-    before = time.time() - _STALE
+    before, free = time.time() - _STALE, _is_free(objects.parent)
     left = [path for pattern in _LEFTOVERS for path in objects.glob(pattern)]
     for path in (*left, objects.parent / "gc.pid.lock"):
         try:
-            if path.stat().st_mtime < before:
+            if path.stat().st_mtime < before or (free and path.name.startswith(".tmp-")):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         except FileNotFoundError:  # another process sweeps too
             continue
+
+
+def _is_free(folder: Path) -> bool:
+    """Whether no git packs here by its own lock: packs in the making are then of one that died."""
+    try:
+        pid, host = (folder / "gc.pid").read_text(encoding="utf-8").split()
+        if host != socket.gethostname():
+            return False
+        os.kill(int(pid), 0)
+    except PermissionError:  # somebody else's
+        return False
+    except (OSError, ValueError):  # no such file, or no such process
+        return True
+    return False
 
 
 def _by_git(program: str, path: str, is_stopping: Callable[[], bool], prune: str) -> bool:
@@ -127,7 +143,7 @@ def _by_git(program: str, path: str, is_stopping: Callable[[], bool], prune: str
     )
     said, was_stopped = _ended(process, is_stopping)
     # Stopped, it may find its helper dead before it dies, and complain.
-    if process.returncode > 0 and not was_stopped and _BUSY not in said:
+    if process.returncode > 0 and not was_stopped and not any(words in said for words in _LATER):
         reason = (said.splitlines() or ["it gives no reason"])[-1]
         raise UsageError(f"{path} cannot be packed: {reason}; run git gc there to see why")
     return process.returncode == 0
