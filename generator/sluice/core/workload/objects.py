@@ -116,9 +116,10 @@ def _controlled(
 def _scaler(render: Render, release: Release, part: Parts, own: Mapping[str, Any]) -> Iterator[Any]:
     if own["scaled"]:
         environment, spec = release.environment, part.variant.spec
+        names = {release.key.name, values.service_name(release, part.variant)}
         more = {
             "metric_targets": list(_targets(part, own)),
-            **scaling.of_environment(environment, spec, release.key.name),
+            **scaling.of_environment(environment, spec, names),
             "named": not own["serves"],  # what makes Services tells triggers apart by their names
         }
         yield render(f"scaling/{scaling.provider(environment)}/scaler.yaml.j2", {**own, **more})
