@@ -308,6 +308,30 @@ def test_two_engines_that_answer_at_different_paths_have_no_common_route() -> No
     assert passed.path == f"/api/v1{CHAT}"
 
 
+@pytest.mark.parametrize(
+    ("asked", "seen"),
+    [
+        ("/chat/v1", ("a", "/v1/")),
+        ("/chat/v1/", ("a", "/v1/")),
+        ("/chat//v1//models", ("a", "/v1/models")),
+        ("/chat/v1/chat/v1/x", ("a", "/v1/chat/v1/x")),
+        ("/chat/v1x", None),
+        ("/Chat/v1/x", None),
+        ("/a.b/models", ("b", "/v1/models")),
+        ("/axb/models", None),
+        ("/v1//models", ("c", "/v1//models")),
+    ],
+)
+def test_a_real_nginx_did_the_same(asked: str, seen: tuple[str, str] | None) -> None:
+    """Seen on nginx 1.22.1 with the locations that ingress-nginx writes of these Ingresses."""
+    paths = {"a": "/chat/v1", "b": "/a.b", "c": "/v1"}
+    _, objects = rendered(Case("nginx", paths, STEPPED["canary"]))
+    passed = ROUTERS["nginx"](objects, Request(asked))
+    names = versions_of(objects)
+    got = [(names[one.backend].partition(" ")[0], one.path) for one in passed]
+    assert got == ([seen] if seen else [])
+
+
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings"])
 def test_what_an_engine_serves_may_be_a_path_of_its_own(path: str) -> None:
     for provider, router in ROUTERS.items():
