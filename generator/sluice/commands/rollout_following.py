@@ -1,0 +1,96 @@
+"""How the cluster follows one rollout: its live weight, and what stands in the way of Git's."""
+
+from collections.abc import Iterator
+
+from sluice import git
+from sluice.commands.rollout_observers import Observers
+from sluice.commands.rollout_seeing import applications, live, namespace_of
+from sluice.commands.rollout_write import Case
+from sluice.core import layout
+from sluice.core.finding import UsageError
+from sluice.core.model import Source
+from sluice.core.progress.following import Following, Hindrance, Wanted, hindrances
+from sluice.core.progress.observation import application_name, routes_name
+from sluice.core.rollout.model import FULL
+from sluice.core.specs.resolve import Release
+
+ROUTES = "routes"
+"""The folder of a release's manifests that its second application reads."""
+
+
+def following(case: Case, observers: Observers, now: int) -> Following:
+    """What the cluster does of what Git says of a rollout."""
+    seen = live(case, observers)
+    problems = [Hindrance("route", seen.problem)] if seen.problem else []
+    return Following(
+        committed=case.rollout.weight,
+        live=seen.weight,
+        source=seen.source,
+        since=max(0, now - case.history.time),
+        hindrances=(*_hindrances(case, observers, now), *problems),
+    )
+
+
+def _hindrances(case: Case, observers: Observers, now: int) -> Iterator[Hindrance]:
+    """What Argo CD says of both applications, or why it does not."""
+    release = case.release
+    namespace = namespace_of(release)
+    if namespace is None:
+        said = f"nobody says what is applied: {release.key.environment} has no argocd"
+        yield Hindrance("unknown", said)
+        return
+    if not observers.answers(namespace):
+        why = observers.problems or ["nobody said where it is; set SLUICE_ARGOCD"]
+        yield Hindrance("unknown", f"Argo CD is not seen: {why[0]}")
+        return
+    found = applications(release, observers)
+    routes = routes_name(release)
+    if routes is not None:
+        yield from hindrances(found.routes, _wanted(case, routes, now, ROUTES))
+    yield from hindrances(found.workload, _wanted(case, application_name(release), now))
+
+
+def _wanted(case: Case, name: str, now: int, folder: str = "") -> Wanted:
+    """What an application of a release is to follow."""
+
+    def contains(revision: str) -> bool:
+        return case.base.contains(revision, case.history.clock)
+
+    def knows(revision: str) -> bool:
+        try:
+            git.commit_of(case.base.repository, revision)
+        except UsageError:
+            return False
+        return True
+
+    source = source_of(case.release, folder)
+    return Wanted(name, source, contains, case.history.time, now, knows)
+
+
+def settled(release: Release, observers: Observers, now: int) -> Following | None:
+    """How the cluster follows a release that does not roll out; None where nobody says.
+
+    What is compared is what Argo CD says that it compares: a commit that it has not seen yet
+    changes no weight here.
+    """
+    namespace = namespace_of(release)
+    if namespace is None or not observers.answers(namespace):
+        return None
+    found, routes = applications(release, observers), routes_name(release)
+    name = application_name(release)
+    told = list(hindrances(found.workload, Wanted(name, source_of(release), bool, now, now)))
+    if routes is not None and found.routes is not None:
+        wanted = Wanted(routes, source_of(release, ROUTES), bool, now, now)
+        told = [*hindrances(found.routes, wanted), *told]
+    return Following(FULL, None, "", 0, tuple(told))
+
+
+def source_of(release: Release, folder: str = "") -> Source:
+    """Where an application of a release reads, as the environment says."""
+    argocd = release.environment.spec.get("argocd", {})
+    path = layout.release_directory(release.key)
+    return Source(
+        repository=argocd.get("repoURL", ""),
+        revision=argocd.get("targetRevision", "refs/heads/main"),
+        path=f"{path}/{folder}" if folder else path,
+    )
