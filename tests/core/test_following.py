@@ -79,10 +79,10 @@ def test_an_application_that_is_being_deleted() -> None:
         (replace(SOURCE, path="manifests/a"), "manifests/a at refs/heads/main of"),
         (replace(SOURCE, revision="v1"), "at v1 of"),
         (replace(SOURCE, repository="https://u:secret@other.example"), "of https://…@other"),
-        (None, "several sources, or none"),
+        (Source("", "", ""), "several sources, or none"),
     ],
 )
-def test_an_application_that_follows_something_else(source: Source | None, said: str) -> None:
+def test_an_application_that_follows_something_else(source: Source, said: str) -> None:
     found = only(replace(FOLLOWS, source=source))
     assert found.kind == "elsewhere"
     assert said in found.said
@@ -97,10 +97,19 @@ def test_spellings_of_one_source_are_alike() -> None:
 def test_a_commit_that_argo_cd_has_not_seen_is_told_with_how_long_that_may_take() -> None:
     found = only(BEHIND)
     assert found == Hindrance(
-        "behind", f"Argo CD compares {NAME} with {OLD[:10]} still: it may take 6m"
+        "behind",
+        f"Argo CD compares {NAME} with {OLD[:10]} still: "
+        "it may take 3m, or 6m where it remembers the branch",
     )
     asked = only(replace(BEHIND, refreshing=True))
-    assert asked.said.endswith("may take 6m, and was asked to look at once")
+    assert asked.said.endswith("remembers the branch, and was asked to look at once")
+
+
+def test_a_commit_that_nobody_knows_here() -> None:
+    """A clone that is older than what Argo CD has applied must not say that Argo CD is behind."""
+    found = only(BEHIND, replace(WANTED, knows=lambda revision: revision != OLD))
+    assert found.kind == "elsewhere"
+    assert found.said.endswith(f"{OLD[:10]}, a commit that is not known here")
 
 
 def test_a_commit_that_argo_cd_should_have_seen_long_ago() -> None:
@@ -130,6 +139,11 @@ def test_an_operation_that_hangs_on_an_older_revision() -> None:
 def test_an_operation_at_the_right_revision_is_on_its_way() -> None:
     assert kinds(replace(SEEN, operation=Operation("Running", "", NEW, NOW))) == []
     assert kinds(replace(SEEN, operation=Operation("Running", "", "", NOW))) == []
+    slow = Operation("Running", "one or more tasks are running", NEW, NOW - 600)
+    assert only(replace(SEEN, operation=slow)) == Hindrance(
+        "hangs", f"a sync of {NAME} has been under way for 10m: one or more tasks are running"
+    )
+    assert "for an unknown time" in only(replace(SEEN, operation=replace(slow, started=None))).said
 
 
 @pytest.mark.parametrize(("revision", "older"), [(OLD, True), (NEW, False)])

@@ -15,8 +15,9 @@ REFRESH = "argocd.argoproj.io/refresh"
 """Annotation by which Argo CD asks Git at once, past what it remembers; it then takes it away."""
 SKIP = "argocd.argoproj.io/skip-reconcile"
 _SYNCED = "Synced"
-_COMMIT = re.compile(r"[0-9a-f]{7,64}")
-"""What is no name of a branch, which leads elsewhere tomorrow."""
+_COMMIT = re.compile(r"[0-9a-f]{6,64}")
+_FILE = re.compile(r'error when \w+ing "[^"]*": ')
+"""Where Argo CD kept an object when it applied it: a file of its own, which is gone."""
 
 
 def read(item: Mapping[str, Any]) -> tuple[str, Application]:
@@ -26,7 +27,7 @@ def read(item: Mapping[str, Any]) -> tuple[str, Application]:
     sync, health = status.get("sync") or {}, status.get("health") or {}
     resources = status.get("resources") or ()
     return metadata["name"], Application(
-        revision=str(sync.get("revision", "")),
+        revision=_commit(sync.get("revision")),
         synced=sync.get("status") == _SYNCED,
         health=str(health.get("status", "")),
         health_since=_time(health.get("lastTransitionTime")),
@@ -57,7 +58,7 @@ def _history(status: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
     for entry in status.get("history") or ():
         time = _time(entry.get("deployedAt"))
         if time is not None:
-            yield str(entry.get("revision", "")), time
+            yield _commit(entry.get("revision")), time
 
 
 def _operation(state: Mapping[str, Any] | None) -> Operation | None:
@@ -65,11 +66,11 @@ def _operation(state: Mapping[str, Any] | None) -> Operation | None:
     if not state:
         return None
     asked, result = state.get("operation") or {}, state.get("syncResult") or {}
-    revision = str(result.get("revision") or (asked.get("sync") or {}).get("revision") or "")
+    revision = result.get("revision") or (asked.get("sync") or {}).get("revision")
     return Operation(
         phase=str(state.get("phase", "")),
-        message=str(state.get("message", "")),
-        revision=revision if _COMMIT.fullmatch(revision) else "",
+        message=_plain(state.get("message")),
+        revision=_commit(revision),
         started=_time(state.get("startedAt")),
         finished=_time(state.get("finishedAt")),
         automated=bool((asked.get("initiatedBy") or {}).get("automated")),
@@ -81,14 +82,14 @@ def _failures(result: Mapping[str, Any]) -> Iterator[str]:
     """What the cluster said of each object that it did not take."""
     for entry in result.get("resources") or ():
         if entry.get("status") == "SyncFailed":
-            yield f"{entry.get('kind')}/{entry.get('name')}: {entry.get('message', '')}"
+            yield f"{entry.get('kind')}/{entry.get('name')}: {_plain(entry.get('message'))}"
 
 
-def _source(spec: Mapping[str, Any]) -> Source | None:
-    """Where it reads from; None where that is not one folder of one repository."""
+def _source(spec: Mapping[str, Any]) -> Source:
+    """Where it reads from; nothing where that is not one folder of one repository."""
     source = spec.get("source")
     if not isinstance(source, Mapping) or spec.get("sources"):
-        return None
+        return Source("", "", "")
     return Source(
         repository=str(source.get("repoURL", "")),
         revision=str(source.get("targetRevision", "")),
@@ -105,6 +106,17 @@ def _policy(spec: Mapping[str, Any], notes: Mapping[str, Any]) -> dict[str, bool
         "automated": on,
         "heals": on and isinstance(automated, Mapping) and automated.get("selfHeal") is True,
     }
+
+
+def _commit(text: object) -> str:
+    """A revision that is a commit; of one that could not be found Argo CD names the branch."""
+    revision = str(text or "")
+    return revision if _COMMIT.fullmatch(revision) else ""
+
+
+def _plain(text: object) -> str:
+    """A message without what only Argo CD knows."""
+    return _FILE.sub("", str(text or ""))
 
 
 def _time(text: object) -> int | None:

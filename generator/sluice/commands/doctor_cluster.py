@@ -58,7 +58,7 @@ def _faults(name: str, wanted: Application, found: Application | None) -> Iterat
     if found is None:
         yield f"Argo CD has no application {name}"
         return
-    if wanted.source is not None and not same_source(found.source, wanted.source):
+    if wanted.source and found.source and not same_source(found.source, wanted.source):
         yield f"{name} follows {place(found.source)}"
     if wanted.automated and not found.automated:
         yield f"automated sync of {name} is off"

@@ -243,7 +243,8 @@ class Application:
     the health of each object by `Kind/name`, where Argo CD keeps it; `differing` are those that
     are not as Git has them. `conditions` are its complaints, by type. `automated` says whether it
     applies by itself what it sees, `heals` whether it brings back what was changed in the cluster.
-    `looked` is when it last asked Git, `refreshing` whether it was asked to and has not yet.
+    `source` is what it follows, None where that is not known, and empty where it is more than one
+    folder. `looked` is when it last asked Git, `refreshing` whether it was asked to since.
     """
 
     revision: str

@@ -40,6 +40,8 @@ SLOWEST = POLL + MEMORY
 """Seconds after which a commit is noticed at the latest, where nobody tells Argo CD of it."""
 DELAY = f"it may take {duration(POLL)}, or {duration(SLOWEST)} where it remembers the branch"
 """What to expect of an Argo CD that nobody tells of a commit."""
+LONG = 120
+"""Seconds after which a sync is not simply on its way any more."""
 _ERRORS = ("ComparisonError", "InvalidSpecError", "UnknownError")
 _WINDOW = "blocked by sync window"
 _SHORT = 10
@@ -138,7 +140,7 @@ def hindrances(application: Application | None, wanted: Wanted) -> Iterator[Hind
         return
     if application.deleting:
         yield Hindrance("deleted", f"{name} is being deleted")
-    if not same_source(application.source, wanted.source):
+    if application.source is not None and not same_source(application.source, wanted.source):
         yield Hindrance("elsewhere", f"{name} follows {place(application.source)}")
     yield from _complaints(application, name)
     if wanted.follows(application):
@@ -175,13 +177,26 @@ def _operation(application: Application, wanted: Wanted) -> Iterator[Hindrance]:
         older = "" if wanted.has(operation.revision) else ", which is older than the weight"
         yield Hindrance("fails", f"a sync of {name} fails and begins again at {at}{older}: {told}")
     elif operation.runs and operation.revision and not wanted.has(operation.revision):
-        age = duration(max(0, wanted.now - (operation.started or wanted.now)))
-        said = f"a sync of {name} has been at {at}, which is older, for {age}: {told}"
+        said = f"a sync of {name} has been at {at}, which is older, for {_age(operation, wanted)}"
+        yield Hindrance("hangs", f"{said}: {told}")
+    elif operation.runs and _is_long(operation, wanted):
+        said = f"a sync of {name} has been under way for {_age(operation, wanted)}: {told}"
         yield Hindrance("hangs", said)
     elif _is_told(operation) and (wanted.has(operation.revision) or not operation.revision):
         yield Hindrance("refused", f"{name} could not be applied at {at}: {told}")
     elif not operation.runs and not operation.automated and not wanted.has(operation.revision):
         yield Hindrance("by hand", f"somebody synced {name} to {at} by hand")
+
+
+def _age(operation: Operation, wanted: Wanted) -> str:
+    if operation.started is None:
+        return "an unknown time"
+    return duration(max(0, wanted.now - operation.started))
+
+
+def _is_long(operation: Operation, wanted: Wanted) -> bool:
+    """Whether a sync takes longer than one does that waits for nothing."""
+    return operation.started is None or wanted.now - operation.started > LONG
 
 
 def _idle(application: Application, wanted: Wanted) -> Iterator[Hindrance]:
@@ -190,7 +205,8 @@ def _idle(application: Application, wanted: Wanted) -> Iterator[Hindrance]:
     if not application.automated:
         yield Hindrance("paused", f"automated sync of {name} is off: somebody must sync it")
     elif not application.revision:
-        yield Hindrance("unread", f"Argo CD has not compared {name} with Git yet")
+        if not any(kind in _ERRORS for kind, _ in application.conditions):
+            yield Hindrance("unread", f"Argo CD has not compared {name} with Git yet")
     elif not wanted.has(application.revision):
         yield from _behind(application, wanted)
     elif application.operation is not None and application.operation.runs:
@@ -235,19 +251,18 @@ def _delay(application: Application, wanted: Wanted) -> str:
     return f"{said}, {duration(waited)} after the commit{ago}{asked}"
 
 
-def same_source(found: Source | None, wanted: Source) -> bool:
+def same_source(found: Source, wanted: Source) -> bool:
     """Whether an application follows what it should; spellings of one address are alike."""
     return (
-        found is not None
-        and _address(found.repository) == _address(wanted.repository)
+        _address(found.repository) == _address(wanted.repository)
         and _branch(found.revision) == _branch(wanted.revision)
         and found.path.strip("/") == wanted.path.strip("/")
     )
 
 
-def place(source: Source | None) -> str:
+def place(source: Source) -> str:
     """What an application follows, in words."""
-    if source is None:
+    if not source.repository:
         return "several sources, or none"
     said = f"{source.path or '.'} at {source.revision or 'HEAD'} of {source.repository}"
     return masked(said)
