@@ -239,8 +239,11 @@ def test_a_route_that_was_changed_in_the_cluster(*, heals: bool, said: str) -> N
 
 
 def test_a_long_message_is_cut() -> None:
-    failed = Operation("Failed", "x" * 9000, NEW)
-    assert len(only(replace(SEEN, operation=failed)).said) < 500
+    failed = Operation("Failed", f"denied: {'x' * 9000} no such overload", NEW)
+    said = only(replace(SEEN, operation=failed)).said
+    assert len(said) < 500
+    assert ": denied: xxx" in said
+    assert said.endswith("no such overload")
 
 
 def test_what_git_says_against_what_the_cluster_gives() -> None:

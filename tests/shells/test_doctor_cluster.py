@@ -19,6 +19,7 @@ from sluice.commands.rollout_observers import Observers
 from sluice.commands.workspace import Workspace
 from sluice.core.finding import UsageError
 from sluice.core.model import Forge
+from sluice.forges.answers import RefusedError
 from sluice.forges.family import Family
 from sluice.forges.gitea import Gitea
 from sluice.forges.github import GitHub
@@ -208,7 +209,12 @@ ARGOCD = "https://argocd.example.com/api/webhook"
         (Hooks(Hook("https://ci.example.com/hook", tells_pushes=True)), True, "itself has none"),
         (Hooks(Hook("http://[", tells_pushes=True)), True, "itself has none"),
         (Hooks(), True, "without one it may take 3m, or 6m where it remembers the branch"),
-        (Hooks(error=UsageError("403 Forbidden")), True, "not known, since the forge does not"),
+        (Hooks(error=UsageError("it is silent")), True, "not known, since the forge does not"),
+        (
+            Hooks(error=RefusedError("forbids this (403): grant", 403, "no admin")),
+            True,
+            "not known: the forge shows its webhooks to others only (it answers 403)",
+        ),
         (SimpleNamespace(), True, "this forge has none"),
     ],
 )

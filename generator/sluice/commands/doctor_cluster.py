@@ -13,6 +13,7 @@ from sluice.core.finding import UsageError
 from sluice.core.model import Application, Forge
 from sluice.core.progress.following import DELAY, place, same_source
 from sluice.core.workload import values
+from sluice.forges.answers import RefusedError
 from sluice.forges.hooks import Hooked
 
 APPLICATIONS = "applications.argoproj.io"
@@ -113,6 +114,9 @@ def webhook(forge: Forge) -> Diagnosis:
         )
     try:
         found = [hook for hook in forge.hooks() if _path(hook.address).endswith(WEBHOOK)]
+    except RefusedError as error:
+        said = f"not known: the forge shows its webhooks to others only (it answers {error.status})"
+        return Diagnosis(what, ok=True, said=said)
     except UsageError as error:
         said = f"not known, since the forge does not show its webhooks: {error}"
         return Diagnosis(what, ok=True, said=said)

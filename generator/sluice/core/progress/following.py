@@ -45,7 +45,7 @@ LONG = 120
 _ERRORS = ("ComparisonError", "InvalidSpecError", "UnknownError")
 _WINDOW = "blocked by sync window"
 _SHORT = 10
-_LONGEST = 400
+_PART = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +281,6 @@ def _short(revision: str) -> str:
 
 
 def _line(text: str) -> str:
-    """A message on one line, and not longer than one reads."""
+    """A message on one line; of a long one the beginning, and the end, where the cause stands."""
     words = masked(" ".join(text.split()))
-    return words if len(words) <= _LONGEST else f"{words[: _LONGEST - 1]}…"
+    return words if len(words) <= 2 * _PART else f"{words[:_PART]} … {words[-_PART:]}"
