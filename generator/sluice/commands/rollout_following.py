@@ -14,9 +14,6 @@ from sluice.core.progress.observation import application_name, routes_name
 from sluice.core.rollout.model import FULL
 from sluice.core.specs.resolve import Release
 
-ROUTES = "routes"
-"""The folder of a release's manifests that its second application reads."""
-
 
 def following(case: Case, observers: Observers, now: int) -> Following:
     """What the cluster does of what Git says of a rollout."""
@@ -46,11 +43,13 @@ def _hindrances(case: Case, observers: Observers, now: int) -> Iterator[Hindranc
     found = applications(release, observers)
     routes = routes_name(release)
     if routes is not None:
-        yield from hindrances(found.routes, _wanted(case, routes, now, ROUTES))
-    yield from hindrances(found.workload, _wanted(case, application_name(release), now))
+        folder = layout.routes_directory(release.key)
+        yield from hindrances(found.routes, _wanted(case, routes, folder, now))
+    name, folder = application_name(release), layout.release_directory(release.key)
+    yield from hindrances(found.workload, _wanted(case, name, folder, now))
 
 
-def _wanted(case: Case, name: str, now: int, folder: str = "") -> Wanted:
+def _wanted(case: Case, name: str, folder: str, now: int) -> Wanted:
     """What an application of a release is to follow."""
 
     def contains(revision: str) -> bool:
@@ -77,20 +76,18 @@ def settled(release: Release, observers: Observers, now: int) -> Following | Non
     if namespace is None or not observers.answers(namespace):
         return None
     found, routes = applications(release, observers), routes_name(release)
+    told: list[Hindrance] = []
+    if routes is not None:
+        source = source_of(release, layout.routes_directory(release.key))
+        told += hindrances(found.routes, Wanted(routes, source, bool, now, now))
+    source = source_of(release, layout.release_directory(release.key))
     name = application_name(release)
-    told = list(hindrances(found.workload, Wanted(name, source_of(release), bool, now, now)))
-    if routes is not None and found.routes is not None:
-        wanted = Wanted(routes, source_of(release, ROUTES), bool, now, now)
-        told = [*hindrances(found.routes, wanted), *told]
+    told += hindrances(found.workload, Wanted(name, source, bool, now, now))
     return Following(FULL, None, "", 0, tuple(told))
 
 
-def source_of(release: Release, folder: str = "") -> Source:
-    """Where an application of a release reads, as the environment says."""
+def source_of(release: Release, folder: str) -> Source:
+    """A folder of the repository, as the environment says that Argo CD reads it."""
     argocd = release.environment.spec.get("argocd", {})
-    path = layout.release_directory(release.key)
-    return Source(
-        repository=argocd.get("repoURL", ""),
-        revision=argocd.get("targetRevision", "refs/heads/main"),
-        path=f"{path}/{folder}" if folder else path,
-    )
+    revision = argocd.get("targetRevision", "refs/heads/main")
+    return Source(argocd.get("repoURL", ""), revision, folder)

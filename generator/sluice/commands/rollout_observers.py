@@ -16,7 +16,7 @@ from sluice.core.model import Application, Cluster, Routes
 from sluice.core.rollout.queries import Question, promql
 from sluice.core.rollout.samples import Series
 from sluice.core.specs.resolve import Environment
-from sluice.core.workload.render import IN_CLUSTER
+from sluice.core.workload.applications import IN_CLUSTER
 
 Ask = Callable[[str, str, float], Sequence[Series]]
 """Address, PromQL and time to series; UsageError when the answer is missing or only a part."""
