@@ -63,6 +63,9 @@ class Cluster:
     def refresh(self, namespace: str, name: str) -> None:
         raise AssertionError(f"{namespace}/{name} follows")
 
+    def end(self, namespace: str, name: str, revision: str) -> None:
+        raise AssertionError(f"{namespace}/{name} does not hang at {revision}")
+
 
 def samples(_address: str, query: str, now: float) -> list[Series]:
     """An hour of samples of two pods for each version of each rollout."""

@@ -77,6 +77,9 @@ class Cluster:
             raise UsageError(self.refusal)
         self.refreshed.append(f"{namespace}/{name}")
 
+    def end(self, namespace: str, name: str, revision: str) -> None:
+        raise AssertionError(f"{namespace}/{name} does not hang at {revision}")
+
     def _history(self) -> tuple[tuple[str, int], ...]:
         return tuple(self.applied[-10:])
 

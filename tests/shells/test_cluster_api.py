@@ -87,6 +87,43 @@ def test_a_refresh_changes_one_annotation_and_nothing_else(server: type[Api]) ->
     assert body == {"metadata": {"annotations": {"argocd.argoproj.io/refresh": "normal"}}}
 
 
+def running(revision: str, phase: str = "Running") -> dict[str, Any]:
+    """An application that is busy with a commit."""
+    state = {"phase": phase, "syncResult": {"revision": revision}}
+    metadata = {"name": "production.chat.routes", "resourceVersion": "41"}
+    return {"metadata": metadata, "status": {"operationState": state}}
+
+
+def test_the_sync_that_was_seen_is_ended_and_no_later_one(server: type[Api]) -> None:
+    """By its version, as Argo CD 3.5.7 takes it: a sync in a backoff of 30 minutes ended in 2 s."""
+    server.answers[ONE] = [running("abc1234")]
+    KubernetesCluster().end("argocd", "production.chat.routes", "abc1234")
+    (_, (method, path, kind, body)) = server.seen
+    assert (method, path, kind) == ("PATCH", ONE, "application/merge-patch+json")
+    assert body == {
+        "metadata": {"resourceVersion": "41"},
+        "status": {"operationState": {"phase": "Terminating"}},
+    }
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        running("def5678"),
+        running("abc1234", "Succeeded"),
+        running("abc1234", "Terminating"),
+        {"metadata": {"name": "production.chat.routes"}},
+    ],
+)
+def test_a_sync_that_is_another_one_by_now_is_left_alone(
+    server: type[Api], found: dict[str, Any]
+) -> None:
+    server.answers[ONE] = [found]
+    with pytest.raises(UsageError, match="is another one by now"):
+        KubernetesCluster().end("argocd", "production.chat.routes", "abc1234")
+    assert [method for method, *_ in server.seen] == ["GET"]
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "said"),
     [
@@ -180,3 +217,5 @@ def test_what_is_in_a_file_cannot_be_refreshed(tmp_path: Path) -> None:
     assert cluster is not None
     with pytest.raises(UsageError, match="is read from a file"):
         cluster.refresh("argocd", "production.chat.routes")
+    with pytest.raises(UsageError, match="is read from a file"):
+        cluster.end("argocd", "production.chat.routes", "abc1234")

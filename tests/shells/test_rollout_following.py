@@ -62,6 +62,8 @@ class Busy:
 
     def __init__(self, stage: Stage, **routes: Any) -> None:  # noqa: ANN401  # fields
         self._stage, self._routes = stage, routes
+        self.ended: list[tuple[str, str]] = []
+        self.refusal = ""
 
     def applications(self, namespace: str) -> Mapping[str, Application]:
         found = dict(self._stage.cluster.applications(namespace))
@@ -70,6 +72,11 @@ class Busy:
 
     def refresh(self, namespace: str, name: str) -> None:
         self._stage.cluster.refresh(namespace, name)
+
+    def end(self, namespace: str, name: str, revision: str) -> None:
+        if self.refusal:
+            raise UsageError(self.refusal)
+        self.ended.append((f"{namespace}/{name}", revision))
 
 
 def look(stage: Stage, observers: Observers) -> Outcome:
@@ -173,6 +180,37 @@ def test_where_routes_are_not_read_the_applied_commit_tells_the_weight(stage: St
     assert "Git says 0 %, the cluster gives 10 %" in seen.reasons
     assert any("waiting for healthy state" in reason for reason in seen.reasons)
     assert stage.state() == ("ROLLING_BACK", 0)
+
+
+def stuck_for(stage: Stage, seconds: int) -> Busy:
+    """An Argo CD that is busy with the commit before a rollback."""
+    before = stage.cluster.revision
+    assert sluice(stage, "rollback", NAME) == 0
+    operation = Operation("Running", "waiting for healthy state", before, stage.now - seconds)
+    head = git.resolve(stage.loop.repository, MAIN)
+    return Busy(stage, revision=head, synced=False, operation=operation)
+
+
+@pytest.mark.parametrize(("ends", "seconds"), [(True, 300), (True, 60), (False, 300)])
+def test_a_sync_that_hangs_is_ended_only_where_that_is_switched_on(
+    stage: Stage, *, ends: bool, seconds: int
+) -> None:
+    stage.run(30, until="STEP")
+    stage.run(1)
+    before = stage.cluster.revision
+    busy = stuck_for(stage, seconds)
+    dry = replace(stage.scene, dry_run=True)
+    list(tick(dry, Observers(busy, stage.metrics.ask, ends=ends)))
+    assert busy.ended == []
+    seen = look(stage, Observers(busy, stage.metrics.ask, ends=ends))
+    expected = [(ROUTES, before)] if ends and seconds > 120 else []
+    assert busy.ended == expected
+    told = f"ended the sync of production.chat.routes that hung at revision {before[:10]}"
+    assert (told in seen.reasons) is bool(expected)
+    busy.refusal = "the cluster answers 403 Forbidden"
+    seen = look(stage, Observers(busy, stage.metrics.ask, ends=ends))
+    refused = f"a sync that hangs could not be ended: {busy.refusal}"
+    assert (refused in seen.reasons) is bool(expected)
 
 
 def test_a_right_to_read_routes_that_is_missing_leaves_the_other_way(stage: Stage) -> None:

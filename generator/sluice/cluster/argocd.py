@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sluice.cluster.applications import REFRESH, read
 from sluice.cluster.connection import TIMEOUT, connected, every
@@ -44,6 +45,30 @@ class KubernetesCluster:
                 _request_timeout=(TIMEOUT, TIMEOUT),
             )
 
+    def end(self, namespace: str, name: str, revision: str) -> None:
+        """End the sync of an application, if it is still under way at that revision."""
+        from kubernetes import client  # noqa: PLC0415  # slow, and seldom wanted
+
+        with connected(self.context, f"cannot end the sync of {name}") as api:
+            objects = client.CustomObjectsApi(api)
+            where = (KIND[0], KIND[1], namespace, KIND[2], name)
+            timeout = (TIMEOUT, TIMEOUT)
+            found: Any = objects.get_namespaced_custom_object(*where, _request_timeout=timeout)
+            operation = read(found)[1].operation
+            if operation is None or (operation.phase, operation.revision) != ("Running", revision):
+                raise UsageError(f"the sync of {name} is another one by now")
+            # With its version, so that nothing is ended that began since.
+            body = {
+                "metadata": {"resourceVersion": found["metadata"]["resourceVersion"]},
+                "status": {"operationState": {"phase": "Terminating"}},
+            }
+            objects.patch_namespaced_custom_object(
+                *where,
+                body,
+                _content_type="application/merge-patch+json",
+                _request_timeout=timeout,
+            )
+
 
 class FileCluster:
     """Application objects in a file, as `kubectl get applications -o json` writes them."""
@@ -65,6 +90,10 @@ class FileCluster:
     def refresh(self, namespace: str, name: str) -> None:
         """Refuse: who wrote the file is not there to be asked."""
         raise UsageError(f"{name} in {namespace} is read from a file")
+
+    def end(self, namespace: str, name: str, revision: str) -> None:
+        """Refuse: who wrote the file is not there to be asked."""
+        raise UsageError(f"{name} in {namespace} at {revision} is read from a file")
 
 
 def open_cluster(address: str) -> KubernetesCluster | FileCluster | None:

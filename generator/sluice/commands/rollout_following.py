@@ -9,7 +9,7 @@ from sluice.commands.rollout_write import Case
 from sluice.core import layout
 from sluice.core.finding import UsageError
 from sluice.core.model import Source
-from sluice.core.progress.following import Following, Hindrance, Wanted, hindrances
+from sluice.core.progress.following import Following, Hindrance, Wanted, hindrances, stuck_at
 from sluice.core.progress.observation import application_name, routes_name
 from sluice.core.rollout.model import FULL
 from sluice.core.specs.resolve import Release
@@ -26,6 +26,15 @@ def following(case: Case, observers: Observers, now: int) -> Following:
         since=max(0, now - case.history.time),
         hindrances=(*_hindrances(case, observers, now), *problems),
     )
+
+
+def stuck(case: Case, observers: Observers, now: int) -> str:
+    """The older revision at which a sync of the routes hangs; empty when none does."""
+    routes = routes_name(case.release)
+    if routes is None:
+        return ""
+    wanted = _wanted(case, routes, layout.routes_directory(case.release.key), now)
+    return stuck_at(applications(case.release, observers).routes, wanted)
 
 
 def _hindrances(case: Case, observers: Observers, now: int) -> Iterator[Hindrance]:

@@ -36,6 +36,7 @@ class Observers:
         routes: where routes are read, by environment; under "" for all others.
         beside: where routes are read of environments in the cluster of Argo CD itself.
         gaps: what could be known and is not, for want of a right.
+        ends: whether a sync that hangs on an older commit may be ended.
     """
 
     cluster: Cluster | None
@@ -44,6 +45,7 @@ class Observers:
     routes: Mapping[str, Routes] = field(default_factory=dict)
     beside: Routes | None = None
     gaps: list[str] = field(default_factory=list)
+    ends: bool = False
     _seen: dict[str, Mapping[str, Application]] = field(default_factory=dict)
     _answered: set[str] = field(default_factory=set)
     _silent: set[str] = field(default_factory=set)
@@ -105,6 +107,16 @@ class Observers:
             return str(error)
         return ""
 
+    def end(self, namespace: str, name: str, revision: str) -> str:
+        """End a sync that keeps Git from being followed; what came of it, in words."""
+        if self.cluster is None or not self.ends:
+            return ""
+        try:
+            self.cluster.end(namespace, name, revision)
+        except UsageError as error:
+            return f"a sync that hangs could not be ended: {error}"
+        return f"ended the sync of {name} that hung at revision {revision[:10]}"
+
     def answer(
         self, address: str, question: Question, window: int, time: int
     ) -> Sequence[Series] | None:
@@ -136,7 +148,8 @@ def observers(environ: Mapping[str, str] | None = None) -> Observers:
     if isinstance(cluster, KubernetesCluster):
         beside = KubernetesRoutes(cluster.context or "")
     routes = open_routes(environ.get("SLUICE_ROUTES", ""))
-    return Observers(cluster, _asking(environ), routes=routes, beside=beside)
+    ends = environ.get("SLUICE_ARGOCD_END", "") == "hanging"
+    return Observers(cluster, _asking(environ), routes=routes, beside=beside, ends=ends)
 
 
 def _asking(environ: Mapping[str, str]) -> Ask:

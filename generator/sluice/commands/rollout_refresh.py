@@ -42,3 +42,11 @@ def ask(release: Release, observers: Observers) -> str:
     if not refusal:
         return "Argo CD was asked to look at once"
     return f"Argo CD was not asked to look at once ({refusal}): {DELAY}"
+
+
+def end(release: Release, observers: Observers, revision: str) -> str:
+    """End the sync of the routes that hangs at a revision, where that is switched on."""
+    namespace, name = namespace_of(release), routes_name(release)
+    if not revision or namespace is None or name is None:
+        return ""
+    return observers.end(namespace, name, revision)

@@ -8,9 +8,9 @@ from sluice import git
 from sluice.commands.cycle import Outcome
 from sluice.commands.rollout_base import Base, Scene, base_of
 from sluice.commands.rollout_counting import Counted, counted
-from sluice.commands.rollout_following import following
+from sluice.commands.rollout_following import following, stuck
 from sluice.commands.rollout_observers import Observers
-from sluice.commands.rollout_refresh import ask, refreshed
+from sluice.commands.rollout_refresh import ask, end, refreshed
 from sluice.commands.rollout_seeing import observation, sync
 from sluice.commands.rollout_write import SUFFIX, Case, apply, refused_by, withdraw
 from sluice.core.finding import UsageError
@@ -136,7 +136,8 @@ def _followed(scene: Scene, case: Case, observers: Observers, outcome: Outcome) 
     outcome = refreshed(scene, release, observers, case.base.commit, outcome)
     if not scene.dry_run and any(each.kind == "behind" for each in seen.hindrances):
         ask(release, observers)
-    reasons = (*outcome.reasons, *seen.causes())
+    ended = "" if scene.dry_run else end(release, observers, stuck(case, observers, scene.clock()))
+    reasons = (*outcome.reasons, *seen.causes(), *([ended] if ended else []))
     return replace(outcome, following=seen, reasons=reasons)
 
 

@@ -274,6 +274,9 @@ class Cluster(Protocol):
     def refresh(self, namespace: str, name: str) -> None:
         """Ask it to compare an application with Git now; nothing else is changed."""
 
+    def end(self, namespace: str, name: str, revision: str) -> None:
+        """End the sync of an application, if it is still under way at that revision."""
+
 
 class Routes(Protocol):
     """The routes of a cluster, read only. Unreachable or refusing: UsageError."""

@@ -151,6 +151,16 @@ def hindrances(application: Application | None, wanted: Wanted) -> Iterator[Hind
     yield from found
 
 
+def stuck_at(application: Application | None, wanted: Wanted) -> str:
+    """The older revision that a sync has been busy with for too long; empty when there is none."""
+    operation = None if application is None else application.operation
+    if operation is None or operation.phase != "Running" or not operation.revision:
+        return ""
+    if wanted.has(operation.revision) or _WINDOW in operation.message:
+        return ""
+    return operation.revision if _is_long(operation, wanted) else ""
+
+
 def _complaints(application: Application, name: str) -> Iterator[Hindrance]:
     for kind, message in application.conditions:
         if kind in _ERRORS:
