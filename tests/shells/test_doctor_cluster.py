@@ -61,6 +61,15 @@ def test_applications_that_are_as_they_are_rendered(workspace: Workspace, tmp_pa
     assert said.said.endswith("and they follow this repository")
 
 
+def test_health_that_argo_cd_keeps_to_itself(workspace: Workspace, tmp_path: Path) -> None:
+    """Since 3.0 it does so unless told otherwise."""
+    kept = {"resourceHealthSource": "appTree", "health": {"status": "Healthy"}}
+    said = diagnosed(workspace, tmp_path, lambda item: item.update(status=kept))
+    assert said.ok
+    assert "does not tell how single objects are" in said.said
+    assert "controller.resource.health.persist" in said.remedy
+
+
 def test_an_application_that_is_not_there(workspace: Workspace, tmp_path: Path) -> None:
     said = diagnosed(workspace, tmp_path, leave_out="production.chat")
     assert not said.ok

@@ -50,6 +50,7 @@ def read(item: Mapping[str, Any]) -> tuple[str, Application]:
         looked=_time(status.get("reconciledAt")),
         refreshing=REFRESH in notes,
         deleting=bool(metadata.get("deletionTimestamp")),
+        tells_health=status.get("resourceHealthSource") != "appTree",
         **_policy(spec, notes),
     )
 

@@ -19,6 +19,7 @@ from sluice.forges.hooks import Hooked
 APPLICATIONS = "applications.argoproj.io"
 WEBHOOK = "/api/webhook"
 _SHOWN = 5
+_PERSIST = 'optional: set controller.resource.health.persist: "true" in argocd-cmd-params-cm'
 _UNSET = "nobody said where it is; set SLUICE_ARGOCD"
 
 
@@ -43,6 +44,10 @@ def argocd(workspace: Workspace, eyes: Observers) -> Diagnosis:
         said = f"{'; '.join(faults[:_SHOWN])}{more}"
         return Diagnosis("argocd", ok=False, said=said, remedy=remedy)
     said = f"it has all {len(wanted)} applications, and they follow this repository"
+    found = [eyes.application(*name) for name in wanted]
+    if any(each is not None and not each.tells_health for each in found):
+        said += ", but it does not tell how single objects are, and so which version is unwell"
+        return Diagnosis("argocd", ok=True, said=said, remedy=_PERSIST)
     return Diagnosis("argocd", ok=True, said=said)
 
 

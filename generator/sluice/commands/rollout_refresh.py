@@ -33,15 +33,16 @@ def refreshed(
 
 
 def ask(release: Release, observers: Observers) -> str:
-    """Ask for a refresh of what puts a weight in force; what came of it, in words."""
+    """Ask for a refresh of a release, its routes first; what came of it, in words."""
     namespace = namespace_of(release)
     if namespace is None:
         return ""
-    name = routes_name(release) or application_name(release)
-    refusal = observers.refresh(namespace, name)
-    if not refusal:
-        return "Argo CD was asked to look at once"
-    return f"Argo CD was not asked to look at once ({refusal}): {DELAY}"
+    names = (routes_name(release), application_name(release))
+    for name in filter(None, names):
+        refusal = observers.refresh(namespace, name)
+        if refusal:
+            return f"Argo CD was not asked to look at once ({refusal}): {DELAY}"
+    return "Argo CD was asked to look at once"
 
 
 def end(release: Release, observers: Observers, revision: str) -> str:

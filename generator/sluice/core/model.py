@@ -244,7 +244,8 @@ class Application:
     are not as Git has them. `conditions` are its complaints, by type. `automated` says whether it
     applies by itself what it sees, `heals` whether it brings back what was changed in the cluster.
     `source` is what it follows, None where that is not known, and empty where it is more than one
-    folder. `looked` is when it last asked Git, `refreshing` whether it was asked to since.
+    folder. `looked` is when it last asked Git, `refreshing` whether it was asked to since;
+    `tells_health` is false where it keeps the health of single objects to itself.
     """
 
     revision: str
@@ -263,6 +264,7 @@ class Application:
     deleting: bool = False
     automated: bool = True
     heals: bool = True
+    tells_health: bool = True
 
 
 class Cluster(Protocol):
