@@ -143,6 +143,20 @@ def test_a_person_who_goes_back_is_told_how_long_it_may_take(
     assert "it may take 3m, or 6m where it remembers the branch" in told
 
 
+@pytest.mark.parametrize("address", ["nonsense", "file:/nonexistent/apps.json"])
+def test_a_rollback_is_no_error_because_of_a_setting(
+    stage: Stage,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    address: str,
+) -> None:
+    stage.run(30, until="STEP")
+    monkeypatch.setenv("SLUICE_ARGOCD", address)
+    assert sluice(stage, "rollback", NAME) == 0
+    assert "Argo CD was not asked to look at once" in capsys.readouterr().out
+    assert stage.state() == ("ROLLING_BACK", 0)
+
+
 def test_the_live_route_is_compared_with_git(stage: Stage) -> None:
     stage.run(30, until="STEP")
     stage.run(1)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sluice.cluster.applications import REFRESH, read
-from sluice.cluster.connection import TIMEOUT, connected, every
+from sluice.cluster.connection import SHORT_TIMEOUT, connected, every
 from sluice.core.finding import UsageError
 from sluice.core.model import Application
 
@@ -42,7 +42,7 @@ class KubernetesCluster:
                 name,
                 body,
                 _content_type="application/merge-patch+json",
-                _request_timeout=(TIMEOUT, TIMEOUT),
+                _request_timeout=(SHORT_TIMEOUT, SHORT_TIMEOUT),
             )
 
     def end(self, namespace: str, name: str, revision: str) -> None:
@@ -52,7 +52,7 @@ class KubernetesCluster:
         with connected(self.context, f"cannot end the sync of {name}") as api:
             objects = client.CustomObjectsApi(api)
             where = (KIND[0], KIND[1], namespace, KIND[2], name)
-            timeout = (TIMEOUT, TIMEOUT)
+            timeout = (SHORT_TIMEOUT, SHORT_TIMEOUT)
             found: Any = objects.get_namespaced_custom_object(*where, _request_timeout=timeout)
             operation = read(found)[1].operation
             if operation is None or (operation.phase, operation.revision) != ("Running", revision):

@@ -9,6 +9,8 @@ from sluice.core.finding import UsageError
 
 TIMEOUT = 20
 """Seconds to connect, and again to answer."""
+SHORT_TIMEOUT = 5
+"""The same for what nobody should wait for."""
 PAGE = 250
 _FORBIDDEN, _ABSENT = 403, 404
 
@@ -34,8 +36,26 @@ def connected(context: str | None, doing: str = "") -> Iterator[Any]:
         AbsentError: when what is asked for is not there.
         UsageError: when there is no configuration or no answer, or another one than hoped for.
     """
-    from kubernetes import client, config  # noqa: PLC0415  # slow, and seldom wanted
+    from kubernetes import client  # noqa: PLC0415  # slow, and seldom wanted
     from urllib3.exceptions import HTTPError  # noqa: PLC0415  # as above
+
+    settings = _configured(context)
+    try:
+        with client.ApiClient(settings) as api:
+            yield api
+    except client.ApiException as error:
+        said = f"the cluster answers {error.status} {error.reason}"
+        said = f"{doing}: {said}" if doing else said
+        kinds = {_FORBIDDEN: ForbiddenError, _ABSENT: AbsentError}
+        raise kinds.get(error.status, UsageError)(said) from None
+    except HTTPError as error:
+        raise UsageError(f"the cluster does not answer: {first_line(error)}") from None
+
+
+def _configured(context: str | None) -> Any:  # noqa: ANN401  # the client is not typed
+    """Where the cluster is and who asks, which the client takes from a file without checking it."""
+    import yaml  # noqa: PLC0415  # comes with the client
+    from kubernetes import client, config  # noqa: PLC0415  # slow, and seldom wanted
 
     try:
         settings = client.Configuration()
@@ -45,18 +65,12 @@ def connected(context: str | None, doing: str = "") -> Iterator[Any]:
             # The client reads the variable only once, when it is imported.
             file = os.environ.get("KUBECONFIG")
             config.load_kube_config(file, context, settings)  # type: ignore[no-untyped-call]
-        settings.retries = 0
-        with client.ApiClient(settings) as api:
-            yield api
     except config.ConfigException as error:
         raise UsageError(f"no cluster is configured: {first_line(error)}") from None
-    except client.ApiException as error:
-        said = f"the cluster answers {error.status} {error.reason}"
-        said = f"{doing}: {said}" if doing else said
-        kinds = {_FORBIDDEN: ForbiddenError, _ABSENT: AbsentError}
-        raise kinds.get(error.status, UsageError)(said) from None
-    except HTTPError as error:
-        raise UsageError(f"the cluster does not answer: {first_line(error)}") from None
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        raise UsageError(f"the kubeconfig is broken: {first_line(error)}") from None
+    settings.retries = 0
+    return settings
 
 
 def every(

@@ -15,7 +15,7 @@ from sluice.commands.rollout_by_hand import (
     scene_of,
     told,
 )
-from sluice.commands.rollout_observers import observers
+from sluice.commands.rollout_observers import helpers
 from sluice.commands.rollout_refresh import refreshed
 from sluice.commands.rollout_write import Case, apply
 from sluice.core import layout
@@ -109,7 +109,7 @@ def _under_way(scene: Scene, case: Case, to: str, why: str) -> Outcome:
         raise UsageError(f"{case.release.key} cannot be rolled back")
     write = replace(write, quarantine=rollout.candidate)
     outcome = apply(scene, case, write, of_branch(scene, case))
-    return refreshed(scene, case.release, observers(), case.base.commit, outcome)
+    return refreshed(scene, case.release, helpers(), case.base.commit, outcome)
 
 
 def _nothing(release: Release, version: str, what: str, *reasons: str) -> Outcome:
@@ -147,7 +147,7 @@ def _settled(scene: Scene, commit: str, name: str, to: str, why: str) -> Outcome
     except git.PushRefusedError as error:
         return _proposed(scene, release, made, message, f"{error}: it takes a merge")
     outcome = Outcome(str(release.key), message.splitlines()[0], begun.candidate, 0, (why,))
-    return refreshed(scene, release, observers(), commit, outcome)
+    return refreshed(scene, release, helpers(), commit, outcome)
 
 
 def _came_back(scene: Scene, release: Release) -> str:

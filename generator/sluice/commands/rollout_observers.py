@@ -100,7 +100,7 @@ class Observers:
     def refresh(self, namespace: str, name: str) -> str:
         """Ask Argo CD to look at Git for an application now; why that cannot be, in words."""
         if self.cluster is None:
-            return "nobody said where it is; set SLUICE_ARGOCD"
+            return next(iter(self.problems), "nobody said where it is; set SLUICE_ARGOCD")
         try:
             self.cluster.refresh(namespace, name)
         except UsageError as error:
@@ -150,6 +150,14 @@ def observers(environ: Mapping[str, str] | None = None) -> Observers:
     routes = open_routes(environ.get("SLUICE_ROUTES", ""))
     ends = environ.get("SLUICE_ARGOCD_END", "") == "hanging"
     return Observers(cluster, _asking(environ), routes=routes, beside=beside, ends=ends)
+
+
+def helpers() -> Observers:
+    """Who may help after a commit; a setting that is wrong must not look like a commit that is."""
+    try:
+        return observers()
+    except UsageError as error:
+        return Observers(None, _asking(os.environ), problems=[str(error)])
 
 
 def _asking(environ: Mapping[str, str]) -> Ask:
