@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from core import reference
 from sluice.core.progress.live_routes import LiveRoutes, live_routes
 
 CANDIDATE = "chat-v8"
@@ -147,3 +148,43 @@ def test_of_several_weights_the_one_counts_that_is_farthest_from_git() -> None:
     assert LiveRoutes((0, 10)).farthest(0) == 10
     assert LiveRoutes((50, 100)).farthest(100) == 50
     assert LiveRoutes(()).farthest(0) is None
+
+
+KINDS = {"gateway": "HTTPRoute", "istio": "VirtualService", "nginx": "Ingress"}
+STANDINGS = [
+    ("WARMING", 0),
+    ("STEP", 10),
+    ("PAUSED", 10),
+    ("PROMOTING", 100),
+    ("FINALIZING", 100),
+    ("ROLLING_BACK", 0),
+    ("ROLLED_BACK", 0),
+]
+
+
+@pytest.mark.parametrize("provider", sorted(KINDS))
+@pytest.mark.parametrize(("state", "weight"), STANDINGS)
+@pytest.mark.parametrize("path", ["/v1", "/chat/v1"])
+def test_what_is_rendered_is_read_as_what_git_says(
+    provider: str, state: str, weight: int, path: str
+) -> None:
+    """Whatever routes look like, the weight that is read of them is the one they were made of."""
+    named = "className: nginx" if provider == "nginx" else "gateway: {name: a, namespace: b}"
+    changes = {
+        reference.ENVIRONMENT: {
+            "provider: nginx\n    className: nginx": f"provider: {provider}\n    {named}"
+        },
+        reference.RELEASE: {"path: /v1": f"path: {path}"},
+        reference.ROLLOUT: {
+            "state: STEP": f"state: {state}",
+            "  step: 0\n  weight: 10": f"  step: 0\n  weight: {weight}",
+        },
+    }
+    manifests = reference.workspace(changes).render()
+    objects = {
+        manifest.data["metadata"]["name"]: manifest.data
+        for manifest in manifests.values()
+        if manifest.data["kind"] == KINDS[provider]
+        and manifest.data["metadata"]["namespace"] == "ai-inference"
+    }
+    assert live_routes(provider, objects, "chat", "chat-v2") == LiveRoutes((weight,))
