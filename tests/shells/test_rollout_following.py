@@ -274,6 +274,12 @@ def test_status_and_its_text_tell_what_the_cluster_gives(
     assert (row["following"]["git"], row["following"]["live"]) == (10, 50)
     assert sluice(stage, "status") == 0
     assert "Git says 10 %, the cluster gives 50 %" in capsys.readouterr().out
+    monkeypatch.setenv("SLUICE_ROUTES", f"file:{tmp_path / 'none.json'}")
+    assert sluice(stage, "status", "--format", "json") == 0
+    unread = json.loads(capsys.readouterr().out)
+    assert "cannot read" in unread["unknown"]["routes"]
+    (row,) = [each for each in unread["releases"] if each["release"] == KEY]
+    assert (row["following"]["live"], row["following"]["source"]) == (10, "application")
 
 
 def _item(name: str, revision: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from sluice.cluster.applications import read
 from sluice.cluster.argocd import KubernetesCluster
 from sluice.cluster.rights import may
 from sluice.commands.diagnosis import Diagnosis
-from sluice.commands.rollout_observers import Observers
+from sluice.commands.rollout_observers import UNSET, Observers
 from sluice.commands.workspace import Workspace
 from sluice.core.finding import UsageError
 from sluice.core.model import Application, Forge
@@ -20,7 +20,6 @@ APPLICATIONS = "applications.argoproj.io"
 WEBHOOK = "/api/webhook"
 _SHOWN = 5
 _PERSIST = 'optional: set controller.resource.health.persist: "true" in argocd-cmd-params-cm'
-_UNSET = "nobody said where it is; set SLUICE_ARGOCD"
 
 
 def argocd(workspace: Workspace, eyes: Observers) -> Diagnosis:
@@ -29,7 +28,7 @@ def argocd(workspace: Workspace, eyes: Observers) -> Diagnosis:
     if not wanted:
         return Diagnosis("argocd", ok=True, said="no environment has argocd")
     if eyes.cluster is None:
-        return Diagnosis("argocd", ok=True, said=f"not asked: {_UNSET}")
+        return Diagnosis("argocd", ok=True, said=f"not asked: {UNSET}")
     faults = [
         fault
         for (namespace, name), one in sorted(wanted.items())

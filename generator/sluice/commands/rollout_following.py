@@ -45,9 +45,9 @@ def _hindrances(case: Case, observers: Observers, now: int) -> Iterator[Hindranc
         said = f"nobody says what is applied: {release.key.environment} has no argocd"
         yield Hindrance("unknown", said)
         return
-    if not observers.answers(namespace):
-        why = observers.problems or ["nobody said where it is; set SLUICE_ARGOCD"]
-        yield Hindrance("unknown", f"Argo CD is not seen: {why[0]}")
+    silence = observers.why_silent(namespace)
+    if silence:
+        yield Hindrance("unknown", f"Argo CD is not seen: {silence}")
         return
     found = applications(release, observers)
     routes = routes_name(release)
@@ -82,7 +82,7 @@ def settled(release: Release, observers: Observers, now: int) -> Following | Non
     changes no weight here.
     """
     namespace = namespace_of(release)
-    if namespace is None or not observers.answers(namespace):
+    if namespace is None or observers.why_silent(namespace):
         return None
     found, routes = applications(release, observers), routes_name(release)
     told: list[Hindrance] = []

@@ -23,6 +23,7 @@ Ask = Callable[[str, str, float], Sequence[Series]]
 
 
 Objects = Mapping[str, Mapping[str, Any]]
+UNSET = "nobody said where it is; set SLUICE_ARGOCD"
 
 
 @dataclass
@@ -47,7 +48,7 @@ class Observers:
     gaps: list[str] = field(default_factory=list)
     ends: bool = False
     _seen: dict[str, Mapping[str, Application]] = field(default_factory=dict)
-    _answered: set[str] = field(default_factory=set)
+    _refusals: dict[str, str] = field(default_factory=dict)
     _silent: set[str] = field(default_factory=set)
     _routes: dict[tuple[str, str], Objects | None] = field(default_factory=dict)
 
@@ -58,17 +59,18 @@ class Observers:
         if namespace not in self._seen:
             try:
                 self._seen[namespace] = self.cluster.applications(namespace)
-                self._answered.add(namespace)
             except UsageError as error:
                 self._seen[namespace] = {}
+                self._refusals[namespace] = str(error)
                 self.problems.append(str(error))
         return self._seen[namespace].get(name)
 
-    def answers(self, namespace: str) -> bool:
-        """Whether the Argo CD of a namespace says what it knows."""
-        if self.cluster is not None:
-            self.application(namespace, "")
-        return namespace in self._answered
+    def why_silent(self, namespace: str) -> str:
+        """Why the Argo CD of a namespace does not say what it knows; empty when it does."""
+        if self.cluster is None:
+            return next(iter(self.problems), UNSET)
+        self.application(namespace, "")
+        return self._refusals.get(namespace, "")
 
     def live_routes(self, environment: Environment, provider: str) -> Objects | None:
         """The routes in the cluster of an environment, by name; None when they cannot be read."""
@@ -100,7 +102,7 @@ class Observers:
     def refresh(self, namespace: str, name: str) -> str:
         """Ask Argo CD to look at Git for an application now; why that cannot be, in words."""
         if self.cluster is None:
-            return next(iter(self.problems), "nobody said where it is; set SLUICE_ARGOCD")
+            return self.why_silent(namespace)
         try:
             self.cluster.refresh(namespace, name)
         except UsageError as error:

@@ -10,7 +10,7 @@ from sluice.commands.cycle import AUTHOR, MAIN
 from sluice.commands.revisions import at_revision, workspace_of
 from sluice.commands.rollout_base import Base
 from sluice.commands.rollout_following import following, settled
-from sluice.commands.rollout_observers import Observers, observers
+from sluice.commands.rollout_observers import UNSET, Observers, observers
 from sluice.commands.rollouts import case_of
 from sluice.commands.workspace import FOLDERS, Workspace, find_root
 from sluice.core.finding import UsageError
@@ -43,9 +43,10 @@ def sight(place: Place) -> Sight:
     specs = _specs(place)
     pulls, eyes = _pulls(specs.forge, unknown), observers()
     applications = _applications(specs.workspace, eyes, unknown)
+    before = len(eyes.problems)
     follows = {} if applications is None else _following(specs, eyes)
-    if eyes.gaps:
-        unknown[_ROUTES] = "; ".join(eyes.gaps)
+    if unread := [*eyes.gaps, *eyes.problems[before:]]:
+        unknown[_ROUTES] = "; ".join(unread)
     return Sight(
         specs.workspace, Outside(specs.revision, pulls, applications, unknown, following=follows)
     )
@@ -109,7 +110,7 @@ def _applications(
     wanted = list(_named(workspace))
     if eyes.cluster is None:
         if wanted:
-            unknown[_ARGOCD] = "nobody said where it is; set SLUICE_ARGOCD"
+            unknown[_ARGOCD] = UNSET
         return None
     found = {name: eyes.application(*name) for name in wanted}
     if eyes.problems:
