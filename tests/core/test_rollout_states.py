@@ -157,7 +157,7 @@ def test_what_git_does_not_say_is_not_judged(verdict: Verdict, changes: dict[str
 
 
 def test_drift_is_reported() -> None:
-    assert tick(at("STEP"), seen(weight=11)).notes == ("the route gives 11 %, and Git says 10 %",)
+    assert tick(at("STEP"), seen(weight=11)).notes == ("Git says 10 %, the cluster gives 11 %",)
 
 
 def test_a_clock_that_runs_ahead_of_ours_promotes_nothing() -> None:

@@ -22,6 +22,10 @@ def _repository(state: ForgeState, seen: Seen) -> Reply:
     return Reply(data={"id": 1, **{key: name in state.methods for key, name in allowed.items()}})
 
 
+def _hooks(state: ForgeState, seen: Seen) -> Reply:
+    return Reply(data=[])
+
+
 def _list(state: ForgeState, seen: Seen) -> Reply:
     wanted = seen.query.get("state", "open")
 
@@ -180,6 +184,7 @@ ROUTES: tuple[Route, ...] = (
     ("GET", f"{_ONE}/reviews", _reviews),
     ("GET", rf"{R}/pulls/(?P<base>[^/]+)/(?P<branch>.+)", _between),
     ("GET", rf"{R}/compare/(?P<base>.+)\.\.\.(?P<branch>.+)", _compare),
+    ("GET", f"{R}/hooks", _hooks),
     ("GET", f"{R}/labels", _labels),
     ("POST", f"{R}/labels", _new_label),
     ("POST", rf"{R}/issues/(?P<number>\d+)/labels", _label),

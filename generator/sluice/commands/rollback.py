@@ -15,6 +15,8 @@ from sluice.commands.rollout_by_hand import (
     scene_of,
     told,
 )
+from sluice.commands.rollout_observers import helpers
+from sluice.commands.rollout_refresh import refreshed
 from sluice.commands.rollout_write import Case, apply
 from sluice.core import layout
 from sluice.core.finding import FindingsError, UsageError, failed
@@ -106,7 +108,8 @@ def _under_way(scene: Scene, case: Case, to: str, why: str) -> Outcome:
     if write is None:
         raise UsageError(f"{case.release.key} cannot be rolled back")
     write = replace(write, quarantine=rollout.candidate)
-    return apply(scene, case, write, of_branch(scene, case))
+    outcome = apply(scene, case, write, of_branch(scene, case))
+    return refreshed(scene, case.release, helpers(), case.base.commit, outcome)
 
 
 def _nothing(release: Release, version: str, what: str, *reasons: str) -> Outcome:
@@ -143,7 +146,8 @@ def _settled(scene: Scene, commit: str, name: str, to: str, why: str) -> Outcome
         scene.move(MAIN, made, commit)
     except git.PushRefusedError as error:
         return _proposed(scene, release, made, message, f"{error}: it takes a merge")
-    return Outcome(str(release.key), message.splitlines()[0], begun.candidate, 0, (why,))
+    outcome = Outcome(str(release.key), message.splitlines()[0], begun.candidate, 0, (why,))
+    return refreshed(scene, release, helpers(), commit, outcome)
 
 
 def _came_back(scene: Scene, release: Release) -> str:

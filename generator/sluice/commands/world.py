@@ -7,6 +7,7 @@ from typing import Any
 
 from sluice import git
 from sluice.core.model import Forge, Registry, Signature
+from sluice.core.progress.following import Following
 from sluice.registries.marking import Markable
 
 MAIN = "refs/heads/main"
@@ -23,7 +24,8 @@ class Outcome:
     """What became of one release in this cycle.
 
     `promoted` is when the registry last changed the version, in milliseconds since the epoch,
-    `cause` the kind of failure where there was one.
+    `cause` the kind of failure where there was one. `following` is how the cluster follows the
+    weight of a rollout, before what was done now.
     """
 
     release: str
@@ -34,6 +36,7 @@ class Outcome:
     refused: bool = False
     promoted: int = 0
     cause: str = ""
+    following: Following | None = None
 
     @property
     def is_settled(self) -> bool:

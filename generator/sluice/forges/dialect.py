@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 from sluice.core.model import PullRequest, State
 from sluice.forges.answers import RefusedError
 from sluice.forges.extras import Capabilities, Status
+from sluice.forges.hooks import Hook
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,9 @@ class Dialect(Protocol):
 
     def set_status(self, commit: str, status: Status) -> None:
         """Say it."""
+
+    def hooks(self) -> Iterable[Hook]:
+        """The webhooks of the repository."""
 
     def whoami(self) -> str:
         """The account that we act as."""

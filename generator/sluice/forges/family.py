@@ -9,6 +9,7 @@ from sluice.core.model import PullRequest, State
 from sluice.forges.answers import RefusedError
 from sluice.forges.dialect import Change, Comment
 from sluice.forges.extras import Status, Verdict
+from sluice.forges.hooks import Hook
 from sluice.forges.http import PAGE, Transport
 from sluice.forges.raw import MANY, RECENT, Raw, seconds
 
@@ -117,6 +118,13 @@ class Family:
         user = self._http.call("GET", "/user").data
         with self._http.reading():
             return str(user["login"])
+
+    def hooks(self) -> Iterable[Hook]:
+        """Those of the repository itself; to see them takes the right to change them."""
+        for raw in self._http.pages(f"{self._root}/hooks", {}, self._size, MANY):
+            with self._http.reading():
+                told = raw.get("active", True) and {"push", "*"} & {*raw.get("events", ())}
+                yield Hook(str(raw["config"]["url"]), bool(told))
 
     def _list(self, query: Mapping[str, str], limit: int) -> Iterable[PullRequest]:
         for raw in self._http.pages(f"{self._root}/pulls", query, self._size, limit):

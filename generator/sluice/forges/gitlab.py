@@ -9,6 +9,7 @@ from sluice.forges.answers import RefusedError, Site
 from sluice.forges.credentials import Token
 from sluice.forges.dialect import Change, Comment, Words
 from sluice.forges.extras import Capabilities, Status, Verdict
+from sluice.forges.hooks import Hook
 from sluice.forges.http import Transport
 from sluice.forges.limits import Budget, Window
 from sluice.forges.raw import MANY, RECENT, Raw, found, nothing_new, seconds, segment
@@ -221,6 +222,13 @@ class GitLab:
         user = self._http.call("GET", "/user").data
         with self._http.reading():
             return str(user["username"])
+
+    def hooks(self) -> Iterable[Hook]:
+        """Those of the project itself; to see them takes the right to change them."""
+        for raw in self._http.pages(f"{self._root}/hooks", {}, "per_page", MANY):
+            with self._http.reading():
+                calls = raw.get("alert_status", "executable") == "executable"
+                yield Hook(str(raw["url"]), bool(calls and raw.get("push_events")))
 
     def _list(self, query: Mapping[str, str], limit: int) -> Iterable[PullRequest]:
         items = self._http.pages(self._requests, {"scope": "all", **query}, "per_page", limit)

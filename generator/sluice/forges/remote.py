@@ -16,6 +16,7 @@ from sluice.forges.answers import RefusedError
 from sluice.forges.bodies import clean, fit, one_line, same
 from sluice.forges.dialect import Change, Comment, Dialect, Words
 from sluice.forges.extras import Capabilities, Status
+from sluice.forges.hooks import Hook
 from sluice.forges.http import Transport, Usage
 
 PREFIX = "sluice/"
@@ -182,6 +183,10 @@ class RemoteForge:
         for more in mine[1:]:
             self._dialect.uncomment(number, more.id)
         return mine[0] if mine else None
+
+    def hooks(self) -> Sequence[Hook]:
+        """The webhooks of the repository; UsageError when they are not shown to us."""
+        return tuple(self._dialect.hooks())
 
     def whoami(self) -> str:
         """The account that we act as."""
