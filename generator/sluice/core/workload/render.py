@@ -222,6 +222,17 @@ def _environment_values(environment: Environment, catalog: Catalog) -> dict[str,
         "repo_url": argocd.get("repoURL"),
         "target_revision": argocd.get("targetRevision", "refs/heads/main"),
         "argocd_namespace": argocd.get("namespace", "argocd"),
-        "automated": argocd.get("automated"),
+        "automated": _automated(argocd),
         "policies": argocd.get("policies", False),
     }
+
+
+def _automated(argocd: Mapping[str, Any]) -> dict[str, bool] | None:
+    """What Argo CD does by itself; None when it does nothing.
+
+    Until 3.3 it drops what is false when it writes an Application back, and would then find its own
+    object changed for ever.
+    """
+    if "automated" not in argocd:
+        return None
+    return {name: True for name, wanted in argocd["automated"].items() if wanted}
