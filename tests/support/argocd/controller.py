@@ -62,7 +62,7 @@ class Settings:
     version: Version = NEWEST
 
 
-@dataclass
+@dataclass(repr=False)
 class ArgoCD:
     """One Argo CD.
 

@@ -105,7 +105,7 @@ class Change(NamedTuple):
     key: Key
 
 
-@dataclass
+@dataclass(repr=False)
 class Cluster:
     """All objects of all clusters.
 
