@@ -1,11 +1,13 @@
 """Rollouts of every strategy on every traffic provider, commit by commit."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
-from core.rollouts import START, seen
-from sluice.core.rollout.model import State
+from core.rollouts import GOOD, START, seen
+from sluice.core.rollout.machine import next_step
+from sluice.core.rollout.model import LEAVING, Observation, State
 from support.story import ENVIRONMENT, RELEASE, Story, changed, starter
 
 GATEWAY = {"name": "public", "namespace": "gateways"}
@@ -29,11 +31,19 @@ LONG = 10**6
 
 
 class Commit(NamedTuple):
-    """A commit of a rollout: where it then stands, and the tree."""
+    """A commit of a rollout.
+
+    Args:
+        state: where it then stands.
+        weight: what the candidate then gets.
+        tree: all files.
+        waits: whether the reconciler makes it only when the route of the commit before is in force.
+    """
 
     state: State
     weight: int
     tree: Mapping[str, bytes]
+    waits: bool = False
 
 
 @cache
@@ -46,8 +56,7 @@ def onwards(provider: str, strategy: str) -> tuple[Commit, ...]:
     now = START
     while commits[-1].state != "STABLE":
         now += LONG
-        story.tick(seen("PASS", share=1.0), now)
-        commits.append(_commit(story))
+        commits.append(_ticked(story, seen("PASS", share=1.0), now))
     return tuple(commits)
 
 
@@ -61,14 +70,21 @@ def back(provider: str, strategy: str, state: State) -> tuple[Commit, ...]:
     now = START
     while commits[-1].state != "STABLE":
         now += LONG
-        story.tick(seen(reverted=story.rollout.state not in ("ROLLING_BACK", "ROLLED_BACK")), now)
-        commits.append(_commit(story))
+        commits.append(_ticked(story, seen(reverted=commits[-1].state not in LEAVING), now))
     return tuple(commits)
 
 
 def _begun(provider: str, strategy: str) -> Story:
     files = changed(starter(), ENVIRONMENT, {"traffic": TRAFFIC[provider]})
     return Story(changed(files, RELEASE, {"rollout": STRATEGIES[strategy]}))
+
+
+def _ticked(story: Story, observed: Observation, now: int) -> Commit:
+    """The commit that the reconciler makes of what it observes, and whether it waits to make it."""
+    nothing = replace(observed, sync=replace(GOOD, contains=False, synced=False, since=None))
+    waits = next_step(story.rollout, nothing, now).write is None
+    story.tick(observed, now)
+    return _commit(story)._replace(waits=waits)
 
 
 def _commit(story: Story) -> Commit:

@@ -1,7 +1,6 @@
 """What is wanted against what is there: the comparison of an Application (controller/state.go)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from typing import Any
 
 from support.argocd.applications import Resource
@@ -27,11 +26,9 @@ def compared(name: str, spec: Mapping[str, Any], pair: Pair) -> Resource:
     """Whether an object is as it is wanted: applying it again would change nothing."""
     if pair.target is None or pair.live is None:
         return Resource(pair.key, synced=False, prunes=pair.target is None)
-    live, target = deepcopy(pair.live.data), deepcopy(dict(pair.target))
-    before = deepcopy(dict(pair.live.applied))
+    live, target, before = pair.live.data, pair.target, pair.live.applied
     for path in _ignored(spec, pair.key):
-        for data in (live, target, before):
-            _drop(data, path)
+        live, target, before = (_without(data, path) for data in (live, target, before))
     same = merged(before, target, live) == live and pair.live.owner == name
     return Resource(pair.key, synced=same)
 
@@ -45,9 +42,8 @@ def respected(
     for pair in pairs:
         target = pair.target
         if respects and target is not None and pair.live is not None:
-            target = deepcopy(dict(target))
             for path in _ignored(spec, pair.key):
-                _copy(pair.live.data, target, path)
+                target = _copied(pair.live.data, target, path)
         yield Pair(pair.key, target, pair.live)
 
 
@@ -65,22 +61,22 @@ def _ignored(spec: Mapping[str, Any], key: Key) -> Iterator[list[str]]:
         yield from (pointer.strip("/").split("/") for pointer in entry.get("jsonPointers", ()))
 
 
-def _drop(data: dict[str, Any], path: Sequence[str]) -> None:
-    for name in path[:-1]:
-        if not isinstance(data.get(name), dict):
-            return
-        data = data[name]
-    data.pop(path[-1], None)
+def _without(data: Data, path: Sequence[str]) -> dict[str, Any]:
+    """Data without the field at a path."""
+    first, *rest = path
+    kept = {name: value for name, value in data.items() if name != first or rest}
+    if rest and isinstance(kept.get(first), Mapping):
+        kept[first] = _without(kept[first], rest)
+    return kept
 
 
-def _copy(live: Mapping[str, Any], target: dict[str, Any], path: Sequence[str]) -> None:
-    """Put what a live object has at a path into another one, or nothing where it has nothing."""
-    value: Any = live
-    for name in path:
-        if not isinstance(value, Mapping) or name not in value:
-            _drop(target, path)
-            return
-        value = value[name]
-    for name in path[:-1]:
-        target = target.setdefault(name, {})
-    target[path[-1]] = deepcopy(value)
+def _copied(live: Data, target: Data, path: Sequence[str]) -> Data:
+    """Data with what a live object has at a path, or without it where that one has nothing."""
+    first, *rest = path
+    if first not in live:
+        return _without(target, path)
+    if not rest:
+        return {**target, first: live[first]}
+    if not isinstance(live[first], Mapping):
+        return target
+    return {**target, first: _copied(live[first], target.get(first, {}), rest)}

@@ -60,7 +60,7 @@ def merged(before: Data, wanted: Data, live: Data) -> dict[str, Any]:
     """What `kubectl apply` makes of a live object.
 
     Lists are replaced whole. For lists of built-in types a server merges items by name, which
-    differs only where somebody else added one.
+    differs only where somebody else added one. What comes out shares its parts with what goes in.
 
     Args:
         before: what was applied last.
@@ -73,7 +73,7 @@ def merged(before: Data, wanted: Data, live: Data) -> dict[str, Any]:
         if isinstance(value, Mapping) and isinstance(there, Mapping):
             result[name] = merged(last if isinstance(last, Mapping) else {}, value, there)
         else:
-            result[name] = deepcopy(value)
+            result[name] = value
     return result
 
 
@@ -135,7 +135,7 @@ class Cluster:
             self.objects[key] = Live(data, wanted, owner, self.now)
             self._changed("create", key)
             return ""
-        data = merged(live.applied, wanted, live.data)
+        data = deepcopy(merged(live.applied, wanted, live.data))
         changes = data != live.data or live.owner != owner
         live.data, live.applied, live.owner = data, wanted, owner
         if changes:
