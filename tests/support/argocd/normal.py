@@ -13,8 +13,8 @@ Types: pkg/apis/application/v1alpha1/types.go at 3.5.7, and what was otherwise s
 from collections.abc import Mapping
 from typing import Any, Literal
 
-VERSIONS = ("3.0", "3.1", "3.2", "3.3", "3.4", "3.5")
 Version = Literal["3.0", "3.1", "3.2", "3.3", "3.4", "3.5"]
+VERSIONS: tuple[Version, ...] = ("3.0", "3.1", "3.2", "3.3", "3.4", "3.5")
 NEWEST: Version = "3.5"
 
 KEEP = "kept as it is: a pointer, or a field without omitempty"
