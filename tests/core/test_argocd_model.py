@@ -218,7 +218,8 @@ def test_a_refused_object_stops_no_other_of_its_wave() -> None:
     made.cluster.refuse = refuse_deployments
     made.advance(2)
     assert live(made, "HTTPRoute", "chat") == 1
-    assert message(made) == "one or more objects failed to apply, reason: denied"
+    said = "one or more objects failed to apply, reason: denied. Retrying attempt #1."
+    assert message(made) == said
 
 
 def test_a_kind_that_no_server_knows_stops_everything() -> None:

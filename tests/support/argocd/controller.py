@@ -318,7 +318,8 @@ class ArgoCD:
             last = state.last
             assert last is not None
             if last.phase != "Succeeded":  # never again by itself, until something changes
-                state.conditions["SyncError"] = f"Failed last sync attempt: {last.message}"
+                said = f"Failed last sync attempt to [{last.revision}]: {last.message}"
+                state.conditions["SyncError"] = said
                 return
             if not automated.get("selfHeal", False) or self._heals_later(name, last):
                 return
@@ -380,6 +381,7 @@ class ArgoCD:
             return False
         operation.phase, operation.finished = "Running", self.now
         operation.retries += 1
+        operation.message += f". Retrying attempt #{operation.retries}."
         return True
 
     def _end(self, name: str) -> None:
