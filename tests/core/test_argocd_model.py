@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
-from support.argocd.controller import NAMESPACE, ArgoCD, Settings
+from support.argocd.controller import ArgoCD
 from support.argocd.health import Doctor
 from support.argocd.objects import IN_CLUSTER, Cluster, Key, Live
+from support.argocd.operating import NAMESPACE, Settings
 from support.argocd.repository import Repository
 
 APP = "chat"

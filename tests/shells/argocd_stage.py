@@ -10,8 +10,8 @@ from sluice import git
 from sluice.cluster.argocd import FileCluster
 from sluice.commands.revisions import workspace_of
 from sluice.core.model import Application
-from support.argocd.controller import NAMESPACE
 from support.argocd.health import Doctor
+from support.argocd.operating import NAMESPACE
 from support.argocd.status import application
 from support.play import Play
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 import yaml
 
 from sluice.core import layout
-from support.argocd.controller import ArgoCD, Settings
+from support.argocd.controller import ArgoCD
 from support.argocd.normal import NEWEST, Version
 from support.argocd.objects import Change, Cluster, Key
+from support.argocd.operating import Settings
 from support.argocd.repository import Repository
 from support.story import NAMESPACE, Tree
 from support.traffic import backends, is_served, shares, workloads

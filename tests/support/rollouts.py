@@ -13,6 +13,7 @@ from support.story import ENVIRONMENT, RELEASE, Story, changed, starter
 GATEWAY = {"name": "public", "namespace": "gateways"}
 TRAFFIC: Mapping[str, Mapping[str, Any]] = {
     "gateway": {"provider": "gateway", "gateway": GATEWAY, "host": "api.example.com"},
+    "pool": {"provider": "gateway", "gateway": GATEWAY, "host": "api.example.com", "pool": {}},
     "istio": {"provider": "istio", "gateway": GATEWAY, "host": "api.example.com"},
     "nginx": {"provider": "nginx", "className": "nginx", "host": "api.example.com"},
 }

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from support.argocd.applications import Operation, State
-from support.argocd.controller import NAMESPACE, ArgoCD
+from support.argocd.controller import ArgoCD
 from support.argocd.health import health
 from support.argocd.objects import IN_CLUSTER, Key
+from support.argocd.operating import NAMESPACE
 
 HISTORY = 10
 """How many syncs are kept (spec.revisionHistoryLimit)."""
