@@ -286,6 +286,8 @@ def test_the_end_of_a_rollback_puts_the_version_in_quarantine() -> None:
     asked = write(at("ROLLING_BACK"), sick)
     assert (asked.kind, asked.quarantine) == ("hold", "8")
     assert tick(at("ROLLED_BACK"), sick, 299).write is None
+    named = seen(sync=replace(GOOD, synced=False, since=None))  # by a route of the commit before
+    assert tick(at("ROLLED_BACK"), named, 300).write is None
     over = write(at("ROLLED_BACK"), sick, 300)
     assert (over.kind, over.lane, over.rollout, over.quarantine) == ("restore", "push", None, "8")
 
