@@ -69,10 +69,21 @@ class Pulls:
     def get(self, number: int) -> PullRequest:
         return next(pull for pull in self.all.values() if pull.number == number)
 
-    def ensure(
-        self, *, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()
+    def lost_branch(self, number: int) -> bool:
+        del number
+        return False
+
+    def ensure(  # noqa: PLR0913  # as forges do
+        self,
+        *,
+        branch: str,
+        base: str,
+        title: str,
+        body: str,
+        labels: Iterable[str] = (),
+        head: str = "",
     ) -> PullRequest:
-        head = git.tip(self._repository, f"refs/heads/{branch}") or ""
+        head = head or git.tip(self._repository, f"refs/heads/{branch}") or ""
         number = self.all[branch].number if branch in self.all else len(self.all) + 1
         pull = PullRequest(number, branch, base, title, body, head, labels=tuple(labels))
         self.all[branch] = pull

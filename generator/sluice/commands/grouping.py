@@ -198,12 +198,12 @@ def _member(
     """What one release adds, or why it adds nothing; what fails for many is not theirs."""
     name = str(want.release.key)
     concerned = [*seen.about(want.release.key), *(share_of(pull, name) for pull in pulls)]
-    no = rejected(want, concerned)
-    if no:
-        return judging.rejection(want, no.number)
     taken = taking_back.taken(world, seen.base.commit, want, concerned)
     if taken:
         return taken
+    no = judging.rejecting(world, want, concerned)
+    if no:
+        return judging.rejection(want, no.number)
     if not proposing.is_ours(world, branch_of(want.release.key)):
         said = "somebody committed to its own branch; delete that to hand it back"
         return Outcome(name, "left alone", want.version.version, reasons=(said,))

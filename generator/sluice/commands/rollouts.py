@@ -115,7 +115,7 @@ def _moved(
     pulls = pulls or ()
     if write is not None and write.lane == "pull request":
         refusal = refused_by(case, write, pulls)
-        if refusal is not None:
+        if refusal is not None and not scene.forge.lost_branch(refusal.number):
             said = f"pull request #{refusal.number} was closed"
             write = hold(case.rollout, "PAUSED", now, said, seen).write
     if write is not None:

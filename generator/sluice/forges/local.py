@@ -2,8 +2,8 @@
 
 A merge announces its commit in the record before it moves the base branch. Killed in between,
 whoever looks next sees whether the base holds that commit. A pull request whose head is in the
-base without our doing counts as merged; one whose branch is gone counts as closed. Looking
-never writes: what was seen is stored by the next act on that pull request.
+base without our doing counts as merged, and so does one whose content is there; one whose branch
+is gone counts as closed. Looking never writes: what was seen is stored by the next act on it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +12,8 @@ from itertools import islice
 
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest, Signature, State
+from sluice.forges.answers import HeadMovedError
+from sluice.forges.bodies import joined
 from sluice.forges.local_records import (
     PULLS,
     GitStore,
@@ -26,6 +28,8 @@ from sluice.forges.local_records import (
 __all__ = ["PULLS", "GitStore", "LocalForge"]
 
 _SEARCHED = 1000
+_LARGEST = 1_000_000
+_GONE = "its branch is gone"
 
 
 class LocalForge:
@@ -53,17 +57,29 @@ class LocalForge:
         """Why a pull request was closed; nothing for one that was not."""
         return self._now(self._records.get(self._records.tip(), number)).reason
 
+    def lost_branch(self, number: int) -> bool:
+        """Whether a pull request is closed since its branch was deleted: nobody said no."""
+        return self.reason(number) == _GONE
+
     def ensure(
-        self, *, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()
+        self,
+        *,
+        branch: str,
+        base: str,
+        title: str,
+        body: str,
+        labels: Iterable[str] = (),
+        head: str = "",
     ) -> PullRequest:
         """Open a pull request, or bring the open one of this branch to these words.
 
-        Nothing is written when it says all that already.
+        Nothing is written when it says all that already; what people wrote around our part stays.
 
         Raises:
+            HeadMovedError: the branch is not at `head`, the commit that the words are about.
             UsageError: a branch is missing, or `branch` has nothing that `base` lacks.
         """
-        words = PullRequest(0, branch, base, title, body, "", labels=tuple(sorted(set(labels))))
+        words = PullRequest(0, branch, base, title, body, head, labels=tuple(sorted(set(labels))))
         return self._records.change(lambda tip: self._ensuring(tip, words)).pull
 
     def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
@@ -109,7 +125,7 @@ class LocalForge:
             now.pull,
             base=words.base,
             title=words.title,
-            body=words.body,
+            body=joined(now.pull.body, words.body, _LARGEST),
             labels=words.labels,
             head=self._head(words),
         )
@@ -125,6 +141,8 @@ class LocalForge:
         if head is None or base is None:
             missing = words.branch if head is None else words.base
             raise UsageError(f"cannot open a pull request: there is no branch {missing!r}")
+        if words.head not in ("", head):
+            raise HeadMovedError(words.branch, words.head, head)
         if self._store.contains(base, head):
             raise UsageError(
                 f"cannot open a pull request: {words.branch} has no commit that {words.base} lacks"
@@ -221,7 +239,10 @@ class LocalForge:
                 into = self._merged_as(base, known)
                 return Record(replace(pull, state="merged", merged_as=into, head=known))
         if live is None:
-            return replace(record, pull=replace(pull, state="closed"), reason="its branch is gone")
+            return replace(record, pull=replace(pull, state="closed"), reason=_GONE)
+        squashed = self._store.squashed_as(pull.base, live)
+        if squashed:
+            return Record(replace(pull, state="merged", merged_as=squashed, head=live))
         return replace(record, pull=replace(pull, head=live))
 
     def _merged_as(self, base: str, head: str) -> str:

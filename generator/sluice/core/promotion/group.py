@@ -8,8 +8,8 @@ from sluice.core.layout import Key
 from sluice.core.markdown import code, table
 from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import BRANCHES, Proposal
-from sluice.core.promotion.message import framed, line, marker, without_marker, written_in
-from sluice.core.promotion.signals import Signal, labels
+from sluice.core.promotion.message import framed, marker, without_marker, written_in
+from sluice.core.promotion.signals import Signal, labels, waiting
 from sluice.core.specs.resolve import Release
 
 # No release and no team can have this name, so it is free beside theirs.
@@ -111,8 +111,7 @@ def share_of(pull: PullRequest, release: str) -> PullRequest:
 
 def _signal(members: Sequence[Proposal], held: Sequence[str]) -> Signal:
     if held:
-        more = f" (and {len(held) - 1} more)" if len(held) > 1 else ""
-        return Signal("pending", line(held[0]) + more)
+        return waiting(held)
     return Signal("success", f"all conditions passed for {len(members)} releases")
 
 

@@ -1,0 +1,66 @@
+"""What is seen to before anything is proposed: merges to take back, and merges to tell of.
+
+A forge that was told to merge later does so whatever people say meanwhile, and a forge may never
+notice a merge by hand.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from sluice.commands import proposing
+from sluice.commands.world import Outcome, World
+from sluice.core.finding import UsageError
+from sluice.core.model import PullRequest
+from sluice.core.promotion.converge import BRANCHES
+from sluice.core.promotion.message import read_marker
+from sluice.core.promotion.signals import LATER
+from sluice.forges.extras import ForgeExtras
+from sluice.forges.limits import RateLimitedError
+
+
+def attended(world: World, pulls: Mapping[str, Sequence[PullRequest]]) -> Iterator[Outcome]:
+    """See to the pull requests of all branches; what goes wrong with one is its outcome.
+
+    Args:
+        world: the repository and the forge.
+        pulls: what the forge lists, by branch.
+    """
+    for branch, listed in pulls.items():
+        for pull in listed:
+            try:
+                yield from _attended(world, pull, _why_not(world, branch, pull, listed))
+            except RateLimitedError:
+                raise
+            except UsageError as error:
+                name, said = _name(pull), (str(error),)
+                yield Outcome(name, "failed", _version(pull), pull.number, said, refused=True)
+
+
+def _attended(world: World, pull: PullRequest, why_not: str) -> Iterator[Outcome]:
+    if pull.unnoticed:
+        yield proposing.settled(world, _name(pull), pull, pull.merged_as)
+    elif why_not and isinstance(world.forge, ForgeExtras):
+        if not world.dry_run:
+            proposing.hold_back(world, pull)
+            world.forge.unlabel(pull.number, LATER)
+        what = "would keep from merging" if world.dry_run else "kept from merging"
+        yield Outcome(_name(pull), what, _version(pull), pull.number, (why_not,))
+
+
+def _why_not(world: World, branch: str, pull: PullRequest, listed: Sequence[PullRequest]) -> str:
+    """Why the forge must not merge what was left to it; nothing where it may, or was not told."""
+    if LATER not in pull.labels or pull.state == "merged":
+        return ""
+    if pull.state == "closed":
+        return "it was closed"
+    if pull.draft:
+        return "it is a draft"
+    return "" if proposing.is_free(world, branch, listed) else "somebody committed to its branch"
+
+
+def _name(pull: PullRequest) -> str:
+    return pull.branch.removeprefix(f"{BRANCHES}/")
+
+
+def _version(pull: PullRequest) -> str:
+    said = read_marker(pull.body)
+    return said[0] if said else ""
