@@ -73,7 +73,7 @@ class Pulls:
         del number
         return False
 
-    def ensure(  # noqa: PLR0913  # as forges do
+    def ensure(
         self,
         *,
         branch: str,

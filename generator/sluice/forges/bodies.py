@@ -7,8 +7,8 @@ from collections.abc import Iterator
 _HEADING = "### "
 _MARKER = re.compile(r"\n*<!-- sluice:[^\n]*-->\s*\Z")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-# Our part of a text: from this line to our first marker after it, or, where somebody has removed the
-# line, to our last marker.
+# Our part of a text: from this line to our first marker after it, or, where somebody has removed
+# the line, to our last marker.
 _BEGIN = re.compile(r"^<!-- sluice:begin -->[ \t\r]*$", re.MULTILINE)
 _END = re.compile(r"^<!-- sluice:v1 (\{[^\n]*\}) -->[ \t\r]*$", re.MULTILINE)
 _SUBJECT = ("version", "registered", "releases")

@@ -233,17 +233,23 @@ class LocalForge:
         if pull.state != "open":
             return record
         live = self._store.tip(f"refs/heads/{pull.branch}")
-        # The stored head comes first: after a merge by hand the branch may have moved on.
-        for known in dict.fromkeys((pull.head, live or pull.head)):
-            if base and self._store.contains(base, known):
-                into = self._merged_as(base, known)
-                return Record(replace(pull, state="merged", merged_as=into, head=known))
+        if base and (merged := self._by_hand(pull, base, live)):
+            return Record(merged)
         if live is None:
             return replace(record, pull=replace(pull, state="closed"), reason=_GONE)
-        squashed = self._store.squashed_as(pull.base, live)
-        if squashed:
-            return Record(replace(pull, state="merged", merged_as=squashed, head=live))
         return replace(record, pull=replace(pull, head=live))
+
+    def _by_hand(self, pull: PullRequest, base: str, live: str | None) -> PullRequest | None:
+        """Return a pull request as it was merged without our doing, if it was."""
+        # The stored head comes first: after a merge by hand the branch may have moved on.
+        for known in dict.fromkeys((pull.head, live or pull.head)):
+            if self._store.contains(base, known):
+                into = self._merged_as(base, known)
+                return replace(pull, state="merged", merged_as=into, head=known)
+        squashed = self._store.squashed_as(pull.base, live) if live else None
+        if live and squashed:
+            return replace(pull, state="merged", merged_as=squashed, head=live)
+        return None
 
     def _merged_as(self, base: str, head: str) -> str:
         """Find the commit that brought a head into the base; itself if none is near."""

@@ -25,6 +25,8 @@ _LOOKS = 5
 _WRITES, _CALLS = 5, 15
 _ANSWERED = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 _FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+# What a forge answers that does not tell us what happened to a pull request.
+_NOT_TOLD = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 # What a merge button answers that is about the pull request rather than about the call.
 _UNMERGEABLE = (
     *(HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_ACCEPTABLE),
@@ -96,7 +98,12 @@ class RemoteForge:
     def lost_branch(self, number: int) -> bool:
         """Whether a closed one was closed by deleting its branch, which is nobody's no."""
         pull = self.get(number)
-        return pull.state == "closed" and self._dialect.lost_branch(pull)
+        try:
+            return pull.state == "closed" and self._dialect.lost_branch(pull)
+        except RefusedError as error:
+            if error.status not in _NOT_TOLD:
+                raise
+            return False  # a no is not taken back by what cannot be read
 
     def ensure(
         self,
@@ -243,7 +250,7 @@ class RemoteForge:
         text = one_line(status.description, self.capabilities.description)
         return replace(status, description=text)
 
-    def _words(  # noqa: PLR0913  # as many as they are
+    def _words(
         self, branch: str, base: str, title: str, body: str, labels: Iterable[str], head: str
     ) -> Words:
         fits = self.capabilities

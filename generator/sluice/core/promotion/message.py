@@ -185,10 +185,8 @@ def _marker(text: str) -> re.Match[str] | None:
     begin = _BEGIN.search(text)
     if begin:
         return _MARKER.search(text, begin.end())
-    found = None
-    for found in _MARKER.finditer(text):
-        pass
-    return found
+    markers = list(_MARKER.finditer(text))
+    return markers[-1] if markers else None
 
 
 def line(text: str) -> str:

@@ -71,7 +71,7 @@ def of_proposal(proposal: Proposal) -> Notice:
     )
 
 
-def of_release(  # noqa: PLR0913  # as many as they are
+def of_release(
     release: Release, branch: str, title: str, body: str, kind: str, said: str, *, asks: bool
 ) -> Notice:
     """What people see of a step of a rollout, or of a way back.
