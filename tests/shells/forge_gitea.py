@@ -112,8 +112,9 @@ def _ask(state: ForgeState, seen: Seen, number: str) -> Reply:
 
 
 def _reviews(state: ForgeState, seen: Seen, number: str) -> Reply:
+    gone = {n for n, verdict in state.get(int(number)).verdicts.items() if verdict == "dismissed"}
     said = reviews(state, number, _WORDS)
-    return Reply(data=[{**each, "dismissed": each["state"] == "dismissed"} for each in said])
+    return Reply(data=[{**each, "dismissed": each["user"]["login"] in gone} for each in said])
 
 
 _WORDS = {"comment": "COMMENT", "changes": "REQUEST_CHANGES", "approved": "APPROVED"}
