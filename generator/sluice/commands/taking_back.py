@@ -39,7 +39,7 @@ def taken(world: World, base: str, want: Want, pulls: Sequence[PullRequest]) -> 
     gone = next((pull for pull in about if _is_gone(world.repository, base, pull)), None)
     if gone is None or was_there(_history(world.repository, base, key), version):
         return None
-    if 0 <= world.clock() - gone.updated < _PATIENCE:
+    if abs(world.clock() - gone.updated) < _PATIENCE:
         said = f"main does not have yet what #{gone.number} merged: {gone.merged_as[:12]}"
         return Outcome(str(key), "waits for main", version, gone.number, (said,))
     _look_again(world, base)
