@@ -71,6 +71,7 @@ class ForgeState:
         self.teams = {"ml"}
         self.methods = {"merge", "squash", "rebase"}
         self.blocked = ""  # why nothing may be merged now
+        self.required = ""  # the status without whose success nothing may be merged
         self.waiting = False  # checks that have not ended: auto-merge waits for them
         self.detects = True  # merges by hand are noticed
         self.takes_word = False  # a merge by hand can be told of
@@ -176,6 +177,8 @@ class ForgeState:
             raise Problem("blocked", "it is a draft")
         if self.waiting and sha:
             raise Problem("blocked", "required checks have not ended")
+        if self.required and sha and not self._passed(pull.head, self.required):
+            raise Problem("blocked", f"the required status {self.required} is missing")
         if self.blocked or method not in self.methods:
             raise Problem("blocked", self.blocked or f"{method} is not allowed")
         if sha and sha != pull.head:
@@ -233,6 +236,11 @@ class ForgeState:
                 return number
         self.labels[name] = len(self.labels) + 100
         return self.labels[name]
+
+    def _passed(self, commit: str, context: str) -> bool:
+        said = [s for s in self.statuses if s["commit"] == commit]
+        named = [s["state"] for s in said if context in (s.get("context"), s.get("name"))]
+        return named[-1:] == ["success"]
 
     def _merged(self, pull: Pull, method: str) -> str:
         with self.repository() as repository:

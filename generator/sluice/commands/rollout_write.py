@@ -91,7 +91,7 @@ def _instead(
     A person merges it at once if the forge allows it; the reconciler in its next tick.
     """
     said: tuple[str, ...] = (f"{refused}: it takes a merge",)
-    refusal = refused_by(case, write, pulls)
+    refusal = refused_by(scene, case, write, pulls)
     if refusal is not None and not scene.actor:
         said = (*said, f"pull request #{refusal.number} was closed")
         return _outcome(case, f"waits: {write.reason}", *said)
@@ -99,7 +99,8 @@ def _instead(
     if scene.actor and done.pull:
         pull = scene.forge.get(done.pull)
         title = rollout_message.title(case.release.key, case.rollout, write)
-        done = _merge(scene, case, pull, _notice(case, write, title, "", asks=True), write.reason)
+        notice = _notice(case, write, title, "", asks=True)
+        done = _merge(scene, case, pull, notice, write.reason)
     return replace(done, reasons=(*done.reasons, *said))
 
 
@@ -149,8 +150,9 @@ def _merge(scene: Scene, case: Case, pull: PullRequest, notice: Notice, reason: 
     found = () if scene.actor else objections(pull, objectors(scene.forge, pull.number))
     if found:
         return _outcome(case, f"proposed: {said}", reason, *found, pull=pull)
+    head = git.tip(scene.repository, f"refs/heads/{case.branch}") or pull.head
     try:
-        scene.forge.merge(pull.number, pull.head)
+        scene.forge.merge(pull.number, head)
     except UsageError as error:
         missed = asked(scene, case.base.commit, notice, pull)
         return _outcome(case, f"could not merge: {said}", str(error), *missed, pull=pull)
@@ -189,10 +191,18 @@ def _is_ours(scene: Scene, case: Case) -> bool:
     return head is None or git.commit_of(scene.repository, head).email == scene.author.email
 
 
-def refused_by(case: Case, write: Write, pulls: Sequence[PullRequest]) -> PullRequest | None:
-    """The pull request by whose closing a person said no to exactly this write."""
+def refused_by(
+    scene: Scene, case: Case, write: Write, pulls: Sequence[PullRequest]
+) -> PullRequest | None:
+    """The pull request by whose closing a person said no to exactly this write.
+
+    One that was closed by deleting its branch says nothing.
+    """
     wanted = _marker(case, write)
-    return next((p for p in pulls if p.state == "closed" and _marked(p) == wanted), None)
+    for pull in pulls:
+        if pull.state == "closed" and _marked(pull) == wanted:
+            return None if scene.forge.lost_branch(pull.number) else pull
+    return None
 
 
 def _marker(case: Case, write: Write) -> str:
