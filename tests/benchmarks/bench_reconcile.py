@@ -89,6 +89,9 @@ class Pulls:
         self.all[branch] = pull
         return pull
 
+    def reword(self, number: int, title: str, body: str) -> PullRequest:
+        return replace(self.get(number), title=title, body=body)
+
     def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
         del reason, body
         return replace(self.get(number), state="closed")

@@ -1,17 +1,20 @@
-"""What is seen to before anything is proposed: merges to take back, and merges to tell of.
+"""What is seen to before anything is proposed: merges to take back, to tell of, and to word anew.
 
-A forge that was told to merge later does so whatever people say meanwhile, and a forge may never
-notice a merge by hand.
+A forge that was told to merge later does so whatever people say meanwhile; it may never notice a
+merge by hand; and what is merged in the moment between a push and its words has those of before.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 
+from sluice import git
 from sluice.commands import proposing
-from sluice.commands.world import Outcome, World
+from sluice.commands.world import AUTHOR, Outcome, World
 from sluice.core.finding import UsageError
-from sluice.core.model import PullRequest
+from sluice.core.model import Commit, PullRequest
 from sluice.core.promotion.converge import BRANCHES
-from sluice.core.promotion.message import read_marker
+from sluice.core.promotion.mending import mended
+from sluice.core.promotion.message import is_about, read_marker
 from sluice.core.promotion.signals import LATER
 from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
@@ -38,12 +41,36 @@ def attended(world: World, pulls: Mapping[str, Sequence[PullRequest]]) -> Iterat
 def _attended(world: World, pull: PullRequest, why_not: str) -> Iterator[Outcome]:
     if pull.unnoticed:
         yield proposing.settled(world, _name(pull), pull, pull.merged_as)
+    elif pull.state == "merged":
+        yield from _reworded(world, pull)
     elif why_not and isinstance(world.forge, ForgeExtras):
         if not world.dry_run:
             proposing.hold_back(world, pull)
             world.forge.unlabel(pull.number, LATER)
         what = "would keep from merging" if world.dry_run else "kept from merging"
         yield Outcome(_name(pull), what, _version(pull), pull.number, (why_not,))
+
+
+def _reworded(world: World, pull: PullRequest) -> Iterator[Outcome]:
+    """Let a merged pull request tell of the version that was merged."""
+    words = None if is_about(pull.body, pull.head) else mended(pull, _commits(world, pull.head))
+    if words:
+        if not world.dry_run:
+            world.forge.reword(pull.number, *words)
+        what = "would be worded anew" if world.dry_run else "worded anew"
+        said = f"it was merged as {pull.head[:12]}, and its text was about another commit"
+        yield Outcome(_name(pull), what, _version(pull), pull.number, (said,))
+
+
+def _commits(world: World, head: str) -> list[Commit]:
+    """The commits of promotions at a head that are ours; none where they are not known here."""
+    found: list[Commit] = []
+    with suppress(UsageError):
+        commit = git.commit_of(world.repository, head)
+        while commit.email == AUTHOR.email and "Follows" in commit.trailers:
+            found.append(commit)
+            commit = git.commit_of(world.repository, commit.parents[0])
+    return found
 
 
 def _why_not(world: World, branch: str, pull: PullRequest, listed: Sequence[PullRequest]) -> str:

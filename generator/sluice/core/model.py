@@ -191,6 +191,9 @@ class Forge(Protocol):
         Only while the branch is at `head`, if that is given, and around the words of people.
         """
 
+    def reword(self, number: int, title: str, body: str) -> PullRequest:
+        """Change what one says, in whatever state it is, around the words of people."""
+
     def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
         """Close without merging; `body` is what it says from then on."""
 

@@ -51,6 +51,11 @@ class AbsentForge:
         del branch, base, title, body, labels, head
         self._refuse()
 
+    def reword(self, number: int, title: str, body: str) -> PullRequest:
+        """Nothing can be changed."""
+        del number, title, body
+        self._refuse()
+
     def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
         """Nothing can be closed."""
         del number, reason, body

@@ -82,6 +82,10 @@ class LocalForge:
         words = PullRequest(0, branch, base, title, body, head, labels=tuple(sorted(set(labels))))
         return self._records.change(lambda tip: self._ensuring(tip, words)).pull
 
+    def reword(self, number: int, title: str, body: str) -> PullRequest:
+        """Change what a pull request says, in whatever state it is."""
+        return self._records.change(lambda tip: self._rewording(tip, number, title, body)).pull
+
     def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
         """Close without merging; the branch stays. A merged or closed one is left as it is."""
         return self._records.change(lambda tip: self._closing(tip, number, reason, body)).pull
@@ -159,6 +163,17 @@ class LocalForge:
         closed = replace(now, pull=pull, reason=reason)
         message = f"Close #{number}: {one_line(pull.title)}\n\n{one_line(reason)}"
         return Step(closed, replacing(old, closed), message, (pull.head,))
+
+    def _rewording(self, tip: str | None, number: int, title: str, body: str) -> Step:
+        old = self._records.get(tip, number)
+        now = self._now(old)
+        text = joined(now.pull.body, body, _LARGEST)
+        if (now.pull.title, now.pull.body) == (title, text):
+            return Step(now)
+        pull = replace(now.pull, title=title, body=text, updated=self._clock())
+        new = replace(now, pull=pull)
+        message = f"Update #{number}: {one_line(title)}"
+        return Step(new, replacing(old, new), message, self._existing(pull.head))
 
     def _announcing(self, tip: str | None, number: int, expected_head: str) -> Step:
         """Write the merge commit and store its id, before anything points to it."""

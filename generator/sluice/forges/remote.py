@@ -142,6 +142,18 @@ class RemoteForge:
             self._http.pause(attempt)
         raise UsageError(f"{branch}: {self._http.site} shows no pull request; try again")
 
+    def reword(self, number: int, title: str, body: str) -> PullRequest:
+        """Change what a pull request says, in whatever state it is."""
+        pull = self._get(number)
+        words = self._words(pull.branch, pull.base, title, body, pull.labels, "")
+        text = self._joined(pull.body, words)
+        change = Change(
+            title=words.title if words.title != pull.title else None,
+            body=text if not same(pull.body, text) else None,
+        )
+        changed = self._dialect.change(pull, change) if change != Change() else pull
+        return as_git_says(changed, self._truth)
+
     def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
         """Close without merging and say why; the branch stays. Done already: left as it is."""
         pull = self.get(number)
