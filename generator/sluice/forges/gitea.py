@@ -131,7 +131,7 @@ class Gitea(Family):
         except RefusedError as error:
             if error.status not in _NOT_YET:
                 raise
-            return pull
+            return self.pull(pull.number)  # which it may have merged at this very moment
 
     def cancel_merge(self, pull: PullRequest) -> None:
         """Nothing tells whether a merge is scheduled, so it is cancelled without looking."""
