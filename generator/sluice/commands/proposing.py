@@ -5,14 +5,14 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from sluice import git
+from sluice.commands.heeding import heeded, hold_back, let_wait
 from sluice.commands.signalling import published
 from sluice.commands.world import AUTHOR, MAIN, Outcome, World
 from sluice.core.finding import UsageError
-from sluice.core.model import Forge, PullRequest
+from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import Proposal, branch_of
 from sluice.core.promotion.message import merged_by_hand, read_marker, withdrawn
-from sluice.core.promotion.notice import held_back, objections, of_proposal
-from sluice.core.promotion.signals import LATER
+from sluice.core.promotion.notice import of_proposal
 from sluice.core.promotion.wants import Idle
 from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
@@ -93,7 +93,7 @@ def applied(
         said = f"somebody committed to the branch {proposal.branch}; delete it to hand it back"
         number = current.number if current else 0
         return Outcome(release, "left alone", proposal.version, number, (said,))
-    proposal = _heeding(world, proposal, current)
+    proposal = heeded(world, proposal, current)
     if world.dry_run:
         what = "would update" if current else "would propose"
         reasons = (proposal.title, *sorted(proposal.changes), *proposal.waits)
@@ -101,7 +101,7 @@ def applied(
     if isinstance(ahead, git.RefMovedError):
         raise ahead
     if not proposal.later:
-        _let_wait(world, pulls)
+        let_wait(world, pulls)
     pushed = ahead or _push(world, base, proposal, pulls)
     pull, problems = _opened(world, base, proposal, pushed.head)
     reasons = (*proposal.waits, *problems)
@@ -127,7 +127,7 @@ def pushed_ahead(
             if is_free(world, proposal.branch, pulls):
                 old, new = ends[proposal.branch] = _commits(world, base, proposal)
                 if old != new or not proposal.later:
-                    _let_wait(world, pulls)
+                    let_wait(world, pulls)
     moves = {_ref(branch): each for branch, each in ends.items() if each[0] != each[1]}
     try:
         moved = world.upstream.move_each(moves) if moves else ()
@@ -168,35 +168,6 @@ def _ref(branch: str) -> str:
 
 def _words(pull: PullRequest) -> tuple[str, str, tuple[str, ...]]:
     return pull.title, pull.body, pull.labels
-
-
-def _heeding(world: World, proposal: Proposal, current: PullRequest | None) -> Proposal:
-    """The proposal as people let it be: what they object to does not merge by itself."""
-    if current is None or not proposal.automatic:
-        return proposal
-    found = objections(current, objectors(world.forge, current.number))
-    return held_back(proposal, found) if found else proposal
-
-
-def objectors(forge: Forge, number: int) -> Sequence[str]:
-    """Who asks for changes, where there are reviews."""
-    return forge.objectors(number) if isinstance(forge, ForgeExtras) else ()
-
-
-def _let_wait(world: World, pulls: Sequence[PullRequest]) -> None:
-    """Take back what was left to the forge about the pull requests that are open."""
-    for pull in pulls:
-        if pull.state == "open":
-            hold_back(world, pull)
-
-
-def hold_back(world: World, pull: PullRequest) -> None:
-    """Keep the forge from merging what was left to it and must wait now; before any new push.
-
-    The label was there before it was told to merge, and goes only after this.
-    """
-    if LATER in pull.labels and isinstance(world.forge, ForgeExtras):
-        world.forge.cancel_merge(pull.number)
 
 
 def _opened(
@@ -247,7 +218,7 @@ def _push(world: World, base: str, proposal: Proposal, pulls: Sequence[PullReque
     head, commit = _commits(world, base, proposal)
     if head == commit:
         return Pushed(commit, moved=False)
-    _let_wait(world, pulls)
+    let_wait(world, pulls)
     world.upstream.move(ref, commit, head)
     # Who was faster may have merged this very version and dropped its branch. From here on the
     # branch is in everybody's way.

@@ -8,7 +8,7 @@ from typing import Any
 
 from sluice import git
 from sluice.commands.cycle import MAIN, Outcome
-from sluice.commands.proposing import objectors
+from sluice.commands.heeding import objectors
 from sluice.commands.rollout_base import Base, Scene
 from sluice.commands.signalling import asked, published
 from sluice.core import layout, tree

@@ -17,7 +17,8 @@ from sluice.forges.bodies import clean, fit, joined, one_line, same
 from sluice.forges.dialect import Change, Comment, Dialect, Words
 from sluice.forges.extras import Capabilities, Status
 from sluice.forges.http import Transport, Usage
-from sluice.forges.truth import Truth, as_git_says, titled
+from sluice.forges.opinions import Opinions
+from sluice.forges.truth import as_git_says, titled
 
 PREFIX = "sluice/"
 _LOOKS = 5
@@ -25,8 +26,6 @@ _LOOKS = 5
 _WRITES, _CALLS = 5, 15
 _ANSWERED = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 _FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
-# What a forge answers that does not tell us what happened to a pull request.
-_NOT_TOLD = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 # What a merge button answers that is about the pull request rather than about the call.
 _UNMERGEABLE = (
     *(HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_ACCEPTABLE),
@@ -34,7 +33,7 @@ _UNMERGEABLE = (
 )
 
 
-class RemoteForge:
+class RemoteForge(Opinions):
     """Pull requests of one repository on a server. `list` knows those of branches with PREFIX.
 
     Of the labels those that start with `sluice` are ours: they go when they are not asked for.
@@ -43,13 +42,9 @@ class RemoteForge:
 
     def __init__(self, dialect: Dialect, http: Transport, compare: str) -> None:
         """`compare` is where the forge's own pages compare two branches."""
-        self._dialect, self._http, self._compare = dialect, http, compare
+        super().__init__(dialect)
+        self._http, self._compare = http, compare
         self._me = ""
-        self._truth: Truth | None = None
-
-    def believe(self, truth: Truth) -> None:
-        """Take from Git what is merged."""
-        self._truth = truth
 
     @property
     def capabilities(self) -> Capabilities:
@@ -83,27 +78,6 @@ class RemoteForge:
     def get(self, number: int) -> PullRequest:
         """One pull request; UsageError when there is none."""
         return as_git_says(self._get(number), self._truth)
-
-    def _get(self, number: int) -> PullRequest:
-        """One as the forge alone has it."""
-        try:
-            return self._dialect.pull(number)
-        except RefusedError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                raise
-            raise UsageError(
-                f"there is no pull request #{number} that the credentials can see: {error}"
-            ) from None
-
-    def lost_branch(self, number: int) -> bool:
-        """Whether a closed one was closed by deleting its branch, which is nobody's no."""
-        pull = self.get(number)
-        try:
-            return pull.state == "closed" and self._dialect.lost_branch(pull)
-        except RefusedError as error:
-            if error.status not in _NOT_TOLD:
-                raise
-            return False  # a no is not taken back by what cannot be read
 
     def ensure(
         self,
@@ -198,17 +172,6 @@ class RemoteForge:
         said = f"{pull.base} has what this proposes since {commit}, which was not noticed here"
         self.upsert_comment(number, "closed", f"Closed by sluice:\n\n    {said}")
         self._dialect.change(pull, Change(body=fit(body, self.capabilities.body), state="closed"))
-
-    def objectors(self, number: int) -> Sequence[str]:
-        """Who asked for changes, and has not taken that back; in order."""
-        return sorted(set(self._dialect.objectors(number)))
-
-    def unlabel(self, number: int, label: str) -> None:
-        """Take a label off; nothing when it is not on."""
-        pull = self._get(number)
-        held = tuple(each for each in pull.labels if each.casefold() == label.casefold())
-        if held:
-            self._dialect.change(pull, Change(remove=held))
 
     def request_reviews(
         self, number: int, users: Collection[str], teams: Collection[str] = ()

@@ -136,7 +136,7 @@ def _body(members: Sequence[Proposal], chains: Chains, demand: Demand | None) ->
     parts.append(
         "### Before merging\n\nMerging this deploys all of them; closing it rejects each of these "
         "versions. To leave one out, write it into `model.quarantine` of its release. Commits of "
-        "others on this branch are left alone."
+        "others on this branch are left alone; deleting it hands it back."
     )
     data: dict[str, Any] = {
         "registered": {name: m.registered for name, m in zip(chains, members, strict=True)},
