@@ -37,11 +37,12 @@ class Merged:
         line = self._line(base)
         if line is None:
             return None
-        search = line.searches.get(head) or self._begin(line, head)
-        line.searches[head] = search
-        if search.wanted and not search.found:
-            search.found = self._search(line, search)
-        search.until = line.tip
+        search = line.searches.get(head)
+        if search is None:
+            search = line.searches[head] = _Search(self._begun(line, head))
+        if not search.found:
+            search.found = self._search(line, head, search)
+        search.until = line.tip if search.until else None
         return search.found or None
 
     def _line(self, base: str) -> "_Line | None":
@@ -55,22 +56,31 @@ class Merged:
         line.extend(self._repo, tip)
         return line
 
-    def _begin(self, line: "_Line", head: str) -> "_Search":
+    def _begun(self, line: "_Line", head: str) -> pygit2.Oid | None:
+        """Where a head has parted from a branch; None where that is not known."""
         try:
-            ours = commit_object(self._repo, head)
-            begun = self._repo.merge_base(ours.id, line.tip)
+            found: pygit2.Commit | None = commit_object(self._repo, head)
+            while found is not None and len(found.parent_ids) == 1:
+                found = first_parent(self._repo, found)
+                if found and found.id in line.own:
+                    return found.id
+            return self._repo.merge_base(commit_object(self._repo, head).id, line.tip)
         except (UsageError, pygit2.GitError, KeyError):
-            return _Search()
-        if begun is None:
-            return _Search()
-        paths = changed_paths(self._repo, str(begun), head)
-        return _Search({path: id_at(ours, path) for path in paths}, begun)
+            return None
 
-    def _search(self, line: "_Line", search: "_Search") -> str:
+    def _search(self, line: "_Line", head: str, search: "_Search") -> str:
         for found in self._since(line, search):
-            if self._changed(found) & search.wanted.keys() and _has(found, search.wanted):
+            wanted = search.wanted or self._wanted(head, search)
+            if self._changed(found) & wanted.keys() and _has(found, wanted):
                 return str(found.id)
         return ""
+
+    def _wanted(self, head: str, search: "_Search") -> Mapping[str, pygit2.Oid | None]:
+        """What a head made of the files that it changed."""
+        ours = commit_object(self._repo, head)
+        paths = changed_paths(self._repo, str(search.begun), head)
+        search.wanted = {path: id_at(ours, path) for path in paths}
+        return search.wanted
 
     def _since(self, line: "_Line", search: "_Search") -> Iterator[pygit2.Commit]:
         """The first-parent commits that were not searched yet, newest first."""
@@ -97,11 +107,18 @@ class Merged:
 
 @dataclass
 class _Search:
-    """The files that a head changed, how far a branch was searched for them, and where they are."""
+    """Where a head has parted from a branch, the files that it changed, and where they are.
 
+    `until` is how far the branch was searched for them.
+    """
+
+    begun: pygit2.Oid | None
+    until: pygit2.Oid | None = field(init=False)
     wanted: Mapping[str, pygit2.Oid | None] = field(default_factory=dict)
-    until: pygit2.Oid | None = None
     found: str = ""
+
+    def __post_init__(self) -> None:
+        self.until = self.begun
 
 
 class _Line:
