@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from shells.forge_fake import TOKEN
 from shells.forge_harness import FAKES
 from shells.git_fixtures import AUTHOR, MAIN, put, run_git
 from shells.loop import BRANCH, KEY, SPEC, Loop
 from shells.remote_loop import RemoteLoop, remote_loop
 from shells.test_taking_back import quarantine, revert
 from sluice import git
+from sluice.commands.connect import connect
 
 pytestmark = pytest.mark.server
 
@@ -186,3 +188,25 @@ def test_everything_is_sound_at_the_end(loop: Loop) -> None:
     by_hand(loop, "squash")
     loop.chat()
     run_git(loop.bare, "fsck", "--strict")
+
+
+def test_whoever_connects_to_servers_believes_git(tmp_path: Path) -> None:
+    with remote_loop(tmp_path, "gitea") as loop:
+        loop.fake.state.detects = False
+        loop.register(1)
+        loop.register(2)
+        loop.chat()
+        tokens = {"SLUICE_FORGE_TOKEN": TOKEN, "SLUICE_GIT_TOKEN": TOKEN}
+        upstream, forge = connect(
+            loop.server.url("models.git"),
+            f"gitea:team/models@{loop.fake.place}",
+            None,
+            str(tmp_path / "mine"),
+            AUTHOR,
+            environ=tokens,
+        )
+        upstream.refresh()
+        assert forge.get(1).state == "open"
+        merged = by_hand(loop, "squash")
+        upstream.refresh()
+        assert (forge.get(1).state, forge.get(1).merged_as) == ("merged", merged)
