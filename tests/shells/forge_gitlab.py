@@ -15,7 +15,8 @@ def _user(name: str, state: ForgeState) -> dict[str, Any]:
 
 
 def _shown(state: ForgeState, pull: Pull) -> dict[str, Any]:
-    status = "checking" if state.unready else "mergeable"
+    ready = "ci_still_running" if state.waiting else "mergeable"
+    status = "checking" if state.unready else ready
     status = "not_approved" if state.blocked else "conflict" if pull.conflicts else status
     status = "draft_status" if state.is_draft(pull) else status
     closed = [at for what, at in pull.events if what == "closed"]
