@@ -117,7 +117,7 @@ def _moved(
         return _waiting(case, replace(decision, reason=said))
     pulls = pulls or ()
     if write is not None and write.lane == "pull request":
-        refusal = refused_by(case, write, pulls)
+        refusal = refused_by(scene, case, write, pulls)
         if refusal is not None:
             said = f"pull request #{refusal.number} was closed"
             write = hold(case.rollout, "PAUSED", now, said, seen).write

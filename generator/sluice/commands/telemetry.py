@@ -21,7 +21,8 @@ WHATS = frozenset(
         *("closed", "quarantined", "failed", "broken", "rollout cannot be read", "not observed"),
         *("would propose", "would update", "would close", "would quarantine", "would push"),
         *("warming", "step", "gated", "inconclusive", "paused", "promoting", "rolling back"),
-        *("rolled back", "stable", "moved"),
+        *("rolled back", "stable", "moved", "held"),
+        *("merged by hand", "kept from merging", "worded anew", "waits for main"),
     }
 )
 # What brings a promotion to where people see it.

@@ -50,7 +50,8 @@ class Memory:
 
     base: Any = None
     settled: dict[str, tuple[object, Outcome, int]] = field(default_factory=dict)
-    shown: dict[int, object] = field(default_factory=dict)
+    shown: dict[object, object] = field(default_factory=dict)
+    lost: dict[tuple[int, int], bool] = field(default_factory=dict)
     marked: tuple[object, int] = (None, 0)
     marks: dict[tuple[str, str, int], Mapping[str, str]] = field(default_factory=dict)
 
@@ -102,3 +103,8 @@ class World:
     @property
     def repository(self) -> git.Repository:
         return self.upstream.repository
+
+    @property
+    def shown(self) -> dict[object, object]:
+        """What was shown on which pull request."""
+        return self.memory.shown

@@ -139,9 +139,10 @@ class Registry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """A pull request as the forge tells it. `head` is the commit id it would merge.
+    """A pull request as the forge tells it, and Git: what its base contains is merged.
 
-    `url` is where people see it, nothing where the forge has no pages.
+    `head` is the commit id it would merge, `url` where people see it, nothing where the forge has
+    no pages. `unnoticed` says that the forge still shows it as open though it is merged.
     """
 
     number: int
@@ -156,6 +157,8 @@ class PullRequest:
     labels: tuple[str, ...] = ()
     updated: int = 0
     url: str = ""
+    draft: bool = False
+    unnoticed: bool = False
 
 
 class Forge(Protocol):
@@ -170,10 +173,26 @@ class Forge(Protocol):
     def get(self, number: int) -> PullRequest:
         """One pull request; UsageError when there is none."""
 
+    def lost_branch(self, number: int) -> bool:
+        """Whether a closed one was closed by deleting its branch, which is nobody's no."""
+
     def ensure(
-        self, *, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()
+        self,
+        *,
+        branch: str,
+        base: str,
+        title: str,
+        body: str,
+        labels: Iterable[str] = (),
+        head: str = "",
     ) -> PullRequest:
-        """Open a pull request, or bring the open one of this branch to these words."""
+        """Open a pull request, or bring the open one of this branch to these words.
+
+        Only while the branch is at `head`, if that is given, and around the words of people.
+        """
+
+    def reword(self, number: int, title: str, body: str) -> PullRequest:
+        """Change what one says, in whatever state it is, around the words of people."""
 
     def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
         """Close without merging; `body` is what it says from then on."""

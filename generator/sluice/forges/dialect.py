@@ -12,13 +12,14 @@ from sluice.forges.hooks import Hook
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a pull request is to say, fit for the forge."""
+    """What a pull request is to say; `head` is the commit that it is about, if that matters."""
 
     branch: str
     base: str
     title: str
     body: str
     labels: frozenset[str]
+    head: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Dialect(Protocol):
 
     # Whether `open_of` shows all of a branch at once; without that a list must have shown them.
     shows_twins: bool
+    drafts_by_title: bool  # whether words in the title are what makes a draft
 
     @property
     def capabilities(self) -> Capabilities:
@@ -79,7 +81,16 @@ class Dialect(Protocol):
         """Merge it at its head once the forge's own conditions are met."""
 
     def cancel_merge(self, pull: PullRequest) -> None:
-        """Take that back; nothing when it is not going to merge."""
+        """Take that back, also of a closed one; nothing when it is not going to merge."""
+
+    def note_merge(self, pull: PullRequest, commit: str) -> bool:
+        """Tell of a merge that was not noticed; False where one cannot be told of it."""
+
+    def lost_branch(self, pull: PullRequest) -> bool:
+        """Whether a closed one was closed by deleting its branch."""
+
+    def objectors(self, number: int) -> Collection[str]:
+        """Who asked for changes, and has not taken that back."""
 
     def may_pass(self, error: RefusedError) -> bool:
         """Whether another look may find what was refused as done, or doable."""

@@ -13,6 +13,12 @@ from sluice.forges.hooks import Hook
 from sluice.forges.http import PAGE, Transport
 from sluice.forges.raw import MANY, RECENT, Raw, seconds
 
+# What a review may say that counts until the same person says something else.
+_OBJECTIONS = frozenset({"CHANGES_REQUESTED", "REQUEST_CHANGES"})
+_VERDICTS = _OBJECTIONS | {"APPROVED", "DISMISSED"}
+# So many seconds are between two acts at least.
+_APART = 2
+
 
 class Family:
     """The calls that are the same; see Dialect."""
@@ -20,10 +26,13 @@ class Family:
     git_user = "x-access-token"
     past: tuple[State, ...] = ("closed",)  # the merged ones among them
     shows_twins = True
+    drafts_by_title = False
     _size: ClassVar[str]  # the parameter that sets the size of a page
     _latest: ClassVar[Mapping[str, str]]  # the parameters that put the last change first
     _verdict: ClassVar[str]  # where a commit status has its state
     _methods: ClassVar[Mapping[str, str]]  # what a repository allows → how to merge
+    _events: ClassVar[str]  # where a pull request has what happened to it
+    _happened: ClassVar[tuple[str, str, str]]  # the key of a kind of event; closing, deletion
 
     def __init__(self, http: Transport, repository: str) -> None:
         self._http = http
@@ -81,6 +90,37 @@ class Family:
             for team in raw.get("requested_reviewers_teams") or raw.get("requested_teams") or ():
                 asked.add(str(team.get("slug") or team["name"]))
             return {name.lower() for name in asked | {_login(review) for review in given}}
+
+    def objectors(self, number: int) -> Collection[str]:
+        """Whose last word is that they want changes; a comment is no word on it."""
+        last: dict[str, bool] = {}
+        path = f"{self._root}/pulls/{number}/reviews"
+        for raw in self._http.pages(path, {}, self._size, MANY):
+            with self._http.reading():
+                state = str(raw["state"])
+                if state in _VERDICTS:
+                    last[_login(raw)] = state in _OBJECTIONS and not raw.get("dismissed")
+        return [name for name, objects in last.items() if objects]
+
+    def note_merge(self, pull: PullRequest, commit: str) -> bool:  # noqa: ARG002 - others need it
+        """Nothing: it sees for itself what was pushed."""
+        return False
+
+    def lost_branch(self, pull: PullRequest) -> bool:
+        """Whether the last closing and a deletion of the branch were one act.
+
+        Who closes a pull request and then deletes its branch needs longer for that.
+        """
+        key, closing, deletion = self._happened
+        closed, deleted = -_APART, -_APART
+        path = f"{self._root}/issues/{pull.number}/{self._events}"
+        for raw in self._http.pages(path, {}, self._size, MANY):
+            with self._http.reading():
+                if raw.get(key) == closing:
+                    closed = seconds(raw["created_at"])
+                elif raw.get(key) == deletion:
+                    deleted = seconds(raw["created_at"])
+        return abs(closed - deleted) < _APART and closed > 0
 
     def ask(self, number: int, kind: str, name: str) -> bool:
         """Ask for a review."""
@@ -178,6 +218,7 @@ def _pull(raw: Raw) -> PullRequest:
         labels=tuple(sorted(str(label["name"]) for label in raw.get("labels") or ())),
         updated=seconds(raw.get("updated_at")),
         url=raw.get("html_url") or "",
+        draft=bool(raw.get("draft")),
     )
 
 
