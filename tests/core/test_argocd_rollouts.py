@@ -169,13 +169,10 @@ def test_a_rollback_is_in_the_route_at_once_whatever_is_unwell(
     assert leads_back(play), play.shares()
 
 
-@pytest.mark.parametrize("strategy", ["canary", "ab", "shadow"])
-@pytest.mark.parametrize("provider", ["gateway", "istio", "nginx"])
+@pytest.mark.parametrize(("provider", "strategy"), [p for p in PAIRS if p[1] != "blue-green"])
 def test_nothing_that_is_chosen_stays_with_an_unwell_candidate(
     provider: str, strategy: str
 ) -> None:
-    if (provider, strategy) not in PAIRS:
-        pytest.skip("nginx copies no requests")
     play, rollback = in_force(back(provider, strategy, "STEP"))
     unwell("Degraded")(play)
     play.push(rollback.tree)
@@ -339,3 +336,18 @@ def test_in_one_application_with_waves_a_rollback_waits_for_the_candidate(
     play.argo.advance(540)
     assert play.shares() == before
     assert not leads_back(play)
+
+
+@pytest.mark.parametrize(("provider", "strategy"), PAIRS)
+def test_without_the_commit_between_a_version_goes_while_its_route_still_names_it(
+    provider: str, strategy: str
+) -> None:
+    commits = [c for c in onwards(provider, strategy) if c.state != "FINALIZING"]
+    play = begun(tuple(commits))
+    for commit in commits[1:-1]:
+        play.settle(commit.tree)
+    play.watch()
+    play.push(commits[-1].tree)
+    play.refresh("production.chat")
+    play.argo.advance(AT_ONCE)
+    assert any("names chat-v1" in wrong for wrong in play.wrongs)
