@@ -83,6 +83,7 @@ def _row(case: Case, eyes: Observers, now: int) -> dict[str, Any]:
     rollout = case.rollout
     numbers = counted([(case, sync(case, eyes, now))], eyes, now).get(case.release.key)
     case = replace(case, counts=numbers.counts if numbers else None)
+    judgement = numbers.judgement if numbers else None
     decision = next_step(rollout, observation(case, eyes, numbers, now), now)
     return {
         "release": str(case.release.key),
@@ -96,7 +97,7 @@ def _row(case: Case, eyes: Observers, now: int) -> dict[str, Any]:
         "reason": rollout.reason,
         "next": decision.reason,
         "notes": list(decision.notes),
-        "judgement": judgement_data(numbers.judgement) if numbers else None,
+        "judgement": judgement_data(judgement) if judgement else None,
     }
 
 
