@@ -5,7 +5,7 @@ Source: kube-state-metrics, docs/metrics/workload/deployment-metrics.md and pod-
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sluice.core.progress.subject import Answers, Arm, Subject
 from sluice.core.rollout.model import Replicas
@@ -105,11 +105,20 @@ def is_of(pod: str, workload: str) -> bool:
     return rest != pod and _OF_WORKLOAD.fullmatch(rest) is not None
 
 
-def own_restarts(candidate: Sequence[float], stable: Sequence[float]) -> list[float]:
-    """Restarts that are the candidate's own doing, one for each cause, in order."""
-    found: list[float] = []
-    for time in sorted(candidate):
-        is_shared = any(abs(time - other) <= BOTH for other in stable)
-        if not is_shared and not (found and time - found[-1] <= TOGETHER):
-            found.append(time)
-    return found
+def own_restarts(
+    candidate: Mapping[str, Sequence[float]], stable: Mapping[str, Sequence[float]]
+) -> list[float]:
+    """Restarts that are the candidate's own doing, in order.
+
+    Args:
+        candidate: when its processes began anew, by pod. Those of several pods at once are one.
+        stable: the same of the stable version.
+    """
+    others = [time for times in stable.values() for time in times]
+    found: list[tuple[float, str]] = []
+    for time, pod in sorted((time, pod) for pod, times in candidate.items() for time in times):
+        if any(abs(time - other) <= BOTH for other in others):
+            continue
+        if not any(time - earlier <= TOGETHER and pod != beside for earlier, beside in found):
+            found.append((time, pod))
+    return [time for time, _ in found]

@@ -1,7 +1,7 @@
 """What is seen of both versions beside bad events: restarts, queues, cache memory, shares."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sluice.core.progress.kubernetes import (
     BOTH,
@@ -69,11 +69,13 @@ def restarts_of(subject: Subject, answers: Answers, now: int) -> list[float] | N
     if candidate is None:
         return None
     stable = _restarts(subject.stable, subject.begin - BOTH, answers, now)
-    return own_restarts(candidate, stable or [])
+    return own_restarts(candidate, stable or {})
 
 
-def _restarts(arm: Arm, begin: int, answers: Answers, now: int) -> list[float] | None:
-    """When processes of a version began anew, in order.
+def _restarts(
+    arm: Arm, begin: int, answers: Answers, now: int
+) -> Mapping[str, Sequence[float]] | None:
+    """When processes of a version began anew, by pod.
 
     The counters of a gateway tell when the gateway began anew, which is not its fault.
     """
@@ -89,7 +91,7 @@ def _restarts(arm: Arm, begin: int, answers: Answers, now: int) -> list[float] |
             pod = labels.get("pod") or labels.get("instance", "")
             since = [s for s in cleaned(samples, now) if s[0] >= begin]
             most[pod] = max(most.get(pod, []), restarts(since), key=len)
-    return sorted(time for times in {**most, **told}.values() for time in times)
+    return {**most, **told}
 
 
 def unseen(subject: Subject, answers: Answers, now: int) -> str:

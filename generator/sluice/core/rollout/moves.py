@@ -58,10 +58,11 @@ def begin_again(rollout: Rollout, seen: Observation, now: int, reason: str) -> D
 
 def ease(rollout: Rollout, seen: Observation, now: int, reason: str) -> Decision:
     """One step less for a candidate that cannot keep up; then a person decides."""
+    steps = rollout.plan.steps
     before = rollout.step if rollout.state in SERVED else rollout.step - 1
-    if before < 0 or rollout.plan.steps[before].weight >= rollout.weight:
+    if not 0 <= before < len(steps) or steps[before].weight >= rollout.weight:
         return set_aside(rollout, seen, now, reason)
-    weight = rollout.plan.steps[before].weight
+    weight = steps[before].weight
     after = rollout.to("PAUSED", reason, since=now, step=before, weight=weight)
     return _away(rollout, seen) or act(Write("lower", after, reason, seen.judgement))
 
