@@ -260,11 +260,20 @@ def capped(cells: Iterable[Cell], burst: int | None, rate: float) -> int:
     return sum(min(c.bad, max(burst, math.ceil(_BURST_FACTOR * c.requests * rate))) for c in cells)
 
 
-def accusing(batches: Sequence[Batch], burst: int | None) -> list[Pair]:
-    """Pairs for the case against the candidate: its bursts are capped, not the stable arm's."""
+def accusing(
+    batches: Sequence[Batch], burst: int | None, tolerated: Sequence[float] | None = None
+) -> list[Pair]:
+    """Pairs for the case against the candidate: its bursts are capped, not the stable arm's.
+
+    Args:
+        batches: in order of time.
+        burst: see `capped`.
+        tolerated: of each batch, how many times the usual rate is no burst yet, 1 when absent.
+    """
+    ratios = [1.0] * len(batches) if tolerated is None else tolerated
     return [
-        Pair(total(b.candidate).requests, capped(b.candidate, burst, rate), *_both(b.stable))
-        for b, rate in zip(batches, _rates_before(batches), strict=True)
+        Pair(total(b.candidate).requests, capped(b.candidate, burst, usual * ratio), *_both(b.stable))
+        for b, usual, ratio in zip(batches, _rates_before(batches), ratios, strict=True)
     ]
 
 

@@ -187,7 +187,8 @@ def _case_against(
     """The path of ln E; two-sided of the mean of E for too many and E for too few."""
     mixture, batches = parameters.mixture, [batch for batch, _ in against]
     tolerated = [ratio for _, ratio in against]
-    more = path(accusing(batches, parameters.burst), tolerated, mixture)
+    bursts = [max(1.0, ratio / gate.tolerated) for ratio in tolerated]
+    more = path(accusing(batches, parameters.burst, bursts), tolerated, mixture)
     if not gate.two_sided:
         return more
     swapped = [pair.swapped() for pair in acquitting(batches, parameters.burst)]

@@ -12,6 +12,8 @@ from sluice.core.rollout.scenario import Scenario
 
 TICK = 60
 STABLE, CANDIDATE = "1", "2"
+GUARD = 300
+"""Seconds at a weight before a guard can be on."""
 SETTLING = 300
 """Seconds at a weight in which answers are not compared with it."""
 
@@ -71,7 +73,7 @@ def observed(
         weight=drift if applied else None,
         share=None if blind else state.rollout.weight / FULL,
         judgement=judgement,
-        alarms=("the queue is long",) if "alarm" in state.faults else (),
+        alarms=("the queue is long",) if now - since >= GUARD and "alarm" in state.faults else (),
         reverted=state.reverted,
         committed=state.clock,
         replicas=Replicas() if blind or away else _replicas(scenario, state, now),
