@@ -57,7 +57,8 @@ class Cluster:
         del namespace
         deployed = ((self._revision, START),)
         told = Application(self._revision, synced=True, health="Healthy", deployed=deployed)
-        return {f"production.chat-{number:04d}": told for number in range(RELEASES)}
+        names = [f"production.chat-{number:04d}" for number in range(RELEASES)]
+        return dict.fromkeys([*names, *(f"{name}.routes" for name in names)], told)
 
 
 def samples(_address: str, query: str, now: float) -> list[Series]:

@@ -43,7 +43,7 @@ CANARY = """  rollout:
 
 @dataclass
 class Cluster:
-    """Argo CD that knows one application."""
+    """Argo CD that knows one release: its workloads, whose health is set, and its routes."""
 
     loop: Loop
     revision: str = ""
@@ -65,14 +65,14 @@ class Cluster:
         del namespace
         if self.down:
             raise UsageError("the cluster does not answer")
-        told = Application(
-            self.revision,
-            self.synced,
-            self.health,
-            deployed=tuple(self.applied[-10:]),
-            resources=self.resources,
-        )
-        return {"production.chat": told} if self.revision else {}
+        if not self.revision:
+            return {}
+        routes = Application(self.revision, self.synced, "Healthy", deployed=self._history())
+        workload = replace(routes, health=self.health, resources=self.resources)
+        return {"production.chat": workload, "production.chat.routes": routes}
+
+    def _history(self) -> tuple[tuple[str, int], ...]:
+        return tuple(self.applied[-10:])
 
 
 class Metrics:

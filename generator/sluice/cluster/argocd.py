@@ -9,7 +9,7 @@ from typing import Any
 
 from sluice.cluster.version import first_line
 from sluice.core.finding import UsageError
-from sluice.core.model import Application
+from sluice.core.model import Application, Operation
 
 GROUP, VERSION, PLURAL = "argoproj.io", "v1alpha1", "applications"
 PAGE = 250
@@ -131,6 +131,23 @@ def read(item: Mapping[str, Any]) -> tuple[str, Application]:
         health_since=_time(health.get("lastTransitionTime")),
         deployed=tuple(history),
         resources=resources,
+        operation=_operation(status.get("operationState")),
+    )
+
+
+def _operation(state: Mapping[str, Any] | None) -> Operation | None:
+    """The last operation; the revision is the one that it came to, or else was asked for."""
+    if not state:
+        return None
+    asked, result = state.get("operation") or {}, state.get("syncResult") or {}
+    revision = result.get("revision") or (asked.get("sync") or {}).get("revision")
+    return Operation(
+        phase=str(state.get("phase", "")),
+        message=str(state.get("message", "")),
+        revision=str(revision or ""),
+        started=_time(state.get("startedAt")),
+        finished=_time(state.get("finishedAt")),
+        automated=bool((asked.get("initiatedBy") or {}).get("automated")),
     )
 
 

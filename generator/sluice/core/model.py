@@ -204,6 +204,27 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
+class Operation:
+    """The last sync of an application, or the one under way; times are seconds since the epoch.
+
+    `phase` is Argo CD's word, `revision` what it applies, empty where that is not decided yet.
+    `finished` of one that runs is when its last attempt failed: it waits for the next one.
+    """
+
+    phase: str
+    message: str = ""
+    revision: str = ""
+    started: int | None = None
+    finished: int | None = None
+    automated: bool = True
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is not over; while it is not, no other one begins."""
+        return self.phase in ("Running", "Terminating")
+
+
+@dataclass(frozen=True, slots=True)
 class Application:
     """What Argo CD says of an application; times are seconds since the epoch.
 
@@ -217,6 +238,7 @@ class Application:
     health_since: int | None = None
     deployed: tuple[tuple[str, int], ...] = ()
     resources: Mapping[str, str] = field(default_factory=dict)
+    operation: Operation | None = None
 
 
 class Cluster(Protocol):

@@ -110,12 +110,13 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """What Argo CD says of the release.
+    """How far Argo CD is with what is committed.
 
-    `contains`: the synced revision is the commit of the committed weight, or a descendant of it.
-    `deployed`: when such a revision was first applied; `since`: from when on it has been both
-    synced and healthy; `unhealthy`: from when on it has not been healthy, where that is known.
-    Seconds since the epoch, None when it is not so.
+    `contains`: it compares with the commit of the committed weight, or a descendant of it.
+    `synced`: what is in the cluster is what that revision says. `deployed`: from when on such
+    revisions have been applied; `since`: from when on the weight has been in force: applied, and in
+    sync now, whatever the health. `healthy` is about the workloads; `unhealthy`: from when on they
+    have not been, where that is known. Seconds since the epoch, None when it is not so.
     """
 
     contains: bool
