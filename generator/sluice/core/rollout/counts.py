@@ -272,7 +272,9 @@ def accusing(
     """
     ratios = [1.0] * len(batches) if tolerated is None else tolerated
     return [
-        Pair(total(b.candidate).requests, capped(b.candidate, burst, usual * ratio), *_both(b.stable))
+        Pair(
+            total(b.candidate).requests, capped(b.candidate, burst, usual * ratio), *_both(b.stable)
+        )
         for b, usual, ratio in zip(batches, _rates_before(batches), ratios, strict=True)
     ]
 
