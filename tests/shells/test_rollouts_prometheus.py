@@ -147,8 +147,7 @@ def test_a_candidate_that_answers_nobody_loses_its_weight(tmp_path: Path) -> Non
 def test_half_a_step_without_samples_makes_it_longer(tmp_path: Path) -> None:
     wanted, found, stage = replayed(tmp_path, 40, unscraped)
     assert found == wanted
-    assert found[27] == ("STEP", 10)
-    assert ("PROMOTING", 100) in found
+    assert found.index(("PROMOTING", 100)) >= 26
     assert any("nothing of the candidate was counted for" in line for line in stage.log)
 
 
