@@ -184,7 +184,7 @@ class Histories(RuleBasedStateMachine):
             return
         assert before.state in ("STEP", "GATED", "INCONCLUSIVE")
         assert verdict not in (None, "FAIL", "ENV_DEGRADED", "UNANSWERED")
-        assert not seen.blind
+        assert asked.approval or not seen.blind
         assert asked.rollout is not None
         share = seen.replicas.most * asked.rollout.weight / FULL
         assert seen.replicas.ready is None or seen.replicas.ready >= min(share, 4)

@@ -271,6 +271,8 @@ def test_time_that_nobody_counted_is_no_time_that_the_candidate_stood() -> None:
     blind = seen("PASS", blind="nothing was counted for 10m")
     assert tick(at("STEP"), blind, 7199).write is None
     assert after(at("STEP"), blind, 7200) == ("hold", "INCONCLUSIVE", 10)
+    approved = write(at("INCONCLUSIVE"), seen("CONTINUE", blind="nothing was counted"), 60)
+    assert (approved.kind, approved.approval) == ("raise", True)
     served = seen("CONTINUE", share=1.0, blind="nothing was counted for 10m")
     assert tick(at("PROMOTING"), served, 3600).write is None
 
@@ -278,6 +280,8 @@ def test_time_that_nobody_counted_is_no_time_that_the_candidate_stood() -> None:
 def test_a_promotion_that_nobody_measures_is_a_persons_to_end() -> None:
     asked = write(at("PROMOTING"), seen(None), 3600)
     assert (asked.kind, asked.approval) == ("finalize", True)
+    quiet = seen("CONTINUE", share=None, blind="nothing was counted for 10m")
+    assert write(at("PROMOTING"), quiet, 3600).approval
     assert tick(at("PROMOTING"), seen(None), 3599).write is None
 
 

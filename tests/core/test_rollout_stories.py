@@ -8,7 +8,7 @@ from sluice import resources
 from sluice.core.rollout.scenario import SCHEMA, read
 from sluice.core.rollout.simulation import Tick, simulate
 
-FOLDER = Path(__file__).parents[1] / "scenarios"
+FOLDER = Path(__file__).parents[1] / "scenarios" / "stories"
 BACK = "ROLLING_BACK 0, ROLLED_BACK 0, STABLE 0"
 ON = "PROMOTING 100, FINALIZING 100, STABLE 100"
 SECOND = "WARMING 0, STEP 10, STEP 50"

@@ -70,11 +70,16 @@ class Arm:
         return {**self.watches, **self.beside}
 
     def answering(self) -> Question | None:
-        """The counter of what the engine answered, whether or not it failed; None without one."""
+        """The counter of what a version answered, whether or not it failed; None without one.
+
+        The gateway's tells where the engine counts nothing at all.
+        """
         counted = self.engine.counters.get("errors")
         if counted is not None:
             return Question(counted["requests"]["metric"], self.labels)
-        return self.lifeline()
+        edge = next((w for w in self.watches.values() if w.gateway and w.requests), None)
+        at_edge = self._counter(edge.requests, edge) if edge and edge.requests else None
+        return self.lifeline() or at_edge
 
     def lifeline(self) -> Question | None:
         """A counter of answers that the engine has in any case, and that begins anew with it."""

@@ -8,7 +8,8 @@ against the candidate nor for it. So a fault that is over leaves no verdict behi
 
 Once the candidate serves alone its rate is compared with the past too: what both versions had in
 the steps before is not held against it. A gate without rates of its own gets them from there: twice
-the most that the past allows for, and three times that.
+the most that the past allows for, and three times that; what need not pass gets none, since
+refusals follow from what clients ask.
 """
 
 import math
@@ -99,7 +100,7 @@ def _rates(gate: Gate, arms: Arms) -> Absolute | None:
     past = total(cell for b in arms.before for cell in (*b.candidate, *b.stable))
     if gate.absolute is not None:
         return _raised(gate.absolute, past)
-    if gate.two_sided or not past.requests:
+    if gate.two_sided or not gate.required or not past.requests:
         return None
     p0 = max(LEAST_RATE, WORSE * _at_most(past))
     return Absolute(p0, min(MOST_RATE, BAD * p0)) if p0 < MOST_RATE / WORSE else None

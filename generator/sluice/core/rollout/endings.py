@@ -35,6 +35,8 @@ def _served(rollout: Rollout, seen: Observation, now: int) -> Decision:
     if verdict_of(seen) is None or (seen.share is None and not waiting):
         said = "the stable version is kept until metrics show who serves"
         return _finalized(rollout, seen, said, approval=True) if window_is_over else wait(said)
+    if not waiting and seen.blind:
+        waiting = f"the stable version is kept: {seen.blind}"
     if waiting:
         return wait(waiting)
     if not window_is_over:
@@ -49,7 +51,7 @@ def _why_kept(seen: Observation) -> str:
         return f"the stable version is kept: {said}"
     if seen.share is not None and seen.share < SERVED_SHARE:
         return f"the candidate gets {seen.share:.1%} of the requests"
-    return f"the stable version is kept: {seen.blind}" if seen.blind else ""
+    return ""
 
 
 def _finalized(

@@ -194,9 +194,9 @@ def _passed(rollout: Rollout, seen: Observation, now: int) -> Decision:
 
 
 def _more(rollout: Rollout, seen: Observation, reason: str, *, approval: bool = False) -> Decision:
-    """The next weight, unless the cluster is unwell or nobody sees what happens now."""
+    """The next weight, unless the cluster is unwell; or blindly, which only a person may."""
     waiting = why_not_more(rollout, seen)
-    if not waiting and seen.blind:
+    if not waiting and seen.blind and not approval:
         waiting = f"waits: {seen.blind}"
     return wait(waiting) if waiting else onwards(rollout, seen, reason, approval=approval)
 

@@ -93,10 +93,10 @@ def onwards(
         return waiting
     if last:
         reason = f"{reason}: on to all requests; the stable version is kept warm"
-        after = rollout.to("PROMOTING", reason, weight=FULL)
+        after = rollout.to("PROMOTING", reason, weight=FULL, setbacks=0)
     else:
         reason = f"{reason}: on to {weight} %"
-        after = rollout.to("STEP", reason, step=following, weight=weight)
+        after = rollout.to("STEP", reason, step=following, weight=weight, setbacks=0)
     return act(Write("raise", after, reason, seen.judgement, approval=approval))
 
 
