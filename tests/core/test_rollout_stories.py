@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sluice import resources
+from sluice.commands import simulate as command
 from sluice.core.rollout.scenario import SCHEMA, read
 from sluice.core.rollout.simulation import Tick, simulate
 
@@ -101,6 +102,14 @@ def test_how_soon_a_candidate_loses_weight(name: str, stories: dict[str, list[Ti
 )
 def test_a_story_says_why(name: str, words: str, stories: dict[str, list[Tick]]) -> None:
     assert words in reasons(stories[name])
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_the_command_plays_a_story(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.run(file=str(FOLDER / "queue-grows.yaml"), form=form) == 0
+    out = capsys.readouterr().out
+    assert "the queue is long" in out
+    assert ("-> lower by push" in out) == (form == "text")
 
 
 def test_replicas_are_there_before_the_weight(stories: dict[str, list[Tick]]) -> None:
