@@ -30,6 +30,7 @@ RELEASE = f"environments/{KEY}/release.yaml"
 ROLLOUT = f"environments/{KEY}/rollout.yaml"
 ROUTE = f"manifests/{KEY}/routes/ingress-canary.yaml"
 SCRAPE = 15
+READY = "kube_deployment_status_replicas_ready"
 START = 1_795_200_000
 CANARY = """  rollout:
     strategy: canary
@@ -90,6 +91,10 @@ class Metrics:
     def __init__(self) -> None:
         self.rate = 40.0
         self.errors: dict[str, float] = {"1": 0.001, "2": 0.001}
+        self.refused: dict[str, float] = {}
+        self.hidden: set[str] = set()
+        self.scraping = True
+        self.ready: dict[str, int] = {}
         self.totals: dict[tuple[str, str], float] = {}
         self.samples: dict[tuple[str, str], list[tuple[float, float]]] = {}
         self.gauges: dict[tuple[str, str], float] = {}
@@ -101,13 +106,17 @@ class Metrics:
         for time in range(since + SCRAPE, until + 1, SCRAPE):
             for version, share in shares.items():
                 requests, bad = self.rate * SCRAPE * share, self.errors.get(version, 0.0)
-                for status, part in (("2xx", 1 - bad), ("5xx", bad)):
+                refused = self.refused.get(version, 0.0)
+                parts = {"2xx": 1 - bad - refused, "5xx": bad, "4xx": refused}
+                for status, part in parts.items():
                     key = (version, status)
                     self.totals[key] = self.totals.get(key, 0.0) + requests * part
+                    if not self.scraping or (status == "4xx" and not refused):
+                        continue
                     self.samples.setdefault(key, []).append((time, float(int(self.totals[key]))))
 
     def restart(self, version: str) -> None:
-        for status in ("2xx", "5xx"):
+        for status in ("2xx", "5xx", "4xx"):
             self.totals[version, status] = 0.0
 
     def ask(self, address: str, query: str, time: float) -> Sequence[Any]:
@@ -115,6 +124,8 @@ class Metrics:
         self.queries.append(query)
         if self.problem:
             raise UsageError(self.problem)
+        if query.startswith(READY):
+            return self._ready(time)
         if self.silent or not query.startswith("http_requests_total{"):
             return self._gauges(query.partition("{")[0], time)
         return [
@@ -123,6 +134,17 @@ class Metrics:
                 [s for s in samples if s[0] <= time],
             )
             for (version, status), samples in self.samples.items()
+            if version not in self.hidden
+        ]
+
+    def _ready(self, time: float) -> Sequence[Any]:
+        """Ready replicas of Deployments, as the cluster's own state is exported."""
+        return [
+            (
+                {"__name__": READY, "namespace": "ai-inference", "deployment": name},
+                [(time - SCRAPE, float(count))],
+            )
+            for name, count in self.ready.items()
         ]
 
     def _gauges(self, metric: str, time: float) -> Sequence[Any]:

@@ -38,6 +38,7 @@ def observation(case: Case, observers: Observers, numbers: Counted | None, now: 
         stable_ready=ready_of(workload, case.release, stable=True),
         reverted=case.history.reverted,
         held=_held(case, now),
+        committed=case.history.time,
         **(_measured(numbers) if numbers else {}),
     )
 
@@ -49,6 +50,10 @@ def _measured(numbers: Counted) -> dict[str, Any]:
         "alarms": numbers.alarms,
         "misrouted": numbers.misrouted,
         "unseen": numbers.unseen,
+        "replicas": numbers.replicas,
+        "restarts": numbers.counts.restarts if numbers.counts else 0,
+        "gap": numbers.gap,
+        "blind": numbers.blind,
     }
 
 

@@ -86,6 +86,7 @@ def _row(case: Case, eyes: Observers, now: int) -> dict[str, Any]:
     rollout = case.rollout
     numbers = counted([(case, sync(case, eyes, now))], eyes, now).get(case.release.key)
     case = replace(case, counts=numbers.counts if numbers else None)
+    judgement = numbers.judgement if numbers else None
     decision = next_step(rollout, observation(case, eyes, numbers, now), now)
     seen = following(case, eyes, now)
     return {
@@ -101,7 +102,7 @@ def _row(case: Case, eyes: Observers, now: int) -> dict[str, Any]:
         "next": decision.reason,
         "notes": [*decision.notes, *seen.causes()],
         "following": following_data(seen),
-        "judgement": judgement_data(numbers.judgement) if numbers else None,
+        "judgement": judgement_data(judgement) if judgement else None,
     }
 
 
