@@ -20,6 +20,7 @@ from support.argocd.repository import Repository
 APP = "chat"
 SPACE = "models"
 ANNOTATIONS = {"argocd.argoproj.io/manifest-generate-paths": "."}
+REPLICAS = {"replicas": 1}
 ALL_BY_ITSELF = {"automated": {"prune": True, "selfHeal": True}}
 
 
@@ -402,6 +403,24 @@ def test_fields_that_nobody_applied_are_not_compared() -> None:
     made.advance(300)
     assert live(made, "Deployment", "v1")["replicas"] == 3
     assert made.states[APP].operations == 1
+
+
+def test_ignored_differences_are_kept_where_that_is_respected() -> None:
+    ignored = [{"group": "apps", "kind": "Deployment", "jsonPointers": ["/spec/replicas"]}]
+    for options, left in ((["RespectIgnoreDifferences=true"], 3), ([], 1)):
+        made = ArgoCD(Repository())
+        made.repository.commit(tree(thing("Namespace", SPACE), thing("Deployment", "v1", REPLICAS)))
+        policy = {**ALL_BY_ITSELF, "syncOptions": options}
+        made.create(application(policy, ignoreDifferences=ignored))
+        made.advance(5)
+        made.cluster.edit(_key("Deployment", "v1"), thing("Deployment", "v1", {"replicas": 3}))
+        made.advance(300)
+        assert live(made, "Deployment", "v1") == {"replicas": 3}
+        assert made.states[APP].sync == "Synced"
+        push(made, thing("Deployment", "v1", {**REPLICAS, "paused": False}))
+        made.refresh(APP)
+        made.advance(5)
+        assert live(made, "Deployment", "v1") == {"replicas": left, "paused": False}
 
 
 # --- deleting
