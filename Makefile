@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test lint test-slow bench manifests schemas clean
+.PHONY: demo test lint test-slow test-live bench manifests schemas clean
 
 demo: $(INSTALLED)
 	$(BIN)/sluice demo
@@ -20,6 +20,11 @@ lint: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(BIN)/pytest -q -n 2 -m slow
+
+# What could not be built is skipped by name; where nothing can run it fails.
+test-live: $(INSTALLED)
+	-PYTHON=$(BIN)/python tests/live/build.sh
+	$(BIN)/pytest -q tests/live
 
 bench: $(INSTALLED)
 	PYTHONPATH=tests $(BIN)/python -m benchmarks

@@ -1,0 +1,66 @@
+"""The real servers that the tests of this folder share."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from live.cluster import Cluster, api_server, nodes
+from live.gitea import Gitea, gitea_server
+from live.parts import GITEA, KUBERNETES, NODES, Part
+from live.processes import Ports
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let a termination end the tests as an interruption does: servers are ended then, too."""
+    del session
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail when nothing could run: silence is no success."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    ran = reporter is not None and any(reporter.stats.get(word) for word in ("passed", "failed"))
+    if not ran and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def _need(*parts: Part) -> None:
+    """Skip what cannot run here, with what is missing and how to get it."""
+    for part in parts:
+        missing = part.missing()
+        if missing:
+            pytest.skip(f"{part.name} is not here. Missing: {'; '.join(missing)}")
+
+
+@pytest.fixture(scope="session")
+def ports() -> Ports:
+    return Ports()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Cluster]:
+    """Give a cluster whose pods are scheduled and become ready."""
+    _need(KUBERNETES, NODES)
+    with contextlib.ExitStack() as stack:
+        cluster = stack.enter_context(api_server(tmp_path_factory.mktemp("cluster"), ports))
+        stack.enter_context(nodes(cluster, ports))
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def gitea(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Gitea]:
+    _need(GITEA)
+    with gitea_server(tmp_path_factory.mktemp("gitea"), ports) as server:
+        yield server
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Path:
+    return tmp_path
