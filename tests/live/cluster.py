@@ -210,12 +210,12 @@ def _create_definitions(cluster: Cluster) -> None:
 def nodes(cluster: Cluster, ports: Ports) -> Iterator[None]:
     """Run a scheduler, and nodes whose pods become ready at once."""
     port = ports.take()
-    scheduler = [
+    scheduler: list[str | Path] = [
         cache() / "kube-scheduler",
         *_as_client(ports),
         "--cert-dir=certificates/scheduler",
     ]
-    kubelets = [
+    kubelets: list[str | Path] = [
         cache() / "kwok",
         "--kubeconfig=kubeconfig",
         f"--config={cache() / 'kwok-stages.yaml'}",

@@ -3,14 +3,18 @@
 import contextlib
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from live.argocd import argocd
+from live.chain import Chain
 from live.cluster import Cluster, api_server, nodes
 from live.gitea import Gitea, gitea_server
-from live.parts import GITEA, KUBERNETES, NODES, Part
+from live.parts import ARGOCD, GITEA, KUBERNETES, NODES, Part
 from live.processes import Ports
+from live.routing import accepting_routes
+
+_NOTES = pytest.StashKey[list[str]]()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -31,12 +35,28 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what was not asked, and why."""
+    notes = config.stash.get(_NOTES, [])
+    if notes:
+        terminalreporter.section("what the servers could not be asked")
+        terminalreporter.write_line("\n".join(notes))
+
+
 def _need(*parts: Part) -> None:
     """Skip what cannot run here, with what is missing and how to get it."""
     for part in parts:
         missing = part.missing()
         if missing:
             pytest.skip(f"{part.name} is not here. Missing: {'; '.join(missing)}")
+
+
+@pytest.fixture
+def notes(request: pytest.FixtureRequest) -> list[str]:
+    """Give a list for what is to be told at the end."""
+    return request.config.stash.setdefault(_NOTES, [])
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +81,13 @@ def gitea(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Gi
         yield server
 
 
-@pytest.fixture
-def scratch(tmp_path: Path) -> Path:
-    return tmp_path
+@pytest.fixture(scope="module")
+def chain(
+    tmp_path_factory: pytest.TempPathFactory, ports: Ports, cluster: Cluster, gitea: Gitea
+) -> Iterator[Chain]:
+    """Give a repository on the forge that a real Argo CD brings to the cluster."""
+    _need(ARGOCD)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(accepting_routes(cluster))
+        stack.enter_context(argocd(cluster, ports, tmp_path_factory.mktemp("argocd")))
+        yield Chain(tmp_path_factory.mktemp("chain"), cluster, gitea)

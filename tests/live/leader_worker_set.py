@@ -1,4 +1,4 @@
-"""Writes a stand-in for the definition of LeaderWorkerSet, whose module the registry does not serve.
+"""Writes a stand-in for the definition of LeaderWorkerSet, which no registry serves as a module.
 
 It has the fields of the published v1 types; unknown ones are refused. The schema of a pod is that
 of KEDA's ScaledJob, whose file is the argument.

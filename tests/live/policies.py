@@ -5,7 +5,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import yaml
@@ -18,6 +19,8 @@ Object = Mapping[str, Any]
 
 POLICIES = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
 REFUSED_BY_POLICY = "ValidatingAdmissionPolicy"
+DECIDED = (REFUSED_BY_POLICY, "exceeded quota")
+"""In what the server says, the signs that policies were asked: quotas are looked at after them."""
 LABEL = "sluice.dev/live"
 MARKER = "sluice-live-marker"
 _MARKER = """\
@@ -80,7 +83,7 @@ class Answer:
     @property
     def decided(self) -> bool:
         """Whether policies were asked: an object that is invalid in itself does not come so far."""
-        return 0 < self.status < 300 or self.status == 403 or REFUSED_BY_POLICY in self.message
+        return 0 < self.status < 300 or any(word in self.message for word in DECIDED)
 
     @property
     def refused(self) -> bool:
@@ -122,6 +125,9 @@ class Courtroom:
             return _answer(self.cluster.ask("POST", path, obj, dryRun="All"))
         stored = self.cluster.ask("GET", one).json()
         obj["metadata"]["resourceVersion"] = stored["metadata"]["resourceVersion"]
+        if obj["kind"] == "Job":  # whose selector the server makes
+            obj["spec"]["selector"] = stored["spec"]["selector"]
+            obj["spec"]["template"]["metadata"] = stored["spec"]["template"]["metadata"]
         return _answer(self.cluster.ask("PUT", one, obj, dryRun="All"))
 
     def close(self) -> None:
@@ -195,30 +201,78 @@ def complete(obj: Object, namespace: str, number: int) -> dict[str, Any]:
     metadata.pop("namespace", None)
     whole["metadata"] = {**metadata, "namespace": namespace}
     kind = str(whole["kind"])
+    whole = _merged(COMPLETIONS.get(kind, {}), whole)
     _, path = WORKLOADS.get(kind, ("", ()))
-    if not path:
-        return whole
-    node = whole
+    if kind.endswith("Route"):
+        _complete_route(whole)
+    if path:
+        _complete_workload(whole, kind, path)
+    return whole
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping with what another one has besides, mappings in it as well."""
+    found = {**below, **above}
+    for key in below.keys() & above.keys():
+        if isinstance(below[key], Mapping) and isinstance(above[key], Mapping):
+            found[key] = _merged(below[key], above[key])
+    return found
+
+
+def _complete_route(route: Object) -> None:
+    for rule in route.get("spec", {}).get("rules") or ():
+        for reference in rule.get("backendRefs") or ():
+            reference.setdefault("port", 80)
+
+
+def _complete_workload(workload: Object, kind: str, path: Sequence[str]) -> None:
+    template = cast("dict[str, Any]", workload)
     for step in path:
-        node = node.setdefault(step, {})
-    template = node
+        template = template.setdefault(step, {})
+    spec = workload.get("spec", {})
     if kind in SELECTING:
         labels = template.setdefault("metadata", {}).setdefault("labels", {})
         labels[LABEL] = "case"
-        whole["spec"]["selector"] = SELECTING[kind]
+        spec["selector"] = SELECTING[kind]
     if kind in ("Job", "CronJob"):
         template.setdefault("spec", {})["restartPolicy"] = "Never"
     if kind == "CronJob":
-        whole["spec"].setdefault("schedule", "@yearly")
-    return whole
+        spec.setdefault("schedule", "@yearly")
 
 
 _LABELS = {LABEL: "case"}
 SELECTING: Mapping[str, Mapping[str, Any]] = {
     "ReplicationController": _LABELS,
-    **dict.fromkeys(
-        ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Rollout"),
-        {"matchLabels": _LABELS},
-    ),
+    "Deployment": {"matchLabels": _LABELS},
+    "StatefulSet": {"matchLabels": _LABELS},
+    "DaemonSet": {"matchLabels": _LABELS},
+    "ReplicaSet": {"matchLabels": _LABELS},
+    "Rollout": {"matchLabels": _LABELS},
 }
 """Kinds that select their pods, and how they are to do so here."""
+
+COMPLETIONS: Mapping[str, Mapping[str, Any]] = {
+    "HorizontalPodAutoscaler": {
+        "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "d"}}
+    },
+    "ScaledObject": {
+        "spec": {
+            "scaleTargetRef": {"name": "d"},
+            "triggers": [{"type": "cpu", "metadata": {"value": "50"}}],
+        }
+    },
+    "Ingress": {"spec": {"defaultBackend": {"service": {"name": "s", "port": {"number": 80}}}}},
+    "Service": {"spec": {"ports": [{"port": 80}]}},
+}
+"""What else these kinds must have."""
+
+
+def read_policies(folder: Path) -> list[Any]:
+    """Return the policies and bindings of a folder."""
+    return [one for path in sorted(folder.glob("*.yaml")) for one in read_policy_file(path)]
+
+
+def read_policy_file(path: Path) -> list[Any]:
+    """Return the policies and bindings of a file."""
+    documents = yaml.safe_load_all(path.read_bytes())
+    return [one for one in documents if one and one["kind"].startswith("ValidatingAdmission")]
