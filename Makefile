@@ -2,8 +2,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Exact versions with hashes, so that a clone of any commit installs what it was tested with.
+LOCK := generator/requirements.txt
 
-.PHONY: demo test lint test-slow test-live bench manifests schemas clean
+.PHONY: demo test lint test-slow test-live test-newest bench manifests schemas lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/sluice demo
@@ -26,6 +28,12 @@ test-live: $(INSTALLED)
 	-PYTHON=$(BIN)/python tests/live/build.sh
 	$(BIN)/pytest -q tests/live
 
+# The same tests with the newest versions that pyproject.toml allows.
+test-newest:
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade --editable '.[dev]'
+	SLUICE_TEST_NEWEST=true .venv-newest/bin/pytest -q -n 2 -m "not slow"
+
 bench: $(INSTALLED)
 	PYTHONPATH=tests $(BIN)/python -m benchmarks
 
@@ -35,10 +43,18 @@ manifests: $(INSTALLED)
 schemas: $(INSTALLED)
 	$(BIN)/python generator/tools/kubernetes_schemas.py
 
-$(INSTALLED): pyproject.toml
+# Writes the lock anew, for every platform and every Python that pyproject.toml allows.
+lock:
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url pyproject.toml --output-file $(LOCK)
+
+$(INSTALLED): pyproject.toml $(LOCK)
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-newest build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -35,7 +35,7 @@ def rendered(changes: Changes, folder: str = DIRECTORY) -> dict[str, Any]:
     return {
         path.rpartition("/")[2].removesuffix(".yaml"): manifest.data
         for path, manifest in manifests.items()
-        if path.rpartition("/")[0] == folder
+        if path.rpartition("/")[0] in (folder, f"{folder}/routes")
     }
 
 

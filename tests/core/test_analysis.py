@@ -105,7 +105,7 @@ def test_what_the_engine_does_not_count_the_gateway_does() -> None:
     asked = list(questions(behind_a_gateway_that_counts("sglang", "0.5.23")))
     assert {question.metric for question in asked} == {"istio_requests_total"}
     services = {question.labels["destination_service_name"] for question in asked}
-    assert services == {("chat",), ("chat-v7",)}
+    assert services == {("chat-v6",), ("chat-v7",)}
     for question in asked:
         assert question.labels["destination_service_namespace"] == ("models",)
         assert question.labels["reporter"] == ("source",)
@@ -145,9 +145,9 @@ def test_nginx_only_the_name_of_the_other_upstream_tells_versions_apart() -> Non
 @pytest.mark.parametrize(
     ("gateway", "stable", "candidate"),
     [
-        ("kgateway", "kube_models_chat_80", "kube_models_chat-v7_80"),
-        ("contour", "models_chat_80", "models_chat-v7_80"),
-        ("istio", "chat", "chat-v7"),
+        ("kgateway", "kube_models_chat-v6_80", "kube_models_chat-v7_80"),
+        ("contour", "models_chat-v6_80", "models_chat-v7_80"),
+        ("istio", "chat-v6", "chat-v7"),
     ],
 )
 def test_whoever_implements_the_gateway_api_counts_by_service(

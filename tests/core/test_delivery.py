@@ -14,7 +14,7 @@ def objects(case: str) -> dict[str, Any]:
     assert findings == []
     found = {Path(p).stem: yaml.safe_load(raw) for p, raw in manifests.items() if "/chat/" in p}
     for path in manifests:
-        if path.endswith("application-chat.yaml"):
+        if path.endswith("application-chat.routes.yaml"):
             found["application"] = yaml.safe_load(manifests[path])
     return found
 

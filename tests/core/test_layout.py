@@ -23,6 +23,8 @@ def test_every_path_of_a_release_leads_back_to_it(key: Key) -> None:
     applications = f"{layout.argocd_directory(key.environment)}/{key.team}"
     for rendered in (
         layout.release_directory(key) + "/service.yaml",
+        layout.routes_directory(key) + "/httproute.yaml",
+        layout.routes_application_path(key),
         f"{applications}/application-{key.name}.yaml",
     ):
         assert layout.rendered_for(rendered) == key

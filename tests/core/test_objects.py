@@ -25,7 +25,7 @@ def test_a_canary_is_a_second_ingress_on_the_same_rule_with_nothing_but_its_weig
     other = canary["spec"]["rules"][0]["http"]["paths"][0]
     assert (rule["path"], rule["pathType"]) == (other["path"], other["pathType"])
     assert stable["spec"]["rules"][0]["host"] == canary["spec"]["rules"][0]["host"]
-    assert rule["backend"]["service"]["name"] == "chat"
+    assert rule["backend"]["service"]["name"] == "chat-v1"
     assert other["backend"]["service"]["name"] == "chat-v2"
     prefix = "nginx.ingress.kubernetes.io/"
     told = {k: v for k, v in canary["metadata"]["annotations"].items() if k.startswith(prefix)}
@@ -64,8 +64,8 @@ def test_a_pool_of_each_version_stands_behind_the_route() -> None:
     objects = rendered({ENVIRONMENT: pool})
     (rule,) = objects["httproute"]["spec"]["rules"]
     kinds = [(ref["kind"], ref["name"], ref["weight"]) for ref in rule["backendRefs"]]
-    assert kinds == [("InferencePool", "chat", 90), ("InferencePool", "chat-v2", 10)]
-    for suffix in ("", "-v2"):
+    assert kinds == [("InferencePool", "chat-v1", 90), ("InferencePool", "chat-v2", 10)]
+    for suffix in ("-v1", "-v2"):
         spec = objects[f"inferencepool{suffix}"]["spec"]
         assert spec["selector"]["matchLabels"] == objects[f"service{suffix}"]["spec"]["selector"]
         assert spec["targetPorts"] == [{"number": 8000}]

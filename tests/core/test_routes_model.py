@@ -16,7 +16,9 @@ ROUTED = ("canary", "ab", "shadow", "blue-green")
 PROVIDERS = ("nginx", "gateway", "istio")
 HIDDEN = ("WARMING", "ROLLING_BACK", "ROLLED_BACK")
 NGINX = "nginx.ingress.kubernetes.io/"
-PATHS = {"httproute", "virtualservice", "ingress", "destinationrule"}
+PATHS = {"httproute", "virtualservice", "ingress"}
+ONE_VERSION = ("WARMING", "FINALIZING", "ROLLED_BACK")
+"""States in which the other version comes, or is about to go."""
 STEPPING = ("STEP", "GATED", "INCONCLUSIVE", "FROZEN", "PAUSED")
 
 
@@ -192,11 +194,26 @@ def states(made: Shape, stepping: Sequence[str]) -> Iterator[tuple[str, int, int
     yield "ROLLED_BACK", 0, 0
 
 
+def service_of(made: Shape, objects: Mapping[str, Any], version: str) -> str:
+    """The Service of one version: the one beside its Deployment."""
+    (name,) = {
+        data["metadata"]["name"]
+        for data in objects.values()
+        if data["kind"] == "Deployment"
+        and data["metadata"]["annotations"]["sluice.dev/model-version"] == version
+    }
+    assert name != made.name
+    return str(name)
+
+
 def check_routes(made: Shape, state: str, weight: int, manifests: Mapping[str, bytes]) -> None:
     objects = {name: yaml.safe_load(raw) for name, raw in manifests.items()}
     services = {o["metadata"]["name"]: o for o in objects.values() if o["kind"] == "Service"}
     pools = {o["metadata"]["name"] for o in objects.values() if o["kind"] == "InferencePool"}
-    stable, (candidate,) = made.name, services.keys() - {made.name}
+    stable, candidate = (service_of(made, objects, version) for version in made.versions)
+    assert services.keys() == {made.name, stable, candidate}
+    leads = services[candidate if state == "FINALIZING" else stable]["spec"]["selector"]
+    assert services[made.name]["spec"]["selector"] == leads
     rules = list(RULES[made.provider](objects))
     for rule in rules:
         assert sum(rule.shares.values()) == 100
@@ -204,7 +221,10 @@ def check_routes(made: Shape, state: str, weight: int, manifests: Mapping[str, b
         if rule.chosen:
             assert rule.shares == {candidate: 100}
     everyone = rules[-1]
-    assert everyone.shares == {stable: 100 - weight, candidate: weight}
+    if state in ONE_VERSION:
+        assert everyone.shares == {candidate if weight else stable: 100}
+    else:
+        assert everyone.shares == {stable: 100 - weight, candidate: weight}
     shown = state in ("STEP", "GATED", "INCONCLUSIVE", "FROZEN")
     assert bool(everyone.copied) == (shown and made.strategy == "shadow")
     assert (len(rules) > 1) == (shown and bool(made.match))
@@ -259,7 +279,8 @@ def check(made: Shape, stepping: Sequence[str]) -> None:
         check_arms(made, manifests)
     for (_, old), (_, new) in pairwise(history):
         changed = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
-        assert {name.split("-")[0] for name in changed} <= PATHS
+        others = {name for name in changed if name.split("-")[0] not in PATHS}
+        assert others <= {"service"}, "but for the name by which clients in the cluster ask"
     for name, raw in rendered(tree(made, "STABLE", 0)).items():
         if name.startswith("deployment"):
             assert history[0][1][name] == raw  # the end of a rollout reloads no weights

@@ -43,6 +43,13 @@ def test_one_label_may_hold_namespace_and_name() -> None:
     assert '{ingress=~"(.*/)?models/chat(/.*)?"}' in wake["metadata"]["query"]
 
 
+def test_what_arrives_for_a_version_of_its_own_wakes_it_too() -> None:
+    steps = "rollout: {strategy: canary, steps: [{weight: 10, soak: 10m}]}\n  scaling:"
+    release = trees.RELEASE
+    *_, wake = rendered((release, "scaling:", steps))["scaledobject-v7"]["spec"]["triggers"]
+    assert 'ingress=~"chat|chat-v7"}' in wake["metadata"]["query"]
+
+
 def test_awake_a_missing_series_is_a_failure() -> None:
     objects = rendered(
         (trees.RELEASE, "min: 0", "min: 1"), (trees.RELEASE, "    idleAfter: 30m\n", "")

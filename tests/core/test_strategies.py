@@ -98,12 +98,34 @@ def test_nothing_is_chosen_for_a_candidate_that_may_not_be_ready(case: str, stat
     assert not any(word in text for word in ("RequestMirror", "mirror:", "cookie", "x-model-r"))
 
 
-@pytest.mark.parametrize(("state", "weight"), [("WARMING", 0), ("STEP", 0), ("PROMOTING", 100)])
+@pytest.mark.parametrize(("state", "weight"), [("STEP", 0), ("PROMOTING", 100)])
 def test_blue_green_is_all_or_nothing(state: str, weight: int) -> None:
     assert canary("strategy-blue-green", state, weight) == {
         "canary": "true",
         "canary-weight": str(weight),
     }
+
+
+@pytest.mark.parametrize("state", ["WARMING", "ROLLED_BACK"])
+def test_no_route_names_a_version_that_may_not_be_there(state: str) -> None:
+    found = objects("strategy-blue-green", state, 0)
+    assert "ingress-canary" not in found
+    assert backend_of(found["ingress"]) == "chat-v6"
+
+
+def test_at_the_end_the_route_names_the_new_version_while_the_old_one_still_runs() -> None:
+    found = objects("strategy-blue-green", "FINALIZING", 100)
+    assert "ingress-canary" not in found
+    assert backend_of(found["ingress"]) == "chat-v7"
+    assert {"deployment-v6", "service-v6"} <= found.keys()
+    inside = found["service"]["spec"]["selector"]
+    assert inside == found["service-v7"]["spec"]["selector"]
+
+
+def backend_of(ingress: dict[str, Any]) -> str:
+    (path,) = ingress["spec"]["rules"][0]["http"]["paths"]
+    name: str = path["backend"]["service"]["name"]
+    return name
 
 
 @pytest.mark.parametrize("case", [c.name for c in trees.cases("valid") if "strategy" in c.name])

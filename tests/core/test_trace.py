@@ -29,9 +29,14 @@ TABLE = [
     (STABLE, (*CONTAINER, "command", 7), ROLLOUT, "maxModelLen: 8192"),
     (STABLE, ("metadata", "labels", "team"), RELEASE, "team: platform"),
     (f"{DIRECTORY}/horizontalpodautoscaler-v2.yaml", ("spec", "maxReplicas"), RELEASE, "max: 8"),
-    (f"{DIRECTORY}/ingress-canary.yaml", ("spec", "rules", 0, "host"), ENVIRONMENT, "host: api."),
     (
-        f"{DIRECTORY}/ingress-canary.yaml",
+        f"{DIRECTORY}/routes/ingress-canary.yaml",
+        ("spec", "rules", 0, "host"),
+        ENVIRONMENT,
+        "host: api.",
+    ),
+    (
+        f"{DIRECTORY}/routes/ingress-canary.yaml",
         ("metadata", "annotations", "nginx.ingress.kubernetes.io/canary-weight"),
         ROLLOUT,
         "weight: 10",

@@ -36,8 +36,8 @@ def test_rendering_one_release_gives_what_rendering_all_gives_of_it() -> None:
     everything = workspace.render()
     for key in workspace.specs.releases:
         alone = Workspace(TWO).render([key])
-        directory, application = tree.owned(key)
-        mine = {p for p in everything if p.startswith(directory) or p == application}
+        directory, *applications = layout.rendered_paths(key)
+        mine = {p for p in everything if p.startswith(f"{directory}/") or p in applications}
         assert set(alone) == mine
         assert all(alone[path].content() == everything[path].content() for path in mine)
 

@@ -28,7 +28,7 @@ from sluice.forges.local import LocalForge
 ENVIRONMENT = "environments/production/environment.yaml"
 RELEASE = f"environments/{KEY}/release.yaml"
 ROLLOUT = f"environments/{KEY}/rollout.yaml"
-ROUTE = f"manifests/{KEY}/ingress-canary.yaml"
+ROUTE = f"manifests/{KEY}/routes/ingress-canary.yaml"
 SCRAPE = 15
 START = 1_795_200_000
 CANARY = """  rollout:

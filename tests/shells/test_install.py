@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -14,6 +15,26 @@ from sluice.commands import init
 
 REPOSITORY = Path(__file__).parents[2]
 SPEC = "environments/production/platform/chat/release.yaml"
+LOCK = REPOSITORY / "generator" / "requirements.txt"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _locked_versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let pip install the versions of the lock, except where the newest are what is tried."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "SLUICE_TEST_NEWEST" not in os.environ:
+            pinned = [line for line in LOCK.read_text().splitlines() if "==" in line]
+            constraints = tmp_path_factory.mktemp("lock") / "constraints.txt"
+            constraints.write_text("\n".join(line.rstrip(" \\") for line in pinned))
+            patch.setenv("PIP_CONSTRAINT", str(constraints))
+        yield
+
+
+def test_the_lock_has_a_hash_for_each_version() -> None:
+    lines = LOCK.read_text().splitlines()
+    pinned = [number for number, line in enumerate(lines) if "==" in line]
+    assert len(pinned) > 100
+    assert all("--hash=sha256:" in lines[number + 1] for number in pinned)
 
 
 @pytest.fixture(scope="module")

@@ -186,10 +186,11 @@ def _stale(
     """As `differences`, looking only at what the chosen releases own."""
     present: dict[str, bytes] = {}
     for key in only:
-        directory, application = tree.owned(key)
-        present |= files.read(top, [directory.rstrip("/")], 1 << 24).files
-        content = files.read_one(top, application, 1 << 24)
-        present |= {} if content is None else {application: content}
+        directory, *applications = layout.rendered_paths(key)
+        present |= files.read(top, [directory], 1 << 24).files
+        for application in applications:
+            content = files.read_one(top, application, 1 << 24)
+            present |= {} if content is None else {application: content}
     changes: dict[str, bytes | None] = {
         path: content for path, content in wanted.items() if present.get(path) != content
     }

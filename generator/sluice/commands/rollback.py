@@ -130,8 +130,8 @@ def _settled(scene: Scene, commit: str, name: str, to: str, why: str) -> Outcome
     workspace = workspace_of(scene.repository, commit)
     specs, findings = after(release, changes, workspace.specs, workspace.files, workspace.tools)
     if not failed(findings):
-        folder = [layout.release_directory(release.key)]
-        committed = dict(git.read_tree(scene.repository, commit, folder).files)
+        paths = layout.rendered_paths(release.key)
+        committed = dict(git.read_tree(scene.repository, commit, paths).files)
         more, findings = rendered(release, specs, committed, workspace.tools)
         changes |= more
     if failed(findings):

@@ -132,9 +132,8 @@ class Base:
 
     def manifests(self, key: Key) -> dict[str, bytes]:
         """The committed manifests of one release."""
-        directory = layout.release_directory(key)
-        owned = f"{layout.argocd_directory(key.environment)}/{key.team}/application-{key.name}.yaml"
-        return dict(git.read_tree(self.repository, self.commit, [directory, owned]).files)
+        paths = layout.rendered_paths(key)
+        return dict(git.read_tree(self.repository, self.commit, paths).files)
 
     def evidence(self, key: Key) -> dict[str, bytes]:
         """The committed evidence of one release, by the name of its file."""

@@ -10,14 +10,15 @@ POLICIES = "policies"
 WAIVERS = "waivers.yaml"
 POLICY_TESTS = "tests"
 BOOTSTRAP = f"{MANIFESTS}/_bootstrap"
+ROUTES = "routes"
 
 _NAME = r"[a-z](?:[-a-z0-9]{0,46}[a-z0-9])?"
 _ENVIRONMENT = re.compile(rf"{ENVIRONMENTS}/({_NAME})/environment\.yaml")
 _RELEASE = re.compile(rf"{ENVIRONMENTS}/({_NAME})/({_NAME})/({_NAME})/(release|rollout)\.yaml")
 _CONFIG = re.compile(rf"{ENVIRONMENTS}/({_NAME})/({_NAME})/({_NAME})/([a-z0-9][a-z0-9.-]*\.json)")
 _RENDERED = re.compile(
-    rf"{MANIFESTS}/({_NAME})/(?:({_NAME})/({_NAME})/[^/]+"
-    rf"|_argocd/({_NAME})/application-({_NAME})\.yaml)"
+    rf"{MANIFESTS}/({_NAME})/(?:({_NAME})/({_NAME})/(?:{ROUTES}/)?[^/]+"
+    rf"|_argocd/({_NAME})/application-({_NAME})(?:\.{ROUTES})?\.yaml)"
 )
 _EVIDENCE = re.compile(rf"{ENVIRONMENTS}/{_NAME}/{_NAME}/{_NAME}/evidence/[\w.-]+\.json")
 
@@ -97,6 +98,29 @@ def evidence_path(key: Key, name: str) -> str:
 def release_directory(key: Key) -> str:
     """Where the manifests of a release are rendered; Argo CD reads exactly this directory."""
     return f"{MANIFESTS}/{key}"
+
+
+def routes_directory(key: Key) -> str:
+    """Where the routes of a release are rendered, which an Argo CD application of their own reads.
+
+    It lies inside the release's directory: Argo CD reads no directory below the one it is given.
+    """
+    return f"{release_directory(key)}/{ROUTES}"
+
+
+def application_path(key: Key) -> str:
+    """The Argo CD application of a release's workloads."""
+    return f"{argocd_directory(key.environment)}/{key.team}/application-{key.name}.yaml"
+
+
+def routes_application_path(key: Key) -> str:
+    """The Argo CD application of a release's routes; no release has a dot in its name."""
+    return f"{argocd_directory(key.environment)}/{key.team}/application-{key.name}.{ROUTES}.yaml"
+
+
+def rendered_paths(key: Key) -> tuple[str, ...]:
+    """The directory and the files that the rendering of one release owns."""
+    return release_directory(key), application_path(key), routes_application_path(key)
 
 
 def cluster_directory(environment: str) -> str:

@@ -189,12 +189,6 @@ def render(
     return manifests, in_order(located(findings, specs, manifests, tools.source_map))
 
 
-def owned(key: Key) -> tuple[str, str]:
-    """The directory and the application file that the rendering of one release owns."""
-    directory = f"{layout.argocd_directory(key.environment)}/{key.team}"
-    return layout.release_directory(key) + "/", f"{directory}/application-{key.name}.yaml"
-
-
 def affected(paths: Iterable[str], present: Iterable[Key]) -> list[Key] | None:
     """The releases whose rendering may change when these files do; None means all of them.
 

@@ -6,7 +6,7 @@ from sluice.core import names
 from sluice.core.model import Application
 from sluice.core.rollout.model import Sync
 from sluice.core.specs.resolve import Release
-from sluice.core.workload import values
+from sluice.core.workload import applications, values
 
 HEALTHY = "Healthy"
 WORKLOADS = ("Deployment", "LeaderWorkerSet")
@@ -15,8 +15,8 @@ Contains = Callable[[str], bool]
 
 
 def application_name(release: Release) -> str:
-    """The name of the Argo CD application that applies a release."""
-    return f"{release.key.environment}.{release.key.name}"
+    """The name of the Argo CD application that applies the workloads of a release."""
+    return applications.workload_application(release.key)
 
 
 def sync_of(

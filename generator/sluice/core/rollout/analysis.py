@@ -100,8 +100,8 @@ def _watch(given: Mapping[str, Any], engine: Engine, gateway: Gateway | None) ->
     counts = gateway if counters is None else None
     if counts is not None:
         counters = counts.counters.get(signal)
-    if counters is None:
-        return None
+    if counters is None or not {"requests", "bad"} <= counters.keys():
+        return None  # a counter that is missing is REF070
     requests, bad = _counter(counters["requests"]), _counter(counters["bad"])
     return Watch(gate, requests=requests, bad=bad, gateway=counts)
 

@@ -9,7 +9,14 @@ from sluice.core.emit import emit
 from sluice.core.specs.resolve import Release, Spec
 from sluice.core.workload import delivery, fetching, measurements, scaling, sizing, values
 from sluice.core.workload.alerts import alerts
-from sluice.core.workload.routing import asked_for, chosen, gateway_of
+from sluice.core.workload.routing import (
+    asked_for,
+    chosen,
+    gateway_of,
+    has_routes,
+    leading,
+    named,
+)
 from sluice.core.workload.sizing import Parts
 from sluice.core.workload.values import LABEL
 
@@ -17,6 +24,8 @@ Render = Callable[[str, Mapping[str, Any]], Any]
 """Renders a template, by its name, with these values to data."""
 
 FULL = 100
+ROUTES = frozenset({"HTTPRoute", "VirtualService", "Ingress"})
+"""Kinds that say where requests go; they have an Argo CD application of their own."""
 PICKER_PORT = 9002
 """Where endpoint pickers listen unless told otherwise."""
 _WORKLOADS = {
@@ -39,12 +48,11 @@ def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]
         }
         own["workload_metadata_labels"] = {**shared["labels"], **own["workload_labels"]}
         yield render(f"release/{_WORKLOADS[own['workload_kind']]}.yaml.j2", own)
-        if own["serves"]:
-            yield render("release/service.yaml.j2", own)
         yield from _controlled(render, release, part, own)
         yield from _scaler(render, release, part, own)
         if own["least_replicas"] > 1:
             yield render("release/disruption-budget.yaml.j2", own)
+    yield from _services(render, release, shared)
     yield from _adapter(render, release, parts, shared)
     yield from _monitor(render, release, parts[0], shared)
     yield from _network(render, release, parts, shared)
@@ -78,6 +86,19 @@ def _delivery(release: Release, part: Parts, catalog: Catalog) -> dict[str, Any]
     }
 
 
+def _services(render: Render, release: Release, shared: Mapping[str, Any]) -> Iterator[Any]:
+    """A Service for each version, and one by the release's name for clients in the cluster."""
+    mover = delivery.controller(release.spec)
+    if mover is not None and mover.makes_services:
+        return
+    leads_to = {values.service_name(release, variant): variant for variant in release.variants} | {
+        release.key.name: leading(release)
+    }
+    for service, variant in leads_to.items():
+        more = {"service": service, "selector": values.selector_of(release, variant)}
+        yield render("release/service.yaml.j2", {**shared, **more})
+
+
 def _controlled(
     render: Render, release: Release, part: Parts, own: Mapping[str, Any]
 ) -> Iterator[Any]:
@@ -95,9 +116,10 @@ def _controlled(
 def _scaler(render: Render, release: Release, part: Parts, own: Mapping[str, Any]) -> Iterator[Any]:
     if own["scaled"]:
         environment, spec = release.environment, part.variant.spec
+        names = {release.key.name, values.service_name(release, part.variant)}
         more = {
             "metric_targets": list(_targets(part, own)),
-            **scaling.of_environment(environment, spec, release.key.name),
+            **scaling.of_environment(environment, spec, names),
             "named": not own["serves"],  # what makes Services tells triggers apart by their names
         }
         yield render(f"scaling/{scaling.provider(environment)}/scaler.yaml.j2", {**own, **more})
@@ -186,11 +208,15 @@ def _routes(
     render: Render, release: Release, parts: list[Parts], shared: Mapping[str, Any]
 ) -> Iterator[Any]:
     traffic = values.traffic(release.environment, release.spec)
-    mover = delivery.controller(release.spec)
-    if traffic is None or (mover and traffic["provider"] in mover.makes_routes):
+    if traffic is None or not has_routes(release):
         return
+    services = {values.service_name(release, part.variant): part for part in parts}
+    pools = {name: _pool(release, part, traffic, name) for name, part in services.items()}
+    for service, pool in pools.items():
+        beside = {**shared, "service": service, "pool": pool}
+        yield from render(f"traffic/{traffic['provider']}/beside.yaml.j2", beside)
     more = {
-        "backends": [*_backends(release, parts, traffic)],
+        "backends": [*_backends(release, traffic, pooled=traffic["pool"] is not None)],
         "canary": f"{release.key.name}-canary",
         **chosen(release),
     }
@@ -199,26 +225,21 @@ def _routes(
 
 
 def _backends(
-    release: Release, parts: list[Parts], traffic: Mapping[str, Any]
+    release: Release, traffic: Mapping[str, Any], *, pooled: bool
 ) -> Iterator[dict[str, Any]]:
-    yield from (_backend(release, part, traffic) for part in parts)
+    """The Services that a route names, each with its share; the shares sum to a hundred."""
+    variants = named(release)
+    for variant in variants:
+        weight = release.weight if variant.role == "candidate" else FULL - release.weight
+        service = values.service_name(release, variant)
+        yield _backend(service, weight if len(variants) > 1 else FULL, pooled=pooled)
     split = release.value("rollout.strategy") != "blue-green" and traffic["provider"] != "nginx"
     if split and delivery.is_elsewhere(release.spec):  # the controller writes the weights
-        name = f"{release.key.name}-canary"
-        yield {"service": name, "weight": 0, "weight_text": "0", "pool": None}
+        yield _backend(f"{release.key.name}-canary", 0, pooled=False)
 
 
-def _backend(release: Release, part: Parts, traffic: Mapping[str, Any]) -> dict[str, Any]:
-    """A version's Service and its share; the shares of a route always sum to a hundred."""
-    variant = part.variant
-    weight = release.weight if variant.role == "candidate" else FULL - release.weight
-    service = values.service_name(release, variant)
-    return {
-        "service": service,
-        "weight": weight,
-        "weight_text": str(weight),
-        "pool": _pool(release, part, traffic, service),
-    }
+def _backend(service: str, weight: int, *, pooled: bool) -> dict[str, Any]:
+    return {"service": service, "weight": weight, "weight_text": str(weight), "pool": pooled}
 
 
 def _pool(

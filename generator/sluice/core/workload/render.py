@@ -1,6 +1,6 @@
 """A resolved release or environment to its manifests: which objects there are, and their bytes."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,27 +11,11 @@ from sluice.core.catalog.devices import Accelerator
 from sluice.core.catalog.entries import Catalog
 from sluice.core.emit import emit
 from sluice.core.specs.resolve import Environment, Release
-from sluice.core.workload import delivery, values
+from sluice.core.workload import applications
+from sluice.core.workload.applications import Application
 from sluice.core.workload.bind import Templates
-from sluice.core.workload.objects import objects
+from sluice.core.workload.objects import ROUTES, objects
 from sluice.core.workload.values import LABEL, MANAGER
-
-_WEIGHTS = {
-    "gateway": {
-        "group": "gateway.networking.k8s.io",
-        "kind": "HTTPRoute",
-        "weights": ".spec.rules[].backendRefs[].weight",
-        "rule": ".spec.rules[]",
-    },
-    "istio": {
-        "group": "networking.istio.io",
-        "kind": "VirtualService",
-        "weights": ".spec.http[].route[].weight",
-        "rule": ".spec.http[]",
-    },
-}
-IN_CLUSTER = "https://kubernetes.default.svc"
-"""The cluster that Argo CD itself runs in, where its own objects go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +40,15 @@ class Renderer:
 
     def release(self, release: Release) -> list[Manifest]:
         """Every manifest of a release, by path."""
-        found = list(objects(self._templates.render, release, self._catalog))
-        directory = layout.release_directory(release.key)
-        source = layout.release_path(release.key)
-        return _manifests(found, directory, source, release.key.name)
+        routes: list[Any] = []
+        others: list[Any] = []
+        for data in objects(self._templates.render, release, self._catalog):
+            (routes if data["kind"] in ROUTES else others).append(data)
+        source, name = layout.release_path(release.key), release.key.name
+        return [
+            *_manifests(others, layout.release_directory(release.key), source, name),
+            *_manifests(routes, layout.routes_directory(release.key), source, name),
+        ]
 
     def environment(self, environment: Environment) -> list[Manifest]:
         """What an environment itself needs: its namespace, its quota, its Argo CD objects."""
@@ -78,103 +67,29 @@ class Renderer:
         return manifests
 
     def application(self, release: Release) -> list[Manifest]:
-        """The Argo CD application of a release, when the environment has Argo CD."""
-        if "argocd" not in release.environment.spec:
-            return []
-        key = release.key
-        more = {
-            "name": f"{key.environment}.{key.name}",  # no environment's own has a dot
-            "wave": "0",
-            "path": layout.release_directory(key),
-            "destination_namespace": release.environment.spec["namespace"],
-            "scaled": _scaled(release),
-            "routed": _routed(release),
-        }
+        """The Argo CD applications of a release, when the environment has Argo CD."""
         shared = _environment_values(release.environment, self._catalog)
-        directory = f"{layout.argocd_directory(key.environment)}/{key.team}"
-        path = f"{directory}/application-{key.name}.yaml"
-        return [Manifest(path, self._application(shared, more), layout.release_path(key))]
+        source = layout.release_path(release.key)
+        wanted = applications.applications_of_release(release)
+        return [self._application(application, shared, source) for application in wanted]
 
     def _argocd(
         self, environment: Environment, shared: Mapping[str, Any], source: str
     ) -> list[Manifest]:
         directory = layout.argocd_directory(environment.name)
         project = self._templates.render("environment/project.yaml.j2", shared)
+        wanted = applications.applications_of_environment(environment)
         return [
             Manifest(f"{directory}/appproject.yaml", project, source),
-            *(
-                Manifest(path, self._application(shared, more), source)
-                for path, more in _applications(environment, shared)
-            ),
+            *(self._application(application, shared, source) for application in wanted),
         ]
 
-    def _application(self, shared: Mapping[str, Any], more: Mapping[str, Any]) -> Any:  # noqa: ANN401
-        defaults = {"recurse": False, "exclude": None, "scaled": (), "routed": ()}
-        return self._templates.render(
-            "environment/application.yaml.j2", {**shared, **defaults, **more}
-        )
-
-
-def _scaled(release: Release) -> list[dict[str, str]]:
-    """The kinds of workloads whose replicas a scaler or a controller sets, and not Git."""
-    found = [values.group(v.spec) for v in release.variants if values.counted_elsewhere(v.spec)]
-    kinds = {(g["workload_api"].partition("/")[0], g["workload_kind"]) for g in found}
-    return [{"group": group, "kind": kind} for group, kind in sorted(kinds)]
-
-
-def _routed(release: Release) -> list[dict[str, Any]]:
-    """The routes whose weights a controller in the cluster sets, and to which it adds rules."""
-    provider = release.environment.spec.get("traffic", {}).get("provider", "")
-    route, mover = _WEIGHTS.get(provider), delivery.controller(release.spec)
-    switched = release.value("rollout.strategy") == "blue-green"
-    if route is None or mover is None or switched or provider in mover.makes_routes:
-        return []
-    paths, name = [route["weights"]], release.key.name
-    managed = delivery.managed_route(release.spec, name, provider)
-    if managed:  # a rule of copies has no name where rules need none
-        unnamed = provider == "gateway" and release.value("rollout.strategy") == "shadow"
-        added = ".filters != null" if unnamed else f'.name == "{managed}"'
-        paths.append(f"{route['rule']} | select({added})")
-    return [{"group": route["group"], "kind": route["kind"], "paths": paths}]
-
-
-def _applications(
-    environment: Environment, shared: Mapping[str, Any]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The applications of an environment itself, by the path of their manifest."""
-    directory = layout.argocd_directory(environment.name)
-    yield (
-        f"{directory}/application-environment.yaml",
-        {
-            "name": f"{environment.name}-environment",
-            "wave": "-1",
-            "path": layout.cluster_directory(environment.name),
-            "destination_namespace": shared["namespace"],
-        },
-    )
-    if environment.spec["argocd"].get("policies"):
-        yield (
-            f"{directory}/application-policies.yaml",
-            {
-                "name": f"{environment.name}-policies",
-                "wave": "-2",
-                "path": layout.POLICIES,
-                "exclude": layout.WAIVERS,
-                "destination_namespace": shared["namespace"],
-            },
-        )
-    yield (
-        f"{layout.BOOTSTRAP}/{environment.name}.yaml",
-        {
-            "name": environment.name,
-            "wave": "0",
-            "path": directory,
-            "recurse": True,
-            "project": "default",
-            "server": IN_CLUSTER,
-            "destination_namespace": shared["argocd_namespace"],
-        },
-    )
+    def _application(
+        self, application: Application, shared: Mapping[str, Any], source: str
+    ) -> Manifest:
+        filled = applications.template_values(application, shared)
+        data = self._templates.render("environment/application.yaml.j2", filled)
+        return Manifest(application.manifest, data, source)
 
 
 def _manifests(found: list[Any], directory: str, source: str, owner: str) -> list[Manifest]:
@@ -222,6 +137,6 @@ def _environment_values(environment: Environment, catalog: Catalog) -> dict[str,
         "repo_url": argocd.get("repoURL"),
         "target_revision": argocd.get("targetRevision", "refs/heads/main"),
         "argocd_namespace": argocd.get("namespace", "argocd"),
-        "automated": argocd.get("automated"),
+        **applications.sync_values(argocd),
         "policies": argocd.get("policies", False),
     }

@@ -4,13 +4,50 @@ from collections.abc import Mapping
 from typing import Any
 
 from sluice.core.catalog.entries import Catalog, Gateway
-from sluice.core.specs.resolve import Release, lookup
-from sluice.core.workload import values
+from sluice.core.specs.resolve import Release, Variant, lookup
+from sluice.core.workload import delivery, values
 
 FULL = 100
+NAMED = (
+    "STEP",
+    "GATED",
+    "INCONCLUSIVE",
+    "FROZEN",
+    "PAUSED",
+    "PROMOTING",
+    "FINALIZING",
+    "ROLLING_BACK",
+)
+"""States in which routes name the candidate's Service. Before them and after them its pods come
+and go, so that no route ever names what is not there yet, or not any more."""
+LAST = "FINALIZING"
+"""The state in which routes name the candidate only, and the stable version is still there."""
 SHOWN = ("STEP", "GATED", "INCONCLUSIVE", "FROZEN")
 """States in which the candidate is ready and gets what is chosen for it. A pause takes that away,
 since it can begin before the candidate is ready."""
+
+
+def has_routes(release: Release) -> bool:
+    """Whether a release has routes of its own; some controllers in the cluster make theirs."""
+    traffic = values.traffic(release.environment, release.spec)
+    mover = delivery.controller(release.spec)
+    return traffic is not None and not (mover and traffic["provider"] in mover.makes_routes)
+
+
+def named(release: Release) -> tuple[Variant, ...]:
+    """The versions that routes name, the stable one first."""
+    if release.rollout is None:
+        return release.variants
+    stable, candidate = release.variants
+    state = release.rollout.data["spec"]["state"]
+    if state == LAST:
+        return (candidate,)
+    return (stable, candidate) if state in NAMED else (stable,)
+
+
+def leading(release: Release) -> Variant:
+    """The version that clients in the cluster reach by the release's name."""
+    return named(release)[0]
 
 
 def chosen(release: Release) -> dict[str, Any]:

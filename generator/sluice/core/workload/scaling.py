@@ -1,6 +1,6 @@
 """What scales a release: the metrics that a scaler holds, and how it wakes what sleeps."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -43,11 +43,16 @@ def targets(engine: Engine, asked: Mapping[str, Any], pods: Mapping[str, str]) -
         }
 
 
-def of_environment(environment: Environment, spec: Spec, release: str) -> dict[str, Any]:
+def of_environment(environment: Environment, spec: Spec, names: Collection[str]) -> dict[str, Any]:
     """What a scaler needs of its environment, and what it does where metrics are missing.
 
     At no replicas there is no series of the engine, which must not count as a failure; with one or
     more a missing series must.
+
+    Args:
+        environment: where it scales.
+        spec: the version's spec.
+        names: of the route and the Service through which requests for this version come.
     """
     scaling = spec.get("scaling", {})
     asleep = scaling.get("min", 1) == 0
@@ -56,20 +61,22 @@ def of_environment(environment: Environment, spec: Spec, release: str) -> dict[s
     return {
         "prometheus": lookup(environment.spec, "autoscaling.prometheus"),
         "ignore_nulls": "true" if asleep else "false",
-        "wake_query": _wake_query(wake, namespace, release) if wake else None,
+        "wake_query": _wake_query(wake, namespace, names) if wake else None,
         "wake_threshold": _NEVER_MORE,
         "fallback_replicas": int(scaling.get("fallback", max(1, scaling.get("min", 1)))),
         "idle_after": seconds(scaling.get("idleAfter", IDLE_AFTER)),
     }
 
 
-def _wake_query(wake: Mapping[str, str], namespace: str, release: str) -> str:
+def _wake_query(wake: Mapping[str, str], namespace: str, names: Collection[str]) -> str:
     """Requests that arrive at the gateway, whether or not anything answers them."""
-    name = wake["nameLabel"]
+    label, any_name = wake["nameLabel"], "|".join(sorted(names))
     if "namespaceLabel" in wake:
-        labels = f'{{{wake["namespaceLabel"]}="{namespace}",{name}="{release}"}}'
+        equals = "=" if len(names) == 1 else "=~"
+        labels = f'{{{wake["namespaceLabel"]}="{namespace}",{label}{equals}"{any_name}"}}'
     else:
-        labels = f'{{{name}=~"(.*/)?{namespace}/{release}(/.*)?"}}'
+        either = any_name if len(names) == 1 else f"({any_name})"
+        labels = f'{{{label}=~"(.*/)?{namespace}/{either}(/.*)?"}}'
     return f"sum(rate({wake['metric']}{labels}[2m]))"
 
 

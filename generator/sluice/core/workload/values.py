@@ -145,7 +145,12 @@ def served_name(release: Release, spec: Mapping[str, Any]) -> str:
 
 
 def service_name(release: Release, variant: Variant) -> str:
-    if variant.role == "stable":
+    """The Service that leads to one version, and that routes name.
+
+    Where each version has a workload of its own it has a Service of its own, too, also after its
+    rollout: the commit that ends a rollout then removes only what no route names any more.
+    """
+    if variant.role == "stable" and not is_versioned(variant):
         return release.key.name
     return names.workload(release.key.name, variant.version)
 

@@ -1,0 +1,188 @@
+"""What Argo CD is told to apply: one application for workloads, one for their routes, and so on.
+
+Argo CD waits for health between the waves of a sync, and before it prunes last. Whatever shares a
+sync with a route can so keep a weight in Git from traffic: a candidate that is unwell, an
+autoscaler without its metrics. So routes have an application of their own with nothing else in it,
+neither they nor workloads are in waves, and what is pruned is pruned after its traffic has left by
+the order of commits (see `core.workload.routing.named`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sluice.core import layout
+from sluice.core.layout import Key
+from sluice.core.specs.resolve import Environment, Release
+from sluice.core.units import version_key
+from sluice.core.workload import delivery, values
+from sluice.core.workload.routing import has_routes
+
+IN_CLUSTER = "https://kubernetes.default.svc"
+"""The cluster that Argo CD itself runs in, where its own objects go."""
+REFRESHES_RETRIES = (3, 2)
+"""The version of Argo CD from which on a retry may take a newer revision (argo-cd#23038)."""
+_WEIGHTS = {
+    "gateway": {
+        "group": "gateway.networking.k8s.io",
+        "kind": "HTTPRoute",
+        "weights": ".spec.rules[].backendRefs[].weight",
+        "rule": ".spec.rules[]",
+    },
+    "istio": {
+        "group": "networking.istio.io",
+        "kind": "VirtualService",
+        "weights": ".spec.http[].route[].weight",
+        "rule": ".spec.http[]",
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One application of Argo CD.
+
+    Args:
+        manifest: where its own manifest is rendered.
+        name: its name.
+        path: the directory that it applies.
+        wave: its place among the applications of an environment.
+        recurse: whether it reads the directories below, too.
+        exclude: files that it leaves out.
+        bootstraps: whether it applies applications, in Argo CD's own cluster.
+        scaled: kinds of workloads whose replicas the cluster sets.
+        moved: routes whose weights a controller in the cluster sets.
+    """
+
+    manifest: str
+    name: str
+    path: str
+    wave: str = "0"
+    recurse: bool = False
+    exclude: str = ""
+    bootstraps: bool = False
+    scaled: tuple[Mapping[str, str], ...] = ()
+    moved: tuple[Mapping[str, Any], ...] = ()
+
+
+def workload_application(key: Key) -> str:
+    """The name of the application of a release's workloads; no environment's own has a dot."""
+    return f"{key.environment}.{key.name}"
+
+
+def routes_application(key: Key) -> str:
+    """The name of the application of a release's routes."""
+    return f"{workload_application(key)}.{layout.ROUTES}"
+
+
+def applications_of_release(release: Release) -> Iterator[Application]:
+    """The applications of a release, when its environment has Argo CD."""
+    if "argocd" not in release.environment.spec:
+        return
+    key = release.key
+    yield Application(
+        layout.application_path(key),
+        workload_application(key),
+        layout.release_directory(key),
+        scaled=tuple(_scaled_kinds(release)),
+    )
+    if has_routes(release):
+        yield Application(
+            layout.routes_application_path(key),
+            routes_application(key),
+            layout.routes_directory(key),
+            moved=tuple(_moved_routes(release)),
+        )
+
+
+def applications_of_environment(environment: Environment) -> Iterator[Application]:
+    """The applications of an environment itself."""
+    directory = layout.argocd_directory(environment.name)
+    yield Application(
+        f"{directory}/application-environment.yaml",
+        f"{environment.name}-environment",
+        layout.cluster_directory(environment.name),
+        wave="-1",
+    )
+    if environment.spec["argocd"].get("policies"):
+        yield Application(
+            f"{directory}/application-policies.yaml",
+            f"{environment.name}-policies",
+            layout.POLICIES,
+            wave="-2",
+            exclude=layout.WAIVERS,
+        )
+    yield Application(
+        f"{layout.BOOTSTRAP}/{environment.name}.yaml",
+        environment.name,
+        directory,
+        recurse=True,
+        bootstraps=True,
+    )
+
+
+def template_values(application: Application, shared: Mapping[str, Any]) -> dict[str, Any]:
+    """What the template of an application uses.
+
+    Args:
+        application: the application.
+        shared: the values of its environment.
+    """
+    where = {"project": shared["project"], "server": shared["server"]}
+    if application.bootstraps:
+        where = {"project": "default", "server": IN_CLUSTER}
+    inside = "argocd_namespace" if application.bootstraps else "namespace"
+    return {
+        **shared,
+        **where,
+        "destination_namespace": shared[inside],
+        "name": application.name,
+        "wave": application.wave,
+        "path": application.path,
+        "recurse": application.recurse,
+        "exclude": application.exclude,
+        "scaled": application.scaled,
+        "moved": application.moved,
+    }
+
+
+def sync_values(argocd: Mapping[str, Any]) -> dict[str, Any]:
+    """How an environment's applications are synced, for their template.
+
+    Argo CD tries a failed sync again and again on the revision that it began with, and does not
+    look at a newer one meanwhile. Where it can take the newest for each retry, it tries for ever;
+    elsewhere it gives up after some tries, so that a commit that mends the fault is taken.
+    """
+    refreshes = version_key(argocd.get("version", "3.2")) >= REFRESHES_RETRIES
+    return {
+        "automated": argocd.get("automated"),
+        "retries": -1 if refreshes else 5,
+        "retry_refresh": refreshes,
+    }
+
+
+def _scaled_kinds(release: Release) -> Iterator[dict[str, str]]:
+    """The kinds of workloads whose replicas a scaler or a controller sets, and not Git."""
+    kinds = set()
+    for variant in release.variants:
+        if values.counted_elsewhere(variant.spec):
+            group = values.group(variant.spec)
+            kinds.add((group["workload_api"].partition("/")[0], group["workload_kind"]))
+    for api_group, kind in sorted(kinds):
+        yield {"group": api_group, "kind": kind}
+
+
+def _moved_routes(release: Release) -> Iterator[dict[str, Any]]:
+    """The routes whose weights a controller in the cluster sets, and to which it adds rules."""
+    provider = release.environment.spec["traffic"]["provider"]
+    route, mover = _WEIGHTS.get(provider), delivery.controller(release.spec)
+    strategy = release.value("rollout.strategy")
+    if route is None or mover is None or strategy == "blue-green":
+        return
+    paths = [route["weights"]]
+    managed = delivery.managed_route(release.spec, release.key.name, provider)
+    if managed:  # a rule of copies has no name where rules need none
+        unnamed = provider == "gateway" and strategy == "shadow"
+        added = ".filters != null" if unnamed else f'.name == "{managed}"'
+        paths.append(f"{route['rule']} | select({added})")
+    yield {"group": route["group"], "kind": route["kind"], "paths": paths}
