@@ -165,6 +165,12 @@ class Chain:
         items: list[Mapping[str, Any]] = self.cluster.ask("GET", path).json()["items"]
         return items
 
+    def health(self, release: Release) -> str:
+        """Return what Argo CD says of the health of a release's workloads."""
+        name = f"{release.environment}.{release.name}"
+        (one,) = [item for item in self.applications() if item["metadata"]["name"] == name]
+        return str(one.get("status", {}).get("health", {}).get("status"))
+
     def report(self, release: Release | None = None) -> str:
         """Return in lines, for failures, what Argo CD says, and what Git and a route do."""
         lines = [_line(one) for one in self.applications()]

@@ -153,6 +153,7 @@ def _api_server(store: str, port: int, keys: Path) -> list[str | Path]:
         f"--service-account-signing-key-file={keys}",
         "--service-cluster-ip-range=10.96.0.0/16",
         "--endpoint-reconciler-type=none",
+        "--feature-gates=ImageVolume=true",  # as from 1.35 on; without it the field is dropped
     ]
 
 

@@ -41,7 +41,7 @@ def pytest_terminal_summary(
     """Say what was not asked, and why."""
     notes = config.stash.get(_NOTES, [])
     if notes:
-        terminalreporter.section("what the servers could not be asked")
+        terminalreporter.section("what else the servers said")
         terminalreporter.write_line("\n".join(notes))
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,53 +24,77 @@ DECIDED = (REFUSED_BY_POLICY, "exceeded quota")
 """In what the server says, the signs that policies were asked: quotas are looked at after them."""
 LABEL = "sluice.dev/live"
 MARKER = "sluice-live-marker"
-_MARKER = """\
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicy
-metadata: {name: sluice-live-marker}
-spec:
-  failurePolicy: Fail
-  matchConstraints:
-    resourceRules:
-      - apiGroups: [coordination.k8s.io]
-        apiVersions: [v1]
-        operations: [CREATE]
-        resources: [leases]
-        resourceNames: [sluice-live-marker]
-  validations: [{expression: "false", message: it is in force}]
----
-apiVersion: admissionregistration.k8s.io/v1
-kind: ValidatingAdmissionPolicyBinding
-metadata: {name: sluice-live-marker}
-spec: {policyName: sluice-live-marker, validationActions: [Deny]}
-"""
-_LEASE = {
-    "apiVersion": "coordination.k8s.io/v1",
-    "kind": "Lease",
-    "metadata": {"name": MARKER, "namespace": "default"},
-}
+KEEPER = "sluice-live-keeper"
+"""Policies that stay: a server of 1.34 that has seen the last policy with ConfigMaps for parameters
+go reads ConfigMaps never again, and the next such policy decides by those of that day."""
+IN_FORCE = "the marker is in force"
+LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
 
 
 @contextlib.contextmanager
 def in_force(cluster: Cluster, objects: Sequence[Object]) -> Iterator[None]:
-    """Install policies and bindings, and return once the server asks them.
+    """Install policies and bindings, and return once the server asks them with their parameters.
 
-    A further policy, made after them, tells when: the server reads them in order.
+    A further policy for each kind of parameters, made after them, tells when: the server reads
+    policies in order, and the objects of a kind all at once.
     """
-    cluster.apply(*objects)
-    marker = list(yaml.safe_load_all(_MARKER))
-    cluster.apply(*marker)
-    leases = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
-
-    def is_asked() -> bool:
-        return cluster.ask("POST", leases, _LEASE, dryRun="All").status_code in (403, 422)
-
+    kinds = {json.dumps(o["spec"]["paramKind"]) for o in objects if "paramKind" in o["spec"]}
+    markers = [_marker(f"{MARKER}-{n}", kind) for n, kind in enumerate(["null", *sorted(kinds)])]
+    made = [*objects, *(one for marker in markers for one in marker)]
+    for kind in kinds:
+        cluster.apply(*_marker(f"{KEEPER}-{json.loads(kind)['kind'].lower()}", kind))
     try:
-        wait_for(is_asked, "policies are in force")
+        cluster.apply(*made)
+        for policy, *_ in markers:
+            wait_for(partial(_is_asked, cluster, policy), "the policies are in force")
         yield
     finally:
-        names = yaml.safe_dump_all([*objects, *marker])
+        names = yaml.safe_dump_all(made)
         cluster.kubectl("delete", "--ignore-not-found", "--filename=-", stdin=names)
+
+
+def _marker(name: str, written: str) -> list[Object]:
+    """Return a policy that refuses one lease, its binding, and its parameter if it has one."""
+    kind = json.loads(written)
+    rule = {
+        "apiGroups": ["coordination.k8s.io"],
+        "apiVersions": ["v1"],
+        "operations": ["CREATE"],
+        "resources": ["leases"],
+        "resourceNames": [name],
+    }
+    metadata = {"name": name, "namespace": "default"}
+    reference = {**metadata, "parameterNotFoundAction": "Allow"}
+    policy = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": name},
+        "spec": {
+            "matchConstraints": {"resourceRules": [rule]},
+            "validations": [{"expression": "false", "message": IN_FORCE}],
+            **({"paramKind": kind} if kind else {}),
+        },
+    }
+    binding = {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingAdmissionPolicyBinding",
+        "metadata": {"name": name},
+        "spec": {
+            "policyName": name,
+            "validationActions": ["Deny"],
+            **({"paramRef": reference} if kind else {}),
+        },
+    }
+    return [policy, binding, *([{**kind, "metadata": metadata}] if kind else [])]
+
+
+def _is_asked(cluster: Cluster, policy: Object) -> bool:
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": policy["metadata"]["name"], "namespace": "default"},
+    }
+    return IN_FORCE in cluster.ask("POST", LEASES, lease, dryRun="All").text
 
 
 @dataclass(frozen=True)
@@ -231,8 +256,10 @@ def _complete_workload(workload: Object, kind: str, path: Sequence[str]) -> None
         template = template.setdefault(step, {})
     spec = workload.get("spec", {})
     if kind in SELECTING:
-        labels = template.setdefault("metadata", {}).setdefault("labels", {})
-        labels[LABEL] = "case"
+        metadata = template.setdefault("metadata", {})
+        labels = metadata.setdefault("labels", {}) if isinstance(metadata, dict) else None
+        if isinstance(labels, dict):  # there are cases of nonsense
+            labels.update(_LABELS)
         spec["selector"] = SELECTING[kind]
     if kind in ("Job", "CronJob"):
         template.setdefault("spec", {})["restartPolicy"] = "Never"

@@ -16,6 +16,8 @@ from sluice.core.policy.table import Outcome, read_cases, run_case
 TOP = Path(__file__).parents[2]
 FILES = sorted((TOP / "policies").glob("*.yaml"))
 VERSION = (1, 34)
+FAILED = "resulted in error:"
+"""After it come the words of a library, which are not the same in Go and here."""
 REFUSED = (Decision.DENY, Decision.ERROR)
 
 
@@ -58,7 +60,8 @@ def test_the_server_decides_each_case_as_we_do(
     for outcome, answer in pairs:
         if not answer.decided:
             notes.append(f"{policy.name}, {outcome.case.name}: not asked, {answer.message[:200]}")
-    assert [_difference(*pair) for pair in stored if not _agree(*pair)] == []
+    differences = [_difference(*pair) for pair in stored if not _agree(*pair)]
+    assert not differences, "\n".join(differences)
     assert len(stored) * 2 > len(pairs)
 
 
@@ -66,7 +69,8 @@ def _agree(outcome: Outcome, answer: Answer) -> bool:
     """Whether both refuse, the server for one of our reasons, or both allow."""
     if outcome.decision not in REFUSED:
         return not answer.refused
-    return answer.refused and any(text in answer.message for text in outcome.messages)
+    ours = [text.partition(FAILED)[0] for text in outcome.messages]
+    return answer.refused and any(text in answer.message for text in ours)
 
 
 def _difference(outcome: Outcome, answer: Answer) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from live import argocd
 from live.chain import Chain
-from live.estate import RELEASES, Release
+from live.estate import AUTOSCALED, CANDIDATE, RELEASES, STABLE, Release
 from live.gitea import BOT
 from live.processes import POLL
 
@@ -29,7 +29,7 @@ each_release = pytest.mark.parametrize("release", RELEASES, ids=lambda one: one.
 @pytest.fixture(scope="module")
 def synced(chain: Chain) -> Chain:
     """Bring up what a fresh repository serves."""
-    chain.promote("1")
+    chain.promote(STABLE)
     chain.publish()
     chain.prepare_cluster()
     argocd.add_repository(chain.cluster, chain.url, BOT, chain.gitea.bot)
@@ -49,7 +49,7 @@ def _wait(condition: Callable[[], bool], seconds: float = UP) -> bool:
 
 
 def _serves(chain: Chain, release: Release) -> bool:
-    return chain.ready_replicas(release, "1") > 0
+    return chain.ready_replicas(release, STABLE) > 0
 
 
 @each_release
@@ -87,7 +87,7 @@ def _operation(application: Mapping[str, Any]) -> str:
 @pytest.fixture(scope="module")
 def proposed(synced: Chain) -> Mapping[str, int]:
     """Promote a version in the registry, and let the reconciler look twice."""
-    synced.promote("2")
+    synced.promote(CANDIDATE)
     synced.reconcile()
     synced.reconcile()
     return {pull["title"]: pull["number"] for pull in synced.pulls()}
@@ -107,14 +107,25 @@ def raised(synced: Chain, proposed: Mapping[str, int]) -> Chain:
             synced.merge(pull["number"])
         synced.reconcile()
         for release in RELEASES:
-            shown = synced.rollout(release).get("state") == "STEP"
-            if shown and release.strategy == "blue-green" and release not in asked:
-                synced.sluice("rollout", "promote", release.key)  # nobody else lets it take over
+            if release not in asked and _waits_for_a_person(synced, release):
+                synced.sluice("rollout", "promote", release.key, "--ready")
                 asked.add(release)
         return all(synced.share(one) == one.raised for one in RELEASES)
 
     _wait(is_raised)
     return synced
+
+
+def _waits_for_a_person(chain: Chain, release: Release) -> bool:
+    """Whether a candidate is ready that only a person gives requests.
+
+    One that is shown to nobody, or one whose Application is not healthy for another reason.
+    """
+    state = chain.rollout(release).get("state")
+    if release.strategy == "blue-green":
+        return state == "STEP"
+    is_ready = chain.ready_replicas(release, CANDIDATE) > 0
+    return state == "WARMING" and is_ready and chain.health(release) == "Degraded"
 
 
 @each_release
@@ -125,8 +136,8 @@ def test_the_live_route_gives_the_candidate_its_first_share(
 
 
 def test_the_autoscaler_without_metrics_is_degraded(raised: Chain) -> None:
-    (one,) = [item for item in raised.applications() if item["metadata"]["name"] == "scaled.chat"]
-    assert one["status"]["health"]["status"] == "Degraded"
+    (release,) = [one for one in RELEASES if one.scaling is AUTOSCALED]
+    assert raised.health(release) == "Degraded"
 
 
 @dataclass(frozen=True)
@@ -163,7 +174,7 @@ def returned(raised: Chain) -> Mapping[Release, Return]:
 
 
 def _is_unwell(chain: Chain, release: Release) -> bool:
-    return chain.ready_replicas(release, "2") == 0
+    return chain.ready_replicas(release, CANDIDATE) == 0
 
 
 @each_release
