@@ -81,10 +81,10 @@ class Chain:
         self.sluice("check")
         run_git(self.clone, "add", "--all")
         run_git(self.clone, "commit", "--quiet", "--message=Model releases")
-        self.push()
+        self.push("--force")
 
-    def push(self) -> None:
-        run_git(self.clone, "push", "--quiet", "--force", self._remote, "main")
+    def push(self, *options: str) -> None:
+        run_git(self.clone, "push", "--quiet", *options, self._remote, "main")
 
     def promote(self, version: str) -> None:
         """Move the stage of the registry to a version."""
@@ -138,6 +138,18 @@ class Chain:
     @property
     def _remote(self) -> str:
         return self.url.replace("://", f"://{BOT}:{self.gitea.bot}@")
+
+    def raise_by_hand(self, release: Release) -> None:
+        """Give the candidate its first share with a commit, where nobody else does."""
+        run_git(self.clone, "fetch", "--quiet", self._remote, "main")
+        run_git(self.clone, "reset", "--quiet", "--hard", "FETCH_HEAD")
+        path = self.clone / "environments" / release.key / "rollout.yaml"
+        text = path.read_text().replace("state: WARMING", "state: STEP", 1)
+        path.write_text(text.replace("weight: 0", f"weight: {release.raised}", 1))
+        self.sluice("render")
+        run_git(self.clone, "add", "--all")
+        run_git(self.clone, "commit", "--quiet", f"--message=Give {release.key} a share")
+        self.push()
 
     def prepare_cluster(self) -> None:
         """Make what a platform team has made before: namespaces with the volume of the models."""

@@ -54,6 +54,8 @@ class Cluster:
 
     def apply(self, *objects: Mapping[str, Any]) -> None:
         """Put objects into the cluster by server-side apply."""
+        if not objects:
+            return
         text = yaml.safe_dump_all(objects, sort_keys=False)
         self.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=text)
 

@@ -1,5 +1,6 @@
 """Every manifest that we render, on a real API server with our policies in force."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def applied(
     namespaces = [path / "namespace.yaml" for path in first]  # Argo CD puts them first by itself
     teams = [team for path in environments for team in path.iterdir() if team.name[0] != "_"]
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}})
+    cluster.apply(*map(_priority, _named_priorities(manifests)))
     said = {}
     with in_force(cluster, read_policies(rendered / "policies")):
         for path in [*namespaces, *first, *teams, *argocd]:
@@ -46,6 +48,21 @@ def applied(
         yield said
     names = [one["metadata"]["name"] for path in first for one in _objects(path, "Namespace")]
     cluster.kubectl("delete", "namespace", *names, "--timeout=120s")
+
+
+def _named_priorities(folder: Path) -> set[str]:
+    """Return the classes of priority that releases name, and that a cluster has by itself."""
+    texts = [path.read_text() for path in folder.rglob("*.yaml")]
+    return {name for text in texts for name in re.findall(r"priorityClassName: (\S+)", text)}
+
+
+def _priority(name: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": name},
+        "value": 1000,
+    }
 
 
 def _errors(said: str, notes: list[str]) -> list[str]:
@@ -96,9 +113,13 @@ def _is_looked_at(cluster: Cluster, namespace: str) -> bool:
 
 
 def _refused_pods(cluster: Cluster, namespace: str) -> list[str]:
-    return [
-        f"{one['metadata']['name']}: {condition['message']}"
-        for one in cluster.list("deployments", namespace)
+    """Return why pods are refused: a condition tells the first reason, and events the others."""
+    waiting = [
+        one["metadata"]["name"]
+        for one in cluster.list("replicasets", namespace)
         for condition in one["status"].get("conditions", ())
         if condition["type"] == "ReplicaFailure"
     ]
+    events = cluster.list("events", namespace) if waiting else []
+    reasons = {(one["involvedObject"]["name"], one["message"]) for one in events}
+    return [f"{name}: {message}" for name, message in sorted(reasons) if name in waiting]

@@ -107,8 +107,11 @@ def raised(synced: Chain, proposed: Mapping[str, int]) -> Chain:
             synced.merge(pull["number"])
         synced.reconcile()
         for release in RELEASES:
-            if release not in asked and _waits_for_a_person(synced, release):
-                synced.sluice("rollout", "promote", release.key, "--ready")
+            if release not in asked and _is_shown_to_nobody(synced, release):
+                synced.sluice("rollout", "promote", release.key)
+                asked.add(release)
+            if release not in asked and _is_held_back(synced, release):
+                synced.raise_by_hand(release)
                 asked.add(release)
         return all(synced.share(one) == one.raised for one in RELEASES)
 
@@ -116,16 +119,17 @@ def raised(synced: Chain, proposed: Mapping[str, int]) -> Chain:
     return synced
 
 
-def _waits_for_a_person(chain: Chain, release: Release) -> bool:
-    """Whether a candidate is ready that only a person gives requests.
-
-    One that is shown to nobody, or one whose Application is not healthy for another reason.
-    """
+def _is_shown_to_nobody(chain: Chain, release: Release) -> bool:
+    """Whether a person must say that the candidate takes over."""
     state = chain.rollout(release).get("state")
-    if release.strategy == "blue-green":
-        return state == "STEP"
+    return release.strategy == "blue-green" and state == "STEP"
+
+
+def _is_held_back(chain: Chain, release: Release) -> bool:
+    """Whether a candidate is ready whose Application is not healthy for another reason."""
     is_ready = chain.ready_replicas(release, CANDIDATE) > 0
-    return state == "WARMING" and is_ready and chain.health(release) == "Degraded"
+    is_warming = chain.rollout(release).get("state") == "WARMING"
+    return is_ready and is_warming and chain.health(release) == "Degraded"
 
 
 @each_release
