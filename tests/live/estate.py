@@ -95,6 +95,7 @@ def _release(release: Release, text: str) -> Any:  # noqa: ANN401  # YAML
     spec = data["spec"]
     spec["scaling"] = dict(release.scaling)
     spec["rollout"] = {"strategy": release.strategy}
+    spec["lifecycle"] = {"drain": "30s"}  # so that what was taken back soon goes
     if release.strategy == "canary":
         spec["rollout"]["steps"] = [{"weight": release.raised, "soak": "1h"}]
     return data

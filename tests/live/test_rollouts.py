@@ -59,15 +59,16 @@ def test_a_fresh_repository_comes_up(synced: Chain, release: Release) -> None:
 
 
 def test_everything_is_synced(synced: Chain) -> None:
-    def unsynced() -> list[str]:
-        return [
-            one["metadata"]["name"]
-            for one in synced.applications()
-            if one.get("status", {}).get("sync", {}).get("status") != "Synced"
-        ]
+    _wait(lambda: not _unsynced(synced))
+    assert _unsynced(synced) == [], synced.report()
 
-    _wait(lambda: not unsynced())
-    assert unsynced() == [], synced.report()
+
+def _unsynced(chain: Chain) -> list[str]:
+    return [
+        one["metadata"]["name"]
+        for one in chain.applications()
+        if one.get("status", {}).get("sync", {}).get("status") != "Synced"
+    ]
 
 
 def test_nothing_heals_itself_again_and_again(synced: Chain) -> None:
@@ -190,3 +191,38 @@ def test_a_rollback_reaches_the_route_while_the_candidate_is_unwell(
     assert back.unwell, "the candidate got well, so this says nothing"
     assert back.seconds is not None, raised.report(release)
     assert back.seconds < IN_TIME
+
+
+@pytest.fixture(scope="module")
+def over(raised: Chain, returned: Mapping[Release, Return]) -> Chain:
+    """Let the reconciler look until what was taken back is gone."""
+
+    def is_over() -> bool:
+        raised.reconcile()
+        return all(_is_gone(raised, release) for release in returned) and not _unsynced(raised)
+
+    _wait(is_over)
+    return raised
+
+
+@each_release
+def test_what_was_taken_back_goes_in_the_end(
+    over: Chain, returned: Mapping[Release, Return], release: Release
+) -> None:
+    assert release in returned, "it never had a share"
+    assert _is_gone(over, release), over.report(release)
+    assert over.share(release) == 0, over.report(release)
+    assert _serves(over, release), over.report(release)
+
+
+def test_everything_is_synced_again(over: Chain) -> None:
+    assert _unsynced(over) == [], over.report()
+
+
+def _is_gone(chain: Chain, release: Release) -> bool:
+    """Whether Git and the cluster have nothing of the candidate any more."""
+    name = f"{release.name}-v{CANDIDATE}"
+    objects = (
+        chain.cluster.get(kind, name, release.namespace) for kind in ("deployment", "service")
+    )
+    return not chain.rollout(release) and not any(objects)
