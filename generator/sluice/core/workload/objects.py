@@ -6,6 +6,7 @@ from typing import Any
 from sluice.core.capacity.parallel import parallel_of
 from sluice.core.catalog.entries import Catalog
 from sluice.core.emit import emit
+from sluice.core.paths import route_words
 from sluice.core.specs.resolve import Release, Spec
 from sluice.core.workload import delivery, fetching, measurements, scaling, sizing, values
 from sluice.core.workload.alerts import alerts
@@ -81,7 +82,7 @@ def _delivery(release: Release, part: Parts, catalog: Catalog) -> dict[str, Any]
         "observed": [each["name"] for each in measured if each["observe"]],
         "canary": f"{name}-canary",
         "provider": provider,
-        "route": traffic,
+        "route": traffic and {**traffic, **route_words(traffic["path"], part.engine.api)},
         **asked_for(release),
     }
 
@@ -220,8 +221,9 @@ def _routes(
         "canary": f"{release.key.name}-canary",
         **chosen(release),
     }
+    path = route_words(traffic["path"], parts[-1].engine.api)
     template = f"traffic/{traffic['provider']}/routes.yaml.j2"
-    yield from render(template, {**shared, **traffic, **more})
+    yield from render(template, {**shared, **traffic, **path, **more})
 
 
 def _backends(
