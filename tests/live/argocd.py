@@ -5,7 +5,9 @@ branch was for as long.
 """
 
 import contextlib
+import json
 import os
+import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +144,13 @@ def _controller(asked: Addresses, folder: Path, metrics: int) -> list[str | Path
         "--persist-resource-health",
         "--logformat=text",
     ]
+
+
+def argocd_version() -> str:
+    """Return the version that the program says it is of."""
+    command = [str(cache() / "argocd"), "version", "--client", "--output=json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return str(json.loads(done.stdout)["client"]["Version"]).partition("+")[0]
 
 
 def _is_healthy(port: int) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from live.argocd import argocd
+from live.argocd import argocd, argocd_version
 from live.chain import Chain
 from live.cluster import Cluster, api_server, nodes
 from live.gitea import Gitea, gitea_server
-from live.parts import ARGOCD, GITEA, KUBERNETES, NODES, Part
+from live.parts import ARGOCD, GITEA, KUBERNETES, NODES, Part, check_version
 from live.processes import Ports
 from live.routing import accepting_routes
 
@@ -70,6 +70,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[
     _need(KUBERNETES, NODES)
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(api_server(tmp_path_factory.mktemp("cluster"), ports))
+        check_version("KUBERNETES", cluster.ask("GET", "/version").json()["gitVersion"])
         stack.enter_context(nodes(cluster, ports))
         yield cluster
 
@@ -78,6 +79,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[
 def gitea(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Gitea]:
     _need(GITEA)
     with gitea_server(tmp_path_factory.mktemp("gitea"), ports) as server:
+        check_version("GITEA", server.ask("GET", "/version")["version"])
         yield server
 
 
@@ -88,6 +90,7 @@ def chain(
     """Give a repository on the forge that a real Argo CD brings to the cluster."""
     _need(ARGOCD)
     with contextlib.ExitStack() as stack:
+        check_version("ARGOCD", argocd_version())
         stack.enter_context(accepting_routes(cluster))
         stack.enter_context(argocd(cluster, ports, tmp_path_factory.mktemp("argocd")))
         yield Chain(tmp_path_factory.mktemp("chain"), cluster, gitea)

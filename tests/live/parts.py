@@ -52,6 +52,18 @@ class Part:
         ]
 
 
+def check_version(name: str, answered: str) -> None:
+    """Refuse a server of another version than versions.env names.
+
+    Args:
+        name: of the server there.
+        answered: what the server says of itself.
+    """
+    wanted = _VERSIONS[name]
+    way = f"remove it from {cache()} and build it again"
+    assert answered.lstrip("v") == wanted, f"{name} is {answered}, not {wanted}: {way}"
+
+
 INSTALL = {
     "redis-server": "apt-get install redis-server",
     "git": "apt-get install git",

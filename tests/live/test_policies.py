@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from live.cluster import Cluster
-from live.policies import POLICIES, Answer, Courtroom, in_force, read_policy_file
+from live.courtroom import Answer, Courtroom
+from live.policies import POLICIES, in_force, read_policy_file
 from live.processes import wait_for
 from sluice.commands.policy_test import _policy, _table
 from sluice.core.policy.evaluate import Decision
