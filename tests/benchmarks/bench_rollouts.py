@@ -57,7 +57,14 @@ class Cluster:
         del namespace
         deployed = ((self._revision, START),)
         told = Application(self._revision, synced=True, health="Healthy", deployed=deployed)
-        return {f"production.chat-{number:04d}": told for number in range(RELEASES)}
+        names = [f"production.chat-{number:04d}" for number in range(RELEASES)]
+        return dict.fromkeys([*names, *(f"{name}.routes" for name in names)], told)
+
+    def refresh(self, namespace: str, name: str) -> None:
+        raise AssertionError(f"{namespace}/{name} follows")
+
+    def end(self, namespace: str, name: str, revision: str) -> None:
+        raise AssertionError(f"{namespace}/{name} does not hang at {revision}")
 
 
 def samples(_address: str, query: str, now: float) -> list[Series]:

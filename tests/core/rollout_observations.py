@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from sluice.core.rollout.judgement import Judgement, Verdict
-from sluice.core.rollout.model import Observation, Sync
+from sluice.core.rollout.model import Observation, Replicas, Sync
 
 AGES = st.sampled_from([0, 30, 60, 600, 1200, 1201, 1800, 3600, 10_000]).map(lambda age: -age)
 """Times are given relative to the clock, which is what matters, and put on it by `timed`."""
@@ -21,7 +21,9 @@ SYNCS = st.builds(
 )
 JUDGEMENTS = st.builds(
     Judgement,
-    verdict=st.sampled_from(["PASS", "PASS", "FAIL", "CONTINUE", "INCONCLUSIVE", "ENV_DEGRADED"]),
+    verdict=st.sampled_from(
+        ["PASS", "PASS", "FAIL", "CONTINUE", "INCONCLUSIVE", "ENV_DEGRADED", "UNANSWERED"]
+    ),
     reason=st.just("said"),
     failed_at=st.none() | AGES,
     hard=st.booleans(),
@@ -39,6 +41,11 @@ ANY = st.builds(
     newer=st.sampled_from(["", "9"]),
     held=st.sampled_from(["", "", "", "a freeze"]),
     misrouted=st.sampled_from(["", "", "", "the candidate got 60 %"]),
+    committed=st.none() | AGES,
+    replicas=st.sampled_from([Replicas(), *(Replicas(n, 4, 4, scaled=True) for n in (0, 1, 4, 4))]),
+    restarts=st.sampled_from([0, 0, 1]),
+    gap=st.sampled_from([0, 0, 0, 600]),
+    blind=st.sampled_from(["", "", "", "nothing is counted"]),
 )
 IN_FORCE = Sync(contains=True, synced=True, healthy=True, deployed=-10_000, since=-10_000)
 GOOD = Observation(
@@ -48,13 +55,21 @@ GOOD = Observation(
     share=1.0,
     judgement=Judgement("PASS", reason="said"),
 )
-VERDICTS: tuple[Verdict, ...] = ("PASS", "FAIL", "CONTINUE", "INCONCLUSIVE", "ENV_DEGRADED")
+VERDICTS: tuple[Verdict, ...] = (
+    "PASS",
+    "FAIL",
+    "CONTINUE",
+    "INCONCLUSIVE",
+    "ENV_DEGRADED",
+    "UNANSWERED",
+)
 CHANGES: tuple[dict[str, Any], ...] = (
     {},
     {"sync": None},
     {"sync": replace(IN_FORCE, contains=False)},
     {"sync": replace(IN_FORCE, synced=False)},
-    {"sync": replace(IN_FORCE, healthy=False, since=None)},
+    {"sync": replace(IN_FORCE, healthy=False)},
+    {"sync": replace(IN_FORCE, synced=False, since=None)},
     {"sync": replace(IN_FORCE, since=-30)},
     {"ready": None},
     {"ready": False},
@@ -68,6 +83,11 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {"alarms": ("the queue is long",)},
     {"held": "a freeze"},
     {"misrouted": "the candidate got 60 %"},
+    {"replicas": Replicas(1, 4, 4, scaled=True)},
+    {"replicas": Replicas(1, 4, 4)},
+    {"replicas": Replicas(0, 4, 4)},
+    {"gap": 5000},
+    {"blind": "nothing is counted"},
 )
 JUDGED: tuple[Judgement | None, ...] = (
     None,
@@ -98,5 +118,6 @@ def timed(seen: Observation, now: int) -> Observation:
             since=on(sync.since),
             unhealthy=on(sync.unhealthy),
         ),
+        committed=on(seen.committed),
         judgement=judgement and replace(judgement, failed_at=on(judgement.failed_at)),
     )

@@ -2,7 +2,8 @@
 
 Each follows its source: ingress-nginx 1.15.1, internal/ingress/controller (location.go,
 controller.go, template/template.go); the Gateway API 1.6.3, apis/v1/httproute_types.go; Istio 1.32,
-pilot/pkg/networking/core/route/route.go; Flagger 1.44.0, pkg/router.
+pilot/pkg/networking/core/route/route.go; Flagger 1.44.0, pkg/router. Copies have the path that is
+put in place: Envoy, source/common/router/router.cc, copies the headers after they are final.
 """
 
 import re

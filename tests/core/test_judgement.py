@@ -122,9 +122,16 @@ def test_a_gate_wants_its_least_number_of_requests_to_pass() -> None:
 
 @pytest.mark.parametrize(
     ("load", "cache", "expected"),
-    [(1.0, 1.0, "FAIL"), (0.1, 1.0, "CONTINUE"), (1.0, 0.5, "CONTINUE"), (None, None, "CONTINUE")],
+    [
+        (1.0, 1.0, "FAIL"),
+        (0.1, 1.0, "FAIL"),  # slower with less to do
+        (1.0, 3.0, "FAIL"),  # slower with more in its cache
+        (9.0, 1.0, "FAIL"),  # no more requests come: they pile up since it is slow
+        (1.0, 0.5, "CONTINUE"),
+        (None, None, "CONTINUE"),
+    ],
 )
-def test_latency_counts_only_under_like_load_and_cache(
+def test_latency_counts_where_load_and_cache_are_no_excuse(
     load: float | None, cache: float | None, expected: str
 ) -> None:
     row = replace(batch(500, 20, 4500, 45), load=load, cache=cache)

@@ -71,8 +71,8 @@ def test_the_quota_must_hold_both_versions() -> None:
 def test_a_scaled_version_grows_with_its_share() -> None:
     scaled = {"min": 1, "max": 4, "target": {"runningRequests": 8}}
     plan = found({**FOUR_BY_FOUR, "scaling": scaled})
-    assert [stage.devices for stage in plan.stages] == [4, 4, 8, 4]
-    assert [stage.hours for stage in plan.stages] == [0, 4, 4, 4]
+    assert [stage.devices for stage in plan.stages] == [4, 8, 16, 16]
+    assert [stage.hours for stage in plan.stages] == [0, 8, 8, 16]
 
 
 def test_copies_need_as_many_devices_as_answers_do() -> None:
@@ -82,7 +82,7 @@ def test_copies_need_as_many_devices_as_answers_do() -> None:
     mesh = {"provider": "istio", "host": "a.example.com", "gateway": {"name": "g"}}
     plan = found({**FOUR_BY_FOUR, "scaling": scaled, "rollout": shadow}, traffic=mesh)
     (step,) = (stage for stage in plan.stages if stage.name == "step 1")
-    assert (step.requests, step.copies, step.devices) == (0, 2 * 3600 * 0.5, 8)
+    assert (step.requests, step.copies, step.devices) == (0, 2 * 3600 * 0.5, 16)
 
 
 @pytest.mark.parametrize(("strategy", "more"), [("rolling", 4), ("recreate", 0)])

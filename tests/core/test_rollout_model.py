@@ -153,14 +153,19 @@ class Histories(RuleBasedStateMachine):
         if asked.kind == "raise":
             self._earned(before, seen, asked)
         if weight < before.weight:
-            assert (asked.kind, asked.lane, weight) == ("lower", "push", 0)
+            assert (asked.kind, asked.lane) == ("lower", "push")
+            assert weight == 0 or (seen.alarms and weight in self._lower_weights(before))
             assert seen.stable_ready is not False
         if asked.kind == "settle":
             assert before.state == "FINALIZING"
-        if asked.kind == "finalize":
+        if asked.kind == "finalize" and not asked.approval:
             assert seen.share is not None
             assert seen.share >= 0.99
             assert seen.judgement is not None
+            assert not seen.blind
+
+    def _lower_weights(self, before: Rollout) -> list[int]:
+        return [step.weight for step in before.plan.steps if step.weight < before.weight]
 
     def _in_force(self, before: Rollout, seen: Observation) -> bool:
         """Whether the cluster is known to do what Git says."""
@@ -171,13 +176,18 @@ class Histories(RuleBasedStateMachine):
     def _earned(self, before: Rollout, seen: Observation, asked: Write) -> None:
         assert seen.ready is True
         assert asked.approval or not seen.held
+        assert seen.replicas.ready != 0
         verdict = seen.judgement.verdict if seen.judgement else None
         if before.state == "WARMING":
             assert asked.rollout is not None
             assert asked.rollout.weight == before.plan.steps[before.step].weight
             return
         assert before.state in ("STEP", "GATED", "INCONCLUSIVE")
-        assert verdict not in (None, "FAIL", "ENV_DEGRADED")
+        assert verdict not in (None, "FAIL", "ENV_DEGRADED", "UNANSWERED")
+        assert asked.approval or not seen.blind
+        assert asked.rollout is not None
+        share = seen.replicas.most * asked.rollout.weight / FULL
+        assert seen.replicas.ready is None or seen.replicas.ready >= min(share, 4)
         manual = before.plan.steps[before.step].manual
         if verdict != "PASS" or manual:
             assert asked.approval

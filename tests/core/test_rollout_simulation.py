@@ -94,8 +94,10 @@ def test_without_metrics_it_ends_undecided_after_the_longest_time() -> None:
     steps = [{"weight": 10, "soak": "10m", "maxSoak": "1h"}]
     down = events(("6m", "metricsDown"))
     ticks = play(rollout={"steps": steps}, events=down, until="5h")
-    assert states(ticks) == ["WARMING", "STEP", "INCONCLUSIVE"]
-    assert ticks[-1].rollout.weight == 10
+    assert states(ticks) == ["WARMING", "STEP", "INCONCLUSIVE", "PAUSED"]
+    undecided, over = first(ticks, "INCONCLUSIVE"), first(ticks, "PAUSED")
+    assert (undecided.rollout.weight, over.rollout.weight) == (10, 0)
+    assert over.time - undecided.time == 60 * MINUTE
 
 
 def test_without_argo_cd_nothing_moves_and_it_goes_on_when_it_is_back() -> None:

@@ -320,6 +320,7 @@ def test_two_engines_that_answer_at_different_paths_have_no_common_route() -> No
         ("/a.b/models", ("b", "/v1/models")),
         ("/axb/models", None),
         ("/v1//models", ("c", "/v1//models")),
+        ("/v1x", ("c", "/v1x")),  # a plain path beside expressions is the beginning of one
     ],
 )
 def test_a_real_nginx_did_the_same(asked: str, seen: tuple[str, str] | None) -> None:

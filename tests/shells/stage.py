@@ -30,6 +30,7 @@ RELEASE = f"environments/{KEY}/release.yaml"
 ROLLOUT = f"environments/{KEY}/rollout.yaml"
 ROUTE = f"manifests/{KEY}/routes/ingress-canary.yaml"
 SCRAPE = 15
+READY = "kube_deployment_status_replicas_ready"
 START = 1_795_200_000
 CANARY = """  rollout:
     strategy: canary
@@ -42,7 +43,7 @@ CANARY = """  rollout:
 
 @dataclass
 class Cluster:
-    """Argo CD that knows one application."""
+    """Argo CD that knows one release: its workloads, whose health is set, and its routes."""
 
     loop: Loop
     revision: str = ""
@@ -52,6 +53,8 @@ class Cluster:
     down: bool = False
     lag: int = 30
     resources: dict[str, str] = field(default_factory=dict)
+    refusal: str = ""
+    refreshed: list[str] = field(default_factory=list)
 
     def follow(self, now: int) -> None:
         head = git.resolve(self.loop.repository, MAIN)
@@ -64,14 +67,22 @@ class Cluster:
         del namespace
         if self.down:
             raise UsageError("the cluster does not answer")
-        told = Application(
-            self.revision,
-            self.synced,
-            self.health,
-            deployed=tuple(self.applied[-10:]),
-            resources=self.resources,
-        )
-        return {"production.chat": told} if self.revision else {}
+        if not self.revision:
+            return {}
+        routes = Application(self.revision, self.synced, "Healthy", deployed=self._history())
+        workload = replace(routes, health=self.health, resources=self.resources)
+        return {"production.chat": workload, "production.chat.routes": routes}
+
+    def refresh(self, namespace: str, name: str) -> None:
+        if self.refusal:
+            raise UsageError(self.refusal)
+        self.refreshed.append(f"{namespace}/{name}")
+
+    def end(self, namespace: str, name: str, revision: str) -> None:
+        raise AssertionError(f"{namespace}/{name} does not hang at {revision}")
+
+    def _history(self) -> tuple[tuple[str, int], ...]:
+        return tuple(self.applied[-10:])
 
 
 class Metrics:
@@ -80,6 +91,10 @@ class Metrics:
     def __init__(self) -> None:
         self.rate = 40.0
         self.errors: dict[str, float] = {"1": 0.001, "2": 0.001}
+        self.refused: dict[str, float] = {}
+        self.hidden: set[str] = set()
+        self.scraping = True
+        self.ready: dict[str, int] = {}
         self.totals: dict[tuple[str, str], float] = {}
         self.samples: dict[tuple[str, str], list[tuple[float, float]]] = {}
         self.gauges: dict[tuple[str, str], float] = {}
@@ -91,13 +106,17 @@ class Metrics:
         for time in range(since + SCRAPE, until + 1, SCRAPE):
             for version, share in shares.items():
                 requests, bad = self.rate * SCRAPE * share, self.errors.get(version, 0.0)
-                for status, part in (("2xx", 1 - bad), ("5xx", bad)):
+                refused = self.refused.get(version, 0.0)
+                parts = {"2xx": 1 - bad - refused, "5xx": bad, "4xx": refused}
+                for status, part in parts.items():
                     key = (version, status)
                     self.totals[key] = self.totals.get(key, 0.0) + requests * part
+                    if not self.scraping or (status == "4xx" and not refused):
+                        continue
                     self.samples.setdefault(key, []).append((time, float(int(self.totals[key]))))
 
     def restart(self, version: str) -> None:
-        for status in ("2xx", "5xx"):
+        for status in ("2xx", "5xx", "4xx"):
             self.totals[version, status] = 0.0
 
     def ask(self, address: str, query: str, time: float) -> Sequence[Any]:
@@ -105,6 +124,8 @@ class Metrics:
         self.queries.append(query)
         if self.problem:
             raise UsageError(self.problem)
+        if query.startswith(READY):
+            return self._ready(time)
         if self.silent or not query.startswith("http_requests_total{"):
             return self._gauges(query.partition("{")[0], time)
         return [
@@ -113,6 +134,17 @@ class Metrics:
                 [s for s in samples if s[0] <= time],
             )
             for (version, status), samples in self.samples.items()
+            if version not in self.hidden
+        ]
+
+    def _ready(self, time: float) -> Sequence[Any]:
+        """Ready replicas of Deployments, as the cluster's own state is exported."""
+        return [
+            (
+                {"__name__": READY, "namespace": "ai-inference", "deployment": name},
+                [(time - SCRAPE, float(count))],
+            )
+            for name, count in self.ready.items()
         ]
 
     def _gauges(self, metric: str, time: float) -> Sequence[Any]:
@@ -177,6 +209,7 @@ class Stage:
             loop=loop,
             applied=list(self.cluster.applied),
             resources=dict(self.cluster.resources),
+            refreshed=[],
         )
         return again
 

@@ -61,6 +61,21 @@ def failing(stage: Stage, _minute: int) -> None:
     stage.metrics.errors["2"] = 0.03
 
 
+def refusing(stage: Stage, _minute: int) -> None:
+    stage.metrics.refused["2"] = 0.03
+
+
+def hanging(stage: Stage, minute: int) -> None:
+    """From then on the candidate answers nobody, and its counters stand still."""
+    if minute >= 6:
+        stage.routed = 0
+
+
+def unscraped(stage: Stage, minute: int) -> None:
+    """Half of the step is not scraped."""
+    stage.metrics.scraping = not 6 <= minute < 26
+
+
 def restarting(stage: Stage, minute: int) -> None:
     if minute == 8:
         stage.metrics.restart("1")
@@ -114,6 +129,26 @@ def test_seed_errors_above_one_percent_go_back_at_ten_percent(tmp_path: Path) ->
     assert found == wanted
     assert max(weight for _, weight in found) == 10
     assert (found[-1], stage.version(), stage.quarantine()) == (("STABLE", 0), "1", ["2"])
+
+
+def test_refusals_of_the_candidate_go_back(tmp_path: Path) -> None:
+    wanted, found, stage = replayed(tmp_path, 30, refusing)
+    assert found == wanted
+    assert ("ROLLING_BACK", 0) in found
+    assert any("refusals: any" in line for line in stage.log)
+
+
+def test_a_candidate_that_answers_nobody_loses_its_weight(tmp_path: Path) -> None:
+    wanted, found, stage = replayed(tmp_path, 30, hanging)
+    assert found == wanted
+    assert (found[-1], stage.quarantine()) == (("PAUSED", 0), [])
+
+
+def test_half_a_step_without_samples_makes_it_longer(tmp_path: Path) -> None:
+    wanted, found, stage = replayed(tmp_path, 40, unscraped)
+    assert found == wanted
+    assert found.index(("PROMOTING", 100)) >= 26
+    assert any("nothing of the candidate was counted for" in line for line in stage.log)
 
 
 def twice(lines: list[str]) -> list[str]:

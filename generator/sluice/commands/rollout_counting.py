@@ -2,17 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sluice.commands.rollout_observers import Observers
 from sluice.commands.rollout_write import Case
 from sluice.core.layout import Key
 from sluice.core.progress import vitals
+from sluice.core.progress.kubernetes import ready_questions, replicas_of
 from sluice.core.progress.subject import Answers, Subject, subject_of
 from sluice.core.progress.watch import counts_of, earlier_batches, questions
 from sluice.core.rollout.counts import Counts
 from sluice.core.rollout.judgement import Judgement, judge
-from sluice.core.rollout.model import Sync
+from sluice.core.rollout.model import Replicas, Sync
 from sluice.core.rollout.queries import Question, chosen, combined, promql
 from sluice.core.rollout.samples import Series
 
@@ -22,18 +23,22 @@ _COUNTED = ("STEP", "GATED", "INCONCLUSIVE", "FROZEN", "PAUSED", "PROMOTING")
 
 @dataclass(frozen=True)
 class Counted:
-    """What was counted of one rollout, and the judgement on it.
+    """What was counted of one rollout, and the judgement on it; None before it has any weight.
 
     `alarms` are guards that are on; `misrouted` says how the requests contradict the committed
-    weight; `unseen` what cannot be seen of the candidate.
+    weight; `unseen` what cannot be seen of the candidate. `gap` are seconds at this weight of which
+    nothing was counted, and `blind` says how long that lasts by now.
     """
 
-    counts: Counts
-    judgement: Judgement
-    share: float | None
+    counts: Counts | None = None
+    judgement: Judgement | None = None
+    share: float | None = None
     alarms: tuple[str, ...] = ()
     misrouted: str = ""
     unseen: str = ""
+    replicas: Replicas = field(default_factory=Replicas)
+    gap: int = 0
+    blind: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,17 +68,34 @@ def counted(
 
 
 def _asked(case: Case, synced: Sync | None, now: int) -> _Asked | None:
-    """A rollout whose weight is known to be in force; else nothing measured may be judged."""
-    if case.rollout.state not in _COUNTED or synced is None or synced.since is None:
+    """A rollout whose weight is known to be in force, whatever its health; else nothing is judged.
+
+    Of a candidate that warms up only its replicas are asked for.
+    """
+    begin = now if case.rollout.state == "WARMING" else _in_force(case, synced)
+    if begin is None:
         return None
-    if not (synced.contains and synced.synced):
-        return None
-    catalog = case.base.workspace.tools.catalog
+    workspace = case.base.workspace
     committed = case.base.evidence(case.release.key).values()
     earlier = earlier_batches(committed, case.rollout, case.history.began)
-    times = (synced.since, now)
-    subject = subject_of(case.release, case.rollout, catalog, times, earlier)
-    return None if subject is None else _Asked(case, subject, max(0, now - synced.since))
+    times, catalog = (begin, now), workspace.tools.catalog
+    others = _others(case.release.key, workspace.specs.releases)
+    subject = subject_of(case.release, case.rollout, catalog, times, earlier, others)
+    return None if subject is None else _Asked(case, subject, max(0, now - begin))
+
+
+def _in_force(case: Case, synced: Sync | None) -> int | None:
+    """Since when the committed weight is in force; None when it is not, or nothing is counted."""
+    if case.rollout.state not in _COUNTED or synced is None or not synced.contains:
+        return None
+    return synced.since if synced.synced else None
+
+
+def _others(key: Key, releases: Iterable[Key]) -> list[str]:
+    """The environment's other releases, with which a release shares faults."""
+    return [
+        other.name for other in releases if other.environment == key.environment and other != key
+    ]
 
 
 def _at(
@@ -81,8 +103,8 @@ def _at(
 ) -> dict[Key, Counted]:
     """The rollouts of one Prometheus: one query for each metric, not for each rollout."""
     window = max(asked.subject.window(now) for asked in listed)
-    wanted = [question for asked in listed for question in _lasting(asked.subject)]
-    gauges = [question for asked in listed for question in vitals.gauges_of(asked.subject)]
+    wanted = [question for asked in listed for question in _lasting(asked)]
+    gauges = [question for asked in listed for question in _recent(asked)]
     recent = max(vitals.recent(asked.subject) for asked in listed)
     told: list[_Told] = [
         (wide, observers.answer(address, wide, seconds, now))
@@ -100,7 +122,7 @@ def _at(
 def _judged(asked: _Asked, told: Sequence[_Told], now: int) -> Counted | None:
     """The judgement on one rollout; None when an answer is missing."""
     answers: dict[str, Sequence[Series]] = {}
-    for question in (*_lasting(asked.subject), *vitals.gauges_of(asked.subject)):
+    for question in (*_lasting(asked), *_recent(asked)):
         answer = _answer(question, told)
         if answer is None:
             return None
@@ -110,10 +132,14 @@ def _judged(asked: _Asked, told: Sequence[_Told], now: int) -> Counted | None:
 
 def _counted(asked: _Asked, answers: Answers, now: int) -> Counted:
     subject, rollout = asked.subject, asked.case.rollout
+    replicas = replicas_of(subject, answers, now)
+    if rollout.state == "WARMING":
+        return Counted(replicas=replicas)
     steps = rollout.plan.steps
     exhausted = asked.spent >= steps[min(rollout.step, len(steps) - 1)].longest
     counts = counts_of(subject, answers, now, exhausted=exhausted)
     chosen = asked.case.release.value("rollout.match") is not None
+    gap, blind = vitals.coverage(subject, counts)
     return Counted(
         counts,
         judge(counts),
@@ -121,12 +147,24 @@ def _counted(asked: _Asked, answers: Answers, now: int) -> Counted:
         alarms=vitals.alarms(subject, answers, now),
         misrouted=vitals.misrouted(counts, rollout.weight, chosen=chosen),
         unseen=vitals.unseen(subject, answers, now),
+        replicas=replicas,
+        gap=gap,
+        blind=blind,
     )
 
 
-def _lasting(subject: Subject) -> list[Question]:
+def _lasting(asked: _Asked) -> list[Question]:
     """What is asked since the weight is in force."""
-    return [*questions(subject), *vitals.lifelines(subject)]
+    if asked.case.rollout.state == "WARMING":
+        return []
+    return [*questions(asked.subject), *vitals.lifelines(asked.subject)]
+
+
+def _recent(asked: _Asked) -> list[Question]:
+    """What is asked of the last minutes."""
+    if asked.case.rollout.state == "WARMING":
+        return list(ready_questions(asked.subject))
+    return list(vitals.gauges_of(asked.subject))
 
 
 def _answer(question: Question, told: Sequence[_Told]) -> Sequence[Series] | None:

@@ -2,13 +2,20 @@
 
 from typing import Any
 
+from sluice.commands.live_weight import LiveWeight, live_weight
 from sluice.commands.rollout_counting import Counted
 from sluice.commands.rollout_observers import Observers
 from sluice.commands.rollout_write import Case
 from sluice.core.checks.windows import hold
-from sluice.core.model import Application
-from sluice.core.progress.observation import application_name, ready_of, sync_of
+from sluice.core.progress.observation import (
+    Applications,
+    application_name,
+    ready_of,
+    routes_name,
+    sync_of,
+)
 from sluice.core.rollout.model import Observation, Sync
+from sluice.core.specs.resolve import Release
 
 
 def sync(case: Case, observers: Observers, now: int) -> Sync | None:
@@ -17,18 +24,21 @@ def sync(case: Case, observers: Observers, now: int) -> Sync | None:
     def contains(revision: str) -> bool:
         return case.base.contains(revision, case.history.clock)
 
-    return sync_of(_application(case, observers), contains, case.history.time, now)
+    times, warming = (case.history.time, now), case.rollout.state == "WARMING"
+    return sync_of(applications(case.release, observers), contains, times, warming=warming)
 
 
 def observation(case: Case, observers: Observers, numbers: Counted | None, now: int) -> Observation:
     """All that one tick knows of a rollout."""
-    application = _application(case, observers)
+    workload = applications(case.release, observers).workload
     return Observation(
+        weight=live(case, observers).weight,
         sync=sync(case, observers, now),
-        ready=ready_of(application, case.release, stable=False),
-        stable_ready=ready_of(application, case.release, stable=True),
+        ready=ready_of(workload, case.release, stable=False),
+        stable_ready=ready_of(workload, case.release, stable=True),
         reverted=case.history.reverted,
         held=_held(case, now),
+        committed=case.history.time,
         **(_measured(numbers) if numbers else {}),
     )
 
@@ -40,6 +50,10 @@ def _measured(numbers: Counted) -> dict[str, Any]:
         "alarms": numbers.alarms,
         "misrouted": numbers.misrouted,
         "unseen": numbers.unseen,
+        "replicas": numbers.replicas,
+        "restarts": numbers.counts.restarts if numbers.counts else 0,
+        "gap": numbers.gap,
+        "blind": numbers.blind,
     }
 
 
@@ -49,8 +63,22 @@ def _held(case: Case, now: int) -> str:
     return hold(promotion, now) if promotion.get("review") == "automatic" else ""
 
 
-def _application(case: Case, observers: Observers) -> Application | None:
-    argocd = case.release.environment.spec.get("argocd")
-    if argocd is None:
-        return None
-    return observers.application(argocd.get("namespace", "argocd"), application_name(case.release))
+def live(case: Case, observers: Observers) -> LiveWeight:
+    """The weight that the cluster gives the candidate."""
+    return live_weight(case, observers, applications(case.release, observers).weighing)
+
+
+def namespace_of(release: Release) -> str | None:
+    """Where the Argo CD of a release has its applications; None where there is none."""
+    argocd = release.environment.spec.get("argocd")
+    return None if argocd is None else str(argocd.get("namespace", "argocd"))
+
+
+def applications(release: Release, observers: Observers) -> Applications:
+    """What Argo CD says of a release; nothing where its environment has none."""
+    namespace, routes = namespace_of(release), routes_name(release)
+    if namespace is None:
+        return Applications(None, routed=routes is not None)
+    workload = observers.application(namespace, application_name(release))
+    routing = observers.application(namespace, routes) if routes else None
+    return Applications(workload, routing, routed=routes is not None)

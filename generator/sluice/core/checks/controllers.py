@@ -6,7 +6,7 @@ from sluice.core.capacity.parallel import parallel_of
 from sluice.core.capacity.quota import least_replicas
 from sluice.core.catalog.entries import Engine, Gateway
 from sluice.core.finding import Finding, Place
-from sluice.core.rollout.analysis import warm_up, watches
+from sluice.core.rollout.analysis import REFUSALS, warm_up, watches
 from sluice.core.rollout.file import plan_of
 from sluice.core.specs.resolve import Release, lookup
 from sluice.core.workload import delivery, measurements, values
@@ -104,6 +104,9 @@ def _gates(release: Release, name: str, engine: Engine, gateway: Gateway | None)
             " it back where nothing is counted"
         )
         yield _GATES, message, "use canary or shadow, leave the gates away, or let sluice judge"
+    if any(gate["signal"] == REFUSALS for gate in written):
+        message = f"{name} compares no versions, so it has no use for refusals"
+        yield _GATES, message, "remove the gate, or let sluice judge"
     for watch in watches(release.spec, engine, gateway):
         if watch.gate.absolute is None:
             message = f"{name} compares no versions, so {watch.gate.name} needs a rate of its own"

@@ -73,7 +73,10 @@ def _current(revisions: Sequence[Revision]) -> list[Revision]:
 def _restarts(revision: Revision) -> bool:
     """Whether a commit moves weight or goes on, so that what is in force begins with it."""
     before, after = _fields(revision.before), _fields(revision.after)
-    return after.get("state") not in HELD or before.get("weight") != after.get("weight")
+    if before.get("weight") != after.get("weight"):
+        return True
+    moved = [before.get(field) != after.get(field) for field in ("state", "step", "specHash")]
+    return after.get("state") not in HELD and any(moved)
 
 
 def _follows(revision: Revision) -> bool:

@@ -118,9 +118,12 @@ def _stages(release: Release, catalog: Catalog, rate: float) -> Iterator[Stage]:
         cost = None if price is None else hours * price
         return Stage(name, weight, least, longest, requests, held, hours, cost)
 
-    yield stage("warming", 0, (0, plan.warming), _candidate(release, 0))
+    shares = [*(step.weight for step in plan.steps), FULL]
+    first = 0 if mover is not None else shares[0]
+    yield stage("warming", 0, (0, plan.warming), _candidate(release, first))
     for index, step in enumerate(plan.steps):
-        held = _candidate(release, max(step.weight, mirrored))
+        share = step.weight if mover is not None else shares[index + 1]
+        held = _candidate(release, max(share, mirrored))
         longest = step.longest if mover is None or step.manual else step.soak
         found = stage(f"step {index + 1}", step.weight, (step.soak, longest), held)
         copies = rate * step.soak * mirrored / FULL
@@ -129,7 +132,8 @@ def _stages(release: Release, catalog: Catalog, rate: float) -> Iterator[Stage]:
         yield stage("copying", FULL, (0, plan.warming), _candidate(release, 0))
     else:
         window = plan.rollback_window
-        yield stage("promoting", FULL, (window, window), _candidate(release, 0))
+        kept = 0 if mover is not None else FULL
+        yield stage("promoting", FULL, (window, window), _candidate(release, kept))
 
 
 def _mirrored(release: Release) -> int:
@@ -139,7 +143,10 @@ def _mirrored(release: Release) -> int:
 
 
 def _candidate(release: Release, share: int) -> int:
-    """Devices of a second version: its fixed replicas, or as many as its share asks for.
+    """Devices of a second version: its fixed replicas, or at most as many as a share asks for.
+
+    Replicas come before the weight, so a step has those of the next one, and the version that is
+    kept warm has what everything takes.
 
     A controller that replaces the workload by one of its own starts no more than the share asks.
     """

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sluice.core import names
+from sluice.core.capacity.quota import most_replicas
 from sluice.core.catalog.entries import Catalog, Engine
 from sluice.core.rollout.analysis import (
     Counter,
@@ -16,18 +17,32 @@ from sluice.core.rollout.analysis import (
     parameters,
     warm_up,
     watches,
+    watches_beside,
 )
-from sluice.core.rollout.counts import Batch, Parameters
+from sluice.core.rollout.counts import Answered, Batch, Parameters
 from sluice.core.rollout.model import SERVED, Rollout
 from sluice.core.rollout.queries import Question, arm_labels, buckets
-from sluice.core.rollout.samples import STALE, Series, grid_of
+from sluice.core.rollout.samples import INFINITE, STALE, Series, grid_of
 from sluice.core.specs.resolve import Release, Variant
 from sluice.core.workload import values
 from sluice.core.workload.routing import gateway_of, words
 
 BATCH = 60
+SETTLING = 300
+"""Seconds that answers may take: a share of answers is that of requests some time before."""
+MOST_OTHERS = 30
+LIFELINES = ("requestLatency", "queueTime", "timeToFirstToken", "timePerOutputToken")
+"""Histograms of all answers, by their meaning."""
 Answers = Callable[[Question], Sequence[Series]]
 """The series of a question that was asked."""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What was counted in earlier steps of a rollout: batches by gate, and answers."""
+
+    gates: Mapping[str, tuple[Batch, ...]] = field(default_factory=dict)
+    answered: tuple[Answered, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -35,7 +50,8 @@ class Arm:
     """One version: the labels of its series, its engine, and what is counted of it, by gate.
 
     `words` are what the labels of a gateway say of the version in its role; `everywhere` are labels
-    that all series of the environment have; `caches` says whether prefixes are kept.
+    that all series of the environment have; `caches` says whether prefixes are kept. `beside` can
+    fail a candidate and need not pass. `workload` is the name and the kind of what runs it.
     """
 
     labels: Mapping[str, tuple[str, ...]]
@@ -45,6 +61,31 @@ class Arm:
     words: Mapping[str, str] = field(default_factory=dict)
     everywhere: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     caches: bool = True
+    beside: Mapping[str, Watch] = field(default_factory=dict)
+    workload: tuple[str, str] = ("", "Deployment")
+
+    @property
+    def every(self) -> Mapping[str, Watch]:
+        """All that is counted, by gate."""
+        return {**self.watches, **self.beside}
+
+    def answering(self) -> Question | None:
+        """The counter of what a version answered, whether or not it failed; None without one.
+
+        The gateway's tells where the engine counts nothing at all.
+        """
+        counted = self.engine.counters.get("errors")
+        if counted is not None:
+            return Question(counted["requests"]["metric"], self.labels)
+        edge = next((w for w in self.watches.values() if w.gateway and w.requests), None)
+        at_edge = self._counter(edge.requests, edge) if edge and edge.requests else None
+        return self.lifeline() or at_edge
+
+    def lifeline(self) -> Question | None:
+        """A counter of answers that the engine has in any case, and that begins anew with it."""
+        known = (self.engine.metrics[name] for name in LIFELINES if name in self.engine.metrics)
+        metric = next(known, None)
+        return Question(f"{metric}_bucket", {**self.labels, "le": (INFINITE,)}) if metric else None
 
     def counted(self, watch: Watch) -> Mapping[str, tuple[str, ...]]:
         """The labels of this version's series, where its pods count or where the gateway does."""
@@ -74,7 +115,10 @@ class Subject:
     """A rollout to be counted: both arms, the ends of its batches, and what was counted before.
 
     `begin` is when the committed weight came into force, in seconds since the epoch; `lag` is how
-    many seconds after an event its sample can be asked for.
+    many seconds after an event its sample can be asked for. `weight` is the candidate's, in
+    percent; `answers_from` is when requests that came with it should have been answered. `others`
+    are releases of the environment that its faults are shared with. `most` is how many replicas the
+    candidate may have, and `scaled` whether a scaler sets their number.
     """
 
     candidate: Arm
@@ -86,6 +130,12 @@ class Subject:
     earlier: Mapping[str, tuple[Batch, ...]] = field(default_factory=dict)
     lag: int = 0
     guards: Guards = field(default_factory=Guards)
+    weight: int = 0
+    answers_from: int = 0
+    others: tuple[str, ...] = ()
+    most: int = 1
+    scaled: bool = False
+    answered: tuple[Answered, ...] = ()
 
     def window(self, now: int) -> int:
         """Seconds of samples that are needed, up to now."""
@@ -97,12 +147,13 @@ def ordinal(rollout: Rollout) -> int:
     return rollout.step + (rollout.state in SERVED)
 
 
-def subject_of(
+def subject_of(  # all that a subject is made of
     release: Release,
     rollout: Rollout,
     catalog: Catalog,
     times: tuple[int, int],
-    earlier: Mapping[str, tuple[Batch, ...]],
+    earlier: Earlier,
+    others: Sequence[str] = (),
 ) -> Subject | None:
     """What to count of a rollout; None when an engine is not known.
 
@@ -111,7 +162,8 @@ def subject_of(
         rollout: where it stands.
         catalog: the engines.
         times: since when the committed weight is in force, and now, in seconds since the epoch.
-        earlier: the batches of earlier steps, by gate.
+        earlier: what was counted in earlier steps.
+        others: the names of the environment's other releases.
     """
     begin, now = times
     arms = [
@@ -129,9 +181,15 @@ def subject_of(
         begin=begin,
         step=ordinal(rollout),
         parameters=parameters(release.spec),
-        earlier=earlier,
+        earlier=earlier.gates,
         lag=lag,
         guards=guards(release.spec),
+        weight=rollout.weight,
+        answers_from=start + SETTLING,
+        others=tuple(sorted(others))[:MOST_OTHERS] if rollout.state in SERVED else (),
+        most=most_replicas(release.spec),
+        scaled="max" in release.spec.get("scaling", {}),
+        answered=earlier.answered,
     )
 
 
@@ -148,4 +206,17 @@ def _arm(release: Release, variant: Variant, catalog: Catalog) -> Arm | None:
     labels = {**everywhere, **arm_labels(namespace, release.key.name, version)}
     found = {w.gate.name: w for w in watches(release.spec, engine, gateway_of(release, catalog))}
     said = words(release, values.service_name(release, variant))
-    return Arm(labels, engine, found, variant.role, said, everywhere, caches(variant.spec))
+    gateway = gateway_of(release, catalog)
+    beside = {w.gate.name: w for w in watches_beside(release.spec, engine, gateway)}
+    workload = values.workload_name(release, variant), values.group(variant.spec)["workload_kind"]
+    return Arm(
+        labels,
+        engine,
+        found,
+        variant.role,
+        said,
+        everywhere,
+        caches(variant.spec),
+        beside,
+        workload,
+    )

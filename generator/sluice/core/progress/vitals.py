@@ -1,22 +1,27 @@
 """What is seen of both versions beside bad events: restarts, queues, cache memory, shares."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from sluice.core.progress.subject import Answers, Arm, Subject
+from sluice.core.progress.kubernetes import (
+    BOTH,
+    RECENT,
+    container_restarts,
+    own_restarts,
+    ready_questions,
+    restart_question,
+)
+from sluice.core.progress.subject import BATCH, Answers, Arm, Subject
 from sluice.core.rollout.analysis import Watch
 from sluice.core.rollout.counts import Counts
 from sluice.core.rollout.model import FULL
 from sluice.core.rollout.queries import Question, bounds_of
-from sluice.core.rollout.samples import INFINITE, Series, by_pod, cleaned, restarts
+from sluice.core.rollout.samples import STALE, Series, by_pod, cleaned, restarts
 from sluice.core.units import duration
 
-RECENT = 120
-"""Seconds for which a sample of a gauge stands."""
 LAST = 10
 """Batches that tell the share of the requests that a version gets now."""
 _QUEUE, _CACHE = "queuedRequests", "kvCacheUsage"
-_HISTOGRAMS = ("requestLatency", "queueTime", "timeToFirstToken", "timePerOutputToken")
 _POINTS = 6
 _BUSIER = 2
 _DOUBT = math.log(1e6)
@@ -25,8 +30,11 @@ _OTHERWISE = 2
 
 def lifelines(subject: Subject) -> Iterator[Question]:
     """What to ask since the weight is in force, beside the counts of the gates."""
-    if (lifeline := _lifeline(subject.candidate)) is not None:
-        yield lifeline
+    for arm in (subject.candidate, subject.stable):
+        if (lifeline := _lifeline(arm)) is not None:
+            yield lifeline
+        if (restarted := restart_question(arm)) is not None:
+            yield restarted
 
 
 def gauges_of(subject: Subject) -> Iterator[Question]:
@@ -35,16 +43,14 @@ def gauges_of(subject: Subject) -> Iterator[Question]:
     for gauge in (*gauges, subject.candidate.gauge(_CACHE)):
         if gauge is not None:
             yield gauge
+    yield from ready_questions(subject)
 
 
 def _lifeline(arm: Arm) -> Question | None:
     """A counter of the engine that begins anew with it, where the gates have none."""
     if any(watch.gateway is None for watch in arm.watches.values()):
         return None
-    known = (arm.engine.metrics[name] for name in _HISTOGRAMS if name in arm.engine.metrics)
-    metric = next(known, None)
-    labels = {**arm.labels, "le": (INFINITE,)}
-    return Question(f"{metric}_bucket", labels) if metric else None
+    return arm.lifeline()
 
 
 def recent(subject: Subject) -> int:
@@ -53,24 +59,39 @@ def recent(subject: Subject) -> int:
 
 
 def restarts_of(subject: Subject, answers: Answers, now: int) -> list[float] | None:
-    """When processes of the candidate began anew since its weight is in force, in order.
+    """When the candidate began anew by itself since its weight is in force, in order.
 
-    The counters of a gateway tell when the gateway began anew, which is not its fault. None when
-    nothing is counted by the engine itself, so that nobody would see it.
+    What restarts together has one cause; what restarts together with the stable version is not the
+    candidate's doing. The cluster knows containers that restart from pods that were replaced; where
+    it does not tell, a counter that begins anew does. None when neither does.
     """
-    arm = subject.candidate
+    candidate = _restarts(subject.candidate, subject.begin, answers, now)
+    if candidate is None:
+        return None
+    stable = _restarts(subject.stable, subject.begin - BOTH, answers, now)
+    return own_restarts(candidate, stable or {})
+
+
+def _restarts(
+    arm: Arm, begin: int, answers: Answers, now: int
+) -> Mapping[str, Sequence[float]] | None:
+    """When processes of a version began anew, by pod.
+
+    The counters of a gateway tell when the gateway began anew, which is not its fault.
+    """
+    told = container_restarts(arm, answers, begin, now) or {}
     asked = [q for watch in arm.watches.values() if watch.gateway is None for q in arm.asked(watch)]
     if (lifeline := _lifeline(arm)) is not None:
         asked.append(lifeline)
-    if not asked:
+    if not asked and not told:
         return None
     most: dict[str, list[float]] = {}
     for question in asked:
         for labels, samples in answers(question):
             pod = labels.get("pod") or labels.get("instance", "")
-            since = [s for s in cleaned(samples, now) if s[0] >= subject.begin]
+            since = [s for s in cleaned(samples, now) if s[0] >= begin]
             most[pod] = max(most.get(pod, []), restarts(since), key=len)
-    return sorted(time for times in most.values() for time in times)
+    return {**most, **told}
 
 
 def unseen(subject: Subject, answers: Answers, now: int) -> str:
@@ -145,6 +166,22 @@ def _at(samples: Sequence[tuple[float, float]], time: int) -> list[float]:
     return [v for t, v in samples if time - RECENT < t <= time][-1:]
 
 
+def coverage(subject: Subject, counts: Counts) -> tuple[int, str]:
+    """Seconds of this step of which nothing was counted, and in words how long that lasts now."""
+    counted = {
+        batch.at
+        for each in counts.gates
+        if each.gate.required
+        for batch in each.batches
+        if batch.step == counts.step
+    }
+    missing = [at not in counted for at in subject.grid[:-1]]
+    open_ = next((i for i, lacks in enumerate(reversed(missing)) if not lacks), len(missing))
+    since = duration(open_ * BATCH)
+    blind = f"nothing of the candidate was counted for {since}" if open_ * BATCH >= STALE else ""
+    return sum(missing) * BATCH, blind
+
+
 def share_of(counts: Counts, last: int = 5) -> float | None:
     """The share of requests that the candidate got in the last batches of this step."""
     own, other = _requests(counts, last)
@@ -173,6 +210,8 @@ def misrouted(counts: Counts, weight: int, *, chosen: bool = False) -> str:
 def _requests(counts: Counts, last: int) -> tuple[int, int]:
     """Requests of both versions in the last batches of this step, of the first gate with any."""
     for counted in counts.gates:
+        if not counted.gate.required:
+            continue
         current = [b for b in counted.batches if b.step == counts.step][-last:]
         own = sum(cell.requests for b in current for cell in b.candidate)
         other = sum(cell.requests for b in current for cell in b.stable)

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from sluice.core.progress.subject import Answers, Arm, Subject, ordinal
+from sluice.core.progress.answering import answered_of, lost, others_asked, with_others
+from sluice.core.progress.subject import Answers, Arm, Earlier, Subject, ordinal
 from sluice.core.progress.vitals import restarts_of
 from sluice.core.rollout import judgement_file
 from sluice.core.rollout.analysis import CACHE, LOAD, Watch
-from sluice.core.rollout.counts import Batch, Counts, GateCounts
+from sluice.core.rollout.counts import Answered, Batch, Counts, GateCounts
 from sluice.core.rollout.model import Rollout
 from sluice.core.rollout.queries import Question, promql
 from sluice.core.rollout.samples import (
@@ -24,11 +26,15 @@ from sluice.core.rollout.samples import (
 def questions(subject: Subject) -> Iterator[Question]:
     """Everything to ask."""
     for arm in (subject.candidate, subject.stable):
-        for watch in arm.watches.values():
+        for watch in arm.every.values():
             yield from arm.asked(watch)
+        if (answering := arm.answering()) is not None:
+            yield answering
         if any(watch.gate.matched for watch in arm.watches.values()):
             gauges = (arm.gauge(meaning) for meaning in (LOAD, *CACHE))
             yield from (gauge for gauge in gauges if gauge is not None)
+    for watch in subject.candidate.watches.values():
+        yield from others_asked(watch, subject)
 
 
 def counts_of(subject: Subject, answers: Answers, now: int, *, exhausted: bool = False) -> Counts:
@@ -40,34 +46,47 @@ def counts_of(subject: Subject, answers: Answers, now: int, *, exhausted: bool =
         now: when they were asked for.
         exhausted: whether the longest time of this step is over.
     """
-    gates = []
-    for name, watch in subject.candidate.watches.items():
-        own = _events(watch, subject.candidate, subject, answers, now)
-        other = subject.stable.watches.get(name)
-        stable = _events(other, subject.stable, subject, answers, now) if other else ({}, {})
-        found: Iterable[Batch] = batches(own, stable, subject.grid, subject.step)
-        if watch.gate.matched:
-            found = _matched(found, subject, answers, now)
-        said = "; ".join(promql(q, subject.window(now)) for q in _both(name, subject))
-        kept = (*subject.earlier.get(name, ()), *found)
-        gates.append(GateCounts(watch.gate, kept, said))
+    gates = [_counted(watch, subject, answers, now) for watch in subject.candidate.watches.values()]
+    beside = [_counted(watch, subject, answers, now) for watch in subject.candidate.beside.values()]
+    gates += [each for each in beside if _has_events(each)]
     times = restarts_of(subject, answers, now) or []
     return Counts(
         gates=tuple(gates),
-        parameters=subject.parameters,
+        parameters=replace(subject.parameters, beside=len(beside)),
         step=subject.step,
         restarts=len(times),
         exhausted=exhausted,
         window=(now - subject.window(now), now),
         restarted=int(times[-1]) if times else None,
+        answered=(*subject.answered, *answered_of(subject, answers, now)),
     )
+
+
+def _has_events(counted: GateCounts) -> bool:
+    """Whether a gate that only can fail counted anything that could speak against the candidate."""
+    return any(cell.bad for batch in counted.batches for cell in batch.candidate)
+
+
+def _counted(watch: Watch, subject: Subject, answers: Answers, now: int) -> GateCounts:
+    """What was counted for one gate, in earlier steps and in this one."""
+    name = watch.gate.name
+    own = _events(watch, subject.candidate, subject, answers, now)
+    other = subject.stable.every.get(name)
+    stable = _events(other, subject.stable, subject, answers, now) if other else ({}, {})
+    found: Iterable[Batch] = batches(own, stable, subject.grid, subject.step)
+    if watch.gate.matched:
+        found = _matched(found, subject, answers, now)
+    if subject.others and watch in subject.candidate.watches.values():
+        found = with_others(found, watch, subject, answers, now)
+    said = "; ".join(promql(q, subject.window(now)) for q in _both(name, subject))
+    return GateCounts(watch.gate, (*subject.earlier.get(name, ()), *found), said)
 
 
 def _both(gate: str, subject: Subject) -> Iterator[Question]:
     """What is asked of both versions for a gate."""
     for arm in (subject.candidate, subject.stable):
-        if gate in arm.watches:
-            yield from arm.asked(arm.watches[gate])
+        if gate in arm.every:
+            yield from arm.asked(arm.every[gate])
 
 
 def _events(
@@ -76,6 +95,8 @@ def _events(
     asked = [answers(question) for question in arm.asked(watch)]
     if watch.histogram:
         return slow(asked[0], watch.above, subject.grid, now)
+    if watch.bad is None:
+        return lost(asked[0], arm, subject, answers, now)
     return ratio(asked[0], asked[1], subject.grid, now)
 
 
@@ -134,11 +155,10 @@ def _quotient(pair: Sequence[float | None]) -> float | None:
     return own / other if other else None
 
 
-def earlier_batches(
-    evidence: Iterable[bytes], rollout: Rollout, began: int
-) -> dict[str, tuple[Batch, ...]]:
-    """The committed batches of earlier steps of this rollout, by gate, in order of time."""
+def earlier_batches(evidence: Iterable[bytes], rollout: Rollout, began: int) -> Earlier:
+    """What was committed of earlier steps of this rollout, in order of time."""
     found: dict[str, dict[int, Batch]] = {}
+    answered: dict[int, Answered] = {}
     for raw in evidence:
         try:
             data = json.loads(raw)
@@ -151,8 +171,10 @@ def earlier_batches(
         for counted in counts.gates:
             kept = found.setdefault(counted.gate.name, {})
             kept |= {b.at: b for b in counted.batches if _is_earlier(b, rollout, began)}
-    return {name: tuple(by[at] for at in sorted(by)) for name, by in found.items()}
+        answered |= {b.at: b for b in counts.answered if _is_earlier(b, rollout, began)}
+    gates = {name: tuple(by[at] for at in sorted(by)) for name, by in found.items()}
+    return Earlier(gates, tuple(answered[at] for at in sorted(answered)))
 
 
-def _is_earlier(batch: Batch, rollout: Rollout, began: int) -> bool:
+def _is_earlier(batch: Batch | Answered, rollout: Rollout, began: int) -> bool:
     return batch.at >= began and batch.step < ordinal(rollout)

@@ -1,11 +1,12 @@
 """What a candidate is judged by: the gates of a release, as counters and histograms of its engine.
 
 A release that says nothing is judged by its failed answers, if its engine counts them. Without any
-gate nothing passes, so that a person decides each step.
+gate nothing passes, so that a person decides each step. Whatever it says, answers that refuse what
+the stable version does not refuse fail a candidate too (`watches_beside`).
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sluice.core.catalog.entries import Engine, Gateway
@@ -30,7 +31,13 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "preemptions": {"excluded": 3.0, "minRequests": 50},
     "length": {"excluded": 1.5, "twoSided": True, "minRequests": 50},
     "custom": {"minRequests": 50},
+    "refusals": {},
 }
+REFUSALS = "refusals"
+"""Answers that blame the client, which nothing has to pass: each kind is compared by itself."""
+LOST = "lost before the engine"
+_LOST_RATES = Absolute(0.02, 0.1)
+_LOST_RATIO = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +50,7 @@ class Counter:
 
 @dataclass(frozen=True, slots=True)
 class Guards:
-    """Signs that pause a step: a queue (requests per replica) and cache memory (0 to 1).
+    """Signs that take weight away: a queue (requests per replica) and cache memory (0 to 1).
 
     `seconds` is for how long without a break.
     """
@@ -58,6 +65,7 @@ class Watch:
     """A gate with what is counted for it: a histogram and its threshold, or two counters.
 
     `gateway` is who counts, where the engine does not, whose pods have the labels of their version.
+    Where it counts requests and nothing is bad of them, bad are those that the engine has not seen.
     """
 
     gate: Gate
@@ -79,12 +87,57 @@ def watches(
     return tuple(watch for given in listed for watch in [_watch(given, engine, gateway)] if watch)
 
 
+def watches_beside(
+    spec: Mapping[str, Any], engine: Engine, gateway: Gateway | None = None
+) -> tuple[Watch, ...]:
+    """What can fail a candidate and need not pass: refusals by kind, and what the gateway counts.
+
+    Where both the engine and the gateway count failed answers, both are read: the engine knows
+    nothing of requests that never reached it.
+    """
+    given = spec.get("rollout", {}).get("analysis", {}).get("gates") or []
+    refusals: Mapping[str, Any] = next((g for g in given if g["signal"] == REFUSALS), {})
+    errors = next((gate for gate in given if gate["signal"] == "errors"), {"signal": "errors"})
+    found = list(_refusals(refusals, engine.counters, None))
+    if gateway is not None:
+        found += _refusals(refusals, gateway.counters, gateway)
+        if "errors" in engine.counters and "errors" in gateway.counters:
+            found += _edge(errors, gateway)
+    return tuple(found)
+
+
+def _refusals(
+    given: Mapping[str, Any], counters: Mapping[str, Mapping[str, Any]], gateway: Gateway | None
+) -> Iterator[Watch]:
+    counted = counters.get(REFUSALS)
+    if counted is None:
+        return
+    named = given.get("name", REFUSALS)
+    for kind, bad in counted["kinds"].items():
+        name = f"{named}: {kind}{' at the gateway' if gateway else ''}"
+        gate = replace(gate_of({**given, "name": name}), required=False)
+        requests, refused = _counter(counted["requests"]), _counter(bad)
+        yield Watch(gate, requests=requests, bad=refused, gateway=gateway)
+
+
+def _edge(given: Mapping[str, Any], gateway: Gateway) -> Iterator[Watch]:
+    """Failed answers as clients see them, and requests of which the engine knows nothing."""
+    fields = {**_DEFAULTS["errors"], **given}
+    counted = gateway.counters["errors"]
+    requests, bad = _counter(counted["requests"]), _counter(counted["bad"])
+    name = f"{given.get('name', 'errors')} at the gateway"
+    gate = replace(gate_of({**fields, "name": name}), required=False)
+    yield Watch(gate, requests=requests, bad=bad, gateway=gateway)
+    lost = Gate(LOST, tolerated=_LOST_RATIO, absolute=_LOST_RATES, required=False)
+    yield Watch(lost, requests=requests, gateway=gateway)
+
+
 def _given(
     spec: Mapping[str, Any], engine: Engine, gateway: Gateway | None
 ) -> list[Mapping[str, Any]]:
     written = spec.get("rollout", {}).get("analysis", {}).get("gates")
-    if written is not None:
-        return list(written)
+    if written is not None and any(gate["signal"] != REFUSALS for gate in written):
+        return [gate for gate in written if gate["signal"] != REFUSALS]
     counted = "errors" in engine.counters or (gateway and "errors" in gateway.counters)
     return [{"signal": "errors"}] if counted else []
 
@@ -215,10 +268,20 @@ def _problems(
         yield from _threshold(given, engine)
     if signal not in HISTOGRAMS and "above" in given:
         yield f"{signal} counts events, and nothing is above a time", "remove `above`"
+    if signal == REFUSALS:
+        yield from _useless(given)
     gate = gate_of({**_DEFAULTS[signal], **given, "name": signal})
     if gate.excluded <= gate.tolerated:
         yield "the excluded ratio is not above the tolerated one", "raise `excluded`"
     yield from _rates(gate.absolute)
+
+
+def _useless(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Fields of a gate that nothing has to pass and that is compared only."""
+    for useless in ("excluded", "absolute", "minRequests"):
+        if useless in given:
+            said = f"refusals have no use for {useless}: nothing waits for them to pass"
+            yield said, "remove it"
 
 
 def _counted_at_the_edge(signal: str, gateway: Gateway | None) -> str:

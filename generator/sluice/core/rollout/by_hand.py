@@ -37,7 +37,7 @@ def resume(rollout: Rollout, seen: Observation, now: int, reason: str) -> Write:
     state: State = "STEP"
     if rollout.weight in (0, FULL):
         state = "PROMOTING" if rollout.weight else "WARMING"
-    after = rollout.to(state, reason, step=step).acknowledged()
+    after = rollout.to(state, reason, step=step, setbacks=0).acknowledged()
     weight = rightful_weight(after) or 0
     if weight > rollout.weight:
         _must_be_ready(seen)

@@ -1,6 +1,7 @@
 """What a rollout's state is checked against: the release in Git, and what is seen of it."""
 
-from sluice.core.rollout.model import FULL, LEAVING, SERVED, Observation, Rollout
+from sluice.core.rollout.judgement import Verdict
+from sluice.core.rollout.model import DAY, FULL, LEAVING, SERVED, Observation, Rollout
 
 
 def contradiction(rollout: Rollout) -> str:
@@ -54,16 +55,30 @@ def why_not(rollout: Rollout, seen: Observation) -> str:
     return reason or (f"waits: {seen.misrouted}" if seen.misrouted else "")
 
 
+def why_not_more(rollout: Rollout, seen: Observation) -> str:
+    """Why the candidate may get no more now, nor the stable version be removed; empty: it may.
+
+    Health forbids only this: what is sick is measured and judged all the same.
+    """
+    reason = why_not(rollout, seen)
+    if not reason and not (seen.sync and seen.sync.healthy):
+        reason = "waits: Argo CD reports the release as not healthy"
+    return reason
+
+
+def is_in_force(rollout: Rollout, seen: Observation) -> bool:
+    """Whether the cluster is known to give the weight that Git says."""
+    return not _not_applied(rollout, seen)
+
+
 def _not_applied(rollout: Rollout, seen: Observation) -> str:
     sync = seen.sync
     if sync is None:
         return "waits: Argo CD does not answer for this release"
     if not sync.contains:
         return "waits for Argo CD to apply the weight"
-    if not sync.synced:
+    if not sync.synced or sync.since is None:
         return "waits: Argo CD reports the release as out of sync"
-    if not sync.healthy or sync.since is None:
-        return "waits: Argo CD reports the release as not healthy"
     return "waits: the route has another weight than Git" if drifts(rollout, seen) else ""
 
 
@@ -78,6 +93,16 @@ def elapsed(seen: Observation, now: int) -> int:
     return 0 if since is None else age(since, now)
 
 
+def waited(seen: Observation, now: int) -> int:
+    """Seconds at this weight, for the end of every wait.
+
+    Where nobody says when it came into force, since its commit.
+    """
+    since = seen.sync.since if seen.sync else None
+    begin = seen.committed if since is None else since
+    return 0 if begin is None else age(begin, now)
+
+
 def age(then: int, now: int) -> int:
     """Seconds since then; a clock that runs ahead of ours makes nothing older."""
     return max(0, now - then)
@@ -86,3 +111,32 @@ def age(then: int, now: int) -> int:
 def reason_of(seen: Observation) -> str:
     """What the judgement says."""
     return seen.judgement.reason if seen.judgement else "there are no metrics"
+
+
+def verdict_of(seen: Observation) -> Verdict | None:
+    """The verdict on the counts; None without metrics."""
+    return seen.judgement.verdict if seen.judgement else None
+
+
+def patience_of(rollout: Rollout) -> int:
+    """Seconds that a weight waits for a person where the release does not say.
+
+    One that nothing speaks for waits once more as long as its step could last.
+    """
+    if rollout.state == "INCONCLUSIVE" and 0 <= rollout.step < len(rollout.plan.steps):
+        return rollout.plan.steps[rollout.step].longest
+    return DAY
+
+
+def is_away(seen: Observation) -> bool:
+    """Whether the candidate is known to have no ready replica."""
+    return seen.ready is False or seen.replicas.ready == 0
+
+
+def replicas_for(weight: int, seen: Observation, rollout: Rollout) -> int:
+    """Ready replicas of the candidate that a weight takes: its share of what serves everything.
+
+    Never more than the candidate's own spec allows, which a person wrote and merged.
+    """
+    whole = max(rollout.replicas, seen.replicas.stable or 0)
+    return max(1, min(-(-whole * weight // FULL), seen.replicas.most))

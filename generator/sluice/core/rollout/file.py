@@ -81,6 +81,8 @@ def rollout_of(spec: Mapping[str, Any], written: Mapping[str, Any] | None) -> Ro
         since=from_text(written["since"]) if "since" in written else 0,
         reason=written.get("reason", ""),
         returning=written.get("returning", False),
+        replicas=written.get("replicas", 0),
+        setbacks=written.get("setbacks", 0),
     )
 
 
@@ -105,6 +107,8 @@ def fields(rollout: Rollout) -> dict[str, Any]:
         **({"since": to_text(rollout.since)} if rollout.since else {}),
         **({"reason": rollout.reason} if rollout.reason else {}),
         **({"returning": True} if rollout.returning else {}),
+        **({"replicas": rollout.replicas} if rollout.replicas else {}),
+        **({"setbacks": rollout.setbacks} if rollout.setbacks else {}),
     }
 
 

@@ -4,40 +4,45 @@ The relative case against the candidate is summed over the whole rollout, so tha
 false alarm is alpha in all, and it stands once it was reached: the result does not depend on when
 one looked. What speaks for the candidate must come from the current step, because load rises with
 weight; so does the absolute test, whose alpha is divided by the number of steps.
+
+Beside that, with a risk of a fifth of alpha in all: each gate is tested for getting worse late, and
+there are gates that can fail and that nothing waits for. What a candidate does not answer at all no
+gate counts; `answers` tells of that.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Literal
 
+from sluice.core.rollout import absolute
+from sluice.core.rollout.answers import too_few
 from sluice.core.rollout.counts import (
-    Absolute,
     Batch,
-    Cell,
     Counts,
     Gate,
     GateCounts,
     Parameters,
+    accused,
     accusing,
+    acquitted,
     acquitting,
-    is_matched,
     total,
+    warm_from,
 )
 from sluice.core.rollout.sequential import (
     Decision,
+    Pair,
+    Ratio,
     e_value,
     ln_e_bad_path,
-    ln_e_change_path,
+    ln_e_late_path,
     ln_e_ok,
     ln_mean_exp,
-    sprt,
-    sprt_bounds,
-    sprt_llr,
 )
 
-Verdict = Literal["FAIL", "PASS", "CONTINUE", "INCONCLUSIVE", "ENV_DEGRADED"]
+Verdict = Literal["FAIL", "PASS", "CONTINUE", "INCONCLUSIVE", "ENV_DEGRADED", "UNANSWERED"]
+Path = Callable[[Iterable[Pair], Ratio, Sequence[float]], list[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +69,10 @@ class Judgement:
     hard: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Absolute:
-    """What the absolute test says of both arms in this step.
-
-    `decision` is Wald's at the risks of a single test. `last` is the last batch at which the case
-    against the candidate is strong enough for one of several tests; that is what fails a gate.
-    """
-
-    decision: Decision = "continue"
-    last: int | None = None
-    shared: bool = False
-
-
 def judge(counts: Counts) -> Judgement:
     """Judge the current step. Without enforced gates, or without data, nothing passes or fails."""
-    tests = counts.tests
-    gates = tuple(judge_gate(each, counts, tests) for each in counts.gates)
+    gates = tuple(judge_gate(each, counts) for each in counts.gates)
+    required = {each.gate.name for each in counts.gates if each.gate.required}
     acting = [gate for gate in gates if not gate.observe]
     if counts.restarts >= counts.parameters.restarts:
         reason = f"the candidate restarted {counts.restarts} times in this step"
@@ -88,44 +80,70 @@ def judge(counts: Counts) -> Judgement:
     if failures := _of(acting, "FAIL"):
         last = max(gate.failed_at or 0 for gate in failures)
         return Judgement("FAIL", gates, f"worse than allowed: {_names(failures)}", last)
+    if unanswered := too_few(counts.answered, counts.step):
+        return Judgement("UNANSWERED", gates, unanswered)
     if degraded := _of(acting, "ENV_DEGRADED"):
         return Judgement("ENV_DEGRADED", gates, f"both versions are bad: {_names(degraded)}")
-    waiting = _of(acting, "CONTINUE")
-    if acting and not waiting:
-        return Judgement("PASS", gates, f"every gate passes: {_names(acting)}")
-    reason = f"undecided: {_awaited(waiting, counts)}" if acting else "there is no gate to pass"
+    deciding = [gate for gate in acting if gate.name in required]
+    waiting = _of(deciding, "CONTINUE")
+    if deciding and not waiting:
+        return Judgement("PASS", gates, f"every gate passes: {_names(deciding)}")
+    reason = f"undecided: {_awaited(waiting, counts)}" if deciding else "there is no gate to pass"
     return Judgement("INCONCLUSIVE" if counts.exhausted else "CONTINUE", gates, reason)
 
 
-def judge_gate(counted: GateCounts, counts: Counts, tests: int) -> GateVerdict:
-    """Judge one gate; the risk of a false alarm is divided among `tests`."""
+def judge_gate(counted: GateCounts, counts: Counts) -> GateVerdict:
+    """Judge one gate; the risk of a false alarm is divided among all tests."""
     gate, parameters = counted.gate, counts.parameters
-    batches = [b for b in counted.batches if not gate.matched or is_matched(b)]
-    current = [batch for batch in batches if batch.step == counts.step]
-    path = _case_against(gate, batches, parameters)
-    relative = _last(path, math.log(tests / parameters.alpha))
-    ln_ok = _case_for(gate, current, parameters)
-    alone = not _compares(current) and _compares(batches)
-    absolute = _absolute(gate, current, parameters, tests, alone=alone)
-    failed_at = [batches[relative].at] if relative is not None else []
-    failed_at += [current[absolute.last].at] if absolute.last is not None else []
-    passed = absolute.decision == "accept" or _passes(gate, ln_ok, parameters)
+    against = accused(gate, counted.batches, warm_from(counted.batches))
+    speaking = [batch for batch, _ in against]
+    current = [batch for batch in counted.batches if batch.step == counts.step]
+    path, late = _cases_against(gate, against, parameters)
+    bound, beside = counts.bound(required=gate.required), counts.bound(required=False)
+    relative = max(_last(path, bound), _last(late, beside))
+    ln_ok = _case_for(gate, acquitted(gate, current), parameters)
+    fixed = _fixed(counted, speaking, counts)
+    tested = fixed.arms.current
+    failed_at = [speaking[relative].at] if relative >= 0 else []
+    failed_at += [tested[fixed.verdicts.last].at] if fixed.verdicts.last is not None else []
+    passed = fixed.verdicts.decision == "accept" or _passes(gate, ln_ok, parameters)
     verdict: Verdict = "CONTINUE"
-    if relative is not None or (absolute.last is not None and not absolute.shared):
+    if failed_at:
         verdict = "FAIL"
-    elif absolute.last is not None:
+    elif fixed.verdicts.shared:
         verdict = "ENV_DEGRADED"
-    elif absolute.decision != "reject" and passed and _is_enough(gate, current):
+    elif fixed.verdicts.decision != "reject" and passed and _is_enough(gate, current):
         verdict = "PASS"
     return GateVerdict(
         name=gate.name,
         ln_e_bad=(path[-1] if path else 0.0) if gate.relative else None,
         e_ok=e_value(ln_ok) if gate.relative else None,
-        sprt=absolute.decision if gate.absolute else None,
+        sprt=fixed.verdicts.decision if gate.absolute else None,
         verdict=verdict,
         failed_at=max(failed_at) + parameters.batch if verdict == "FAIL" else None,
         observe=gate.observe,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fixed:
+    """The batches of the absolute test, and what it says."""
+
+    arms: absolute.Arms
+    verdicts: absolute.Verdicts
+
+
+def _fixed(counted: GateCounts, speaking: Sequence[Batch], counts: Counts) -> _Fixed:
+    """The absolute test; where nobody serves beside there is no load to be like."""
+    gate, step = counted.gate, counts.step
+    now = [batch for batch in counted.batches if batch.step == step]
+    alone = not _compares(now) and _compares(counted.batches)
+    if not alone:
+        now = [batch for batch in speaking if batch.step == step]
+    before = [batch for batch in counted.batches if batch.step < step]
+    arms = absolute.Arms(now, before, alone)
+    bound = counts.bound(required=gate.required and gate.absolute is not None)
+    return _Fixed(arms, absolute.test(gate, arms, counts.parameters, bound))
 
 
 def _of(gates: Iterable[GateVerdict], verdict: Verdict) -> list[GateVerdict]:
@@ -151,16 +169,30 @@ def _awaited(gates: Iterable[GateVerdict], counts: Counts) -> str:
     return ", ".join(said)
 
 
-def _case_against(gate: Gate, batches: Sequence[Batch], parameters: Parameters) -> list[float]:
-    """The path of ln E; two-sided of the mean of E for too many and E for too few."""
+def _cases_against(
+    gate: Gate, against: Sequence[tuple[Batch, float]], parameters: Parameters
+) -> tuple[list[float], list[float]]:
+    """The paths of ln E since the beginning, and since some batch on."""
     if not gate.relative:
-        return []
-    mixture = parameters.mixture
-    more = ln_e_bad_path(accusing(batches, parameters.burst), gate.tolerated, mixture)
+        return [], []
+    return (
+        _case_against(gate, against, parameters, ln_e_bad_path),
+        _case_against(gate, against, parameters, ln_e_late_path),
+    )
+
+
+def _case_against(
+    gate: Gate, against: Sequence[tuple[Batch, float]], parameters: Parameters, path: Path
+) -> list[float]:
+    """The path of ln E; two-sided of the mean of E for too many and E for too few."""
+    mixture, batches = parameters.mixture, [batch for batch, _ in against]
+    tolerated = [ratio for _, ratio in against]
+    bursts = [max(1.0, ratio / gate.tolerated) for ratio in tolerated]
+    more = path(accusing(batches, parameters.burst, bursts), tolerated, mixture)
     if not gate.two_sided:
         return more
     swapped = [pair.swapped() for pair in acquitting(batches, parameters.burst)]
-    fewer = ln_e_bad_path(swapped, gate.tolerated, mixture)
+    fewer = path(swapped, tolerated, mixture)
     return [ln_mean_exp(both) for both in zip(more, fewer, strict=True)]
 
 
@@ -190,44 +222,6 @@ def _is_enough(gate: Gate, batches: Sequence[Batch]) -> bool:
     return candidate.requests >= least and (stable.requests >= least or not gate.relative)
 
 
-def _absolute(
-    gate: Gate, batches: Sequence[Batch], parameters: Parameters, tests: int, *, alone: bool
-) -> _Absolute:
-    """Wald's test on both arms of this step.
-
-    One pod in one batch counts for at most `burst` bad events alone when it speaks against the
-    candidate. The stable arm rejects as soon as it can: then the fault may be everybody's. Once
-    the candidate serves alone there is nothing to compare it with, and a change for the worse
-    must not hide behind the good time before it.
-    """
-    if gate.absolute is None or not batches:
-        return _Absolute()
-    alpha, beta = parameters.alpha, parameters.beta
-    increments = _llr(gate.absolute, [b.candidate for b in batches], parameters.burst)
-    candidate = list(accumulate(increments))
-    against = ln_e_change_path(increments) if alone else candidate
-    stable = list(accumulate(_llr(gate.absolute, [b.stable for b in batches], None)))
-    reject = sprt_bounds(alpha, beta)[1]
-    bound = math.log(tests * parameters.steps / alpha)
-    first = next((i for i, ln_e in enumerate(against) if ln_e >= bound), None)
-    decision = sprt(sum(_llr(gate.absolute, [b.candidate for b in batches], None)), alpha, beta)
-    if max(candidate) >= reject or first is not None:
-        decision = "reject"
-    elif decision == "reject":  # only by a burst
-        decision = "continue"
-    shared = first is not None and stable[first] >= reject
-    return _Absolute(decision, _last(against, bound), shared=shared)
-
-
-def _llr(rates: Absolute, arms: Sequence[tuple[Cell, ...]], burst: int | None) -> list[float]:
-    """Wald's log-likelihood ratio of each batch."""
-    most = math.inf if burst is None else burst * math.log(rates.p1 / rates.p0)
-    return [
-        sum(min(most, sprt_llr(cell.requests, cell.bad, rates.p0, rates.p1)) for cell in cells)
-        for cells in arms
-    ]
-
-
-def _last(path: Sequence[float], bound: float) -> int | None:
-    """The last index at which a path is at or above a bound."""
-    return next((i for i in range(len(path) - 1, -1, -1) if path[i] >= bound), None)
+def _last(path: Sequence[float], bound: float) -> int:
+    """The last index at which a path is at or above a bound; -1 where it never is."""
+    return next((i for i in range(len(path) - 1, -1, -1) if path[i] >= bound), -1)

@@ -13,13 +13,16 @@
           {"at": 1795195800, "step": 0,
            "candidate": [{"requests": 52, "bad": 1}, {"requests": 48, "bad": 0}],
            "stable": {"requests": 900, "bad": 4}, "load": 1.1, "cache": 0.95}]}],
+     "answers": [{"at": 1795195800, "step": 0, "weight": 10, "candidate": 100, "stable": 900}],
      "judgement": {"verdict": "CONTINUE", "reason": "…",
                    "gates": {"errors": {"lnEBad": …, "eOk": …, "sprt": …, "verdict": …}}}}
 
 Only `format` and `gates` are required, of a gate its name and batches, of a batch the candidate's
 counts. An arm is one count, or one for each pod; without `stable` nobody served beside. A batch
 without `at`, which is in seconds since the epoch, follows the one before it. Samples were asked for
-from `begin` to `end` of the window. `schemas/judgement.schema.json` has every field. `judgement` is
+from `begin` to `end` of the window. A gate with `required: false` can fail and need not pass;
+`answers` are requests that both versions answered at a weight; `others` of a batch are what other
+releases of the environment counted. `schemas/judgement.schema.json` has every field. `judgement` is
 what was decided at the time; a replay that comes to something else is a finding.
 """
 
@@ -30,7 +33,16 @@ from typing import Any
 
 from sluice.core.finding import Finding, FindingsError
 from sluice.core.rollout.checked import misfits, parsed
-from sluice.core.rollout.counts import Absolute, Batch, Cell, Counts, Gate, GateCounts, Parameters
+from sluice.core.rollout.counts import (
+    Absolute,
+    Answered,
+    Batch,
+    Cell,
+    Counts,
+    Gate,
+    GateCounts,
+    Parameters,
+)
 from sluice.core.rollout.judgement import GateVerdict, Judgement
 from sluice.core.specs.load import Document
 
@@ -90,7 +102,7 @@ def gate_problems(gates: list[dict[str, Any]]) -> Iterator[tuple[Pointer, str]]:
 def _located(at: Pointer, batches: list[dict[str, Any]]) -> Iterator[tuple[Pointer, Any]]:
     """Every cell of a gate, with where it is."""
     for index, batch in enumerate(batches):
-        for arm in ("candidate", "stable"):
+        for arm in ("candidate", "stable", "others"):
             place = (*at, "batches", index, arm)
             found = batch.get(arm, [])
             if isinstance(found, list):
@@ -115,7 +127,14 @@ def counts_of(data: Mapping[str, Any]) -> Counts:
     window = data.get("window")
     asked = (window["begin"], window["end"]) if window else None
     more = (data.get("exhausted", False), asked, data.get("restartedAt"))
-    return Counts(gates, parameters, step, restarts, *more)
+    return Counts(gates, parameters, step, restarts, *more, answered=_answered(data))
+
+
+def _answered(data: Mapping[str, Any]) -> tuple[Answered, ...]:
+    return tuple(
+        Answered(row["at"], row["candidate"], row["stable"], row["weight"], row.get("step", 0))
+        for row in data.get("answers", ())
+    )
 
 
 def parameters_of(given: Mapping[str, Any]) -> Parameters:
@@ -129,6 +148,7 @@ def parameters_of(given: Mapping[str, Any]) -> Parameters:
         restarts=given.get("restartLimit", default.restarts),
         steps=given.get("steps", default.steps),
         batch=given.get("batchSeconds", default.batch),
+        beside=given.get("beside"),
     )
 
 
@@ -145,6 +165,7 @@ def gate_of(data: Mapping[str, Any]) -> Gate:
         matched=data.get("matched", False),
         least=data.get("minRequests", 0),
         observe=data.get("mode", "enforce") == "observe",
+        required=data.get("required", True),
     )
 
 
@@ -169,6 +190,7 @@ def _batch(data: Mapping[str, Any], at: int) -> Batch:
         step=data.get("step", 0),
         load=data.get("load"),
         cache=data.get("cache"),
+        others=_cells(data.get("others", [])),
     )
 
 
@@ -196,8 +218,10 @@ def written(counts: Counts, judgement: Judgement, about: Mapping[str, str]) -> b
             "restartLimit": parameters.restarts,
             "steps": parameters.steps,
             "batchSeconds": parameters.batch,
+            **({} if parameters.beside is None else {"beside": parameters.beside}),
         },
         "gates": [_gate_data(each) for each in counts.gates],
+        **({"answers": [_answered_data(b) for b in counts.answered]} if counts.answered else {}),
         "judgement": judgement_data(judgement),
     }
     return (json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
@@ -208,6 +232,16 @@ def _window(counts: Counts) -> dict[str, Any]:
         return {}
     begin, end = counts.window
     return {"window": {"begin": begin, "end": end}}
+
+
+def _answered_data(batch: Answered) -> dict[str, int]:
+    return {
+        "at": batch.at,
+        "step": batch.step,
+        "weight": batch.weight,
+        "candidate": batch.candidate,
+        "stable": batch.stable,
+    }
 
 
 def _gate_data(counted: GateCounts) -> dict[str, Any]:
@@ -224,6 +258,7 @@ def _gate_data(counted: GateCounts) -> dict[str, Any]:
         "matched": gate.matched,
         "minRequests": gate.least,
         "mode": "observe" if gate.observe else "enforce",
+        **({} if gate.required else {"required": False}),
         "batches": [_batch_data(batch) for batch in counted.batches],
     }
 
@@ -233,10 +268,15 @@ def _batch_data(batch: Batch) -> dict[str, Any]:
     return {
         "at": batch.at,
         "step": batch.step,
-        "candidate": [{"requests": c.requests, "bad": c.bad} for c in batch.candidate],
-        "stable": [{"requests": c.requests, "bad": c.bad} for c in batch.stable],
+        "candidate": _cells_data(batch.candidate),
+        "stable": _cells_data(batch.stable),
         **{name: ratio for name, ratio in ratios.items() if ratio is not None},
+        **({"others": _cells_data(batch.others)} if batch.others else {}),
     }
+
+
+def _cells_data(cells: tuple[Cell, ...]) -> list[dict[str, int]]:
+    return [{"requests": cell.requests, "bad": cell.bad} for cell in cells]
 
 
 def judgement_data(judgement: Judgement) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """A judgement for people."""
 
-import math
-
 from sluice.core.rollout.counts import Counts, total
 from sluice.core.rollout.judgement import GateVerdict, Judgement
 
@@ -38,6 +36,9 @@ def _row(gate: GateVerdict, counts: Counts, index: int) -> tuple[str, ...]:
 
 
 def _bounds(counts: Counts) -> str:
-    parameters = counts.parameters
-    fail, passing = math.log(counts.tests / parameters.alpha), 1 / parameters.beta
-    return f"a gate fails once ln E bad reached {fail:.3f}, and passes with E ok of {passing:.3g}\n"
+    fail, passing = counts.bound(required=True), 1 / counts.parameters.beta
+    said = f"a gate fails once ln E bad reached {fail:.3f}, and passes with E ok of {passing:.3g}\n"
+    if all(each.gate.required for each in counts.gates):
+        return said
+    beside = counts.bound(required=False)
+    return f"{said}one that need not pass fails once ln E bad reached {beside:.3f}\n"

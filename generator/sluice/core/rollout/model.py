@@ -22,6 +22,10 @@ Kind = Literal["raise", "lower", "hold", "finalize", "settle", "restore"]
 Lane = Literal["pull request", "push"]
 
 FULL = 100
+DAY = 24 * 3600
+"""Seconds that a weight waits for a person where nothing else is said."""
+SETBACKS = 3
+"""How often a rollout begins again by itself; then a person decides."""
 HELD: tuple[State, ...] = ("GATED", "INCONCLUSIVE", "FROZEN", "PAUSED")
 LEAVING: tuple[State, ...] = ("ROLLING_BACK", "ROLLED_BACK")
 SERVED: tuple[State, ...] = ("PROMOTING", "FINALIZING")
@@ -48,7 +52,8 @@ class Plan:
         rollback_window: how long the stable version is kept warm after the last step.
         drain: how long a rolled back candidate is kept for what it still answers.
         failure_age: a failure older than this does not roll back any more; a person decides.
-        patience: how long it may wait for a person before it is rolled back; None: for ever.
+        patience: how long it may wait for a person before it is rolled back. None: while the
+            candidate has weight, for `patience_of` the state, and then it is set aside at 0.
     """
 
     steps: tuple[Step, ...]
@@ -66,7 +71,8 @@ class Rollout:
     `spec_hash` is of the spec that the rollout began with, `current_hash` of the one in Git now.
     `since` is when the state was written, in seconds since the epoch, 0 where it does not matter.
     `returning` says that a person takes the stable version out of service: the candidate served
-    before it, and gets everything once it is ready.
+    before it, and gets everything once it is ready. `replicas` are what served all requests before,
+    0 where it is not known; `setbacks` is how often it began again by itself.
     """
 
     state: State
@@ -80,6 +86,8 @@ class Rollout:
     since: int = 0
     reason: str = ""
     returning: bool = False
+    replicas: int = 0
+    setbacks: int = 0
 
     @property
     def stable_weight(self) -> int:
@@ -102,12 +110,13 @@ class Rollout:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """What Argo CD says of the release.
+    """How far Argo CD is with what is committed.
 
-    `contains`: the synced revision is the commit of the committed weight, or a descendant of it.
-    `deployed`: when such a revision was first applied; `since`: from when on it has been both
-    synced and healthy; `unhealthy`: from when on it has not been healthy, where that is known.
-    Seconds since the epoch, None when it is not so.
+    `contains`: it compares with the commit of the committed weight, or a descendant of it.
+    `synced`: what is in the cluster is what that revision says. `deployed`: from when on such
+    revisions have been applied; `since`: from when on the weight has been in force: applied, and in
+    sync now, whatever the health. `healthy` is about the workloads; `unhealthy`: from when on they
+    have not been, where that is known. Seconds since the epoch, None when it is not so.
     """
 
     contains: bool
@@ -116,6 +125,19 @@ class Sync:
     deployed: int | None = None
     since: int | None = None
     unhealthy: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replicas:
+    """How many replicas are ready, None where nobody tells, and the most that the candidate may be.
+
+    `scaled` says that a scaler sets their number, within bounds that Git has.
+    """
+
+    ready: int | None = None
+    stable: int | None = None
+    most: int = 1
+    scaled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +157,11 @@ class Observation:
         held: why nothing may be raised by itself now (a freeze, or no window is open), in words.
         misrouted: how the requests contradict the committed weight beyond doubt, in words.
         unseen: what cannot be seen of this candidate, in words.
+        committed: when the weight was committed, in seconds since the epoch.
+        replicas: how many there are of both versions.
+        restarts: how often the candidate itself restarted at this weight; evictions are none.
+        gap: seconds at this weight of which nothing was counted.
+        blind: since when nothing is counted any more, in words; empty while it is.
     """
 
     sync: Sync | None = None
@@ -149,6 +176,11 @@ class Observation:
     held: str = ""
     misrouted: str = ""
     unseen: str = ""
+    committed: int | None = None
+    replicas: Replicas = Replicas()
+    restarts: int = 0
+    gap: int = 0
+    blind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

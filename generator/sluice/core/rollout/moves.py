@@ -1,6 +1,16 @@
 """The commits that a rollout can ask for."""
 
-from sluice.core.rollout.model import FULL, Decision, Observation, Rollout, State, Write
+from sluice.core.rollout.checks import replicas_for
+from sluice.core.rollout.model import (
+    FULL,
+    SERVED,
+    SETBACKS,
+    Decision,
+    Observation,
+    Rollout,
+    State,
+    Write,
+)
 
 
 def act(write: Write) -> Decision:
@@ -26,29 +36,87 @@ def roll_back(rollout: Rollout, seen: Observation, now: int, reason: str) -> Dec
     return act(Write("lower", after, reason, seen.judgement))
 
 
-def step_down(rollout: Rollout, state: State, seen: Observation, now: int) -> Decision:
-    """No traffic for a candidate that has no ready replica, without giving it up."""
+def set_aside(rollout: Rollout, seen: Observation, now: int, reason: str) -> Decision:
+    """No traffic for a candidate that nothing was proved against: a person resumes or aborts."""
+    return _lowered(rollout, "PAUSED", seen, now, reason)
+
+
+def begin_again(rollout: Rollout, seen: Observation, now: int, reason: str) -> Decision:
+    """No traffic for a candidate that is away, which gets it again once it is back.
+
+    What was evicted is not to blame. What restarts by itself again and again is, and what is away
+    too often waits for a person.
+    """
+    setbacks = rollout.setbacks + 1
+    if setbacks < SETBACKS:
+        return _lowered(rollout, "WARMING", seen, now, reason, setbacks=setbacks)
+    often = f"{reason}, for the {setbacks}rd time"
+    if seen.restarts:
+        return roll_back(rollout, seen, now, f"{often}, and restarts by itself")
+    return _lowered(rollout, "PAUSED", seen, now, often)
+
+
+def ease(rollout: Rollout, seen: Observation, now: int, reason: str) -> Decision:
+    """One step less for a candidate that cannot keep up; then a person decides."""
+    steps = rollout.plan.steps
+    before = rollout.step if rollout.state in SERVED else rollout.step - 1
+    if not 0 <= before < len(steps) or steps[before].weight >= rollout.weight:
+        return set_aside(rollout, seen, now, reason)
+    weight = steps[before].weight
+    after = rollout.to("PAUSED", reason, since=now, step=before, weight=weight)
+    return _away(rollout, seen) or act(Write("lower", after, reason, seen.judgement))
+
+
+def _lowered(
+    rollout: Rollout, state: State, seen: Observation, now: int, reason: str, **more: int
+) -> Decision:
+    after = rollout.to(state, reason, since=now, weight=0, **more)
+    return _away(rollout, seen) or act(Write("lower", after, reason, seen.judgement))
+
+
+def _away(rollout: Rollout, seen: Observation) -> Decision | None:
+    """Traffic is not moved to a stable version that cannot take it."""
     if seen.stable_ready is False and rollout.weight > 0:
         return wait("neither version has a ready replica; traffic stays where it is")
-    reason = "the candidate has no ready replica"
-    return act(Write("lower", rollout.to(state, reason, since=now, weight=0), reason))
+    return None
 
 
 def onwards(
     rollout: Rollout, seen: Observation, reason: str, *, approval: bool = False
 ) -> Decision:
-    """To the next weight, or to all of it, if the candidate is ready."""
+    """To the next weight, or to all of it, if the candidate's replicas can carry it."""
+    following = rollout.step + 1
+    last = following >= len(rollout.plan.steps)
+    weight = FULL if last else rollout.plan.steps[following].weight
+    waiting = lacking(rollout, weight, seen)
+    if waiting is not None:
+        return waiting
+    if last:
+        reason = f"{reason}: on to all requests; the stable version is kept warm"
+        after = rollout.to("PROMOTING", reason, weight=FULL, setbacks=0)
+    else:
+        reason = f"{reason}: on to {weight} %"
+        after = rollout.to("STEP", reason, step=following, weight=weight, setbacks=0)
+    return act(Write("raise", after, reason, seen.judgement, approval=approval))
+
+
+def lacking(rollout: Rollout, weight: int, seen: Observation) -> Decision | None:
+    """What must come before the candidate can carry a weight; None when it can.
+
+    Where a scaler sets the number of replicas, Git first says how many served all requests, so that
+    it starts as many as the weight takes.
+    """
     if not seen.ready:
         return wait("waits for the candidate's replicas to be ready")
-    following = rollout.step + 1
-    if following < len(rollout.plan.steps):
-        weight = rollout.plan.steps[following].weight
-        reason = f"{reason}: on to {weight} %"
-        after = rollout.to("STEP", reason, step=following, weight=weight)
-    else:
-        reason = f"{reason}: on to all requests; the stable version is kept warm"
-        after = rollout.to("PROMOTING", reason, weight=FULL)
-    return act(Write("raise", after, reason, seen.judgement, approval=approval))
+    ready, wanted = seen.replicas.ready, replicas_for(weight, seen, rollout)
+    lacks, whole = ready is not None and ready < wanted, seen.replicas.stable or 0
+    unsaid = seen.replicas.scaled and whole > max(1, rollout.replicas)
+    if unsaid and (lacks or rollout.state == "WARMING"):
+        reason = f"{whole} replicas serve all requests: the candidate is scaled for {weight} %"
+        after = rollout.to(rollout.state, reason, since=rollout.since, replicas=whole)
+        return act(Write("hold", after, reason, seen.judgement))
+    said = f"waits for replicas: {ready} of the {wanted} that {weight} % take are ready"
+    return wait(said) if lacks else None
 
 
 def recover(last: Rollout, seen: Observation, now: int) -> Decision:

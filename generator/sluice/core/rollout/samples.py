@@ -34,6 +34,7 @@ SCRAPE_LABELS = frozenset(
 STALE = 300
 """Seconds after which a sample says nothing of the present, as in PromQL."""
 INFINITE = "+Inf"
+_FEW = 10
 
 
 def cleaned(samples: Iterable[Sample], now: float) -> list[Sample]:
@@ -56,6 +57,15 @@ def accumulated(samples: Sequence[Sample]) -> list[Sample]:
 def restarts(samples: Sequence[Sample]) -> list[float]:
     """When a counter began anew: the times of the first samples after that."""
     return [later[0] for earlier, later in pairwise(samples) if later[1] < earlier[1]]
+
+
+def increased(samples: Sequence[Sample]) -> list[float]:
+    """When a counter went up: once for each whole number, at most a few times a sample."""
+    return [
+        later[0]
+        for earlier, later in pairwise(samples)
+        for _ in range(min(_FEW, max(0, round(later[1] - earlier[1]))))
+    ]
 
 
 def levels(

@@ -11,10 +11,11 @@
         - {name: errors, excluded: 2.0, absolute: {p0: 0.002, p1: 0.01}}
       parameters: {alpha: 0.05, beta: 0.05, burstCap: 1}
       traffic: {requestsPerMinute: 600, candidatePods: 1, stablePods: 4}
+      scaling: {max: 4, available: 4}  # a scaler sets the candidate's pods
       world: {startup: 3m, sync: 30s, merge: 1m}
       rates:                         # share of bad events by gate, from a time on
         - {at: 0s, candidate: {errors: 0.002}, stable: {errors: 0.002}}
-        - {at: 20m, candidate: {errors: 0.03}}
+        - {at: 20m, candidate: {errors: 0.03}, load: 1.0, cache: 1.0}
       recorded:                      # instead of traffic and rates: a row for each minute served,
         errors: [[60, 0, 540, 1]]    # [candidate requests, bad, stable requests, bad]
       events:
@@ -26,7 +27,7 @@ Synthetic counts are spread evenly, without chance: two runs are the same, and a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sluice.core.finding import Finding, FindingsError
@@ -43,11 +44,20 @@ SCHEMA = "scenario.schema.json"
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Requests a minute over both versions, and the pods they are spread over."""
+    """Requests a minute over both versions, the pods they are spread over, and others' requests."""
 
     rate: int = 600
     candidate_pods: int = 1
     stable_pods: int = 1
+    others: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """The most pods that the candidate's spec allows, and how many of them can become ready."""
+
+    most: int
+    available: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +71,14 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Shares of bad events by gate, from a second on."""
+    """Shares of bad events by gate, from a second on; how load and cache compare, where said."""
 
     at: int
     candidate: Mapping[str, float]
     stable: Mapping[str, float]
+    others: Mapping[str, float] = field(default_factory=dict)
+    load: float | None = None
+    cache: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +105,12 @@ class Scenario:
     recorded: Mapping[str, Sequence[Row]]
     events: tuple[Event, ...]
     until: int
+    scaling: Scaling | None = None
+
+    def like(self, what: str, at: int) -> float:
+        """How load or cache compare at a time: as was said last, else alike."""
+        said = [getattr(rates, what) for rates in self.rates if rates.at <= at]
+        return next((value for value in reversed(said) if value is not None), 1.0)
 
     def rate(self, arm: str, gate: str, at: int) -> float:
         """The share of bad events of an arm at a time: the last one that was said."""
@@ -118,7 +137,7 @@ def read(path: str, raw: bytes, schema: Mapping[str, Any]) -> Scenario:
     strange = [
         (("spec", "rates", i, arm, gate), gate)
         for i, rates in enumerate(spec.get("rates", ()))
-        for arm in ("candidate", "stable")
+        for arm in ("candidate", "stable", "others")
         for gate in rates.get(arm, {})
     ] + [(("spec", "recorded", gate), gate) for gate in spec.get("recorded", {})]
     findings = [
@@ -154,7 +173,14 @@ def scenario_of(spec: Mapping[str, Any]) -> Scenario:
     traffic, world = spec.get("traffic", {}), spec.get("world", {})
     merge = world.get("merge", "1m")
     rates = [
-        Rates(seconds(r["at"]), r.get("candidate", {}), r.get("stable", {}))
+        Rates(
+            seconds(r["at"]),
+            r.get("candidate", {}),
+            r.get("stable", {}),
+            r.get("others", {}),
+            r.get("load"),
+            r.get("cache"),
+        )
         for r in spec.get("rates", ())
     ]
     events = [Event(seconds(event["at"]), event["what"]) for event in spec.get("events", ())]
@@ -166,6 +192,7 @@ def scenario_of(spec: Mapping[str, Any]) -> Scenario:
             traffic.get("requestsPerMinute", 600),
             traffic.get("candidatePods", 1),
             traffic.get("stablePods", 1),
+            traffic.get("otherPerMinute", 0),
         ),
         world=World(
             seconds(world.get("startup", "3m")),
@@ -176,4 +203,9 @@ def scenario_of(spec: Mapping[str, Any]) -> Scenario:
         recorded={k: [tuple(row) for row in rows] for k, rows in spec.get("recorded", {}).items()},
         events=tuple(sorted(events, key=lambda e: e.at)),
         until=seconds(spec.get("until", "6h")),
+        scaling=_scaling(spec.get("scaling")),
     )
+
+
+def _scaling(given: Mapping[str, int] | None) -> Scaling | None:
+    return None if given is None else Scaling(given["max"], given.get("available", given["max"]))

@@ -17,6 +17,7 @@ Statistics 1945.
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 MIXTURE = (1.5, 2.0, 3.0, 5.0, 10.0)
@@ -43,22 +44,47 @@ class Pair(NamedTuple):
         return Pair(self.stable, self.stable_bad, self.candidate, self.candidate_bad)
 
 
+Ratio = float | Sequence[float]
+"""A ratio of bad rates, the same for all batches or one for each of them."""
+
+
 def ln_e_bad_path(
-    pairs: Iterable[Pair], tolerated: float = TOLERATED, mixture: Sequence[float] = MIXTURE
+    pairs: Iterable[Pair], tolerated: Ratio = TOLERATED, mixture: Sequence[float] = MIXTURE
 ) -> list[float]:
     """The path of ln E against "the candidate is at most `tolerated` times as bad"."""
-    sums = [0.0] * len(mixture)
-    path = []
-    for pair in pairs:
-        sums = [
-            total + _step(pair, tolerated, phi) for total, phi in zip(sums, mixture, strict=True)
-        ]
-        path.append(ln_mean_exp(sums))
-    return path
+    columns = _columns(pairs, tolerated, mixture)
+    return _mixed([list(accumulate(column)) for column in columns])
+
+
+def ln_e_late_path(
+    pairs: Iterable[Pair], tolerated: Ratio = TOLERATED, mixture: Sequence[float] = MIXTURE
+) -> list[float]:
+    """The same of "at most `tolerated` times as bad from each batch on".
+
+    A candidate that gets worse after hours is found as soon as one that was bad from the start.
+    """
+    return _mixed([ln_e_change_path(column) for column in _columns(pairs, tolerated, mixture)])
+
+
+def _columns(
+    pairs: Iterable[Pair], tolerated: Ratio, mixture: Sequence[float]
+) -> list[list[float]]:
+    """What each batch adds, for each ratio of the mixture."""
+    listed = list(pairs)
+    ratios = [tolerated] * len(listed) if isinstance(tolerated, float | int) else tolerated
+    return [
+        [ln_ratio(pair, ratio, phi) for pair, ratio in zip(listed, ratios, strict=True)]
+        for phi in mixture
+    ]
+
+
+def _mixed(paths: Sequence[Sequence[float]]) -> list[float]:
+    """The path of the mean of E, from paths of ln E."""
+    return [ln_mean_exp(values) for values in zip(*paths, strict=True)]
 
 
 def ln_e_bad(
-    pairs: Iterable[Pair], tolerated: float = TOLERATED, mixture: Sequence[float] = MIXTURE
+    pairs: Iterable[Pair], tolerated: Ratio = TOLERATED, mixture: Sequence[float] = MIXTURE
 ) -> float:
     """E, as ln E, against "the candidate is at most `tolerated` times as bad"; 0 without data."""
     path = ln_e_bad_path(pairs, tolerated, mixture)
@@ -67,7 +93,7 @@ def ln_e_bad(
 
 def ln_e_ok(pairs: Iterable[Pair], excluded: float = EXCLUDED) -> float:
     """E, as ln E, against "the candidate is at least `excluded` times as bad"; 0 without data."""
-    return math.fsum(_step(pair, excluded, 1 / excluded) for pair in pairs)
+    return math.fsum(ln_ratio(pair, excluded, 1 / excluded) for pair in pairs)
 
 
 def e_value(ln_e: float) -> float:
@@ -81,8 +107,8 @@ def ln_mean_exp(values: Sequence[float]) -> float:
     return top + math.log(math.fsum(math.exp(v - top) for v in values) / len(values))
 
 
-def _step(pair: Pair, ratio: float, phi: float) -> float:
-    """What one batch adds to LLR(phi); without requests in both arms it says nothing."""
+def ln_ratio(pair: Pair, ratio: float, phi: float) -> float:
+    """What one batch adds to LLR(phi) at a ratio; without requests in both arms, nothing."""
     if pair.candidate <= 0 or pair.stable <= 0:
         return 0.0
     share = pair.candidate * ratio / (pair.candidate * ratio + pair.stable)

@@ -4,49 +4,28 @@ Argo CD applies each commit after a while, the candidate gets ready some time la
 are merged after some minutes, and requests come evenly.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from sluice.core.finding import UsageError
 from sluice.core.rollout.by_hand import VERBS
-from sluice.core.rollout.counts import Batch, Cell, Counts, GateCounts
-from sluice.core.rollout.judgement import Judgement, judge
+from sluice.core.rollout.judgement import Judgement
 from sluice.core.rollout.machine import next_step
-from sluice.core.rollout.model import (
-    FULL,
-    HELD,
-    Decision,
-    Observation,
-    Rollout,
-    Sync,
-    Write,
-)
+from sluice.core.rollout.model import FULL, HELD, Decision, Rollout, Write
 from sluice.core.rollout.scenario import Scenario
-
-TICK = 60
-STABLE, CANDIDATE = "1", "2"
-
-
-@dataclass(frozen=True, slots=True)
-class Pull:
-    """An open pull request: what it writes, and when it was opened."""
-
-    write: Write
-    opened: int
-
-
-@dataclass(frozen=True)
-class State:
-    """Git, the cluster and what was counted. `clock` is when the weight was committed."""
-
-    rollout: Rollout
-    clock: int = 0
-    pull: Pull | None = None
-    served: int = 0
-    batches: Mapping[str, tuple[Batch, ...]] = field(default_factory=dict)
-    faults: frozenset[str] = frozenset()
-    restarts: int = 0
-    reverted: bool = False
+from sluice.core.rollout.simulation_world import (
+    CANDIDATE,
+    STABLE,
+    TICK,
+    Pull,
+    State,
+    counted,
+    judged,
+    observed,
+    ordinal,
+    scaled,
+    without,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +50,14 @@ _FAULTS = {
     "stableReady": ("stable", False),
     "drift": ("drift", True),
     "driftEnd": ("drift", False),
+    "sick": ("sick", True),
+    "well": ("sick", False),
+    "hang": ("hang", True),
+    "answer": ("hang", False),
+    "scrapeDown": ("scrape", True),
+    "scrapeUp": ("scrape", False),
+    "alarm": ("alarm", True),
+    "alarmEnd": ("alarm", False),
 }
 
 
@@ -80,120 +67,17 @@ def simulate(scenario: Scenario) -> Iterator[Tick]:
     state = State(start)
     for now in range(0, scenario.until + 1, TICK):
         happening = [e.what for e in scenario.events if now - TICK < e.at <= now]
-        state = _counted(scenario, state, now)
+        state = scaled(scenario, counted(scenario, state, now), now)
         state, told = _happened(scenario, state, happening, now)
         if state.rollout.state == "STABLE":
             over = Decision(None, f"version {state.rollout.candidate} is stable")
             yield Tick(now, state.rollout, None, over, (*happening, *told))
             return
-        judgement = None if "metrics" in state.faults else _judged(scenario, state, now)
-        seen = _seen(scenario, state, judgement, now)
+        judgement = None if "metrics" in state.faults else judged(scenario, state, now)
+        seen = observed(scenario, state, judgement, now)
         decision = next_step(state.rollout, seen, now)
         yield Tick(now, state.rollout, judgement, decision, (*happening, *told))
         state = _written(state, decision.write, now)
-
-
-def _applied(scenario: Scenario, state: State, now: int) -> bool:
-    return "argo" not in state.faults and now >= state.clock + scenario.world.sync
-
-
-def _in_force(scenario: Scenario, state: State) -> int:
-    """When the committed weight came into force and the candidate was ready."""
-    ready = scenario.world.sync + scenario.world.startup
-    return max(state.clock + scenario.world.sync, ready)
-
-
-def _seen(scenario: Scenario, state: State, judgement: Judgement | None, now: int) -> Observation:
-    since = _in_force(scenario, state)
-    ready = now >= scenario.world.sync + scenario.world.startup
-    applied = _applied(scenario, state, now)
-    deployed = state.clock + scenario.world.sync
-    healthy = now >= since and "candidate" not in state.faults
-    sync = Sync(applied, applied, healthy, deployed, since if healthy else None)
-    drift = state.rollout.weight + 1 if "drift" in state.faults else state.rollout.weight
-    return Observation(
-        sync=None if "argo" in state.faults else sync,
-        ready=ready and "candidate" not in state.faults,
-        stable_ready="stable" not in state.faults,
-        weight=drift if applied else None,
-        share=None if "metrics" in state.faults else state.rollout.weight / 100,
-        judgement=judgement,
-        reverted=state.reverted,
-    )
-
-
-def _judged(scenario: Scenario, state: State, now: int) -> Judgement:
-    rollout = state.rollout
-    longest = rollout.plan.steps[min(rollout.step, len(rollout.plan.steps) - 1)].longest
-    spent = now - _in_force(scenario, state)
-    gates = tuple(GateCounts(gate, state.batches.get(gate.name, ())) for gate in scenario.gates)
-    return judge(
-        Counts(gates, scenario.parameters, _ordinal(rollout), state.restarts, spent >= longest)
-    )
-
-
-def _ordinal(rollout: Rollout) -> int:
-    """The number of the step for its counts; all of the traffic is a step of its own."""
-    return rollout.step + 1 if rollout.state in ("PROMOTING", "FINALIZING") else rollout.step
-
-
-def _counted(scenario: Scenario, state: State, now: int) -> State:
-    """The batch that ends now, when the candidate was served all through it."""
-    weight, begin = state.rollout.weight, now - TICK
-    if weight == 0 or begin < _in_force(scenario, state) or "candidate" in state.faults:
-        return state
-    served = state.served + 1
-    batches = dict(state.batches)
-    for gate in scenario.gates:
-        batch = _batch(scenario, state, gate.name, begin)
-        if batch is not None:
-            batches[gate.name] = (*batches.get(gate.name, ()), batch)
-    return replace(state, served=served, batches=batches)
-
-
-def _batch(scenario: Scenario, state: State, gate: str, begin: int) -> Batch | None:
-    if gate in scenario.recorded:
-        rows = scenario.recorded[gate]
-        if state.served >= len(rows):
-            return None
-        row = rows[state.served]
-        own, other = Cell(row[0], row[1]), Cell(row[2], row[3])
-        return Batch(begin, (own,), (other,), step=_ordinal(state.rollout))
-    weight, before = state.rollout.weight, state.batches.get(gate, ())
-    traffic = scenario.traffic
-    pods = traffic.candidate_pods, traffic.stable_pods
-    candidate = _arm(scenario, "candidate", gate, weight, before, begin, pods[0])
-    stable = _arm(scenario, "stable", gate, 100 - weight, before, begin, pods[1])
-    return Batch(begin, candidate, stable, _ordinal(state.rollout), load=1.0, cache=1.0)
-
-
-def _arm(
-    scenario: Scenario,
-    arm: str,
-    gate: str,
-    weight: int,
-    before: tuple[Batch, ...],
-    begin: int,
-    pods: int,
-) -> tuple[Cell, ...]:
-    """The pods of an arm; what does not divide goes to the pods in turn."""
-    requests = scenario.traffic.rate * weight // 100
-    counted: list[tuple[Cell, ...]] = [getattr(batch, arm) for batch in before]
-    had = sum(cell.bad for cells in counted for cell in cells)
-    due = sum(
-        sum(cell.requests for cell in cells) * scenario.rate(arm, gate, batch.at)
-        for batch, cells in zip(before, counted, strict=True)
-    ) + requests * scenario.rate(arm, gate, begin)
-    bad = max(0, int(due + 1e-9) - had)
-    turn = begin // TICK
-    return tuple(
-        Cell(_part(requests, pods, index + turn), _part(bad, pods, index + turn))
-        for index in range(pods)
-    )
-
-
-def _part(count: int, pods: int, index: int) -> int:
-    return count // pods + (index % pods < count % pods)
 
 
 def _happened(
@@ -225,7 +109,7 @@ def _happened(
 
 
 def _by_hand(scenario: Scenario, state: State, verb: str, now: int) -> tuple[State, str]:
-    seen = _seen(scenario, state, None, now)
+    seen = observed(scenario, state, None, now)
     try:
         write = VERBS[verb](state.rollout, seen, now, f"{verb} by hand")
     except UsageError as error:
@@ -247,26 +131,23 @@ def _committed(state: State, write: Write, now: int) -> State:
         weight = FULL if settled else 0
         over = Rollout("STABLE", state.rollout.plan, version, version, weight=weight)
         return replace(state, rollout=over)
-    after = write.rollout
-    restarted = after.state not in HELD
-    resumed = restarted and state.rollout.state in HELD
+    after, before = write.rollout, state.rollout
+    begins_anew = (after.state, after.step, after.weight) != (
+        before.state,
+        before.step,
+        before.weight,
+    )
+    restarted = after.weight != before.weight or (after.state not in HELD and begins_anew)
+    if restarted and before.state in HELD:
+        state = without(state, ordinal(after))
     return replace(
         state,
         rollout=after,
-        batches=_without(state, _ordinal(after)) if resumed else state.batches,
         clock=now if restarted else state.clock,
-        restarts=state.restarts if after.step == state.rollout.step else 0,
+        restarts=0 if restarted else state.restarts,
         reverted=False,
         pull=None,
     )
-
-
-def _without(state: State, step: int) -> dict[str, tuple[Batch, ...]]:
-    """The counts without those of an attempt at a step that a person ended."""
-    return {
-        gate: tuple(batch for batch in batches if batch.step != step)
-        for gate, batches in state.batches.items()
-    }
 
 
 def _written(state: State, write: Write | None, now: int) -> State:

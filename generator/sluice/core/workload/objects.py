@@ -9,7 +9,7 @@ from sluice.core.emit import emit
 from sluice.core.paths import route_words
 from sluice.core.specs.resolve import Release, Spec
 from sluice.core.workload import delivery, fetching, measurements, scaling, sizing, values
-from sluice.core.workload.alerts import alerts
+from sluice.core.workload.alerts import alerts, following
 from sluice.core.workload.routing import (
     asked_for,
     chosen,
@@ -175,6 +175,8 @@ def _alerts(
         }
         sleeps = any(v.spec.get("scaling", {}).get("min", 1) == 0 for v in release.variants)
         rules = alerts(part.engine, pods, sleeps=sleeps)
+        if values.is_versioned(part.variant):
+            rules += following(str(release.key))
         if rules:
             yield render("release/alerts.yaml.j2", {**shared, "rules": rules})
 

@@ -8,6 +8,8 @@ from sluice.core.capacity.parallel import parallel_of
 from sluice.core.capacity.quota import has_room, least_replicas, most_replicas
 from sluice.core.catalog.entries import Catalog
 from sluice.core.paths import canonical as canonical_path
+from sluice.core.rollout.file import rollout_of
+from sluice.core.rollout.replicas import floor
 from sluice.core.specs.resolve import Environment, Release, Variant, lookup
 from sluice.core.units import canonical, duration, seconds
 from sluice.core.workload import calling, delivery, fetching, sizing
@@ -106,6 +108,7 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
         | ({CONFIG_NOTE: config} if config else {}),
         **group(spec),
         **_scaling(spec, sizing.startup_budget(spec, engine, catalog) // 2),
+        "least_replicas": _least_replicas(release, parts.variant),
         "room": has_room(release.environment, spec, catalog),
         **queue,
         **placement(release.environment, spec, parts.accelerator, parts.given),
@@ -213,6 +216,16 @@ def _scaling(spec: Mapping[str, Any], load_time: int) -> dict[str, Any]:
         "up_policies": list(_policies(scaling.get("scaleUp", {}))),
         "down_policies": list(_policies(scaling.get("scaleDown", {}))),
     }
+
+
+def _least_replicas(release: Release, variant: Variant) -> int:
+    """The least that a scaler may keep; in a rollout enough for the share that is to come."""
+    least = least_replicas(variant.spec)
+    if release.rollout is None or not is_versioned(variant):
+        return least
+    standing = rollout_of(release.spec, release.rollout.data["spec"])
+    bounds = (least, most_replicas(variant.spec))
+    return floor(standing, bounds, stable=variant.role == "stable")
 
 
 def counted_elsewhere(spec: Mapping[str, Any]) -> bool:
