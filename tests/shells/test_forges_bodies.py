@@ -57,7 +57,9 @@ def test_it_fits_keeps_the_marker_and_closes_its_code(parts: list[str], limit: i
     assert fit(cut, limit) == cut
 
 
-@pytest.mark.parametrize("filler", ["- a line of a plan\n", "\n", "```\nx\n```\n", "### S\n\nx\n\n"])
+@pytest.mark.parametrize(
+    "filler", ["- a line of a plan\n", "\n", "```\nx\n```\n", "### S\n\nx\n\n"]
+)
 def test_megabytes_are_cut_as_they_are_read(filler: str) -> None:
     """A look back for each line or line end would not come to an end here."""
     body = f"Summary.\n\n### Plan\n\n{filler * (3_000_000 // len(filler))}\nend\n\n{MARKER}"

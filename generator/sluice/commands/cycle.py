@@ -11,11 +11,13 @@ from sluice import git
 from sluice.commands import deciding, proposing
 from sluice.commands.grouping import arranged, is_shared, pointless, shared, together
 from sluice.commands.judging import Base, Pulls, Ready, Seen
-from sluice.commands.revisions import workspace_of
+from sluice.commands.revisions import Revision, workspace_of
+from sluice.commands.workspace import FOLDERS, Workspace
 from sluice.commands.world import ALIKE, AUTHOR, MAIN, Outcome, World
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import ModelVersion, PullRequest
+from sluice.core.plan.cost import tallies
 from sluice.core.promotion.converge import branch_of
 from sluice.core.promotion.sound import sound
 from sluice.core.promotion.wants import Idle, Want, wants
@@ -136,10 +138,28 @@ def base_of(world: World) -> Base:
     known: Base | None = world.memory.base
     if known and known.commit == commit:
         return known
-    workspace = workspace_of(world.repository, commit)
+    workspace = known and _moved(world.repository, known, commit)
+    workspace = workspace or workspace_of(world.repository, commit)
     base = Base(commit, workspace, sound(workspace.specs, workspace.check()))
+    tallies(base.sound.specs, workspace.tools.catalog)
+    for specs in (workspace.specs, base.sound.specs):
+        specs.settle()
     world.memory.base = base
     return base
+
+
+def _moved(repository: git.Repository, known: Base, commit: str) -> Workspace | None:
+    """The workspace of another commit by what has changed; None when that is not enough."""
+    try:
+        changed = {
+            path
+            for folder in FOLDERS
+            for path in git.changed_paths(repository, known.commit, commit, folder)
+        }
+    except UsageError:  # the branch was rewritten, and its old commits were tidied away
+        return None
+    now = Revision(repository, commit).workspace(changed) if changed else Workspace({})
+    return known.workspace.moved(changed, now)
 
 
 def _persistent(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iterator[Outcome]:
