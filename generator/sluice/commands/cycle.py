@@ -47,7 +47,7 @@ def cycle(world: World) -> Iterator[Outcome]:
     observed = observe(world, base)
     if world.is_stopping():
         return
-    seen = Seen(base, by_branch(world.forge.list()), observed)
+    seen = Seen(base, by_branch(world.pulls()), observed)
     failures: list[str] = []
     found = wants(base.sound.specs, observed, base.registered)
     seen = replace(seen, sharing=arranged(world, seen, found))
@@ -128,12 +128,14 @@ def _cause(error: UsageError) -> str:
 
 
 def base_of(world: World) -> Base:
-    """The base revision as it is now.
+    """The base revision as it is now, or was at the look for this cycle if that is the last one.
 
     Raises:
         FindingsError: when it is broken.
     """
-    world.upstream.refresh()
+    if not world.memory.looked:
+        world.look()
+    world.memory.looked = False
     commit = git.resolve(world.repository, MAIN)
     known: Base | None = world.memory.base
     if known and known.commit == commit:
@@ -172,7 +174,7 @@ def _persistent(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iter
             if attempt + 1 == ATTEMPTS:
                 raise UsageError(f"{min(keys)}: {error}, again and again") from None
             world.pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # spreads out processes
-            seen = replace(seen, base=base_of(world), pulls=by_branch(world.forge.list()))
+            seen = replace(seen, base=base_of(world), pulls=by_branch(world.pulls()))
             again = wants(seen.base.sound.specs, seen.observed, seen.base.registered)
             seen = replace(seen, sharing=arranged(world, seen, again, again=True), ahead={})
             wanted = [want for want in again if want.release.key in keys]

@@ -15,8 +15,14 @@ def rolling(world: World) -> Iterator[Outcome]:
         UsageError: when the repository cannot be read.
     """
     place = world.upstream
-    place.refresh()
+    world.look()
     scene = Scene(
-        place.repository, place.move, world.forge, world.clock, world.dry_run, look=place.refresh
+        place.repository,
+        place.move,
+        world.forge,
+        world.clock,
+        world.dry_run,
+        look=place.refresh,
+        pulls=world.pulls,
     )
     yield from tick(scene, observers())

@@ -104,12 +104,13 @@ class Mirror:
     def refresh(self) -> bool:
         """Fetch if, and only if, a branch is not as it is here."""
         self.calls["look"] += 1
-        there = _followed(advertised(self.repository, login=self._login))
+        said = advertised(self.repository, login=self._login)
+        there = _followed(said)
         with _alone(self.repository.path):
             if there == _followed(refs_under(self.repository, "refs/heads/")):
                 return False
             self.calls["fetch"] += 1
-            fetch(self.repository, _REFSPECS, login=self._login)
+            fetch(self.repository, _REFSPECS, login=self._login, said=said)
         return True
 
     def move(self, ref: str, new: str | None, expected: str | None) -> None:
