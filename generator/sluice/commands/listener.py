@@ -27,7 +27,7 @@ _AT_ONCE = 64
 
 
 class Delivery(Protocol):
-    """What a verifier says: whether to believe it, why not, and its id."""
+    """What a verifier says: whether to believe it, why not, its id, and whether it tells us more."""
 
     @property
     def accepted(self) -> bool: ...
@@ -37,6 +37,9 @@ class Delivery(Protocol):
 
     @property
     def id(self) -> str: ...
+
+    @property
+    def is_news(self) -> bool: ...
 
 
 Verifier = Callable[[Mapping[str, str], bytes], Delivery]
@@ -87,10 +90,10 @@ class Listener:
         if body is None:
             return PlainTextResponse("the body is too large or does not come\n", 413)
         delivery = verify(dict(request.headers), body)
-        self.telemetry.delivery(source, accepted=delivery.accepted)
+        self.telemetry.delivery(source, _result(delivery))
         if not delivery.accepted:
             return PlainTextResponse(f"{delivery.reason}\n", 401)
-        if self._is_new(source, delivery.id):
+        if self._is_new(source, delivery.id) and delivery.is_news:
             self.wake()
         return PlainTextResponse("ok\n", 202)
 
@@ -102,6 +105,13 @@ class Listener:
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return True
+
+
+def _result(delivery: Delivery) -> str:
+    """What became of a delivery, as the metric names it."""
+    if not delivery.accepted:
+        return "refused"
+    return "accepted" if delivery.is_news else "echo"
 
 
 async def _body(request: Request) -> bytes | None:

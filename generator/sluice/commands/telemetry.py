@@ -78,9 +78,9 @@ class Telemetry:
         if left is not None:
             self._budget.labels(remote).set(left)
 
-    def delivery(self, source: str, *, accepted: bool) -> None:
+    def delivery(self, source: str, result: str) -> None:
         """Count a delivery."""
-        self._deliveries.labels(source, "accepted" if accepted else "refused").inc()
+        self._deliveries.labels(source, result).inc()
 
 
 def _kind(what: str) -> str:
