@@ -5,12 +5,32 @@ from pathlib import Path
 
 import pytest
 
-from shells.loop import ENVIRONMENT, GOOD, KEY, SPEC, Loop
+from shells.loop import ENVIRONMENT, GOOD, KEY, MODEL, SPEC, Loop
 from sluice import git
 from sluice.commands import cycle as cycles
+from sluice.commands import judging
 from sluice.commands.cycle import World, cycle
 from sluice.core.finding import UsageError
+from sluice.core.promotion.wants import Want
 from sluice.core.specs import load
+
+
+class Judged:
+    """Counts the versions that are judged."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.models: set[str] = set()
+        usual = judging.judged
+
+        def watched(world: World, base: judging.Base, want: Want, pulls: object) -> object:
+            self.models.add(want.version.name)
+            return usual(world, base, want, pulls)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(judging, "judged", watched)
+
+    def taken(self) -> set[str]:
+        models, self.models = self.models, set()
+        return models
 
 
 class Reads:
@@ -97,3 +117,53 @@ def test_the_last_commit_may_be_gone(loop: Loop) -> None:
     with pytest.raises(UsageError):
         git.resolve(loop.repository, "1" * 40)
     assert cycles.base_of(world).sound.specs.releases.keys() == base.sound.specs.releases.keys()
+
+
+ALL = {MODEL, "assistant", "coder", "writer"}
+
+
+@pytest.fixture
+def proposed(loop: Loop) -> World:
+    """A world in which each of four releases has an open pull request that needs nothing."""
+    for name in sorted(ALL - {MODEL}):
+        loop.register(2, model=name)
+    world = World(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
+    list(cycle(world))
+    assert {o.what for o in cycle(world) if o.release.startswith("production")} == {"unchanged"}
+    return world
+
+
+def test_a_merge_makes_nobody_judge_the_others(
+    loop: Loop, proposed: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = Judged(monkeypatch)
+    for left in (3, 2, 1):
+        pull = loop.forge.list("open")[0]
+        loop.merge(pull.number)
+        outcomes = [o.what for o in cycle(proposed) if o.release.startswith("production")]
+        assert sorted(outcomes) == ["nothing to do"] * (4 - left) + ["unchanged"] * left
+    assert judged.taken() == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "models"),
+    [
+        (SPEC, ("max: 4", "max: 3"), ALL),  # of all the environment may use more
+        (SPEC, ("name: chat\n", "name: chat\n  annotations: {a: b}\n"), {MODEL}),
+        (ENVIRONMENT, ("quota: 16", "quota: 17"), ALL),
+        (f"manifests/{KEY}/service.yaml", ("kind: Service", "kind:  Service"), {MODEL}),
+        ("manifests/staging/platform/chat/service.yaml", ("kind: S", "kind:  S"), set()),
+    ],
+)
+def test_what_a_proposal_is_made_from_makes_it_be_judged_again(
+    loop: Loop,
+    proposed: World,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    text: tuple[str, str],
+    models: set[str],
+) -> None:
+    judged = Judged(monkeypatch)
+    loop.edit(path, text)
+    list(cycle(proposed))
+    assert judged.taken() == models

@@ -209,7 +209,8 @@ def _sight(world: World, seen: Seen, want: Want) -> tuple[object, Outcome | None
     key = want.release.key
     tip = git.tip(world.repository, f"refs/heads/{branch_of(key)}")
     about = tuple(seen.about(key))
-    sight = (want.version, want.deployed, want.notes, seen.base.commit, about, tip)
+    around = seen.base.around(world.repository, key)
+    sight = (want.version, want.deployed, want.notes, around, about, tip)
     return sight, world.memory.recall(str(key), sight, world.clock())
 
 

@@ -37,9 +37,7 @@ def verifiers(
     return known
 
 
-def _of_forge(
-    kind: webhooks.Kind, secret: str, clock: Callable[[], float], made: Made
-) -> Verifier:
+def _of_forge(kind: webhooks.Kind, secret: str, clock: Callable[[], float], made: Made) -> Verifier:
     def verify(headers: Mapping[str, str], body: bytes) -> Delivery:
         delivery = webhooks.verify(kind, headers, body, secret, clock())
         given = {name.lower(): value for name, value in headers.items()}

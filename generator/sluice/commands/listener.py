@@ -27,7 +27,7 @@ _AT_ONCE = 64
 
 
 class Delivery(Protocol):
-    """What a verifier says: whether to believe it, why not, its id, and whether it tells us more."""
+    """What a verifier says: whether to believe it, why not, its id, and whether it is news."""
 
     @property
     def accepted(self) -> bool: ...
@@ -50,13 +50,13 @@ class Listener:
     """What the server needs of the daemon; `verifiers` are the webhooks by their source.
 
     `is_alive` and `trouble`, what kept the last cycle from its end, are asked by Kubernetes; `wake`
-    is called from another thread.
+    is told which source has news, from another thread.
     """
 
     telemetry: Telemetry
     is_alive: Callable[[], bool]
     trouble: Callable[[], str]
-    wake: Callable[[], object]
+    wake: Callable[[str], object]
     verifiers: Mapping[str, Verifier]
     _known: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
 
@@ -94,7 +94,7 @@ class Listener:
         if not delivery.accepted:
             return PlainTextResponse(f"{delivery.reason}\n", 401)
         if self._is_new(source, delivery.id) and delivery.is_news:
-            self.wake()
+            self.wake(source)
         return PlainTextResponse("ok\n", 202)
 
     def _is_new(self, source: str, name: str) -> bool:

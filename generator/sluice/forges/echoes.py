@@ -57,6 +57,10 @@ def _by_others(event: str, said: Any, made: Made) -> bool:  # noqa: ANN401 - JSO
         return made(f"{_HEADS}{said['ref']}", None)
     if event == "status":
         return bool(said["context"].startswith(_CONTEXTS))
+    return _are_our_words(event, said)
+
+
+def _are_our_words(event: str, said: Any) -> bool:  # noqa: ANN401 - JSON is anything
     sender = said["sender"]["login"]
     if event == "pull_request":
         pull = said["pull_request"]
