@@ -4,7 +4,20 @@ from typing import Any
 from urllib.parse import unquote
 
 from shells.forge_fake import Dialect, Reply, Route, Seen
-from shells.forge_github import R, add_note, delete_note, edit_note, notes, shown, statuses, user
+from shells.forge_github import (
+    R,
+    add_note,
+    commits,
+    delete_note,
+    edit_note,
+    notes,
+    permitted,
+    reviews,
+    said_of,
+    shown,
+    statuses,
+    user,
+)
 from shells.forge_state import ForgeState, Problem, Pull
 
 
@@ -18,8 +31,20 @@ def _shown(state: ForgeState, pull: Pull) -> dict[str, Any]:
 
 
 def _repository(state: ForgeState, seen: Seen) -> Reply:
-    allowed = {"allow_merge_commits": "merge", "allow_squash_merge": "squash"}
-    return Reply(data={"id": 1, **{key: name in state.methods for key, name in allowed.items()}})
+    allowed = {
+        "allow_merge_commits": "merge",
+        "allow_rebase": "rebase",
+        "allow_rebase_explicit": "rebase-merge",
+        "allow_squash_merge": "squash",
+        "allow_fast_forward_only_merge": "fast-forward-only",
+    }
+    keys = {key: name in state.methods for key, name in allowed.items()}
+    return Reply(data={"id": 1, **permitted(state), **keys, "default_merge_style": state.preferred})
+
+
+def _commits(state: ForgeState, seen: Seen, number: str) -> Reply:
+    """Newest first."""
+    return Reply(data=commits(state, int(number))[::-1])
 
 
 def _list(state: ForgeState, seen: Seen) -> Reply:
@@ -69,13 +94,14 @@ def _edit(state: ForgeState, seen: Seen, number: str) -> Reply:
 
 def _merge(state: ForgeState, seen: Seen, number: str) -> Reply:
     pull, body = state.get(int(number)), seen.body
+    said = said_of(body, "MergeTitleField", "MergeMessageField")
     if body.get("merge_when_checks_succeed") and state.waiting:
         if pull.automatic:
             raise Problem("scheduled")
-        state.merge_later(pull, body["head_commit_id"], body["Do"])
+        state.merge_later(pull, body["head_commit_id"], body["Do"], said)  # whatever is allowed
         return Reply(201)
     drop = body.get("delete_branch_after_merge", False)
-    state.merge(pull, body["head_commit_id"], body["Do"], drop=drop)
+    state.merge(pull, body["head_commit_id"], body["Do"], said, drop=drop)
     return Reply(200)
 
 
@@ -96,8 +122,7 @@ def _ask(state: ForgeState, seen: Seen, number: str) -> Reply:
 
 
 def _reviews(state: ForgeState, seen: Seen, number: str) -> Reply:
-    given = enumerate(state.get(int(number)).reviews, 1)
-    return Reply(data=[{"id": i, "user": user(name, state)} for i, name in given])
+    return Reply(data=reviews(state, state.get(int(number))))
 
 
 def _labels(state: ForgeState, seen: Seen) -> Reply:
@@ -174,6 +199,7 @@ ROUTES: tuple[Route, ...] = (
     ("POST", f"{R}/pulls", _open),
     ("GET", _ONE, _get),
     ("PATCH", _ONE, _edit),
+    ("GET", f"{_ONE}/commits", _commits),
     ("POST", f"{_ONE}/merge", _merge),
     ("DELETE", f"{_ONE}/merge", _unmerge),
     ("POST", f"{_ONE}/requested_reviewers", _ask),

@@ -1,6 +1,7 @@
 """The fake in GitHub's words."""
 
 import base64
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -52,7 +53,7 @@ def note(state: ForgeState, said: Note) -> dict[str, Any]:
 
 
 def _with_node(state: ForgeState, pull: Pull) -> dict[str, Any]:
-    automatic = {"merge_method": "merge"} if pull.automatic else None
+    automatic = {"merge_method": pull.automatic} if pull.automatic else None
     node = base64.b64encode(str(pull.number).encode()).decode()
     mergeable = "unknown" if state.unready else "blocked" if state.blocked else "clean"
     more = {"node_id": node, "auto_merge": automatic, "mergeable_state": mergeable}
@@ -60,9 +61,41 @@ def _with_node(state: ForgeState, pull: Pull) -> dict[str, Any]:
 
 
 def _repository(state: ForgeState, seen: Seen) -> Reply:
-    allowed = {"allow_merge_commit": "merge", "allow_squash_merge": "squash"}
+    allowed = {
+        "allow_merge_commit": "merge",
+        "allow_squash_merge": "squash",
+        "allow_rebase_merge": "rebase",
+    }
     keys = {key: name in state.methods for key, name in allowed.items()}
-    return Reply(data={"id": 1, "full_name": "team/models", **keys})
+    return Reply(data={"id": 1, **permitted(state), **keys})
+
+
+def permitted(state: ForgeState) -> dict[str, Any]:
+    """What is said of the repository as a whole, and of what the account may do with it."""
+    may = {"admin": False, "push": state.may_push, "pull": True}
+    name = state.moved or "team/models"
+    return {"full_name": name, "archived": state.archived, "permissions": may}
+
+
+def _rules(state: ForgeState, seen: Seen, branch: str) -> Reply:
+    return Reply(data=state.rules)
+
+
+def _commits(state: ForgeState, seen: Seen, number: str) -> Reply:
+    return Reply(data=commits(state, int(number)))
+
+
+def commits(state: ForgeState, number: int) -> list[dict[str, Any]]:
+    found = state.commits_of(state.get(number))
+    return [{"sha": commit, "commit": {"message": said}} for commit, said in found]
+
+
+def said_of(body: Mapping[str, Any], title: str, text: str) -> str:
+    """The message of a merge that was asked for."""
+    parts = [body.get(title) or "", body.get(text) or ""]
+    if not parts[0] and parts[1]:
+        parts[0] = "Merge pull request"
+    return "\n\n".join(filter(None, parts))
 
 
 def _list(state: ForgeState, seen: Seen) -> Reply:
@@ -97,7 +130,9 @@ def _edit(state: ForgeState, seen: Seen, number: str) -> Reply:
 
 
 def _merge(state: ForgeState, seen: Seen, number: str) -> Reply:
-    pull = state.merge(state.get(int(number)), seen.body["sha"], seen.body["merge_method"])
+    body = seen.body
+    said = said_of(body, "commit_title", "commit_message")
+    pull = state.merge(state.get(int(number)), body["sha"], body["merge_method"], said)
     return Reply(data={"sha": pull.merged_as, "merged": True, "message": "merged"})
 
 
@@ -112,8 +147,13 @@ def _ask(state: ForgeState, seen: Seen, number: str) -> Reply:
 
 
 def _reviews(state: ForgeState, seen: Seen, number: str) -> Reply:
-    given = enumerate(state.get(int(number)).reviews, 1)
-    return Reply(data=[{"id": i, "user": user(name, state)} for i, name in given])
+    return Reply(data=reviews(state, state.get(int(number))))
+
+
+def reviews(state: ForgeState, pull: Pull) -> list[dict[str, Any]]:
+    """Who has only looked, and whoever gave a verdict."""
+    given = [(name, "COMMENTED") for name in pull.reviews] + list(pull.verdicts.items())
+    return [{"id": i, "user": user(n, state), "state": s} for i, (n, s) in enumerate(given, 1)]
 
 
 def _label(state: ForgeState, seen: Seen, number: str) -> Reply:
@@ -206,7 +246,8 @@ def _graphql(state: ForgeState, seen: Seen) -> Reply:
     if not state.waiting:
         said = "Pull request Pull request is in clean status"
         return Reply(data={"data": None, "errors": [{"message": said}]})
-    state.merge_later(pull, asked["head"], asked["method"].lower())
+    said = said_of(asked, "title", "body")
+    state.merge_later(pull, asked["head"], asked["method"].lower(), said)
     return Reply(data={"data": {"enablePullRequestAutoMerge": {"clientMutationId": None}}})
 
 
@@ -248,6 +289,8 @@ ROUTES: tuple[Route, ...] = (
     ("POST", f"{R}/pulls", _open),
     ("GET", rf"{R}/pulls/(?P<number>\d+)", _get),
     ("PATCH", rf"{R}/pulls/(?P<number>\d+)", _edit),
+    ("GET", rf"{R}/pulls/(?P<number>\d+)/commits", _commits),
+    ("GET", rf"{R}/rules/branches/(?P<branch>[^/]+)", _rules),
     ("PUT", rf"{R}/pulls/(?P<number>\d+)/merge", _merge),
     ("POST", rf"{R}/pulls/(?P<number>\d+)/requested_reviewers", _ask),
     ("GET", rf"{R}/pulls/(?P<number>\d+)/reviews", _reviews),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from shells.git_fixtures import AUTHOR
 from sluice import git
@@ -38,7 +39,9 @@ class Pull:
     reviewers: list[str] = field(default_factory=list)
     teams: list[str] = field(default_factory=list)
     reviews: list[str] = field(default_factory=list)
-    automatic: bool = False
+    verdicts: dict[str, str] = field(default_factory=dict)  # of reviewers, as they were given
+    automatic: str = ""  # the style by which it merges later
+    message: str = ""  # what that is to say
     forked: bool = False
     conflicts: bool = False
     updated: int = 0
@@ -67,6 +70,11 @@ class ForgeState:
         self.users = {ROBOT: 1, "alice": 2, "bob": 3}
         self.teams = {"ml"}
         self.methods = {"merge", "squash", "rebase"}
+        self.preferred = "merge"
+        self.squashes, self.project_merges = "default_off", "merge"  # as GitLab has it
+        self.rules: list[dict[str, Any]] = []  # of the branches, as GitHub gives them
+        self.archived, self.moved, self.may_push = False, "", True
+        self.scopes: set[str] | None = None  # of the token, None when it may do everything
         self.blocked = ""  # why nothing may be merged now
         self.waiting = False  # checks that have not ended: auto-merge waits for them
         self.stale_finds = 0  # so many lists do not show what was opened last
@@ -149,8 +157,10 @@ class ForgeState:
             raise Problem("merged")
         return self.edit(pull, state="closed")
 
-    def merge(self, pull: Pull, sha: str, method: str = "merge", *, drop: bool = False) -> Pull:
-        """Merge as the button does, with a real commit."""
+    def merge(
+        self, pull: Pull, sha: str, method: str = "merge", message: str = "", *, drop: bool = False
+    ) -> Pull:
+        """Merge as the button does, with a real commit; without a message it says what it likes."""
         self._look(pull)
         if pull.state != "open":
             raise Problem("closed")
@@ -161,31 +171,44 @@ class ForgeState:
             raise Problem("blocked", self.blocked or f"{method} is not allowed")
         if sha and sha != pull.head:
             raise Problem("moved")
-        pull.merged_as = self._merged(pull, method)
+        pull.merged_as = self._merged(pull, method, message)
         self.edit(pull, state="merged")
         if drop:
             self.drop(pull.branch)
         return pull
 
-    def merge_later(self, pull: Pull, sha: str, method: str = "merge") -> None:
+    def merge_later(self, pull: Pull, sha: str, method: str = "merge", message: str = "") -> None:
         """Merge once the checks have ended; `finish` ends them."""
         self._look(pull)
         if sha != pull.head:
             raise Problem("moved")
-        pull.automatic = True
-        self.methods.add(method)
+        pull.automatic, pull.message = method, message
 
     def merge_never(self, pull: Pull) -> bool:
         """Take a later merge back; whether there was one."""
-        before, pull.automatic = pull.automatic, False
-        return before
+        before, pull.automatic = pull.automatic, ""
+        return bool(before)
 
     def finish(self) -> None:
-        """Let the checks end."""
+        """Let the checks end; a merge by a style that is not allowed is dropped without a word."""
         self.waiting = False
         for pull in self.pulls.values():
-            if pull.automatic and pull.state == "open":
-                self.merge(pull, "")
+            if pull.automatic in self.methods and pull.state == "open":
+                self.merge(pull, "", pull.automatic, pull.message)
+
+    def commits_of(self, pull: Pull) -> list[tuple[str, str]]:
+        """The commits of a pull request and what they say, oldest first."""
+        with self.repository() as repository:
+            base = git.tip(repository, f"refs/heads/{pull.base}")
+            begun = git.merge_base(repository, pull.head, base) if base else None
+            found, at = [], pull.head
+            while at != begun:
+                commit = git.commit_of(repository, at)
+                found.append((at, commit.message))
+                if not commit.parents:
+                    break
+                at = commit.parents[0]
+        return found[::-1]
 
     def drop(self, branch: str) -> None:
         with self.repository() as repository:
@@ -211,7 +234,7 @@ class ForgeState:
         self.labels[name] = len(self.labels) + 100
         return self.labels[name]
 
-    def _merged(self, pull: Pull, method: str) -> str:
+    def _merged(self, pull: Pull, method: str, message: str) -> str:
         with self.repository() as repository:
             store = git.Store(repository)
             base = git.resolve(repository, pull.base)
@@ -219,8 +242,21 @@ class ForgeState:
             if conflicts:
                 pull.conflicts = True
                 raise Problem("conflict")
-            parents = [base, pull.head] if method == "merge" else [base]
-            made = store.commit(tree, parents, f"Merge #{pull.number}\n", AUTHOR, self.now())
+            if method == "fast-forward-only":
+                if not git.is_ancestor(repository, base, pull.head):
+                    raise Problem("conflict")
+                made = pull.head
+            elif method == "rebase":
+                made = base
+                for _, said in self.commits_of(pull)[:-1]:
+                    made = store.commit(tree, [made], said, AUTHOR, self.now())
+                last = self.commits_of(pull)[-1][1]
+                made = store.commit(tree, [made], last, AUTHOR, self.now())
+            else:
+                parents = [base] if method == "squash" else [base, pull.head]
+                title = pull.title if method == "squash" else "Merge pull request"
+                said = message or f"{title} (#{pull.number})\n"
+                made = store.commit(tree, parents, said, AUTHOR, self.now())
             assert store.move(f"refs/heads/{pull.base}", made, base)
             return made
 

@@ -228,7 +228,7 @@ def test_every_operation_fails_with_one_line_and_works_again(
         if name == "cancel":
             at.forge.merge_when_ready(1, at.fake.state.pulls[1].head)
         if name == "close":
-            at.fake.state.pulls[1].automatic = False
+            at.fake.state.pulls[1].automatic = ""
         at.time.now += 100_000  # no limit of before is left
         forge = connected(at.kind, at.fake, at.time)
         bench.failure, bench.sent = failure, 0

@@ -14,6 +14,7 @@ from sluice.forges.dialect import Change, Words
 from sluice.forges.extras import Capabilities
 from sluice.forges.family import Family
 from sluice.forges.http import Transport
+from sluice.forges.merging import Style
 from sluice.forges.raw import MANY, found, nothing_new, segment
 from sluice.forges.remote import RemoteForge
 from sluice.forges.timing import Timing
@@ -40,7 +41,14 @@ class Gitea(Family):
     _size = "limit"
     _latest: ClassVar = {"sort": "recentupdate"}
     _verdict = "status"
-    _methods: ClassVar = {"allow_merge_commits": "merge", "allow_squash_merge": "squash"}
+    _methods: ClassVar = {
+        "allow_merge_commits": "merge",
+        "allow_rebase_explicit": "rebase-merge",
+        "allow_squash_merge": "squash",
+        "allow_fast_forward_only_merge": "fast-forward-only",
+        "allow_rebase": "rebase",
+    }
+    _oldest_first = False
 
     shows_twins = False
 
@@ -49,6 +57,7 @@ class Gitea(Family):
         self._bases: dict[str, str] = {}
         self._twins: set[str] = set()
         self._labels: dict[str, int] = {}
+        self._scheduled: dict[int, Style] = {}
 
     def pulls(self, state: State) -> Iterable[PullRequest]:
         """Remember the bases of the open ones: by base and branch one can be found again."""
@@ -109,16 +118,35 @@ class Gitea(Family):
 
     def merge(self, pull: PullRequest) -> PullRequest:
         """Merge at the head that was seen."""
-        return self._merged(pull, {})
+        return self._merged(pull, {}, self._style(pull.base))
+
+    def allowed(self, base: str) -> tuple[Collection[str], str]:
+        """The styles that may be used; older servers do not know all of them."""
+        del base
+        raw = self._http.call("GET", self._root).data
+        with self._http.reading():
+            styles = {name for key, name in self._methods.items() if raw.get(key)}
+            return styles, str(raw.get("default_merge_style") or "")
 
     def merge_when_ready(self, pull: PullRequest) -> PullRequest:
-        """Let the server merge when the checks have passed."""
+        """Let the server merge when the checks have passed.
+
+        It takes a style that is not allowed, and drops the merge without a word when its time has
+        come. What was scheduled by a style that is not ours now is scheduled anew.
+        """
+        later = {"merge_when_checks_succeed": True}
+        style = self._style(pull.base)
         try:
-            return self._merged(pull, {"merge_when_checks_succeed": True})
+            done = self._merged(pull, later, style)
         except RefusedError as error:
-            if error.says("already scheduled"):
+            if not error.says("already scheduled"):
+                raise
+            if self._scheduled.get(pull.number) == style:
                 return pull
-            raise
+            self.cancel_merge(pull)
+            done = self._merged(pull, later, style)
+        self._scheduled[pull.number] = style
+        return done
 
     def cancel_merge(self, pull: PullRequest) -> None:
         """Nothing tells whether a merge is scheduled, so it is cancelled without looking."""
@@ -138,11 +166,15 @@ class Gitea(Family):
         """Delete a branch."""
         self._http.call("DELETE", f"{self._root}/branches/{quote(branch)}")
 
-    def _merged(self, pull: PullRequest, more: Mapping[str, object]) -> PullRequest:
+    def _merged(self, pull: PullRequest, more: Mapping[str, object], style: Style) -> PullRequest:
+        said = self._message(pull, style)
+        # Without a title the server takes its own, and drops the names of the approvers.
+        words = {"MergeTitleField": said.title, "MergeMessageField": said.body}
         body = {
-            "Do": self._merge_method(),
+            "Do": style,
             "head_commit_id": pull.head,
             "delete_branch_after_merge": True,
+            **{name: text for name, text in words.items() if text},
             **more,
         }
         path = f"{self._root}/pulls/{pull.number}/merge"

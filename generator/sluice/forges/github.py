@@ -1,6 +1,6 @@
 """GitHub and GitHub Enterprise, over the REST API; GraphQL only for what REST has not."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import ClassVar
@@ -16,7 +16,8 @@ from sluice.forges.family import Family
 from sluice.forges.github_app import App, app_from
 from sluice.forges.http import Transport
 from sluice.forges.limits import Budget, Window
-from sluice.forges.raw import MANY, found, segment
+from sluice.forges.merging import Style
+from sluice.forges.raw import MANY, Raw, found, segment
 from sluice.forges.remote import RemoteForge
 from sluice.forges.timing import Timing
 
@@ -37,9 +38,14 @@ _PASSING = (
 )
 _READY_NOW = ("clean status", "unstable status", "has_hooks status")
 _AUTO_MERGE = """
-mutation($pull: ID!, $head: GitObjectID!, $method: PullRequestMergeMethod!) {
+mutation(
+  $pull: ID!, $head: GitObjectID!, $method: PullRequestMergeMethod!, $title: String, $body: String
+) {
   enablePullRequestAutoMerge(
-    input: {pullRequestId: $pull, expectedHeadOid: $head, mergeMethod: $method}
+    input: {
+      pullRequestId: $pull, expectedHeadOid: $head, mergeMethod: $method,
+      commitHeadline: $title, commitBody: $body
+    }
   ) { clientMutationId }
 }"""
 _NO_AUTO_MERGE = """
@@ -79,7 +85,12 @@ class GitHub(Family):
     _size = "per_page"
     _latest: ClassVar = {"sort": "updated", "direction": "desc"}
     _verdict = "state"
-    _methods: ClassVar = {"allow_merge_commit": "merge", "allow_squash_merge": "squash"}
+    _methods: ClassVar = {
+        "allow_merge_commit": "merge",
+        "allow_squash_merge": "squash",
+        "allow_rebase_merge": "rebase",
+    }
+    _oldest_first = True
 
     def open_of(self, branch: str, base: str) -> Iterable[PullRequest]:  # noqa: ARG002 - others need it
         """The open ones of a branch."""
@@ -106,7 +117,14 @@ class GitHub(Family):
 
     def merge(self, pull: PullRequest) -> PullRequest:
         """Merge at the head that was seen."""
-        body = {"sha": pull.head, "merge_method": self._merge_method()}
+        style = self._style(pull.base)
+        said = self._message(pull, style)
+        words = {"commit_title": said.title, "commit_message": said.body}
+        body = {
+            "sha": pull.head,
+            "merge_method": style,
+            **{name: text for name, text in words.items() if text},
+        }
         path = f"{self._root}/pulls/{pull.number}/merge"
         try:
             answer = self._http.call("PUT", path, body=body)
@@ -120,9 +138,12 @@ class GitHub(Family):
     def merge_when_ready(self, pull: PullRequest) -> PullRequest:
         """Turn auto-merge on; what waits for nothing refuses that and is merged."""
         node, waiting = self._waiting(pull.number)
-        if waiting:
+        style = self._style(pull.base)
+        if waiting == style:
             return pull
-        said = self._auto_merge(node, pull.head)
+        if waiting:  # by a style that is not allowed any more
+            self._graphql(_NO_AUTO_MERGE, {"pull": node})
+        said = self._auto_merge(node, pull, style)
         if any(words in said.lower() for words in _READY_NOW):
             return self.merge(pull)
         if said:
@@ -164,17 +185,47 @@ class GitHub(Family):
         said = f"{error.said}, its merge state is {state}" if state else error.said
         return RefusedError(f"{self._http.site}: {said}", error.status, said)
 
-    def _waiting(self, number: int) -> tuple[str, bool]:
-        """What GraphQL calls a pull request, and whether it merges later."""
+    def allowed(self, base: str) -> tuple[Collection[str], str]:
+        """The styles that the repository allows, and the rules of the branch do not forbid."""
+        styles, preferred = super().allowed(base)
+        allowed = set(styles)
+        path = f"{self._root}/rules/branches/{segment(base)}"
+        for raw in self._rules(path):
+            with self._http.reading():
+                if raw["type"] == "required_linear_history":
+                    allowed.discard("merge")
+                named = (raw.get("parameters") or {}).get("allowed_merge_methods")
+                if raw["type"] == "pull_request" and named:
+                    allowed &= {str(name).lower() for name in named}
+        return allowed, preferred
+
+    def _rules(self, path: str) -> Iterable[Raw]:
+        """The rules of a branch; older servers have none."""
+        try:
+            yield from self._http.pages(path, {}, self._size, MANY)
+        except RefusedError as error:
+            if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
+                raise
+
+    def _waiting(self, number: int) -> tuple[str, str]:
+        """What GraphQL calls a pull request, and how it merges later, if it does."""
         raw = self._http.call("GET", f"{self._root}/pulls/{number}").data
         with self._http.reading():
-            return str(raw["node_id"]), bool(raw.get("auto_merge") and raw["state"] == "open")
+            later = raw.get("auto_merge") if raw["state"] == "open" else None
+            return str(raw["node_id"]), str(later["merge_method"]) if later else ""
 
-    def _auto_merge(self, node: str, head: str) -> str:
-        variables = {"pull": node, "head": head, "method": self._merge_method().upper()}
+    def _auto_merge(self, node: str, pull: PullRequest, style: Style) -> str:
+        words = self._message(pull, style)
+        variables = {
+            "pull": node,
+            "head": pull.head,
+            "method": style.upper(),
+            "title": words.title or None,
+            "body": words.body or None,
+        }
         return self._graphql(_AUTO_MERGE, variables)
 
-    def _graphql(self, query: str, variables: Mapping[str, str]) -> str:
+    def _graphql(self, query: str, variables: Mapping[str, str | None]) -> str:
         """Ask for a change and return the complaints; limits come in answers of success here."""
         path = f"{self._http.site.base.removesuffix('/v3')}/graphql"
         answer = self._http.call("POST", path, body={"query": query, "variables": variables})
