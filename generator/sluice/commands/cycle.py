@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from sluice import git
 from sluice.commands import deciding, proposing
+from sluice.commands.causes import cause_of
 from sluice.commands.grouping import arranged, is_shared, pointless, shared, together
 from sluice.commands.judging import Base, Pulls, Ready, Seen
 from sluice.commands.revisions import Revision, workspace_of
@@ -21,7 +22,6 @@ from sluice.core.plan.cost import tallies
 from sluice.core.promotion.converge import branch_of
 from sluice.core.promotion.sound import sound
 from sluice.core.promotion.wants import Idle, Want, wants
-from sluice.forges.answers import RefusedError
 from sluice.forges.limits import RateLimitedError
 
 __all__ = ["AUTHOR", "MAIN", "Outcome", "World", "base_of", "by_branch", "cycle", "observe"]
@@ -108,7 +108,7 @@ def _isolated(
     except (RateLimitedError, git.CredentialsRefusedError, git.SigningError):
         raise
     except UsageError as error:
-        said, cause = str(error), _cause(error)
+        said, cause = str(error), cause_of(error)
         for want in wanted:
             name = str(want.release.key)
             number = promoted[name].version if name in promoted else ""
@@ -118,13 +118,6 @@ def _isolated(
             raise
     else:
         failures.clear()
-
-
-def _cause(error: UsageError) -> str:
-    """Name the kind of a failure in few words."""
-    if isinstance(error, RefusedError):
-        return f"forge answers {error.status}"
-    return "push refused" if isinstance(error, git.PushRefusedError) else "other"
 
 
 def base_of(world: World) -> Base:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from types import FrameType
 
+from sluice.commands.causes import cause_of
 from sluice.commands.cycle import cycle
 from sluice.commands.diary import Diary
 from sluice.commands.listener import Listener, Verifier, listening
@@ -67,7 +68,7 @@ class Daemon:
         except FindingsError as error:
             wait = self._troubled("broken base", error, self.diary.findings(error))
         except UsageError as error:
-            wait = self._troubled("unreachable", error, str(error))
+            wait = self._troubled(cause_of(error, "unreachable"), error, str(error))
         else:
             self.patience.succeeded(EVERYTHING)
             self.telemetry.success(self.world.clock())

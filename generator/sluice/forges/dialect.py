@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 from sluice.core.model import PullRequest, State
 from sluice.forges.answers import RefusedError
 from sluice.forges.extras import Capabilities, Status
+from sluice.forges.rights import Standing, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,12 @@ class Dialect(Protocol):
 
     def set_status(self, commit: str, status: Status) -> None:
         """Say it."""
+
+    def standing(self) -> Standing:
+        """What is said of the repository and of our account in it."""
+
+    def trials(self) -> Collection[Trial]:
+        """Calls that find nothing, for each right that reconciling takes."""
 
     def whoami(self) -> str:
         """The account that we act as."""

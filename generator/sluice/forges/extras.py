@@ -6,6 +6,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from sluice.core.model import PullRequest
 from sluice.forges.http import Usage
+from sluice.forges.rights import Right
 
 Verdict = Literal["pending", "success", "failure"]
 
@@ -72,6 +73,9 @@ class ForgeExtras(Protocol):
 
     def cancel_merge(self, number: int) -> None:
         """Take back what `merge_when_ready` left to the forge; nothing when that is nothing."""
+
+    def rights(self) -> Sequence[Right]:
+        """What reconciling takes and whether it is there; nothing is left behind by looking."""
 
     def whoami(self) -> str:
         """The account that we act as."""

@@ -17,11 +17,13 @@ from sluice.forges.http import Transport
 from sluice.forges.merging import Style
 from sluice.forges.raw import MANY, found, nothing_new, segment
 from sluice.forges.remote import RemoteForge
+from sluice.forges.rights import NOBODY, Standing, Trial, no_branch
 from sluice.forges.timing import Timing
 
 _NAMES = {"gitea": ("Gitea", "gitea.com"), "forgejo": ("Forgejo", "codeberg.org")}
 _PASSING = ("already exists", "try again", "does not exist yet")
 _COLOUR = "#5b6abf"
+_NEEDS = "the scopes write:repository, write:issue and read:user, and the role Write"
 
 
 def connect(
@@ -29,7 +31,7 @@ def connect(
 ) -> RemoteForge:
     """Return the forge at an address. Nothing is asked of it yet."""
     name, home = _NAMES[address.kind]
-    site = Site(name, f"{address.place(home)}/api/v1", str(address))
+    site = Site(name, f"{address.place(home)}/api/v1", str(address), needs=_NEEDS)
     http = Transport(site, Token(address.token(environ), "token"), timing=timing)
     return RemoteForge(Gitea(http, address.path), http, f"{address.page(home)}/compare")
 
@@ -165,6 +167,23 @@ class Gitea(Family):
     def drop(self, branch: str) -> None:
         """Delete a branch."""
         self._http.call("DELETE", f"{self._root}/branches/{quote(branch)}")
+
+    def standing(self) -> Standing:
+        """What is said of the repository; of the token's scopes nothing is."""
+        raw = self._http.call("GET", self._root).data
+        with self._http.reading():
+            may = (raw.get("permissions") or {}).get("push", True)
+            return Standing(str(raw["full_name"]), bool(raw.get("archived")), bool(may))
+
+    def trials(self) -> Collection[Trial]:
+        """What reconciling takes."""
+        root = self._root
+        said = {"labels": [1]}
+        return (
+            Trial("push", "write:repository", "DELETE", f"{root}/branches/{quote(no_branch())}"),
+            Trial("label", "write:issue", "POST", f"{root}/issues/{NOBODY}/labels", said),
+            Trial("ask who it is", "read:user", "GET", "/user"),
+        )
 
     def _merged(self, pull: PullRequest, more: Mapping[str, object], style: Style) -> PullRequest:
         said = self._message(pull, style)

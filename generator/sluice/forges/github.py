@@ -19,11 +19,16 @@ from sluice.forges.limits import Budget, Window
 from sluice.forges.merging import Style
 from sluice.forges.raw import MANY, Raw, found, segment
 from sluice.forges.remote import RemoteForge
+from sluice.forges.rights import NO_COMMIT, NOBODY, Standing, Trial, no_branch
 from sluice.forges.timing import Timing
 
 _HOME = "github.com"
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _MINUTE, _HOUR = 60, 3600
+_NEEDS = (
+    "the scope repo for a classic token; for a fine-grained one and an App read and write for "
+    "Contents, Pull requests and Commit statuses"
+)
 # What is true in a moment, or what another has done already.
 _PASSING = (
     "already exists",
@@ -37,6 +42,8 @@ _PASSING = (
     "try again",
 )
 _READY_NOW = ("clean status", "unstable status", "has_hooks status")
+_CONTENTS, _PULLS, _STATUSES = "Contents", "Pull requests", "Commit statuses"
+_SCOPES = {_CONTENTS, _PULLS, _STATUSES}
 _AUTO_MERGE = """
 mutation(
   $pull: ID!, $head: GitObjectID!, $method: PullRequestMergeMethod!, $title: String, $body: String
@@ -59,7 +66,7 @@ def connect(
 ) -> RemoteForge:
     """Return the forge at an address, with a token or as an App. Nothing is asked of it yet."""
     timing = timing or Timing()
-    site = Site("GitHub", _base(address.place(_HOME)), str(address), headers=_HEADERS)
+    site = Site("GitHub", _base(address.place(_HOME)), str(address), needs=_NEEDS, headers=_HEADERS)
     credentials: Credentials | None = app_from(environ, site, address.name, timing)
     credentials = credentials or Token(address.token(environ))
     http = Transport(site, credentials, _budget(), timing)
@@ -170,6 +177,32 @@ class GitHub(Family):
     def drop(self, branch: str) -> None:
         """Delete a branch."""
         self._http.call("DELETE", f"{self._root}/git/refs/heads/{quote(branch)}")
+
+    def standing(self) -> Standing:
+        """What is said of the repository; a classic token's scopes come with any answer."""
+        answer = self._http.call("GET", self._root)
+        told = answer.headers.get("x-oauth-scopes")
+        with self._http.reading():
+            given = None if told is None else {scope.strip() for scope in told.split(",")}
+            if given and "repo" in given:  # in it are all others
+                given |= _SCOPES
+            may = (answer.data.get("permissions") or {}).get("push", True)
+            return Standing(
+                str(answer.data["full_name"]),
+                bool(answer.data.get("archived")),
+                bool(may),
+                None if given is None else frozenset(given),
+            )
+
+    def trials(self) -> Collection[Trial]:
+        """What reconciling takes."""
+        root, branch = self._root, quote(no_branch())
+        status = {"state": "pending", "context": "sluice/doctor"}
+        return (
+            Trial("push branches", _CONTENTS, "DELETE", f"{root}/git/refs/heads/{branch}"),
+            Trial("open pull requests", _PULLS, "PATCH", f"{root}/pulls/{NOBODY}", {"title": "x"}),
+            Trial("set statuses", _STATUSES, "POST", f"{root}/statuses/{NO_COMMIT}", status),
+        )
 
     def whoami(self) -> str:
         """The account that we act as; an App's token cannot ask for it."""

@@ -15,9 +15,11 @@ from sluice.forges.limits import Budget, Window
 from sluice.forges.merging import merge_body, squash_message
 from sluice.forges.raw import MANY, RECENT, Raw, found, nothing_new, seconds, segment
 from sluice.forges.remote import RemoteForge
+from sluice.forges.rights import NO_COMMIT, NOBODY, Standing, Trial, no_branch
 from sluice.forges.timing import Timing
 
 _HOME = "gitlab.com"
+_NEEDS = "the scope api, and the role Developer or higher"
 _STATES: Mapping[State, str] = {"open": "opened", "merged": "merged", "closed": "closed"}
 _VERDICTS: Mapping[Verdict, str] = {
     "pending": "pending",
@@ -25,6 +27,9 @@ _VERDICTS: Mapping[Verdict, str] = {
     "failure": "failed",
 }
 _SAID = {said: verdict for verdict, said in _VERDICTS.items()}
+_DEVELOPER = 30  # the least level of access that may push
+# What else than "not found" says that the token is of another kind.
+_NO_TOKEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.BAD_REQUEST)
 # Settings by which a project's commits are squashed where nobody says otherwise.
 _SQUASHES = ("always", "default_on")
 _NOT_READY = {
@@ -48,7 +53,7 @@ def connect(
     address: Address, environ: Mapping[str, str], timing: Timing | None = None
 ) -> RemoteForge:
     """Return the forge at an address. Nothing is asked of it yet."""
-    site = Site("GitLab", f"{address.place(_HOME)}/api/v4", str(address))
+    site = Site("GitLab", f"{address.place(_HOME)}/api/v4", str(address), needs=_NEEDS)
     budget = Budget((Window(1_800, 60),), (Window(300, 60),))
     http = Transport(site, Token(address.token(environ)), budget, timing)
     return RemoteForge(GitLab(http, address.path), http, f"{address.page(_HOME)}/-/compare")
@@ -219,6 +224,30 @@ class GitLab:
         except RefusedError as error:
             if not error.says("cannot transition status"):
                 raise
+
+    def standing(self) -> Standing:
+        """What is said of the project, and of our role in it where that is told."""
+        raw = self._http.call("GET", self._root).data
+        token = found(self._http, "/personal_access_tokens/self", also=_NO_TOKEN)
+        with self._http.reading():
+            given = (raw.get("permissions") or {}).values()
+            levels = [int(access["access_level"]) for access in given if access]
+            scopes = token.data.get("scopes") if token else None
+            return Standing(
+                str(raw["path_with_namespace"]),
+                bool(raw.get("archived")),
+                max(levels, default=_DEVELOPER) >= _DEVELOPER,
+                None if scopes is None else frozenset(map(str, scopes)),
+            )
+
+    def trials(self) -> Collection[Trial]:
+        """What reconciling takes."""
+        branch, status = self._branch(no_branch()), {"state": "pending", "name": "sluice/doctor"}
+        return (
+            Trial("push branches", "api", "DELETE", branch),
+            Trial("open requests", "api", "PUT", f"{self._requests}/{NOBODY}", {"title": "x"}),
+            Trial("set statuses", "api", "POST", f"{self._root}/statuses/{NO_COMMIT}", status),
+        )
 
     def whoami(self) -> str:
         """The account that we act as."""

@@ -17,6 +17,7 @@ from sluice.forges.bodies import clean, fit, one_line, same
 from sluice.forges.dialect import Change, Comment, Dialect, Words
 from sluice.forges.extras import Capabilities, Status
 from sluice.forges.http import Transport, Usage
+from sluice.forges.rights import Right, Trial, rights
 
 PREFIX = "sluice/"
 _LOOKS = 5
@@ -182,6 +183,17 @@ class RemoteForge:
         for more in mine[1:]:
             self._dialect.uncomment(number, more.id)
         return mine[0] if mine else None
+
+    def rights(self) -> Sequence[Right]:
+        """What reconciling takes and whether it is there; nothing is left behind by looking."""
+
+        def act(trial: Trial) -> object:
+            return self._http.call(trial.method, trial.path, body=trial.body)
+
+        site = self._http.site
+        path = site.repository.partition(":")[2].partition("@")[0]
+        standing, trials = self._dialect.standing(), self._dialect.trials()
+        return list(rights(site, path, standing, trials, act))
 
     def whoami(self) -> str:
         """The account that we act as."""

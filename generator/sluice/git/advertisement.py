@@ -25,10 +25,18 @@ _LARGEST = 64 * 2**20
 _AGENT = "git/2.0 (sluice)"  # some serve Git only to who says so
 _KEPT = 300.0  # seconds that a connection may rest between two looks
 _DIGITS = 4  # of a line's length
+_WORDS = 1000  # characters of a refusal that are read
+_ARCHIVED = (
+    "the repository is archived (403): unarchive it, or give the address of the one that is in use"
+)
 
 
 class UnansweredError(Exception):
-    """Why there is no advertisement, in words for who asked."""
+    """Why there is no advertisement, in words for who asked; `cause` is its kind, if it has one."""
+
+    def __init__(self, reason: str, cause: str = "") -> None:
+        super().__init__(reason)
+        self.cause = cause
 
 
 class Advertisement(dict[str, str]):
@@ -64,6 +72,8 @@ def ask(
             if answer.status_code == HTTPStatus.UNAUTHORIZED and asked_for.startswith("basic"):
                 raise CredentialsRefusedError(refused(url))
             reason = reason_of(f"status code: {answer.status_code}")
+            if answer.status_code == HTTPStatus.FORBIDDEN:
+                raise _denied(answer, reason)
             if reason:
                 raise UnansweredError(reason)
             return _read(answer, service, header)
@@ -71,6 +81,14 @@ def ask(
         raise UnansweredError(reason_of("timed out")) from None
     except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, ValueError):
         return None
+
+
+def _denied(answer: httpx.Response, reason: str) -> UnansweredError:
+    """Why we may not do what was asked: of an archived repository the server says so."""
+    said = next(answer.iter_text(_WORDS), "")
+    if "archived" in said.lower():
+        return UnansweredError(_ARCHIVED, "archived")
+    return UnansweredError(reason, "read-only token")
 
 
 def _read(answer: httpx.Response, service: Service, header: str) -> Advertisement | None:

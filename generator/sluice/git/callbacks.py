@@ -43,6 +43,8 @@ Login = Callable[[], tuple[str, str]]
 class CredentialsRefusedError(UsageError):
     """The remote does not accept who we are; asking again changes nothing but its patience."""
 
+    cause = "credentials refused"
+
 
 def redact(text: str) -> str:
     """Take user names, passwords, tokens and query strings out of the URLs in a text."""

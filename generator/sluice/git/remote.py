@@ -40,12 +40,28 @@ __all__ = [
 ]
 
 _SCP_LIKE = re.compile(r"[^/\\:]+:(?!//)")
+# What they say of a branch that not everybody may push to.
+_PROTECTED = ("protected branch", "gh006", "gh013", "not allowed to push code to protected")
 # What servers say when the ref moved between their advertisement and the update.
 _MOVED = ("failed to update ref", "cannot lock ref", "stale info", "fetch first", "incorrect old")
 
 
+class DeniedError(UsageError):
+    """The server answers, and does not let us; `cause` is the kind of it in few words."""
+
+    def __init__(self, message: str, cause: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
 class PushRefusedError(UsageError):
     """The server refused the push: a hook, a protected branch; the text is the server's."""
+
+    @property
+    def cause(self) -> str:
+        """The kind of it in few words."""
+        is_protected = any(text in str(self).lower() for text in _PROTECTED)
+        return "protected branch" if is_protected else "push refused"
 
 
 def remote_url(repo: Repository, name: str = "origin") -> str | None:
@@ -237,7 +253,8 @@ def _asked(
     try:
         return ask(url, service, os.environ, login)
     except UnansweredError as error:
-        raise UsageError(f"{failing} {redact(url)}: {error}") from None
+        said = f"{failing} {redact(url)}: {error}"
+        raise (DeniedError(said, error.cause) if error.cause else UsageError(said)) from None
 
 
 class _PushCallbacks(Callbacks):
