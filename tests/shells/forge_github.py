@@ -213,6 +213,8 @@ def _combined(state: ForgeState, seen: Seen, sha: str) -> Reply:
 
 
 def _say(state: ForgeState, seen: Seen, sha: str) -> Reply:
+    if not sha.strip("0"):
+        raise Problem("no-commit")
     state.statuses.append({**seen.body, "commit": sha})
     return Reply(201, statuses(state, sha, "state")[-1])
 
@@ -278,6 +280,7 @@ def _refused(problem: Problem) -> Reply:
         "moved": (409, "Head branch was modified. Review and try the merge again.", []),
         "merged": (422, _VALIDATION, [custom | {"message": "state cannot be changed."}]),
         "no-ref": (422, "Reference does not exist", []),
+        "no-commit": (422, f"No commit found for SHA: {'0' * 40}", []),
     }
     status, message, errors = said[problem.kind]
     return Reply(status, {"message": message, **({"errors": errors} if errors else {})})

@@ -171,7 +171,16 @@ def _statuses(state: ForgeState, seen: Seen, sha: str) -> Reply:
     return Reply(data=[{**status, "status": status["state"]} for status in wanted])
 
 
+def _token(state: ForgeState, seen: Seen) -> Reply:
+    """Only personal, project and group tokens can tell."""
+    if not state.scopes:
+        raise Problem("none")
+    return Reply(data={"id": 1, "scopes": state.scopes.split(",")})
+
+
 def _say(state: ForgeState, seen: Seen, sha: str) -> Reply:
+    if not sha.strip("0"):
+        raise Problem("none")
     last = {s["name"]: s for s in state.statuses if s["commit"] == sha}
     before = last.get(seen.body["name"], {}).get("state")
     if before == "pending" and seen.body["state"] == "pending":
@@ -240,5 +249,6 @@ ROUTES: tuple[Route, ...] = (
     ("DELETE", f"{_P}/repository/branches/(?P<branch>[^/]+)", _drop),
     ("GET", "/users", _users),
     ("GET", "/user", _me),
+    ("GET", "/personal_access_tokens/self", _token),
 )
 GITLAB = Dialect("gitlab", "/api/v4", ROUTES, "per_page", "Bearer", _refused)

@@ -74,7 +74,10 @@ class ForgeState:
         self.squashes, self.project_merges = "default_off", "merge"  # as GitLab has it
         self.rules: list[dict[str, Any]] = []  # of the branches, as GitHub gives them
         self.archived, self.moved, self.may_push = False, "", True
-        self.scopes: set[str] | None = None  # of the token, None when it may do everything
+        self.lacking: dict[
+            str, str
+        ] = {}  # scopes that the token lacks, by the calls that take them
+        self.scopes = ""  # as GitHub tells those of a classic token
         self.blocked = ""  # why nothing may be merged now
         self.waiting = False  # checks that have not ended: auto-merge waits for them
         self.stale_finds = 0  # so many lists do not show what was opened last
@@ -195,6 +198,10 @@ class ForgeState:
         for pull in self.pulls.values():
             if pull.automatic in self.methods and pull.state == "open":
                 self.merge(pull, "", pull.automatic, pull.message)
+
+    def has(self, commit: str) -> bool:
+        with self.repository() as repository:
+            return commit in repository
 
     def commits_of(self, pull: Pull) -> list[tuple[str, str]]:
         """The commits of a pull request and what they say, oldest first."""

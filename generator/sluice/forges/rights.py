@@ -75,6 +75,7 @@ def rights(
         new = site.repository.replace(path, standing.name, 1)
         said = f"the repository is called {standing.name} now, not {path}"
         yield Right(ok=False, said=said, remedy=f"set SLUICE_FORGE or --forge to {new}")
+        return  # not every call finds its way from there
     if standing.archived:
         remedy = f"unarchive {site.repository}, or give the address of the one that is in use"
         yield Right(

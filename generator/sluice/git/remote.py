@@ -60,8 +60,10 @@ class PushRefusedError(UsageError):
     @property
     def cause(self) -> str:
         """The kind of it in few words."""
-        is_protected = any(text in str(self).lower() for text in _PROTECTED)
-        return "protected branch" if is_protected else "push refused"
+        said = str(self).lower()
+        if any(text in said for text in _PROTECTED):
+            return "protected branch"
+        return "read-only token" if "permission denied" in said else "push refused"
 
 
 def remote_url(repo: Repository, name: str = "origin") -> str | None:
