@@ -50,6 +50,9 @@ class Dialect(Protocol):
     # Whether `open_of` shows all of a branch at once; without that a list must have shown them.
     shows_twins: bool
 
+    # Whether the style of the last merge moves a base only forward, to a branch that begins there.
+    is_linear: bool
+
     @property
     def capabilities(self) -> Capabilities:
         """What fits."""

@@ -41,6 +41,10 @@ class ForgeExtras(Protocol):
         """What fits."""
 
     @property
+    def is_linear(self) -> bool:
+        """Whether it was seen to merge only branches that begin at the tip of their base."""
+
+    @property
     def usage(self) -> Usage:
         """What was used up so far."""
 

@@ -31,6 +31,7 @@ class Family:
     git_user = "x-access-token"
     past: tuple[State, ...] = ("closed",)  # the merged ones among them
     shows_twins = True
+    is_linear = False
     _size: ClassVar[str]  # the parameter that sets the size of a page
     _latest: ClassVar[Mapping[str, str]]  # the parameters that put the last change first
     _verdict: ClassVar[str]  # where a commit status has its state
@@ -159,6 +160,7 @@ class Family:
                 f"allows no way of merging into {base} that we know: allow merge commits or "
                 f"another one in the settings of {site.repository}"
             )
+        self.is_linear = style == "fast-forward-only"
         return style
 
     def allowed(self, base: str) -> tuple[Collection[str], str]:

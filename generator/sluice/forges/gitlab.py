@@ -27,6 +27,7 @@ _VERDICTS: Mapping[Verdict, str] = {
     "failure": "failed",
 }
 _SAID = {said: verdict for verdict, said in _VERDICTS.items()}
+_LINEAR = ("ff", "rebase_merge")  # methods that want a branch to begin at the tip of its base
 _DEVELOPER = 30  # the least level of access that may push
 # What else than "not found" says that the token is of another kind.
 _NO_TOKEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.BAD_REQUEST)
@@ -65,6 +66,7 @@ class GitLab:
     git_user = "oauth2"
     past: tuple[State, ...] = ("closed", "merged")
     shows_twins = True
+    is_linear = False
     capabilities = Capabilities(body=1_000_000, label=255, description=255, teams=False)
 
     def __init__(self, http: Transport, project: str) -> None:
@@ -295,6 +297,7 @@ class GitLab:
         with self._http.reading():
             squashes = raw.get("squash_option") in _SQUASHES
             plain = raw.get("merge_method") != "ff"
+            self.is_linear = raw.get("merge_method") in _LINEAR
         if not squashes and not plain:
             return {"squash": False}  # no commit is made
         approvers = self._approvers(pull)

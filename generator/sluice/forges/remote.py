@@ -50,6 +50,11 @@ class RemoteForge:
         return self._dialect.capabilities
 
     @property
+    def is_linear(self) -> bool:
+        """Whether it was seen to merge only branches that begin at the tip of their base."""
+        return self._dialect.is_linear
+
+    @property
     def usage(self) -> Usage:
         """What was used up so far."""
         return self._http.usage
