@@ -1,5 +1,7 @@
 """The reconciler on 10,000 releases: 500 promotions at once, alone and together, and none at all.
 
+And on fewer, promotions that people merge one after another, where each merge moves the base.
+
 Seconds of this process alone, with a forge and a registry that cost nothing.
 """
 
@@ -18,6 +20,7 @@ from sluice.commands.revisions import workspace_of
 from sluice.core.model import Evaluation, Measurement, ModelVersion, PullRequest, State
 
 TEAMS, CHANGED = 50, 500
+SOME, MERGED = 2_000, 60
 _AT = "environments/production"
 
 
@@ -100,6 +103,17 @@ class Pulls:
         del expected_head
         return replace(self.get(number), state="merged")
 
+    def merge_next(self) -> None:
+        """Merge the first open one, as a person does it."""
+        pull = next(pull for pull in self.all.values() if pull.state == "open")
+        store, base = git.Store(self._repository), git.resolve(self._repository, MAIN)
+        tree, conflicts = store.merge(base, pull.head)
+        assert not conflicts
+        made = store.commit(tree, [base, pull.head], "Merge\n", AUTHOR, 3_000)
+        git.update_ref(self._repository, MAIN, made, base)
+        git.update_ref(self._repository, f"refs/heads/{pull.branch}", None, pull.head)
+        self.all[pull.branch] = replace(pull, state="merged", merged_as=made)
+
 
 def repository(folder: Path, count: int, group: str = "") -> git.Repository:
     """The starter's production with so many releases, rendered and packed."""
@@ -140,7 +154,24 @@ def run(count: int = 10_000, few: int = 1_000) -> dict[str, float]:
         f"nothing to do, {few:,} releases, again": _timed(few, "", 0)[1],
         f"{CHANGED} of {count:,} changed, a pull request each": _timed(count, "", CHANGED)[1],
         f"{CHANGED} of {count:,} changed, in one": _timed(count, "environment", CHANGED)[1],
+        f"{MERGED} of {SOME:,} changed, then merged one by one": _merged(SOME, MERGED),
     }
+
+
+def _merged(count: int, changed: int) -> float:
+    """Of promotions and of a cycle after the merge of each."""
+    with tempfile.TemporaryDirectory() as folder:
+        bare = repository(Path(folder), count)
+        models, pulls = Models(count), Pulls(bare)
+        world = World(git.Direct(bare), models, pulls, lambda: 2_000)
+        _seconds(world)
+        models.promoted = {f"model-{number:05}" for number in range(changed)}
+        total = _seconds(world)
+        for _ in range(changed):
+            pulls.merge_next()
+            total += _seconds(world)
+        assert {pull.state for pull in pulls.all.values()} == {"merged"}
+        return total
 
 
 def _timed(count: int, group: str, changed: int) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import httpx
 
@@ -30,6 +30,10 @@ class Seen:
     query: Mapping[str, str]
     body: Any
     headers: Mapping[str, str]
+
+    @property
+    def line(self) -> str:
+        return f"{self.method} {self.path}"
 
     def number(self, name: str, default: int) -> int:
         return int(self.query.get(name, default))
@@ -55,6 +59,16 @@ class Fault:
     after: bool = False
 
 
+_ARCHIVED: Mapping[str, tuple[int, object]] = {
+    "github": (403, {"message": "Repository was archived so is read-only."}),
+    "gitlab": (403, {"message": "403 Forbidden - the project is archived"}),
+    "gitea": (423, {"message": "team/models is archived"}),
+}
+_MAY_NOT = {
+    "github": "Must have push access to repository",
+    "gitlab": "403 Forbidden",
+    "gitea": "user should have a permission to write to a repo",
+}
 Route = tuple[str, str, Callable[..., Reply]]
 
 
@@ -125,6 +139,8 @@ class FakeForge(ThreadingHTTPServer):
             headers["ETag"] = f'W/"{hashlib.sha256(content).hexdigest()}"'
             if seen.headers.get("if-none-match") == headers["ETag"]:
                 status, content = 304, b""
+        if self.state.scopes:
+            headers["X-OAuth-Scopes"] = self.state.scopes
         if self.limit is not None:
             headers["X-RateLimit-Remaining"] = str(self.limit)
         if self.reset is not None:
@@ -136,19 +152,55 @@ class FakeForge(ThreadingHTTPServer):
         line = (kind, seen.method, seen.path)
         self.violations += complaints(*line, seen.query, seen.body)
         reply = self.app(seen) or self._authorized(seen)
-        if kind == "github" and reply.status < HTTPStatus.BAD_REQUEST:
+        if kind == "github" and reply.status < HTTPStatus.MULTIPLE_CHOICES:
             self.violations += answer_complaints(*line, reply.status, reply.data)
         return reply
 
     def _authorized(self, seen: Seen) -> Reply:
         if seen.headers.get("authorization") != f"{self.dialect.authorization} {self.token}":
             return Reply(401, {"message": "Bad credentials"})
+        barred = self._barred(seen)
+        if barred:
+            return barred
+        moved = self.root_of(self.state.moved) if self.state.moved else self.root
+        here = seen.path.replace(moved, self.root, 1)
         for method, pattern, act in self.dialect.routes:
-            found = re.fullmatch(self.dialect.prefix + pattern, seen.path)
+            found = re.fullmatch(self.dialect.prefix + pattern, here)
             if found and method == seen.method:
                 with self.state.lock:
                     return self._acted(seen, act, found.groupdict())
         return Reply(404, {"message": "404 Not Found"})
+
+    def _barred(self, seen: Seen) -> Reply | None:
+        """What stands between a token and all calls of a kind, in the words of each forge."""
+        state, kind, reads = self.state, self.dialect.kind, seen.method == "GET"
+        root = self.root
+        if state.moved and root in seen.path:
+            there = seen.path.replace(root, self.root_of(state.moved), 1)
+            there += f"?{urlencode(seen.query)}" if seen.query else ""
+            if kind == "gitlab" and not reads:
+                said = "405 Method Not Allowed - Non GET methods are not allowed for moved projects"
+                return Reply(405, {"message": said})
+            # Gitea 1.26.4 says "moved permanently" to writes too.
+            return Reply(
+                307 if kind == "github" and not reads else 301, headers={"Location": there}
+            )
+        lacking = [said for call, said in state.lacking.items() if re.search(call, seen.line)]
+        if lacking:
+            return Reply(403, {"message": lacking[0]})
+        if reads:
+            return None
+        if state.archived:
+            return Reply(*_ARCHIVED[kind])
+        return None if state.may_push else Reply(403, {"message": _MAY_NOT[kind]})
+
+    @property
+    def root(self) -> str:
+        return self.root_of("team/models")
+
+    def root_of(self, name: str) -> str:
+        gitlab = self.dialect.kind == "gitlab"
+        return f"/projects/{quote(name, safe='')}" if gitlab else f"/repos/{name}"
 
     def _acted(self, seen: Seen, act: Callable[..., Reply], names: dict[str, str]) -> Reply:
         try:

@@ -7,10 +7,13 @@ from shells.forge_fake import Dialect, Reply, Route, Seen
 from shells.forge_github import (
     R,
     add_note,
+    commits,
     delete_note,
     edit_note,
     notes,
+    permitted,
     reviews,
+    said_of,
     shown,
     statuses,
     user,
@@ -29,8 +32,20 @@ def _shown(state: ForgeState, pull: Pull) -> dict[str, Any]:
 
 
 def _repository(state: ForgeState, seen: Seen) -> Reply:
-    allowed = {"allow_merge_commits": "merge", "allow_squash_merge": "squash"}
-    return Reply(data={"id": 1, **{key: name in state.methods for key, name in allowed.items()}})
+    allowed = {
+        "allow_merge_commits": "merge",
+        "allow_rebase": "rebase",
+        "allow_rebase_explicit": "rebase-merge",
+        "allow_squash_merge": "squash",
+        "allow_fast_forward_only_merge": "fast-forward-only",
+    }
+    keys = {key: name in state.methods for key, name in allowed.items()}
+    return Reply(data={"id": 1, **permitted(state), **keys, "default_merge_style": state.preferred})
+
+
+def _commits(state: ForgeState, seen: Seen, number: str) -> Reply:
+    """Newest first."""
+    return Reply(data=commits(state, int(number))[::-1])
 
 
 def _hooks(state: ForgeState, seen: Seen) -> Reply:
@@ -89,15 +104,16 @@ def _merge(state: ForgeState, seen: Seen, number: str) -> Reply:
             raise Problem("blocked", "manually-merged is not allowed")
         state.edit(pull, state="merged", merged_as=body["MergeCommitID"])
         return Reply(200)
+    said = said_of(body, "MergeTitleField", "MergeMessageField")
     # As in Gitea 1.26.4: what is scheduled is looked at again at events only, stays scheduled when
     # it is pushed to, drafted or closed, and is tied to no commit.
     if body.get("merge_when_checks_succeed") and pull.automatic:
         raise Problem("scheduled")
     if body.get("merge_when_checks_succeed") and state.waiting:
-        state.merge_later(pull, pull.head, body["Do"])
+        state.merge_later(pull, pull.head, body["Do"], said)  # whatever is allowed
         return Reply(201)
     drop = body.get("delete_branch_after_merge", False)
-    state.merge(pull, body["head_commit_id"], body["Do"], drop=drop)
+    state.merge(pull, body["head_commit_id"], body["Do"], said, drop=drop)
     return Reply(200)
 
 
@@ -209,6 +225,7 @@ ROUTES: tuple[Route, ...] = (
     ("POST", f"{R}/pulls", _open),
     ("GET", _ONE, _get),
     ("PATCH", _ONE, _edit),
+    ("GET", f"{_ONE}/commits", _commits),
     ("POST", f"{_ONE}/merge", _merge),
     ("DELETE", f"{_ONE}/merge", _unmerge),
     ("POST", f"{_ONE}/requested_reviewers", _ask),

@@ -1,6 +1,7 @@
 """The fake in GitHub's words."""
 
 import base64
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
@@ -53,7 +54,7 @@ def note(state: ForgeState, said: Note) -> dict[str, Any]:
 
 
 def _with_node(state: ForgeState, pull: Pull) -> dict[str, Any]:
-    automatic = {"merge_method": "merge"} if pull.automatic else None
+    automatic = {"merge_method": pull.automatic} if pull.automatic else None
     node = base64.b64encode(str(pull.number).encode()).decode()
     blocked = state.blocked or state.waiting
     mergeable = "unknown" if state.unready else "blocked" if blocked else "clean"
@@ -63,9 +64,41 @@ def _with_node(state: ForgeState, pull: Pull) -> dict[str, Any]:
 
 
 def _repository(state: ForgeState, seen: Seen) -> Reply:
-    allowed = {"allow_merge_commit": "merge", "allow_squash_merge": "squash"}
+    allowed = {
+        "allow_merge_commit": "merge",
+        "allow_squash_merge": "squash",
+        "allow_rebase_merge": "rebase",
+    }
     keys = {key: name in state.methods for key, name in allowed.items()}
-    return Reply(data={"id": 1, "full_name": "team/models", **keys})
+    return Reply(data={"id": 1, **permitted(state), **keys})
+
+
+def permitted(state: ForgeState) -> dict[str, Any]:
+    """What is said of the repository as a whole, and of what the account may do with it."""
+    may = {"admin": False, "push": state.may_push, "pull": True}
+    name = state.moved or "team/models"
+    return {"full_name": name, "archived": state.archived, "permissions": may}
+
+
+def _rules(state: ForgeState, seen: Seen, branch: str) -> Reply:
+    return Reply(data=state.rules)
+
+
+def _commits(state: ForgeState, seen: Seen, number: str) -> Reply:
+    return Reply(data=commits(state, int(number)))
+
+
+def commits(state: ForgeState, number: int) -> list[dict[str, Any]]:
+    found = state.commits_of(state.get(number))
+    return [{"sha": commit, "commit": {"message": said}} for commit, said in found]
+
+
+def said_of(body: Mapping[str, Any], title: str, text: str) -> str:
+    """The message of a merge that was asked for."""
+    parts = [body.get(title) or "", body.get(text) or ""]
+    if not parts[0] and parts[1]:
+        parts[0] = "Merge pull request"
+    return "\n\n".join(filter(None, parts))
 
 
 def _list(state: ForgeState, seen: Seen) -> Reply:
@@ -100,7 +133,9 @@ def _edit(state: ForgeState, seen: Seen, number: str) -> Reply:
 
 
 def _merge(state: ForgeState, seen: Seen, number: str) -> Reply:
-    pull = state.merge(state.get(int(number)), seen.body["sha"], seen.body["merge_method"])
+    body = seen.body
+    said = said_of(body, "commit_title", "commit_message")
+    pull = state.merge(state.get(int(number)), body["sha"], body["merge_method"], said)
     return Reply(data={"sha": pull.merged_as, "merged": True, "message": "merged"})
 
 
@@ -198,6 +233,8 @@ def _combined(state: ForgeState, seen: Seen, sha: str) -> Reply:
 
 
 def _say(state: ForgeState, seen: Seen, sha: str) -> Reply:
+    if not sha.strip("0"):
+        raise Problem("no-commit")
     state.statuses.append({**seen.body, "commit": sha})
     return Reply(201, statuses(state, sha, "state")[-1])
 
@@ -231,7 +268,8 @@ def _graphql(state: ForgeState, seen: Seen) -> Reply:
     if not state.waiting:
         said = "Pull request Pull request is in clean status"
         return Reply(data={"data": None, "errors": [{"message": said}]})
-    state.merge_later(pull, asked["head"], asked["method"].lower())
+    said = said_of(asked, "title", "body")
+    state.merge_later(pull, asked["head"], asked["method"].lower(), said)
     return Reply(data={"data": {"enablePullRequestAutoMerge": {"clientMutationId": None}}})
 
 
@@ -262,6 +300,7 @@ def _refused(problem: Problem) -> Reply:
         "moved": (409, "Head branch was modified. Review and try the merge again.", []),
         "merged": (422, _VALIDATION, [custom | {"message": "state cannot be changed."}]),
         "no-ref": (422, "Reference does not exist", []),
+        "no-commit": (422, f"No commit found for SHA: {'0' * 40}", []),
     }
     status, message, errors = said[problem.kind]
     return Reply(status, {"message": message, **({"errors": errors} if errors else {})})
@@ -273,6 +312,8 @@ ROUTES: tuple[Route, ...] = (
     ("POST", f"{R}/pulls", _open),
     ("GET", rf"{R}/pulls/(?P<number>\d+)", _get),
     ("PATCH", rf"{R}/pulls/(?P<number>\d+)", _edit),
+    ("GET", rf"{R}/pulls/(?P<number>\d+)/commits", _commits),
+    ("GET", rf"{R}/rules/branches/(?P<branch>[^/]+)", _rules),
     ("PUT", rf"{R}/pulls/(?P<number>\d+)/merge", _merge),
     ("POST", rf"{R}/pulls/(?P<number>\d+)/requested_reviewers", _ask),
     ("GET", rf"{R}/pulls/(?P<number>\d+)/reviews", _reviews),

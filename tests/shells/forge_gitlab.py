@@ -37,7 +37,7 @@ def _shown(state: ForgeState, pull: Pull) -> dict[str, Any]:
         "merge_commit_sha": pull.merged_as or None,
         "squash_commit_sha": None,
         "detailed_merge_status": status,
-        "merge_when_pipeline_succeeds": pull.automatic,
+        "merge_when_pipeline_succeeds": bool(pull.automatic),
         "updated_at": when(pull.updated),
         "draft": state.is_draft(pull),
         "closed_at": when(closed[-1]) if closed and pull.state == "closed" else None,
@@ -91,11 +91,48 @@ def _edit(state: ForgeState, seen: Seen, number: str) -> Reply:
 
 def _merge(state: ForgeState, seen: Seen, number: str) -> Reply:
     pull, body = state.get(int(number)), seen.body
+    squashes = body["squash"] if _SQUASHES[state.squashes] is None else _SQUASHES[state.squashes]
+    method = "squash" if squashes else _METHODS[state.project_merges]
+    said = body.get("squash_commit_message" if squashes else "merge_commit_message") or ""
     if body.get("auto_merge") and state.waiting:
-        state.merge_later(pull, body["sha"])
+        state.methods.add(method)
+        state.merge_later(pull, body["sha"], method, said)
     else:
-        state.merge(pull, body["sha"], drop=body.get("should_remove_source_branch", False))
+        drop = body.get("should_remove_source_branch", False)
+        state.methods.add(method)
+        state.merge(pull, body["sha"], method, said, drop=drop)
     return Reply(data=_shown(state, pull))
+
+
+_METHODS = {"merge": "merge", "rebase_merge": "merge", "ff": "fast-forward-only"}
+# What becomes of the wish for a squash: some settings overrule it without a word.
+_SQUASHES = {"never": False, "always": True, "default_on": None, "default_off": None}
+
+
+def _project(state: ForgeState, seen: Seen) -> Reply:
+    level = 30 if state.may_push else 20
+    return Reply(
+        data={
+            "id": 1,
+            "path_with_namespace": state.moved or "team/models",
+            "archived": state.archived,
+            "merge_method": state.project_merges,
+            "squash_option": state.squashes,
+            "permissions": {"project_access": {"access_level": level}, "group_access": None},
+        }
+    )
+
+
+def _commits(state: ForgeState, seen: Seen, number: str) -> Reply:
+    """Newest first."""
+    found = state.commits_of(state.get(int(number)))
+    return Reply(data=[{"id": commit, "message": said} for commit, said in found[::-1]])
+
+
+def _approvals(state: ForgeState, seen: Seen, number: str) -> Reply:
+    given = state.get(int(number)).verdicts.items()
+    names = [name for name, verdict in given if verdict == "approved"]
+    return Reply(data={"approved_by": [{"user": _user(name, state)} for name in names]})
 
 
 def _unmerge(state: ForgeState, seen: Seen, number: str) -> Reply:
@@ -164,7 +201,16 @@ def _statuses(state: ForgeState, seen: Seen, sha: str) -> Reply:
     return Reply(data=[{**status, "status": status["state"]} for status in wanted])
 
 
+def _token(state: ForgeState, seen: Seen) -> Reply:
+    """Only personal, project and group tokens can tell."""
+    if not state.scopes:
+        raise Problem("none")
+    return Reply(data={"id": 1, "scopes": state.scopes.split(",")})
+
+
 def _say(state: ForgeState, seen: Seen, sha: str) -> Reply:
+    if not sha.strip("0"):
+        raise Problem("none")
     last = {s["name"]: s for s in state.statuses if s["commit"] == sha}
     before = last.get(seen.body["name"], {}).get("state")
     if before == "pending" and seen.body["state"] == "pending":
@@ -213,6 +259,9 @@ def _refused(problem: Problem) -> Reply:
 _P = "/projects/team%2Fmodels"
 _ONE = rf"{_P}/merge_requests/(?P<number>\d+)"
 ROUTES: tuple[Route, ...] = (
+    ("GET", _P, _project),
+    ("GET", f"{_ONE}/commits", _commits),
+    ("GET", f"{_ONE}/approvals", _approvals),
     ("GET", f"{_P}/merge_requests", _list),
     ("POST", f"{_P}/merge_requests", _open),
     ("GET", _ONE, _get),
@@ -232,5 +281,6 @@ ROUTES: tuple[Route, ...] = (
     ("DELETE", f"{_P}/repository/branches/(?P<branch>[^/]+)", _drop),
     ("GET", "/users", _users),
     ("GET", "/user", _me),
+    ("GET", "/personal_access_tokens/self", _token),
 )
 GITLAB = Dialect("gitlab", "/api/v4", ROUTES, "per_page", "Bearer", _refused)

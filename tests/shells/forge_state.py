@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from shells.git_fixtures import AUTHOR
 from sluice import git
@@ -41,7 +42,8 @@ class Pull:
     verdicts: dict[str, str] = field(default_factory=dict)  # by person: changes, approved
     events: list[tuple[str, int]] = field(default_factory=list)  # closed, deleted, and when
     draft: bool = False  # where a title does not say it
-    automatic: bool = False
+    automatic: str = ""  # the style by which it merges later
+    message: str = ""  # what that is to say
     forked: bool = False
     conflicts: bool = False
     updated: int = 0
@@ -70,6 +72,14 @@ class ForgeState:
         self.users = {ROBOT: 1, "alice": 2, "bob": 3}
         self.teams = {"ml"}
         self.methods = {"merge", "squash", "rebase"}
+        self.preferred = "merge"
+        self.squashes, self.project_merges = "default_off", "merge"  # as GitLab has it
+        self.rules: list[dict[str, Any]] = []  # of the branches, as GitHub gives them
+        self.archived, self.moved, self.may_push = False, "", True
+        self.lacking: dict[
+            str, str
+        ] = {}  # scopes that the token lacks, by the calls that take them
+        self.scopes = ""  # as GitHub tells those of a classic token
         self.blocked = ""  # why nothing may be merged now
         self.required = ""  # the status without whose success nothing may be merged
         self.waiting = False  # checks that have not ended: auto-merge waits for them
@@ -165,8 +175,10 @@ class ForgeState:
         """Let time pass between two acts of a person."""
         self._time += seconds
 
-    def merge(self, pull: Pull, sha: str, method: str = "merge", *, drop: bool = False) -> Pull:
-        """Merge as the button does, with a real commit."""
+    def merge(
+        self, pull: Pull, sha: str, method: str = "merge", message: str = "", *, drop: bool = False
+    ) -> Pull:
+        """Merge as the button does, with a real commit; without a message it says what it likes."""
         self._look(pull)
         if pull.state != "open":
             raise Problem("closed")
@@ -183,32 +195,53 @@ class ForgeState:
             raise Problem("blocked", self.blocked or f"{method} is not allowed")
         if sha and sha != pull.head:
             raise Problem("moved")
-        pull.merged_as = self._merged(pull, method)
+        pull.merged_as = self._merged(pull, method, message)
         self.edit(pull, state="merged")
         if drop:
             self.drop(pull.branch)
         return pull
 
-    def merge_later(self, pull: Pull, sha: str, method: str = "merge") -> None:
+    def merge_later(self, pull: Pull, sha: str, method: str = "merge", message: str = "") -> None:
         """Merge once the checks have ended; `finish` ends them."""
         self._look(pull)
         if sha != pull.head:
             raise Problem("moved")
-        pull.automatic = True
-        self.methods.add(method)
+        pull.automatic, pull.message = method, message
 
     def merge_never(self, pull: Pull) -> bool:
         """Take a later merge back; whether there was one."""
-        before, pull.automatic = pull.automatic, False
-        return before
+        before, pull.automatic = pull.automatic, ""
+        return bool(before)
 
     def finish(self) -> None:
-        """Let the checks end, which is an event: what was left to the forge is looked at again."""
+        """Let the checks end, which is an event: what was left to the forge is looked at again.
+
+        A merge by a style that is not allowed is dropped without a word.
+        """
         self.waiting = False
         for pull in self.pulls.values():
             self._look(pull)
-            if pull.automatic and pull.state == "open" and not self.is_draft(pull):
-                self.merge(pull, "")
+            waits = pull.automatic in self.methods and pull.state == "open"
+            if waits and not self.is_draft(pull):
+                self.merge(pull, "", pull.automatic, pull.message)
+
+    def has(self, commit: str) -> bool:
+        with self.repository() as repository:
+            return commit in repository
+
+    def commits_of(self, pull: Pull) -> list[tuple[str, str]]:
+        """The commits of a pull request and what they say, oldest first."""
+        with self.repository() as repository:
+            base = git.tip(repository, f"refs/heads/{pull.base}")
+            begun = git.merge_base(repository, pull.head, base) if base else None
+            found, at = [], pull.head
+            while at != begun:
+                commit = git.commit_of(repository, at)
+                found.append((at, commit.message))
+                if not commit.parents:
+                    break
+                at = commit.parents[0]
+        return found[::-1]
 
     def drop(self, branch: str) -> None:
         with self.repository() as repository:
@@ -242,7 +275,7 @@ class ForgeState:
         named = [s["state"] for s in said if context in (s.get("context"), s.get("name"))]
         return named[-1:] == ["success"]
 
-    def _merged(self, pull: Pull, method: str) -> str:
+    def _merged(self, pull: Pull, method: str, message: str) -> str:
         with self.repository() as repository:
             store = git.Store(repository)
             base = git.resolve(repository, pull.base)
@@ -250,8 +283,21 @@ class ForgeState:
             if conflicts:
                 pull.conflicts = True
                 raise Problem("conflict")
-            parents = [base, pull.head] if method == "merge" else [base]
-            made = store.commit(tree, parents, f"Merge #{pull.number}\n", AUTHOR, self.now())
+            if method == "fast-forward-only":
+                if not git.is_ancestor(repository, base, pull.head):
+                    raise Problem("conflict")
+                made = pull.head
+            elif method == "rebase":
+                made = base
+                for _, said in self.commits_of(pull)[:-1]:
+                    made = store.commit(tree, [made], said, AUTHOR, self.now())
+                last = self.commits_of(pull)[-1][1]
+                made = store.commit(tree, [made], last, AUTHOR, self.now())
+            else:
+                parents = [base] if method == "squash" else [base, pull.head]
+                title = pull.title if method == "squash" else "Merge pull request"
+                said = message or f"{title} (#{pull.number})\n"
+                made = store.commit(tree, parents, said, AUTHOR, self.now())
             assert store.move(f"refs/heads/{pull.base}", made, base)
             return made
 

@@ -40,6 +40,8 @@ class GitServer(ThreadingHTTPServer):
         self.refused = 0
         self.requests: list[str] = []
         self.redirect = ""
+        self.redirects_pushes = ""
+        self.moved: dict[str, str] = {}  # how a path began, and begins now
         self.fault: Fault | None = None
         self.authorizations: list[str] = []
         self.before_update: Callable[[], None] | None = None
@@ -68,11 +70,22 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(fault.status, fault.fields, fault.content)
         elif self.server.redirect:
             self._answer(302, [("Location", self.server.redirect + self.path)], b"")
+        elif self.server.redirects_pushes and "receive-pack" in self.path:
+            self._answer(302, [("Location", self.server.redirects_pushes + self.path)], b"")
+        elif place := self._place():
+            self._answer(301, [("Location", place)], b"")
         elif self._user() is None:
             self.server.refused += 1
             self._answer(401, [("WWW-Authenticate", 'Basic realm="git"')], b"")
         else:
             self._backend(body)
+
+    def _place(self) -> str:
+        """Where what is asked for is now, nothing when it is here."""
+        for old, new in self.server.moved.items():
+            if self.path.startswith(old):
+                return self.path.replace(old, new, 1)
+        return ""
 
     def _user(self) -> str | None:
         given = self.headers.get("Authorization", "")

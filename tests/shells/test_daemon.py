@@ -203,6 +203,6 @@ def test_a_wake_ends_the_rest(loop: Loop) -> None:
 
     thread = threading.Thread(target=rest)
     thread.start()
-    made.woken()
+    made.woken("registry")
     thread.join(timeout=60)
     assert ended.is_set()

@@ -16,7 +16,7 @@ from shells.remote_loop import RemoteLoop, remote_loop
 from shells.stage import Stage
 from sluice import git
 from sluice.commands.cycle import World, cycle
-from sluice.commands.daemon import Daemon
+from sluice.commands.daemon import FORGE, Daemon
 from sluice.commands.diary import Diary
 from sluice.commands.telemetry import WHATS, Telemetry
 from sluice.core.finding import UsageError
@@ -160,10 +160,19 @@ def test_a_delivery_makes_it_forget_and_look(loop: Loop) -> None:
     made.once()
     made.once()
     assert made.world.memory.settled
-    made.woken()
+    made.woken("registry")
     assert made.world.memory.settled  # another thread leaves it alone
     made.rest(3600)
     assert not made.world.memory.settled
+
+
+def test_what_the_forge_lists_tells_its_news_by_itself(loop: Loop) -> None:
+    made = daemon(loop)
+    made.once()
+    made.once()
+    made.woken(FORGE)
+    made.rest(3600)  # it was woken, or this would not end
+    assert made.world.memory.settled
 
 
 def _labels(registry: CollectorRegistry) -> dict[str, set[str]]:

@@ -57,6 +57,26 @@ def test_it_fits_keeps_the_marker_and_closes_its_code(parts: list[str], limit: i
     assert fit(cut, limit) == cut
 
 
+@pytest.mark.parametrize(
+    "filler", ["- a line of a plan\n", "\n", "```\nx\n```\n", "### S\n\nx\n\n"]
+)
+def test_megabytes_are_cut_as_they_are_read(filler: str) -> None:
+    """A look back for each line or line end would not come to an end here."""
+    body = f"Summary.\n\n### Plan\n\n{filler * (3_000_000 // len(filler))}\nend\n\n{MARKER}"
+    cut = fit(body, 1000)
+    assert len(cut) <= 1000
+    assert cut.startswith("Summary.")
+    assert cut.endswith(MARKER)
+
+
+@pytest.mark.parametrize(
+    "ending", [f"{MARKER} {MARKER}", f"{MARKER}\n\n \t\n", f"text {MARKER}", MARKER]
+)
+def test_all_of_the_last_line_from_its_first_marker_on_stays(ending: str) -> None:
+    cut = fit(f"First.\n\n### Plan\n\n{'p' * 500}\n\n{ending}", 300)
+    assert cut.rstrip().endswith(ending[ending.index(MARKER) :].rstrip())
+
+
 def test_each_forge_has_its_limit_and_saying_it_again_writes_nothing(tmp_path: Path) -> None:
     with faked("github", tmp_path) as at:
         long = BODY.replace("p" * 300, "p" * 70_000)

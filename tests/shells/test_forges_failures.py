@@ -122,7 +122,7 @@ def test_a_moved_repository_is_followed_on_its_own_host_only_where_that_is_safe(
     to = {"Location": f"{path}{there.get(at.kind, '/projects/team%2Fmodels/merge_requests')}"}
     create = "POST .*/(pulls|merge_requests)$"
     at.fake.faults = [Fault(create, Reply(301, headers=to))]
-    assert "may have moved" in _fail(at, at.propose)
+    assert "has moved to team" in _fail(at, at.propose)
     at.fake.faults = [Fault(create, Reply(307, headers=to))]
     assert at.propose().number == 1
     at.fake.faults = [Fault("GET .*/(pulls|merge_requests)$", Reply(301, headers=to))]

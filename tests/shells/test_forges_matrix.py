@@ -235,7 +235,7 @@ def test_every_operation_fails_with_one_line_and_works_again(
         if name == "cancel":
             at.forge.merge_when_ready(1, at.fake.state.pulls[1].head)
         if name == "close":
-            at.fake.state.pulls[1].automatic = False
+            at.fake.state.pulls[1].automatic = ""
         if name == "merge":
             at.fake.state.waiting = False
         if name == "lost":

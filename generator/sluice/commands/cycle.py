@@ -9,17 +9,19 @@ from dataclasses import replace
 
 from sluice import git
 from sluice.commands import attending, deciding, proposing
+from sluice.commands.causes import cause_of
 from sluice.commands.grouping import arranged, is_shared, pointless, shared, together
 from sluice.commands.judging import Base, Pulls, Ready, Seen
-from sluice.commands.revisions import workspace_of
+from sluice.commands.revisions import Revision, workspace_of
+from sluice.commands.workspace import FOLDERS, Workspace
 from sluice.commands.world import ALIKE, AUTHOR, MAIN, Outcome, World
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import ModelVersion, PullRequest
+from sluice.core.plan.cost import tallies
 from sluice.core.promotion.converge import branch_of
 from sluice.core.promotion.sound import sound
 from sluice.core.promotion.wants import Idle, Want, wants
-from sluice.forges.answers import RefusedError
 from sluice.forges.limits import RateLimitedError
 
 __all__ = ["AUTHOR", "MAIN", "Outcome", "World", "base_of", "by_branch", "cycle", "observe"]
@@ -45,7 +47,7 @@ def cycle(world: World) -> Iterator[Outcome]:
     observed = observe(world, base)
     if world.is_stopping():
         return
-    pulls = by_branch(world.forge.list())
+    pulls = by_branch(world.pulls())
     yield from attending.attended(world, pulls)
     seen = Seen(base, pulls, observed)
     failures: list[str] = []
@@ -108,7 +110,7 @@ def _isolated(
     except (RateLimitedError, git.CredentialsRefusedError, git.SigningError):
         raise
     except UsageError as error:
-        said, cause = str(error), _cause(error)
+        said, cause = str(error), cause_of(error)
         for want in wanted:
             name = str(want.release.key)
             number = promoted[name].version if name in promoted else ""
@@ -120,28 +122,41 @@ def _isolated(
         failures.clear()
 
 
-def _cause(error: UsageError) -> str:
-    """Name the kind of a failure in few words."""
-    if isinstance(error, RefusedError):
-        return f"forge answers {error.status}"
-    return "push refused" if isinstance(error, git.PushRefusedError) else "other"
-
-
 def base_of(world: World) -> Base:
-    """The base revision as it is now.
+    """The base revision as it is now, or was at the look for this cycle if that is the last one.
 
     Raises:
         FindingsError: when it is broken.
     """
-    world.upstream.refresh()
+    if not world.memory.looked:
+        world.look()
+    world.memory.looked = False
     commit = git.resolve(world.repository, MAIN)
     known: Base | None = world.memory.base
     if known and known.commit == commit:
         return known
-    workspace = workspace_of(world.repository, commit)
+    workspace = known and _moved(world.repository, known, commit)
+    workspace = workspace or workspace_of(world.repository, commit)
     base = Base(commit, workspace, sound(workspace.specs, workspace.check()))
+    tallies(base.sound.specs, workspace.tools.catalog)
+    for specs in (workspace.specs, base.sound.specs):
+        specs.settle()
     world.memory.base = base
     return base
+
+
+def _moved(repository: git.Repository, known: Base, commit: str) -> Workspace | None:
+    """The workspace of another commit by what has changed; None when that is not enough."""
+    try:
+        changed = {
+            path
+            for folder in FOLDERS
+            for path in git.changed_paths(repository, known.commit, commit, folder)
+        }
+    except UsageError:  # the branch was rewritten, and its old commits were tidied away
+        return None
+    now = Revision(repository, commit).workspace(changed) if changed else Workspace({})
+    return known.workspace.moved(changed, now)
 
 
 def _persistent(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iterator[Outcome]:
@@ -154,7 +169,7 @@ def _persistent(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iter
             if attempt + 1 == ATTEMPTS:
                 raise UsageError(f"{min(keys)}: {error}, again and again") from None
             world.pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # spreads out processes
-            seen = replace(seen, base=base_of(world), pulls=by_branch(world.forge.list()))
+            seen = replace(seen, base=base_of(world), pulls=by_branch(world.pulls()))
             again = wants(seen.base.sound.specs, seen.observed, seen.base.registered)
             seen = replace(seen, sharing=arranged(world, seen, again, again=True), ahead={})
             wanted = [want for want in again if want.release.key in keys]
@@ -189,7 +204,8 @@ def _sight(world: World, seen: Seen, want: Want) -> tuple[object, Outcome | None
     key = want.release.key
     tip = git.tip(world.repository, f"refs/heads/{branch_of(key)}")
     about = tuple(seen.about(key))
-    sight = (want.version, want.deployed, want.notes, seen.base.commit, about, tip)
+    around = seen.base.around(world.repository, key)
+    sight = (want.version, want.deployed, want.notes, around, about, tip)
     return sight, world.memory.recall(str(key), sight, world.clock())
 
 

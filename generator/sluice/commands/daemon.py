@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from types import FrameType
 
+from sluice.commands.causes import cause_of
 from sluice.commands.cycle import cycle
 from sluice.commands.diary import Diary
 from sluice.commands.listener import Listener, Verifier, listening
@@ -21,6 +22,7 @@ from sluice.forges.extras import ForgeExtras
 from sluice.registries.watch import Watch
 
 EVERYTHING, PACKING = "everything", "packing"
+FORGE = "forge"  # a source of webhooks
 # Deliveries come in swarms: one look serves them all.
 SHORTEST_PAUSE = 1.0
 _STUCK = 30 * 60.0
@@ -35,6 +37,7 @@ class Daemon:
     interval: float
     stop: threading.Event
     wake: threading.Event = field(default_factory=threading.Event)
+    forgets: bool = False
     telemetry: Telemetry = field(default_factory=Telemetry)
     patience: Patience = field(default_factory=lambda: Patience(time.monotonic))
     trouble: str = "no cycle has ended yet"
@@ -65,7 +68,7 @@ class Daemon:
         except FindingsError as error:
             wait = self._troubled("broken base", error, self.diary.findings(error))
         except UsageError as error:
-            wait = self._troubled("unreachable", error, str(error))
+            wait = self._troubled(cause_of(error, "unreachable"), error, str(error))
         else:
             self.patience.succeeded(EVERYTHING)
             self.telemetry.success(self.world.clock())
@@ -75,8 +78,13 @@ class Daemon:
         self._pack()
         return wait
 
-    def woken(self) -> None:
-        """Look now: somebody says that something has changed."""
+    def woken(self, source: str) -> None:
+        """Look now: somebody says that something has changed.
+
+        What is new at the forge shows in what it lists. A registry may have changed what is not
+        listed: an evaluation, an approval. Then nothing is remembered.
+        """
+        self.forgets = self.forgets or source != FORGE
         self.wake.set()
 
     def asked_to_stop(self) -> None:
@@ -133,13 +141,15 @@ class Daemon:
         return wait
 
     def rest(self, wait: float) -> None:
-        """Wait about so many seconds, or until somebody wakes us; then nothing is remembered."""
+        """Wait about so many seconds, or until somebody wakes us."""
         pause = wait * self._spread()
         self.beat = time.monotonic() + pause
         self.stop.wait(min(wait, SHORTEST_PAUSE))
-        if self.wake.wait(max(0.0, pause - SHORTEST_PAUSE)):
-            self.world.memory.settled.clear()
+        self.wake.wait(max(0.0, pause - SHORTEST_PAUSE))
         self.wake.clear()
+        if self.forgets:
+            self.forgets = False
+            self.world.memory.settled.clear()
         if self.stop.is_set():
             self.wake.set()
 

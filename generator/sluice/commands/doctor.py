@@ -126,6 +126,11 @@ def _forge(connected: Connected) -> Diagnosis:
     living = len(forge.list("open"))
     if not isinstance(forge, ForgeExtras):
         return Diagnosis("forge", ok=True, said=f"the embedded one, {living} open pull requests")
+    found = forge.rights()
+    if missing := [right for right in found if not right.ok]:
+        said = "; ".join(right.said for right in missing)
+        remedy = "; ".join(dict.fromkeys(right.remedy for right in missing))
+        return Diagnosis("forge", ok=False, said=said, remedy=remedy)
     said = f"{forge.whoami()} sees {living} open pull requests of ours"
     return Diagnosis("forge", ok=True, said=said)
 

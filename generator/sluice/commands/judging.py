@@ -5,12 +5,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from sluice import git
 from sluice.commands import proposing, signalling
 from sluice.commands.served import circumstances
 from sluice.commands.workspace import Workspace
 from sluice.commands.world import Outcome, World
+from sluice.core import layout
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
+from sluice.core.plan.cost import tallies
 from sluice.core.promotion.converge import Facts, Proposal, Refusal, branch_of, propose, rejected
 from sluice.core.promotion.evidence import registered
 from sluice.core.promotion.group import branches_at, share_of
@@ -18,8 +21,10 @@ from sluice.core.promotion.sharing import ALONE, Sharing
 from sluice.core.promotion.signals import refusal
 from sluice.core.promotion.sound import Sound
 from sluice.core.promotion.wants import Want
+from sluice.core.tree import Standing, route_claims, standings
 
 Pulls = Mapping[str, Sequence[PullRequest]]
+_COMMON = (layout.CATALOG, layout.POLICIES)
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,23 @@ class Base:
         found = [(r.value("model.name"), r.follows) for r in releases]
         names = frozenset(name for name, follows in found if follows)
         return names, frozenset(name for name, follows in found if follows and follows.alias)
+
+    def around(self, repository: git.Repository, key: Key) -> object:
+        """What of this revision a proposal for a release is made from, to be compared.
+
+        Commits that change other releases leave it the same, unless they move what the
+        environment uses or has left. What it does not tell is seen when all is judged again.
+        """
+        specs, catalog = self.sound.specs, self.workspace.tools.catalog
+        totals, taken = tallies(specs, catalog), standings(specs, catalog)
+        standing = taken.get(key.environment, Standing())
+        own = (f"{layout.ENVIRONMENTS}/{key}", *layout.rendered_paths(key), *_COMMON)
+        paths = (*own, layout.environment_path(key.environment))
+        return (
+            git.ids_at(repository, self.commit, paths),
+            tuple(totals.get(s) for s in (key.environment, f"{key.environment}/{key.team}")),
+            (standing.use, standing.claims.contested, route_claims(specs, catalog).contested),
+        )
 
 
 class Ready(NamedTuple):

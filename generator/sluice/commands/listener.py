@@ -27,7 +27,7 @@ _AT_ONCE = 64
 
 
 class Delivery(Protocol):
-    """What a verifier says: whether to believe it, why not, and its id."""
+    """What a verifier says: whether to believe it, why not, its id, and whether it is news."""
 
     @property
     def accepted(self) -> bool: ...
@@ -38,6 +38,9 @@ class Delivery(Protocol):
     @property
     def id(self) -> str: ...
 
+    @property
+    def is_news(self) -> bool: ...
+
 
 Verifier = Callable[[Mapping[str, str], bytes], Delivery]
 
@@ -47,13 +50,13 @@ class Listener:
     """What the server needs of the daemon; `verifiers` are the webhooks by their source.
 
     `is_alive` and `trouble`, what kept the last cycle from its end, are asked by Kubernetes; `wake`
-    is called from another thread.
+    is told which source has news, from another thread.
     """
 
     telemetry: Telemetry
     is_alive: Callable[[], bool]
     trouble: Callable[[], str]
-    wake: Callable[[], object]
+    wake: Callable[[str], object]
     verifiers: Mapping[str, Verifier]
     _known: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
 
@@ -87,11 +90,11 @@ class Listener:
         if body is None:
             return PlainTextResponse("the body is too large or does not come\n", 413)
         delivery = verify(dict(request.headers), body)
-        self.telemetry.delivery(source, accepted=delivery.accepted)
+        self.telemetry.delivery(source, _result(delivery))
         if not delivery.accepted:
             return PlainTextResponse(f"{delivery.reason}\n", 401)
-        if self._is_new(source, delivery.id):
-            self.wake()
+        if self._is_new(source, delivery.id) and delivery.is_news:
+            self.wake(source)
         return PlainTextResponse("ok\n", 202)
 
     def _is_new(self, source: str, name: str) -> bool:
@@ -102,6 +105,13 @@ class Listener:
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return True
+
+
+def _result(delivery: Delivery) -> str:
+    """What became of a delivery, as the metric names it."""
+    if not delivery.accepted:
+        return "refused"
+    return "accepted" if delivery.is_news else "echo"
 
 
 async def _body(request: Request) -> bytes | None:

@@ -48,9 +48,10 @@ def _warning(said: str) -> str:
 
 def _tasks(world: World, outcomes: Sequence[Outcome]) -> Iterator[Task]:
     """The versions whose tags are not what they should be, each with what it lacks."""
+    world.memory.looked = world.is_untouched  # what the cycle saw is still what there is
     base = base_of(world)
     specs = base.sound.specs
-    observed, pulls = observe(world, base), by_branch(world.forge.list())
+    observed, pulls = observe(world, base), by_branch(world.pulls())
     refused = {(o.release, o.version) for o in outcomes if o.what == "refused"}
     for key, release in sorted(specs.releases.items()):
         if release.follows is None:

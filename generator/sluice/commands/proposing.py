@@ -234,13 +234,23 @@ def _commits(world: World, base: str, proposal: Proposal) -> tuple[str | None, s
     """Where the branch is and where it should be; the same if it says all of it already."""
     repository, ref = world.repository, f"refs/heads/{proposal.branch}"
     head = git.tip(repository, ref)
-    if head and _says(repository, head, git.write_tree(repository, base, proposal.changes), base):
+    tree = git.write_tree(repository, base, proposal.changes)
+    if head and _says(repository, head, tree, base) and _may_stay(world, proposal, head, base):
         return head, head
     commit = base
     for changes, message in proposal.parts:
         tree = git.write_tree(repository, commit, changes)
         commit = git.commit(repository, tree, [commit], message, AUTHOR, time=world.clock())
     return head, commit
+
+
+def _may_stay(world: World, proposal: Proposal, head: str, base: str) -> bool:
+    """Whether a branch that says all of it may stay where it begins.
+
+    It may not where it is to merge by itself and the forge moves a base only forward.
+    """
+    linear = isinstance(world.forge, ForgeExtras) and world.forge.is_linear
+    return not (linear and proposal.automatic) or git.is_ancestor(world.repository, base, head)
 
 
 def _says(repository: git.Repository, head: str, tree: str, base: str) -> bool:

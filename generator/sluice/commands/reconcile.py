@@ -51,7 +51,7 @@ def run(
     from sluice.commands.daemon import Daemon  # noqa: PLC0415  # brings a server
     from sluice.commands.deliveries import verifiers  # noqa: PLC0415  # as above
 
-    known = verifiers(forge_kind(repository, forge, root), os.environ)
+    known = verifiers(forge_kind(repository, forge, root), os.environ, made=upstream.made)
     return Daemon(world, Diary(form), interval, stop).run(listen, known)
 
 

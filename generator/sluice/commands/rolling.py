@@ -15,7 +15,7 @@ def rolling(world: World) -> Iterator[Outcome]:
         UsageError: when the repository cannot be read.
     """
     place = world.upstream
-    place.refresh()
+    world.look()
     scene = Scene(
         place.repository,
         place.move,
@@ -24,5 +24,6 @@ def rolling(world: World) -> Iterator[Outcome]:
         world.dry_run,
         look=place.refresh,
         shown=world.shown,
+        pulls=world.pulls,
     )
     yield from tick(scene, observers())

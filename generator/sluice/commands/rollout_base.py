@@ -1,6 +1,6 @@
 """The rollouts of a repository as Git has them: specs, history, and the world to act in."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -10,7 +10,7 @@ from sluice.commands.workspace import Workspace
 from sluice.core import layout
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
-from sluice.core.model import Forge, Signature
+from sluice.core.model import Forge, PullRequest, Signature
 from sluice.core.progress.history import History, Lost, Revision, history_of, lost
 from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.specs.resolve import Release
@@ -25,7 +25,8 @@ class Scene:
     """Where a rollout is moved: the repository, how to swap a ref of it, the forge, the clock.
 
     `actor` is the person who asks for it, empty for the reconciler. `look` brings what is mirrored
-    of a remote up to date. `shown` is what was shown on which pull request, only to save work.
+    of a remote up to date; `pulls` lists the pull requests, where it need not be asked each time.
+    `shown` is what was shown on which pull request, only to save work.
     """
 
     repository: git.Repository
@@ -37,6 +38,7 @@ class Scene:
     actor: str = ""
     look: Callable[[], object] = bool
     shown: dict[object, object] = field(default_factory=dict)
+    pulls: Callable[[], Sequence[PullRequest]] | None = None
 
 
 @dataclass(frozen=True)

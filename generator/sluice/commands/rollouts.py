@@ -197,7 +197,7 @@ def _proposed(scene: Scene, observers: Observers) -> Proposed | None:
     """The pull requests by branch; None when the forge does not say."""
     found: dict[str, list[PullRequest]] = {}
     try:
-        pulls = scene.forge.list()
+        pulls = scene.pulls() if scene.pulls else scene.forge.list()
     except UsageError as error:
         observers.problems.append(str(error))
         return None

@@ -114,9 +114,9 @@ class Telemetry:
             for hindrance in seen.hindrances:
                 self._hindered.labels(release, hindrance.kind).set(1)
 
-    def delivery(self, source: str, *, accepted: bool) -> None:
+    def delivery(self, source: str, result: str) -> None:
         """Count a delivery."""
-        self._deliveries.labels(source, "accepted" if accepted else "refused").inc()
+        self._deliveries.labels(source, result).inc()
 
 
 def _kind(what: str) -> str:

@@ -19,18 +19,26 @@ FOLDERS = (layout.ENVIRONMENTS, layout.CATALOG, layout.POLICIES)
 
 @dataclass(frozen=True)
 class Workspace:
-    """The specs of one tree of files, wherever the files came from."""
+    """The specs of one tree of files, wherever the files came from.
+
+    `carried` is what is known of them already, from another tree of which most is the same.
+    """
 
     files: dict[str, bytes]
     links: tuple[str, ...] = ()
+    carried: tuple[Toolkit, Specs] | None = None
 
     @cached_property
     def tools(self) -> Toolkit:
+        if self.carried:
+            return self.carried[0]
         own = {p: raw for p, raw in self.files.items() if p.startswith(f"{layout.CATALOG}/")}
         return toolkit(own)
 
     @cached_property
     def specs(self) -> Specs:
+        if self.carried:
+            return self.carried[1]
         below = {p: r for p, r in self.files.items() if p.startswith(f"{layout.ENVIRONMENTS}/")}
         specs = tree.read(below, self.tools.schemas)
         linked = [references.link(path) for path in self.links]
@@ -40,6 +48,18 @@ class Workspace:
     def keys(self) -> list[layout.Key]:
         """The releases that have a file, readable or not."""
         return sorted({key for path in self.files if (key := layout.release_of(path))})
+
+    def moved(self, paths: Collection[str], now: "Workspace") -> "Workspace | None":
+        """This workspace after these files have changed; `now` has those that are still there.
+
+        None when that concerns more than single releases: then all of it must be read.
+        """
+        if self.links or now.links:
+            return None
+        stay = self.files.keys() - paths
+        files = {path: raw for path, raw in self.files.items() if path in stay} | now.files
+        specs = tree.reread(self.specs, paths, files, self.tools.schemas)
+        return None if specs is None else Workspace(files, carried=(self.tools, specs))
 
     def narrowed(self, keys: Collection[layout.Key], more: Iterable[str] = ()) -> "Workspace":
         """The environments with these releases only, and with some more files."""

@@ -1,13 +1,14 @@
 """What a cycle of the reconciler works on, and what it says of each release."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from sluice import git
-from sluice.core.model import Forge, Registry, Signature
+from sluice.core.model import Forge, PullRequest, Registry, Signature
 from sluice.core.progress.following import Following
+from sluice.forges.extras import ForgeExtras
 from sluice.registries.marking import Markable
 
 MAIN = "refs/heads/main"
@@ -46,9 +47,15 @@ class Outcome:
 
 @dataclass(slots=True)
 class Memory:
-    """What one cycle tells the next, only to save work: without it the outcome is the same."""
+    """What one cycle tells the next, only to save work: without it the outcome is the same.
+
+    `looked` says that the repository was looked at for the cycle that begins, `listed` what the
+    forge listed, and how much had been written until then.
+    """
 
     base: Any = None
+    looked: bool = False
+    listed: tuple[object, Sequence[PullRequest]] | None = None
     settled: dict[str, tuple[object, Outcome, int]] = field(default_factory=dict)
     shown: dict[object, object] = field(default_factory=dict)
     lost: dict[tuple[int, int], bool] = field(default_factory=dict)
@@ -108,3 +115,26 @@ class World:
     def shown(self) -> dict[object, object]:
         """What was shown on which pull request."""
         return self.memory.shown
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was written by us since the forge last listed its pull requests."""
+        listed = self.memory.listed
+        return listed is not None and listed[0] == self._written
+
+    @property
+    def _written(self) -> object:
+        written = self.forge.usage.writes if isinstance(self.forge, ForgeExtras) else object()
+        return written, self.upstream.calls.get("push", 0)
+
+    def look(self) -> None:
+        """See what is new in the repository; all that is asked of the forge is asked anew."""
+        self.upstream.refresh()
+        self.memory.looked, self.memory.listed = True, None
+
+    def pulls(self) -> Sequence[PullRequest]:
+        """The pull requests: one list serves as long as nothing is written, until the next look."""
+        known = self.memory.listed
+        if known is None or not self.is_untouched:
+            known = self.memory.listed = (self._written, self.forge.list())
+        return known[1]

@@ -46,6 +46,14 @@ def release_of(path: str) -> Key | None:
     return Key(match[1], match[2], match[3]) if match else None
 
 
+def owner_of(path: str) -> Key | None:
+    """The release that a file beside a spec belongs to: the spec, or what lies with it."""
+    described = config_of(path)
+    if described or not is_evidence(path):
+        return described[0] if described else release_of(path)
+    return Key(*path.split("/")[1:4])
+
+
 def rendered_for(path: str) -> Key | None:
     """The release that a manifest belongs to, whether or not it exists."""
     match = _RENDERED.fullmatch(path)

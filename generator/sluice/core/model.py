@@ -203,7 +203,10 @@ class Forge(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit as read from history; `trailers` in order, keys as written."""
+    """A commit as read from history; `trailers` in order, keys as written.
+
+    `committer` is empty where nobody asked for it.
+    """
 
     id: str
     parents: tuple[str, ...]
@@ -212,6 +215,7 @@ class Commit:
     time: int
     message: str
     trailers: Mapping[str, str] = field(default_factory=dict)
+    committer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,14 +56,14 @@ class Specs:
     """The specs of a tree, with what is wrong with those that could not be used.
 
     Nobody changes them once they are read. `origin` are those that they were made from, and `new`
-    the releases that are not the same ones there.
+    the releases that are not the same ones there, None for one that went.
     """
 
     environments: Mapping[str, Environment] = field(default_factory=dict)
     releases: Mapping[Key, Release] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
     origin: "Specs | None" = None
-    new: Mapping[Key, Release] = field(default_factory=dict)
+    new: Mapping[Key, Release | None] = field(default_factory=dict)
 
     def of(self, environment: str) -> list[Release]:
         """The releases of one environment, in order."""
@@ -73,6 +73,17 @@ class Specs:
         """These specs with some releases as they were read anew, and what is wrong with those."""
         releases = {**self.releases, **read.releases}
         return Specs(self.environments, releases, read.findings, self, read.releases)
+
+    def without(self, keys: Collection[Key]) -> "Specs":
+        """These specs less some releases; themselves when that is none."""
+        if not keys:
+            return self
+        releases = {key: release for key, release in self.releases.items() if key not in keys}
+        return Specs(self.environments, releases, self.findings, self, dict.fromkeys(keys))
+
+    def settle(self) -> None:
+        """Forget what they were made from, so that it can go: what is kept of it is counted."""
+        object.__setattr__(self, "origin", None)
 
     def differing(self, before: "Specs") -> Collection[Key]:
         """The releases that are not the same ones as before."""
@@ -85,7 +96,8 @@ class Specs:
         """By environment the releases that came since the origin, or since there was nothing."""
         found: defaultdict[str, Moves] = defaultdict(Moves)
         for key, release in (self.new if self.origin else self.releases).items():
-            found[key.environment].come.append(release)
+            if release:
+                found[key.environment].come.append(release)
             if self.origin and key in self.origin.releases:
                 found[key.environment].gone.append(self.origin.releases[key])
         return found
@@ -131,6 +143,43 @@ def route_claims(specs: Specs, catalog: Catalog) -> Claims:
 def read(files: Files, schemas: Schemas) -> Specs:
     """Read every spec among the files; a broken one becomes findings and is left out."""
     findings = [references.stray(path) for path in files if not layout.belongs(path)]
+    documents = _documents(files, schemas, findings)
+    around = _environments(documents)
+    releases = dict(_releases(documents, files, around, findings))
+    return Specs(around, releases, findings)
+
+
+def reread(specs: Specs, paths: Collection[str], files: Files, schemas: Schemas) -> Specs | None:
+    """The specs after some files have changed: only the releases that these belong to are read.
+
+    Args:
+        specs: as they were read before.
+        paths: the files that were added, changed or deleted.
+        files: all files as they are now.
+        schemas: as for `read`.
+
+    Returns:
+        The same as `read` would, or None when a file is not that of one release.
+    """
+    owners = {path: layout.owner_of(path) for path in paths}
+    keys = {key for key in owners.values() if key}
+    if not all(owners.values()):
+        return None
+    folders = tuple(f"{layout.ENVIRONMENTS}/{key}/" for key in keys)
+    own = {path: raw for path, raw in files.items() if path.startswith(folders)}
+    around = {layout.environment_path(key.environment) for key in keys} & files.keys()
+    findings: list[Finding] = []
+    documents = _documents(own, schemas, findings)
+    near = own | {path: files[path] for path in around}
+    found = dict(_releases(documents, near, specs.environments, findings))
+    releases = {key: release for key, release in specs.releases.items() if key not in keys} | found
+    others = [f for f in specs.findings if not f.place.file.startswith(folders)]
+    new = {key: found.get(key) for key in keys if key in found or key in specs.releases}
+    return Specs(specs.environments, releases, [*others, *findings], specs, new)
+
+
+def _documents(files: Files, schemas: Schemas, findings: list[Finding]) -> dict[str, Document]:
+    """The files that are specs and fit their schema; what is wrong with others is a finding."""
     wanted = {path: raw for path, raw in files.items() if path.rpartition("/")[2] in FILES}
     documents: dict[str, Document] = {}
     for document in load_each(wanted, findings):
@@ -138,9 +187,7 @@ def read(files: Files, schemas: Schemas) -> Specs:
         findings += found
         if not found:
             documents[document.path] = document
-    around = _environments(documents)
-    releases = dict(_releases(documents, files, around, findings))
-    return Specs(around, releases, findings)
+    return documents
 
 
 def check(specs: Specs, tools: Toolkit, only: Iterable[Key] | None = None) -> list[Finding]:
@@ -171,19 +218,24 @@ def check(specs: Specs, tools: Toolkit, only: Iterable[Key] | None = None) -> li
     return in_order(findings)
 
 
-def check_one(release: Release, tools: Toolkit) -> Iterator[Finding]:
+def check_one(release: Release, tools: Toolkit) -> Sequence[Finding]:
     """What is wrong with one release."""
+    return _wrong_with(release, tools.catalog)
+
+
+@kept
+def _wrong_with(release: Release, catalog: Catalog) -> Sequence[Finding]:
     found: list[Finding] = []
     for version in filter(None, (release, release.stable)):
-        found += references.check_release(version, tools.catalog)
-        found += allotment_checks.check_allotment(version, tools.catalog)
-        found += placement_checks.check_placement(version, tools.catalog)
-        found += engines.check_engine(version, tools.catalog)
-        found += storage.check_storage(version, tools.catalog)
-    found += paths.check_path(release, tools.catalog)
-    yield from found
+        found += references.check_release(version, catalog)
+        found += allotment_checks.check_allotment(version, catalog)
+        found += placement_checks.check_placement(version, catalog)
+        found += engines.check_engine(version, catalog)
+        found += storage.check_storage(version, catalog)
+    found += paths.check_path(release, catalog)
     if not failed(found):
-        yield from check_memory(release, tools.catalog)
+        found += check_memory(release, catalog)
+    return tuple(found)
 
 
 def render(

@@ -18,11 +18,20 @@ _TOKENS = re.compile(
     r"\b(?:gh[oprsu]_|github_pat_|glpat-|gldt-|glrt-)[\w.-]{10,}|\beyJ[\w-]+\.[\w-]+\.[\w-]+"
 )
 
+_ARCHIVED = (
+    "has the repository archived or locked ({status}): unlock {repository}, or give the address of "
+    "the one that is in use"
+)
+_SCOPES = re.compile(
+    r"required scope|insufficient[_ ]scope|not accessible by|does not have .*scope",
+    re.IGNORECASE,
+)
+_PROTECTED = re.compile(r"protected branch|branch protection|push to protected", re.IGNORECASE)
 _ADVICE: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "does not accept the credentials (401): renew {credential}",
     HTTPStatus.FORBIDDEN: (
         "forbids this (403): {credential} needs read and write access to the contents, the pull "
-        "requests and the commit statuses of {repository}"
+        "requests and the commit statuses of {repository}{needs}"
     ),
     HTTPStatus.NOT_FOUND: (
         "knows no such thing (404): check the address {repository}, and that {credential} may "
@@ -40,7 +49,7 @@ _ADVICE: dict[int, str] = {
     ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "finds the text too long (413): propose less at once",
     HTTPStatus.UNPROCESSABLE_ENTITY: "refuses these values (422)",
-    HTTPStatus.LOCKED: "has the repository archived or locked (423): unlock {repository}",
+    HTTPStatus.LOCKED: _ARCHIVED,
     HTTPStatus.TOO_MANY_REQUESTS: "limits the rate of calls (429): the next cycle tries again",
 }
 _SERVER_FAILS = "fails ({status}): look at its status page or log; the next cycle tries again"
@@ -48,12 +57,16 @@ _SERVER_FAILS = "fails ({status}): look at its status page or log; the next cycl
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One repository on one forge, as messages name it; `base` is where its API begins."""
+    """One repository on one forge, as messages name it; `base` is where its API begins.
+
+    `needs` says in the forge's own words what the credentials must be allowed.
+    """
 
     name: str
     base: str
     repository: str
     credential: str = "SLUICE_FORGE_TOKEN"
+    needs: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -89,6 +102,21 @@ class RefusedError(UsageError):
         super().__init__(message)
         self.status, self.said = status, said
 
+    @property
+    def cause(self) -> str:
+        """The kind of it in few words, as metrics name it."""
+        if _is_archived(self.status, self.said):
+            return "archived"
+        if self.says("moved project"):  # GitLab's word to all but reads
+            return "renamed"
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            return "credentials refused"
+        if _PROTECTED.search(self.said):
+            return "protected branch"
+        if self.status == HTTPStatus.FORBIDDEN:
+            return "missing scope" if _SCOPES.search(self.said) else "read-only token"
+        return f"forge answers {self.status}"
+
     def says(self, *texts: str) -> bool:
         """Whether any of these stands in what the forge said, in whatever case."""
         return any(text.lower() in self.said.lower() for text in texts)
@@ -100,6 +128,12 @@ class HeadMovedError(UsageError):
     def __init__(self, branch: str, expected: str, found: str | None) -> None:
         super().__init__(f"{branch} is at {found or 'nothing'}, not at {expected}; look again")
         self.branch, self.expected, self.found = branch, expected, found
+
+
+class MovedError(UsageError):
+    """The repository has another address now."""
+
+    cause = "renamed"
 
 
 def answer_of(
@@ -114,14 +148,25 @@ def refusal(site: Site, answer: Answer, secrets: Collection[str]) -> RefusedErro
     """Return an answer of 400 or more as an error, without secrets."""
     said = redact(_said(answer), secrets)
     advice = _ADVICE.get(answer.status)
+    if _is_archived(answer.status, said):
+        advice = _ARCHIVED
     if advice is None:
         failing = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
         advice = _SERVER_FAILS if failing else "refuses ({status})"
     text = advice.format(
-        status=answer.status, credential=site.credential, repository=site.repository
+        status=answer.status,
+        credential=site.credential,
+        repository=site.repository,
+        needs=f" ({site.needs})" if site.needs else "",
     )
     quoted = said or (_PAGE if _is_page(answer) else "")
     return RefusedError(f"{site} {text}" + (f": {quoted}" if quoted else ""), answer.status, said)
+
+
+def _is_archived(status: int, said: str) -> bool:
+    """Whether the repository cannot be written to any more; some call that forbidden."""
+    locked = status == HTTPStatus.LOCKED
+    return locked or (status == HTTPStatus.FORBIDDEN and "archived" in said.lower())
 
 
 def redact(text: str, secrets: Collection[str] = ()) -> str:

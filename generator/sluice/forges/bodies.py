@@ -3,9 +3,10 @@
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 _HEADING = "### "
-_MARKER = re.compile(r"\n*<!-- sluice:[^\n]*-->\s*\Z")
+_MARKER, _MARKER_END = "<!-- sluice:", "-->"
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 # Our part of a text: from this line to our first marker after it, or, where somebody has removed
 # the line, to our last marker.
@@ -81,12 +82,13 @@ def fit(text: str, limit: int, changes: str = "") -> str:
     text = clean(text)
     if len(text) <= limit:
         return text
-    found = _MARKER.search(text)
-    marker = found[0] if found else ""
-    first, *sections = _sections(text[: len(text) - len(marker)])
+    said, marker = _parted(text)
+    first, *sections = _sections(said)
     told = _LEFT_OUT.format(f"[changed files]({changes})" if changes else "changed files")
     stubs = [f"{section.splitlines()[0]}\n\n{told}\n\n" for section in sections]
     room = limit - len(marker) - sum(map(len, stubs))
+    if room < 0:  # there are more headings than room
+        return _cut(said, limit - len(marker), told) + marker
     parts = [_cut(first, room, told)]
     room -= len(parts[0])
     for section, stub in zip(sections, stubs, strict=True):
@@ -100,14 +102,24 @@ def _plain(text: str) -> str:
     return text.replace("\r\n", "\n").strip()
 
 
+def _parted(text: str) -> tuple[str, str]:
+    """Return a text without the marker in its last line, and the marker with the space around."""
+    end = text.rstrip()
+    at = end.find(_MARKER, end.rfind("\n") + 1) if end.endswith(_MARKER_END) else -1
+    if at < 0:
+        return text, ""
+    said = text[:at].rstrip("\n")
+    return said, text[len(said) :]
+
+
 def _sections(text: str) -> list[str]:
     """Split before each heading that is not inside a code block."""
-    parts = [""]
+    starts, at = [0], 0
     for line, inside in _lines(text):
         if line.startswith(_HEADING) and not inside:
-            parts.append("")
-        parts[-1] += line
-    return parts
+            starts.append(at)
+        at += len(line)
+    return [text[start:end] for start, end in pairwise([*starts, at])]
 
 
 def _cut(text: str, limit: int, told: str) -> str:

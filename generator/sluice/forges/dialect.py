@@ -8,6 +8,7 @@ from sluice.core.model import PullRequest, State
 from sluice.forges.answers import RefusedError
 from sluice.forges.extras import Capabilities, Status
 from sluice.forges.hooks import Hook
+from sluice.forges.rights import Standing, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,9 @@ class Dialect(Protocol):
     # Whether `open_of` shows all of a branch at once; without that a list must have shown them.
     shows_twins: bool
     drafts_by_title: bool  # whether words in the title are what makes a draft
+
+    # Whether the style of the last merge moves a base only forward, to a branch that begins there.
+    is_linear: bool
 
     @property
     def capabilities(self) -> Capabilities:
@@ -127,6 +131,12 @@ class Dialect(Protocol):
 
     def hooks(self) -> Iterable[Hook]:
         """The webhooks of the repository."""
+
+    def standing(self) -> Standing:
+        """What is said of the repository and of our account in it."""
+
+    def trials(self) -> Collection[Trial]:
+        """Calls that find nothing, for each right that reconciling takes."""
 
     def whoami(self) -> str:
         """The account that we act as."""

@@ -6,6 +6,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from sluice.core.model import PullRequest
 from sluice.forges.http import Usage
+from sluice.forges.rights import Right
 from sluice.forges.truth import Truth
 
 Verdict = Literal["pending", "success", "failure"]
@@ -39,6 +40,10 @@ class ForgeExtras(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What fits."""
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it was seen to merge only branches that begin at the tip of their base."""
 
     @property
     def usage(self) -> Usage:
@@ -85,6 +90,9 @@ class ForgeExtras(Protocol):
 
     def settle(self, number: int, commit: str, body: str) -> None:
         """Tell the forge of a merge that it has not noticed; where it does not listen, close."""
+
+    def rights(self) -> Sequence[Right]:
+        """What reconciling takes and whether it is there; nothing is left behind by looking."""
 
     def whoami(self) -> str:
         """The account that we act as."""

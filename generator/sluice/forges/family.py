@@ -1,6 +1,7 @@
 """What GitHub has introduced and Gitea and Forgejo have taken over, word for word."""
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import ClassVar
 from urllib.parse import quote
@@ -11,9 +12,18 @@ from sluice.forges.dialect import Change, Comment
 from sluice.forges.extras import Status, Verdict
 from sluice.forges.hooks import Hook
 from sluice.forges.http import PAGE, Transport
+from sluice.forges.merging import (
+    WORDED,
+    Message,
+    Style,
+    chosen,
+    merge_body,
+    squash_message,
+)
 from sluice.forges.raw import MANY, RECENT, Raw, seconds
 
-# What a review may say that counts until the same person says something else.
+# What a review may say that counts until the same person says something else. Comments do not.
+# Gitea calls what GitHub calls CHANGES_REQUESTED otherwise.
 _OBJECTIONS = frozenset({"CHANGES_REQUESTED", "REQUEST_CHANGES"})
 _VERDICTS = _OBJECTIONS | {"APPROVED", "DISMISSED"}
 # So many seconds are between two acts at least.
@@ -27,10 +37,12 @@ class Family:
     past: tuple[State, ...] = ("closed",)  # the merged ones among them
     shows_twins = True
     drafts_by_title = False
+    is_linear = False
     _size: ClassVar[str]  # the parameter that sets the size of a page
     _latest: ClassVar[Mapping[str, str]]  # the parameters that put the last change first
     _verdict: ClassVar[str]  # where a commit status has its state
-    _methods: ClassVar[Mapping[str, str]]  # what a repository allows → how to merge
+    _methods: ClassVar[Mapping[str, Style]]  # what a repository allows → how to merge
+    _oldest_first: ClassVar[bool]  # how it lists the commits of a pull request
     _events: ClassVar[str]  # where a pull request has what happened to it
     _happened: ClassVar[tuple[str, str, str]]  # the key of a kind of event; closing, deletion
 
@@ -38,7 +50,6 @@ class Family:
         self._http = http
         self._root = f"/repos/{quote(repository)}"
         self._owner, _, self._name = repository.partition("/")
-        self._method = ""
 
     def pulls(self, state: State) -> Iterable[PullRequest]:
         """All open ones, or the closed and merged ones that changed last."""
@@ -185,14 +196,57 @@ class Family:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
 
-    def _merge_method(self) -> str:
-        """Choose what the repository allows; a merge commit keeps our commits as they are."""
-        if not self._method:
-            raw = self._http.call("GET", self._root).data
+    def _style(self, base: str) -> Style:
+        """Choose what the repository allows now; settings change while we run."""
+        allowed, preferred = self.allowed(base)
+        style = chosen(allowed, preferred)
+        if style is None:
+            site = self._http.site
+            raise site.problem(
+                f"allows no way of merging into {base} that we know: allow merge commits or "
+                f"another one in the settings of {site.repository}"
+            )
+        self.is_linear = style == "fast-forward-only"
+        return style
+
+    def allowed(self, base: str) -> tuple[Collection[str], str]:
+        """The styles that may be used to merge into a branch, and which one is preferred."""
+        del base
+        raw = self._http.call("GET", self._root).data
+        with self._http.reading():
+            return {name for key, name in self._methods.items() if raw.get(key, True)}, ""
+
+    def _message(self, pull: PullRequest, style: Style) -> Message:
+        """What a merge of this style is to say; the title of a plain one is the forge's."""
+        if style not in WORDED:
+            return Message("", "")
+        if style != "squash":
+            return Message("", merge_body(self._approvers(pull)))
+        root = f"{self._root}/pulls/{pull.number}"
+        messages = []
+        for raw in self._http.pages(f"{root}/commits", {}, self._size, MANY):
             with self._http.reading():
-                allowed = [name for key, name in self._methods.items() if raw.get(key, True)]
-            self._method = allowed[0] if allowed else "rebase"
-        return self._method
+                messages.append(str(raw["commit"]["message"]))
+        ordered = messages if self._oldest_first else messages[::-1]
+        approvers = self._approvers(pull)
+        return squash_message(pull.title, pull.number, ordered, approvers, self._merger())
+
+    def _approvers(self, pull: PullRequest) -> Collection[str]:
+        """Whose last word on this head is that it may be merged."""
+        said: dict[str, str] = {}
+        path = f"{self._root}/pulls/{pull.number}/reviews"
+        for raw in self._http.pages(path, {}, self._size, MANY):
+            with self._http.reading():
+                state = str(raw.get("state") or "")
+                if state in _VERDICTS and not raw.get("dismissed"):
+                    said[_login(raw)] = state
+        return {name for name, state in said.items() if state == "APPROVED"}
+
+    def _merger(self) -> str:
+        """In whose name we merge; not every token may ask for that."""
+        with suppress(RefusedError):
+            return self.whoami()
+        return ""
 
     def _status(self, raw: Raw) -> Status:
         state = raw[self._verdict]

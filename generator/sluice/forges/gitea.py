@@ -14,14 +14,17 @@ from sluice.forges.dialect import Change, Words
 from sluice.forges.extras import Capabilities
 from sluice.forges.family import Family
 from sluice.forges.http import Transport
+from sluice.forges.merging import Style
 from sluice.forges.raw import MANY, found, nothing_new, segment
 from sluice.forges.remote import RemoteForge
+from sluice.forges.rights import NOBODY, Standing, Trial, no_branch
 from sluice.forges.timing import Timing
 
 _NAMES = {"gitea": ("Gitea", "gitea.com"), "forgejo": ("Forgejo", "codeberg.org")}
 _PASSING = ("already exists", "try again", "does not exist yet")
 _NOT_YET = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.CONFLICT)
 _COLOUR = "#5b6abf"
+_NEEDS = "the scopes write:repository, write:issue and read:user, and the role Write"
 
 
 def connect(
@@ -29,7 +32,7 @@ def connect(
 ) -> RemoteForge:
     """Return the forge at an address. Nothing is asked of it yet."""
     name, home = _NAMES[address.kind]
-    site = Site(name, f"{address.place(home)}/api/v1", str(address))
+    site = Site(name, f"{address.place(home)}/api/v1", str(address), needs=_NEEDS)
     http = Transport(site, Token(address.token(environ), "token"), timing=timing)
     return RemoteForge(Gitea(http, address.path), http, f"{address.page(home)}/compare")
 
@@ -41,7 +44,14 @@ class Gitea(Family):
     _size = "limit"
     _latest: ClassVar = {"sort": "recentupdate"}
     _verdict = "status"
-    _methods: ClassVar = {"allow_merge_commits": "merge", "allow_squash_merge": "squash"}
+    _methods: ClassVar = {
+        "allow_merge_commits": "merge",
+        "allow_rebase_explicit": "rebase-merge",
+        "allow_squash_merge": "squash",
+        "allow_fast_forward_only_merge": "fast-forward-only",
+        "allow_rebase": "rebase",
+    }
+    _oldest_first = False
 
     shows_twins = False
     drafts_by_title = True
@@ -53,6 +63,7 @@ class Gitea(Family):
         self._bases: dict[str, str] = {}
         self._twins: set[str] = set()
         self._labels: dict[str, int] = {}
+        self._scheduled: dict[int, Style] = {}
 
     def pulls(self, state: State) -> Iterable[PullRequest]:
         """Remember the bases of the open ones: by base and branch one can be found again."""
@@ -113,19 +124,40 @@ class Gitea(Family):
 
     def merge(self, pull: PullRequest) -> PullRequest:
         """Merge at the head that was seen."""
-        return self._merged(pull, {})
+        return self._merged(pull, {}, self._style(pull.base))
+
+    def allowed(self, base: str) -> tuple[Collection[str], str]:
+        """The styles that may be used; older servers do not know all of them."""
+        del base
+        raw = self._http.call("GET", self._root).data
+        with self._http.reading():
+            styles = {name for key, name in self._methods.items() if raw.get(key)}
+            return styles, str(raw.get("default_merge_style") or "")
 
     def merge_when_ready(self, pull: PullRequest) -> PullRequest:
         """Let the server merge when the checks have passed.
 
-        It looks again only when something happens to the pull request, so what is scheduled
-        already is tried now, by the same rules.
+        It looks again only when something happens to the pull request, so what is scheduled already
+        is tried now, by the same rules. It takes a style that is not allowed, and drops the merge
+        without a word when its time has come: what was scheduled by a style that is not ours now
+        is scheduled anew.
         """
+        later = {"merge_when_checks_succeed": True}
+        style = self._style(pull.base)
         try:
-            return self._merged(pull, {"merge_when_checks_succeed": True})
+            done = self._merged(pull, later, style)
         except RefusedError as error:
             if not error.says("already scheduled"):
                 raise
+            if self._scheduled.get(pull.number) == style:
+                return self._merge_if_ready(pull)
+            self.cancel_merge(pull)
+            done = self._merged(pull, later, style)
+        self._scheduled[pull.number] = style
+        return done
+
+    def _merge_if_ready(self, pull: PullRequest) -> PullRequest:
+        """Merge what waits although nothing is missing any more."""
         try:
             return self.merge(pull)
         except RefusedError as error:
@@ -160,11 +192,32 @@ class Gitea(Family):
         """Delete a branch."""
         self._http.call("DELETE", f"{self._root}/branches/{quote(branch)}")
 
-    def _merged(self, pull: PullRequest, more: Mapping[str, object]) -> PullRequest:
+    def standing(self) -> Standing:
+        """What is said of the repository; of the token's scopes nothing is."""
+        raw = self._http.call("GET", self._root).data
+        with self._http.reading():
+            may = (raw.get("permissions") or {}).get("push", True)
+            return Standing(str(raw["full_name"]), bool(raw.get("archived")), bool(may))
+
+    def trials(self) -> Collection[Trial]:
+        """What reconciling takes."""
+        root = self._root
+        said = {"labels": [1]}
+        return (
+            Trial("push", "write:repository", "DELETE", f"{root}/branches/{quote(no_branch())}"),
+            Trial("label", "write:issue", "POST", f"{root}/issues/{NOBODY}/labels", said),
+            Trial("ask who it is", "read:user", "GET", "/user"),
+        )
+
+    def _merged(self, pull: PullRequest, more: Mapping[str, object], style: Style) -> PullRequest:
+        said = self._message(pull, style)
+        # Without a title the server takes its own, and drops the names of the approvers.
+        words = {"MergeTitleField": said.title, "MergeMessageField": said.body}
         body = {
-            "Do": self._merge_method(),
+            "Do": style,
             "head_commit_id": pull.head,
             "delete_branch_after_merge": True,
+            **{name: text for name, text in words.items() if text},
             **more,
         }
         path = f"{self._root}/pulls/{pull.number}/merge"

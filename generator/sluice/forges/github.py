@@ -1,6 +1,6 @@
 """GitHub and GitHub Enterprise, over the REST API; GraphQL only for what REST has not."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import ClassVar
@@ -16,13 +16,19 @@ from sluice.forges.family import Family
 from sluice.forges.github_app import App, app_from
 from sluice.forges.http import Transport
 from sluice.forges.limits import Budget, Window
-from sluice.forges.raw import MANY, found, segment
+from sluice.forges.merging import Style
+from sluice.forges.raw import MANY, Raw, found, segment
 from sluice.forges.remote import RemoteForge
+from sluice.forges.rights import NO_COMMIT, NOBODY, Standing, Trial, no_branch
 from sluice.forges.timing import Timing
 
 _HOME = "github.com"
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _MINUTE, _HOUR = 60, 3600
+_NEEDS = (
+    "the scope repo for a classic token; for a fine-grained one and an App read and write for "
+    "Contents, Pull requests and Commit statuses"
+)
 # What is true in a moment, or what another has done already.
 _PASSING = (
     "already exists",
@@ -36,10 +42,17 @@ _PASSING = (
     "try again",
 )
 _READY_NOW = ("clean status", "unstable status", "has_hooks status")
+_CONTENTS, _PULLS, _STATUSES = "Contents", "Pull requests", "Commit statuses"
+_SCOPES = {_CONTENTS, _PULLS, _STATUSES}
 _AUTO_MERGE = """
-mutation($pull: ID!, $head: GitObjectID!, $method: PullRequestMergeMethod!) {
+mutation(
+  $pull: ID!, $head: GitObjectID!, $method: PullRequestMergeMethod!, $title: String, $body: String
+) {
   enablePullRequestAutoMerge(
-    input: {pullRequestId: $pull, expectedHeadOid: $head, mergeMethod: $method}
+    input: {
+      pullRequestId: $pull, expectedHeadOid: $head, mergeMethod: $method,
+      commitHeadline: $title, commitBody: $body
+    }
   ) { clientMutationId }
 }"""
 _NO_AUTO_MERGE = """
@@ -53,7 +66,7 @@ def connect(
 ) -> RemoteForge:
     """Return the forge at an address, with a token or as an App. Nothing is asked of it yet."""
     timing = timing or Timing()
-    site = Site("GitHub", _base(address.place(_HOME)), str(address), headers=_HEADERS)
+    site = Site("GitHub", _base(address.place(_HOME)), str(address), needs=_NEEDS, headers=_HEADERS)
     credentials: Credentials | None = app_from(environ, site, address.name, timing)
     credentials = credentials or Token(address.token(environ))
     http = Transport(site, credentials, _budget(), timing)
@@ -79,7 +92,12 @@ class GitHub(Family):
     _size = "per_page"
     _latest: ClassVar = {"sort": "updated", "direction": "desc"}
     _verdict = "state"
-    _methods: ClassVar = {"allow_merge_commit": "merge", "allow_squash_merge": "squash"}
+    _methods: ClassVar = {
+        "allow_merge_commit": "merge",
+        "allow_squash_merge": "squash",
+        "allow_rebase_merge": "rebase",
+    }
+    _oldest_first = True
     _events = "events"
     _happened: ClassVar = ("event", "closed", "head_ref_deleted")
 
@@ -108,7 +126,14 @@ class GitHub(Family):
 
     def merge(self, pull: PullRequest) -> PullRequest:
         """Merge at the head that was seen."""
-        body = {"sha": pull.head, "merge_method": self._merge_method()}
+        style = self._style(pull.base)
+        said = self._message(pull, style)
+        words = {"commit_title": said.title, "commit_message": said.body}
+        body = {
+            "sha": pull.head,
+            "merge_method": style,
+            **{name: text for name, text in words.items() if text},
+        }
         path = f"{self._root}/pulls/{pull.number}/merge"
         try:
             answer = self._http.call("PUT", path, body=body)
@@ -126,9 +151,12 @@ class GitHub(Family):
         nothing is missing any more is merged.
         """
         node, waiting, clean = self._waiting(pull.number)
-        if waiting:
+        style = self._style(pull.base)
+        if waiting == style:
             return self.merge(pull) if clean else pull
-        said = self._auto_merge(node, pull.head)
+        if waiting:  # by a style that is not allowed any more
+            self._graphql(_NO_AUTO_MERGE, {"pull": node})
+        said = self._auto_merge(node, pull, style)
         if any(words in said.lower() for words in _READY_NOW):
             return self.merge(pull)
         if said:
@@ -156,6 +184,32 @@ class GitHub(Family):
         """Delete a branch."""
         self._http.call("DELETE", f"{self._root}/git/refs/heads/{quote(branch)}")
 
+    def standing(self) -> Standing:
+        """What is said of the repository; a classic token's scopes come with any answer."""
+        answer = self._http.call("GET", self._root)
+        told = answer.headers.get("x-oauth-scopes")
+        with self._http.reading():
+            given = None if told is None else {scope.strip() for scope in told.split(",")}
+            if given and "repo" in given:  # in it are all others
+                given |= _SCOPES
+            may = (answer.data.get("permissions") or {}).get("push", True)
+            return Standing(
+                str(answer.data["full_name"]),
+                bool(answer.data.get("archived")),
+                bool(may),
+                None if given is None else frozenset(given),
+            )
+
+    def trials(self) -> Collection[Trial]:
+        """What reconciling takes."""
+        root, branch = self._root, quote(no_branch())
+        status = {"state": "pending", "context": "sluice/doctor"}
+        return (
+            Trial("push branches", _CONTENTS, "DELETE", f"{root}/git/refs/heads/{branch}"),
+            Trial("open pull requests", _PULLS, "PATCH", f"{root}/pulls/{NOBODY}", {"title": "x"}),
+            Trial("set statuses", _STATUSES, "POST", f"{root}/statuses/{NO_COMMIT}", status),
+        )
+
     def whoami(self) -> str:
         """The account that we act as; an App's token cannot ask for it."""
         if isinstance(self._http.credentials, App):
@@ -170,18 +224,48 @@ class GitHub(Family):
         said = f"{error.said}, its merge state is {state}" if state else error.said
         return RefusedError(f"{self._http.site}: {said}", error.status, said)
 
-    def _waiting(self, number: int) -> tuple[str, bool, bool]:
-        """What GraphQL calls a pull request, whether it merges later, and whether it could now."""
+    def allowed(self, base: str) -> tuple[Collection[str], str]:
+        """The styles that the repository allows, and the rules of the branch do not forbid."""
+        styles, preferred = super().allowed(base)
+        allowed = set(styles)
+        path = f"{self._root}/rules/branches/{segment(base)}"
+        for raw in self._rules(path):
+            with self._http.reading():
+                if raw["type"] == "required_linear_history":
+                    allowed.discard("merge")
+                named = (raw.get("parameters") or {}).get("allowed_merge_methods")
+                if raw["type"] == "pull_request" and named:
+                    allowed &= {str(name).lower() for name in named}
+        return allowed, preferred
+
+    def _rules(self, path: str) -> Iterable[Raw]:
+        """The rules of a branch; older servers have none."""
+        try:
+            yield from self._http.pages(path, {}, self._size, MANY)
+        except RefusedError as error:
+            if error.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):
+                raise
+
+    def _waiting(self, number: int) -> tuple[str, str, bool]:
+        """What GraphQL calls a pull request, how it merges later, and whether it could now."""
         raw = self._http.call("GET", f"{self._root}/pulls/{number}").data
         with self._http.reading():
             clean = raw.get("mergeable_state") == "clean"
-            return str(raw["node_id"]), bool(raw.get("auto_merge")), clean
+            later = None if raw.get("merged_at") else raw.get("auto_merge")
+            return str(raw["node_id"]), str(later["merge_method"]) if later else "", clean
 
-    def _auto_merge(self, node: str, head: str) -> str:
-        variables = {"pull": node, "head": head, "method": self._merge_method().upper()}
+    def _auto_merge(self, node: str, pull: PullRequest, style: Style) -> str:
+        words = self._message(pull, style)
+        variables = {
+            "pull": node,
+            "head": pull.head,
+            "method": style.upper(),
+            "title": words.title or None,
+            "body": words.body or None,
+        }
         return self._graphql(_AUTO_MERGE, variables)
 
-    def _graphql(self, query: str, variables: Mapping[str, str]) -> str:
+    def _graphql(self, query: str, variables: Mapping[str, str | None]) -> str:
         """Ask for a change and return the complaints; limits come in answers of success here."""
         path = f"{self._http.site.base.removesuffix('/v3')}/graphql"
         answer = self._http.call("POST", path, body={"query": query, "variables": variables})

@@ -1,6 +1,7 @@
 """GitLab, on gitlab.com and elsewhere."""
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 
 from sluice.core.model import PullRequest, State
@@ -12,11 +13,14 @@ from sluice.forges.extras import Capabilities, Status, Verdict
 from sluice.forges.hooks import Hook
 from sluice.forges.http import Transport
 from sluice.forges.limits import Budget, Window
+from sluice.forges.merging import merge_body, squash_message
 from sluice.forges.raw import MANY, RECENT, Raw, found, nothing_new, seconds, segment
 from sluice.forges.remote import RemoteForge
+from sluice.forges.rights import NO_COMMIT, NOBODY, Standing, Trial, no_branch
 from sluice.forges.timing import Timing
 
 _HOME = "gitlab.com"
+_NEEDS = "the scope api, and the role Developer or higher"
 _STATES: Mapping[State, str] = {"open": "opened", "merged": "merged", "closed": "closed"}
 _VERDICTS: Mapping[Verdict, str] = {
     "pending": "pending",
@@ -26,6 +30,12 @@ _VERDICTS: Mapping[Verdict, str] = {
 # Seconds that pass at most between the end of a branch and that of its merge request.
 _SOON = 300
 _SAID = {said: verdict for verdict, said in _VERDICTS.items()}
+_LINEAR = ("ff", "rebase_merge")  # methods that want a branch to begin at the tip of its base
+_DEVELOPER = 30  # the least level of access that may push
+# What else than "not found" says that the token is of another kind.
+_NO_TOKEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.BAD_REQUEST)
+# Settings by which a project's commits are squashed where nobody says otherwise.
+_SQUASHES = ("always", "default_on")
 _NOT_READY = {
     HTTPStatus.METHOD_NOT_ALLOWED,
     HTTPStatus.NOT_ACCEPTABLE,
@@ -47,7 +57,7 @@ def connect(
     address: Address, environ: Mapping[str, str], timing: Timing | None = None
 ) -> RemoteForge:
     """Return the forge at an address. Nothing is asked of it yet."""
-    site = Site("GitLab", f"{address.place(_HOME)}/api/v4", str(address))
+    site = Site("GitLab", f"{address.place(_HOME)}/api/v4", str(address), needs=_NEEDS)
     budget = Budget((Window(1_800, 60),), (Window(300, 60),))
     http = Transport(site, Token(address.token(environ)), budget, timing)
     return RemoteForge(GitLab(http, address.path), http, f"{address.page(_HOME)}/-/compare")
@@ -60,11 +70,12 @@ class GitLab:
     past: tuple[State, ...] = ("closed", "merged")
     shows_twins = True
     drafts_by_title = True
+    is_linear = False
     capabilities = Capabilities(body=1_000_000, label=255, description=255, teams=False)
 
     def __init__(self, http: Transport, project: str) -> None:
         self._http = http
-        self._root = f"/projects/{segment(project)}"
+        self._root, self._path = f"/projects/{segment(project)}", project
         self._requests = f"{self._root}/merge_requests"
 
     def pulls(self, state: State) -> Iterable[PullRequest]:
@@ -248,6 +259,30 @@ class GitLab:
             if not error.says("cannot transition status"):
                 raise
 
+    def standing(self) -> Standing:
+        """What is said of the project, and of our role in it where that is told."""
+        raw = self._http.call("GET", self._root).data
+        token = found(self._http, "/personal_access_tokens/self", also=_NO_TOKEN)
+        with self._http.reading():
+            given = (raw.get("permissions") or {}).values()
+            levels = [int(access["access_level"]) for access in given if access]
+            scopes = token.data.get("scopes") if token else None
+            return Standing(
+                str(raw["path_with_namespace"]),
+                bool(raw.get("archived")),
+                max(levels, default=_DEVELOPER) >= _DEVELOPER,
+                None if scopes is None else frozenset(map(str, scopes)),
+            )
+
+    def trials(self) -> Collection[Trial]:
+        """What reconciling takes."""
+        branch, status = self._branch(no_branch()), {"state": "pending", "name": "sluice/doctor"}
+        return (
+            Trial("push branches", "api", "DELETE", branch),
+            Trial("open requests", "api", "PUT", f"{self._requests}/{NOBODY}", {"title": "x"}),
+            Trial("set statuses", "api", "POST", f"{self._root}/statuses/{NO_COMMIT}", status),
+        )
+
     def whoami(self) -> str:
         """The account that we act as."""
         user = self._http.call("GET", "/user").data
@@ -281,7 +316,8 @@ class GitLab:
 
     def _merged(self, pull: PullRequest, more: Mapping[str, object]) -> PullRequest:
         path = f"{self._requests}/{pull.number}/merge"
-        body = {"sha": pull.head, "should_remove_source_branch": True, **more}
+        words = self._words(pull)
+        body = {"sha": pull.head, "should_remove_source_branch": True, **words, **more}
         try:
             return self._read(self._http.call("PUT", path, body=body).data)
         except RefusedError as error:
@@ -293,6 +329,48 @@ class GitLab:
                 status = raw.get("detailed_merge_status") or raw["merge_status"]
             said = f"its merge status {self._http.quoted(status)}"
             raise RefusedError(f"{self._http.site}: {said}", error.status, said) from None
+
+    def _words(self, pull: PullRequest) -> dict[str, object]:
+        """Whether commits are squashed, as the project has it, and what their commit says then."""
+        raw = self._http.call("GET", self._root).data
+        with self._http.reading():
+            squashes = raw.get("squash_option") in _SQUASHES
+            plain = raw.get("merge_method") != "ff"
+            self.is_linear = raw.get("merge_method") in _LINEAR
+        if not squashes and not plain:
+            return {"squash": False}  # no commit is made
+        approvers = self._approvers(pull)
+        if not squashes:
+            said = merge_body(approvers)
+            return {"squash": False, **(self._merge_words(pull, said) if said else {})}
+        listed = self._http.pages(f"{self._requests}/{pull.number}/commits", {}, "per_page", MANY)
+        with self._http.reading():
+            messages = [str(commit["message"]) for commit in listed][::-1]
+        message = squash_message(pull.title, pull.number, messages, approvers, self._merger())
+        link = f"See merge request {self._path}!{pull.number}"
+        return {"squash": True, "squash_commit_message": f"{message.text}\n\n{link}"}
+
+    def _merge_words(self, pull: PullRequest, approvals: str) -> dict[str, object]:
+        """What GitLab says by default, and who has approved."""
+        said = (
+            f"Merge branch '{pull.branch}' into '{pull.base}'",
+            pull.title,
+            f"See merge request {self._path}!{pull.number}",
+            approvals,
+        )
+        return {"merge_commit_message": "\n\n".join(said)}
+
+    def _approvers(self, pull: PullRequest) -> Collection[str]:
+        """Who has approved it; not every edition says so."""
+        answer = found(self._http, f"{self._requests}/{pull.number}/approvals")
+        with self._http.reading():
+            given = answer.data.get("approved_by") or () if answer else ()
+            return {str(each["user"]["username"]) for each in given}
+
+    def _merger(self) -> str:
+        with suppress(RefusedError):
+            return self.whoami()
+        return ""
 
     def _read(self, raw: Raw) -> PullRequest:
         with self._http.reading():

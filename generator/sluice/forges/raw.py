@@ -1,6 +1,6 @@
 """Small things that all kinds of forge write the same way."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -25,12 +25,12 @@ def segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def found(http: Transport, path: str) -> Answer | None:
-    """Return what is at a path, None when there is nothing."""
+def found(http: Transport, path: str, also: Collection[int] = ()) -> Answer | None:
+    """Return what is at a path, None when there is nothing; `also` are other answers for that."""
     try:
         return http.call("GET", path)
     except RefusedError as error:
-        if error.status != HTTPStatus.NOT_FOUND:
+        if error.status not in (HTTPStatus.NOT_FOUND, *also):
             raise
         return None
 

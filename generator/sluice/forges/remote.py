@@ -19,6 +19,7 @@ from sluice.forges.extras import Capabilities, Status
 from sluice.forges.hooks import Hook
 from sluice.forges.http import Transport, Usage
 from sluice.forges.opinions import Opinions
+from sluice.forges.rights import Right, Trial, rights
 from sluice.forges.truth import as_git_says, titled
 
 PREFIX = "sluice/"
@@ -51,6 +52,11 @@ class RemoteForge(Opinions):
     def capabilities(self) -> Capabilities:
         """What fits."""
         return self._dialect.capabilities
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether it was seen to merge only branches that begin at the tip of their base."""
+        return self._dialect.is_linear
 
     @property
     def usage(self) -> Usage:
@@ -216,6 +222,17 @@ class RemoteForge(Opinions):
     def hooks(self) -> Sequence[Hook]:
         """The webhooks of the repository; UsageError when they are not shown to us."""
         return tuple(self._dialect.hooks())
+
+    def rights(self) -> Sequence[Right]:
+        """What reconciling takes and whether it is there; nothing is left behind by looking."""
+
+        def act(trial: Trial) -> object:
+            return self._http.call(trial.method, trial.path, body=trial.body)
+
+        site = self._http.site
+        path = site.repository.partition(":")[2].partition("@")[0]
+        standing, trials = self._dialect.standing(), self._dialect.trials()
+        return list(rights(site, path, standing, trials, act))
 
     def whoami(self) -> str:
         """The account that we act as."""

@@ -31,11 +31,15 @@ _IDS: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Whether to believe it, why not, and its id, by which a second one is known."""
+    """Whether to believe it, why not, and its id, by which a second one is known.
+
+    `is_news` is false for one that tells us only what we did.
+    """
 
     accepted: bool
     reason: str = ""
     id: str = ""
+    is_news: bool = True
 
 
 def verify(

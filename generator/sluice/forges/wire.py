@@ -1,17 +1,18 @@
 """One exchange with a server: bounded, conditional, and only with the host that was configured."""
 
 import json
+import re
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import httpx
 
 from sluice.core.finding import UsageError
-from sluice.forges.answers import Answer, Site, answer_of, redact
+from sluice.forges.answers import Answer, MovedError, Site, answer_of, redact
 from sluice.forges.credentials import Credentials
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
@@ -20,6 +21,8 @@ _LARGEST = 64 * 2**20
 _REDIRECTS = 3
 _REMEMBERED = 128
 _PORTS = {"https": 443, "http": 80}
+# How an address names its repository.
+_REPOSITORY = re.compile(r"/(?:repos/([^/]+/[^/]+)|projects/([^/]+))(?:/|$)")
 _KEEP_METHOD = {HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT}
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
@@ -75,6 +78,9 @@ class Wire:
                 if answer.status // 100 != 3:  # noqa: PLR2004 - what redirects
                     return answer
                 target = answer.headers.get("location", "")
+                if target and request.writes and answer.status not in _KEEP_METHOD:
+                    self._check_host(urljoin(url, target))
+                    raise self._moved(answer.status, target)
                 if not target or (request.writes and answer.status not in _KEEP_METHOD):
                     break
                 url, params = urljoin(url, target), None
@@ -84,8 +90,15 @@ class Wire:
             raise self._site.problem(
                 f"gives an answer that cannot be read: {_kind(error)}"
             ) from None
-        raise self._site.problem(
-            f"redirects ({answer.status}): {self._site.repository} may have moved; give its new "
+        raise self._moved(answer.status, "")
+
+    def _moved(self, status: int, target: str) -> MovedError:
+        """Where it is now, if the address of another call tells."""
+        found = _REPOSITORY.search(urlsplit(target).path)
+        new = redact(unquote(found[1] or found[2])) if found else ""
+        where = f"has moved to {new}" if new else "may have moved"
+        return MovedError(
+            f"{self._site} redirects ({status}): {self._site.repository} {where}; give its new "
             "address"
         )
 

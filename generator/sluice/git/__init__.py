@@ -36,7 +36,16 @@ from sluice.git.remote import (
 from sluice.git.repository import Repository, init_bare, open_repository, resolve
 from sluice.git.signing import Signer, SigningError, sign, signer_of
 from sluice.git.store import Store
-from sluice.git.trees import Entry, Tree, blob_id, changed_paths, list_tree, read_blob, read_tree
+from sluice.git.trees import (
+    Entry,
+    Tree,
+    blob_id,
+    changed_paths,
+    ids_at,
+    list_tree,
+    read_blob,
+    read_tree,
+)
 from sluice.git.upstream import Direct, Mirror, Upstream, open_mirror
 from sluice.git.write import write_tree
 
@@ -70,6 +79,7 @@ __all__ = [
     "file_changes",
     "file_history",
     "history_of",
+    "ids_at",
     "init_bare",
     "is_ancestor",
     "list_tree",

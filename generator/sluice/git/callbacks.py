@@ -43,10 +43,25 @@ Login = Callable[[], tuple[str, str]]
 class CredentialsRefusedError(UsageError):
     """The remote does not accept who we are; asking again changes nothing but its patience."""
 
+    cause = "credentials refused"
+
 
 def redact(text: str) -> str:
     """Take user names, passwords, tokens and query strings out of the URLs in a text."""
     return _QUERY.sub(r"\1", _WITH_USER.sub(r"\1://", text))
+
+
+def reason_of(text: str) -> str:
+    """What libgit2's words mean, and what to do; nothing for words that are not known."""
+    return next((words for pattern, words in _REASONS if re.search(pattern, text)), "")
+
+
+def refused(url: str) -> str:
+    """What to say of credentials that a server does not accept."""
+    return (
+        f"{redact(url)} refused the credentials: renew them, and check that they may read and "
+        "write this repository"
+    )
 
 
 def scrub(text: str) -> str:
@@ -58,14 +73,26 @@ def scrub(text: str) -> str:
 class Callbacks(pygit2.RemoteCallbacks):
     """Offers credentials once a conversation: what was refused is not replayed.
 
-    They are those of the environment, or else what `login` gives: user name and password.
+    They are those of the environment, or else what `login` gives: user name and password. `header`
+    is sent from the start, wherever the conversation leads: it is for a server that was asked.
     """
 
-    def __init__(self, url: str, environ: Mapping[str, str], login: Login | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        environ: Mapping[str, str],
+        login: Login | None = None,
+        header: str = "",
+    ) -> None:
         super().__init__()
         self._url, self._environ, self._login = url, environ, login
-        self._asked = False
+        self._header = header
+        self._asked = bool(header)
         self._password = ""
+
+    def custom_headers(self) -> list[str] | None:
+        """What every request has."""
+        return [self._header] if self._header else None
 
     def credentials(
         self, url: str, username_from_url: str | None, allowed_types: CredentialType
@@ -75,10 +102,7 @@ class Callbacks(pygit2.RemoteCallbacks):
         if not allowed_types & (CredentialType.SSH_KEY | CredentialType.USERPASS_PLAINTEXT):
             return pygit2.Username(user or "git")
         if self._asked:
-            raise CredentialsRefusedError(
-                f"{redact(self._url)} refused the credentials: renew them, and check that they may "
-                "read and write this repository"
-            )
+            raise CredentialsRefusedError(refused(self._url))
         if _origin(url) != _origin(self._url):
             raise UsageError(
                 f"{redact(self._url)} redirects to {redact(url)}, which must not see the "
@@ -119,9 +143,9 @@ class Callbacks(pygit2.RemoteCallbacks):
     def explain(self, error: Exception) -> str:
         """Return the reason of a failure and what to do, without secrets."""
         text = str(error)
-        for pattern, words in _REASONS:
-            if re.search(pattern, text):
-                return words
+        known = reason_of(text)
+        if known:
+            return known
         if isinstance(error, pygit2.AuthError):
             return "it refused the credentials"
         return self.scrub(text)

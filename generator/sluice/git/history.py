@@ -25,6 +25,7 @@ def _read(found: pygit2.Commit) -> Commit:
         time=found.commit_time,
         message=found.message,
         trailers=_trailers(found),
+        committer=found.committer.name,
     )
 
 

@@ -41,6 +41,11 @@ def configure() -> None:
     pygit2.settings.server_timeout = _TIMEOUT
 
 
+def seconds() -> tuple[float, float]:
+    """How long to wait for a connection, and for anything on it."""
+    return _CONNECT_TIMEOUT / 1000, _TIMEOUT / 1000
+
+
 def proxy_of(url: str) -> str | Literal[True] | None:
     """The proxy for a URL by HTTPS_PROXY and NO_PROXY; True leaves it to Git's configuration.
 

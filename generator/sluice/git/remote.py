@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pygit2
 from pygit2.enums import FetchPrune
@@ -22,6 +23,9 @@ from sluice.git.network import configure, proxy_of
 from sluice.git.refs import RefMovedError
 from sluice.git.repository import Repository, open_repository
 
+if TYPE_CHECKING:
+    from sluice.git.advertisement import Advertisement, Service
+
 __all__ = [
     "CredentialsRefusedError",
     "Login",
@@ -36,12 +40,30 @@ __all__ = [
 ]
 
 _SCP_LIKE = re.compile(r"[^/\\:]+:(?!//)")
+# What they say of a branch that not everybody may push to.
+_PROTECTED = ("protected branch", "gh006", "gh013", "not allowed to push code to protected")
 # What servers say when the ref moved between their advertisement and the update.
 _MOVED = ("failed to update ref", "cannot lock ref", "stale info", "fetch first", "incorrect old")
 
 
+class DeniedError(UsageError):
+    """The server answers, and does not let us; `cause` is the kind of it in few words."""
+
+    def __init__(self, message: str, cause: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
 class PushRefusedError(UsageError):
     """The server refused the push: a hook, a protected branch; the text is the server's."""
+
+    @property
+    def cause(self) -> str:
+        """The kind of it in few words."""
+        said = str(self).lower()
+        if any(text in said for text in _PROTECTED):
+            return "protected branch"
+        return "read-only token" if "permission denied" in said else "push refused"
 
 
 def remote_url(repo: Repository, name: str = "origin") -> str | None:
@@ -77,13 +99,16 @@ def clone(url: str, path: str | PathLike[str]) -> Repository:
 
 def advertised(
     repo: Repository, remote: str = "origin", *, login: Login | None = None
-) -> dict[str, str]:
+) -> Mapping[str, str]:
     """Return the refs of a remote, full name → id, without fetching anything.
 
     Raises:
         UsageError: no such remote, or it cannot be read.
     """
     source = _remote(repo, remote)
+    said = _asked(source.url or "", "git-upload-pack", login, "cannot read")
+    if said is not None:
+        return said
     callbacks = _callbacks(source.url or "", login)
     try:
         heads = source.list_heads(callbacks=callbacks, proxy=proxy_of(source.url or ""))
@@ -99,14 +124,17 @@ def fetch(
     remote: str = "origin",
     *,
     login: Login | None = None,
+    said: Mapping[str, str] | None = None,
 ) -> None:
     """Fetch from a remote; no refspec means those of its configuration. Stale refs are pruned.
+
+    `said` is what it has advertised just now, where it was asked.
 
     Raises:
         UsageError: no such remote, or it cannot be read.
     """
     source = _remote(repo, remote)
-    callbacks = _callbacks(source.url or "", login)
+    callbacks = _callbacks(source.url or "", login, getattr(said, "header", ""))
     try:
         source.fetch(
             list(refspecs) or None,
@@ -211,9 +239,24 @@ def _is_local(url: str) -> bool:
     return url.startswith("file:") or ("://" not in url and not _SCP_LIKE.match(url))
 
 
-def _callbacks(url: str, login: Login | None = None) -> Callbacks:
+def _callbacks(url: str, login: Login | None = None, header: str = "") -> Callbacks:
     configure()
-    return Callbacks(url, os.environ, login)
+    return Callbacks(url, os.environ, login, header)
+
+
+def _asked(
+    url: str, service: "Service", login: Login | None, failing: str
+) -> "Advertisement | None":
+    """What a server says over HTTP; None where libgit2 has to ask."""
+    if not url.startswith(("http:", "https:")):
+        return None
+    from sluice.git.advertisement import UnansweredError, ask  # noqa: PLC0415  # brings a client
+
+    try:
+        return ask(url, service, os.environ, login)
+    except UnansweredError as error:
+        said = f"{failing} {redact(url)}: {error}"
+        raise (DeniedError(said, error.cause) if error.cause else UsageError(said)) from None
 
 
 class _PushCallbacks(Callbacks):
@@ -226,7 +269,8 @@ class _PushCallbacks(Callbacks):
         login: Login | None = None,
     ) -> None:
         configure()
-        super().__init__(url, os.environ, login)
+        said = _asked(url, "git-receive-pack", login, "cannot push to")
+        super().__init__(url, os.environ, login, said.header if said is not None else "")
         self._updates = updates
         self._verdicts: dict[str, str | None] = {}
         self._said = ""

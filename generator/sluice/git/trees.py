@@ -81,6 +81,13 @@ def absent(blob: pygit2.Oid | str) -> UsageError:
     return UsageError(f"object {blob} is missing from this repository; {WHOLE}")
 
 
+def ids_at(repo: Repository, revision: str, paths: Iterable[str]) -> tuple[str | None, ...]:
+    """Return the ids of directories or files, which tell whether anything in them has changed."""
+    root = tree_object(repo, revision)
+    found = (_lookup(root, path.strip("/")) for path in paths)
+    return tuple(None if entry is None else str(entry.id) for entry in found)
+
+
 def read_blob(repo: Repository, blob: str) -> bytes:
     """Return the content of a blob by its id; UsageError when the repository lacks it."""
     try:

@@ -8,7 +8,7 @@ import fcntl
 import hashlib
 import os
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +29,7 @@ __all__ = ["Direct", "Mirror", "Upstream", "open_mirror"]
 _FOLLOWED = ("refs/heads/main", "refs/heads/sluice/*")
 _REFSPECS = tuple(f"+{ref}:{ref}" for ref in _FOLLOWED)
 _PLAIN = re.compile(r"[^a-z0-9]+")
+_REMEMBERED = 1000  # moves of branches
 
 
 class Upstream(Protocol):
@@ -41,6 +42,9 @@ class Upstream(Protocol):
     @property
     def calls(self) -> Mapping[str, int]:
         """How often it was looked at, fetched from and pushed to over the network."""
+
+    def made(self, ref: str, commit: str | None) -> bool:
+        """Whether a branch was lately brought there by us; None is for its end."""
 
     def refresh(self) -> bool:
         """Look at it again; whether any branch moved. UsageError: it cannot be read."""
@@ -72,6 +76,11 @@ class Direct:
         self.repository = repository
         self.calls: Mapping[str, int] = {}
 
+    def made(self, ref: str, commit: str | None) -> bool:
+        """Nobody tells what is done to it."""
+        del ref, commit
+        return False
+
     def refresh(self) -> bool:
         """Nothing: it is read as it is."""
         return False
@@ -100,16 +109,22 @@ class Mirror:
     def __init__(self, repository: Repository, login: Login | None = None) -> None:
         self.repository, self._login = repository, login
         self.calls: Counter[str] = Counter()
+        self._made: deque[tuple[str, str | None]] = deque(maxlen=_REMEMBERED)
+
+    def made(self, ref: str, commit: str | None) -> bool:
+        """Whether it was pushed from here; also asked from other threads, in the midst of it."""
+        return (ref, commit) in tuple(self._made)
 
     def refresh(self) -> bool:
         """Fetch if, and only if, a branch is not as it is here."""
         self.calls["look"] += 1
-        there = _followed(advertised(self.repository, login=self._login))
+        said = advertised(self.repository, login=self._login)
+        there = _followed(said)
         with _alone(self.repository.path):
             if there == _followed(refs_under(self.repository, "refs/heads/")):
                 return False
             self.calls["fetch"] += 1
-            fetch(self.repository, _REFSPECS, login=self._login)
+            fetch(self.repository, _REFSPECS, login=self._login, said=said)
         return True
 
     def move(self, ref: str, new: str | None, expected: str | None) -> None:
@@ -118,6 +133,7 @@ class Mirror:
         Killed in between, the next refresh sees the difference.
         """
         self.calls["push"] += 1
+        self._made.append((ref, new))  # what tells of it may be faster than the answer
         push(self.repository, {ref: (expected, new)}, login=self._login)
         with _alone(self.repository.path):
             update_ref(self.repository, ref, new, tip(self.repository, ref))
@@ -129,6 +145,7 @@ class Mirror:
     def move_each(self, moves: Mapping[str, tuple[str | None, str | None]]) -> Collection[str]:
         """Compare and swap branches on the server, then here; see Upstream and `move`."""
         self.calls["push"] += 1
+        self._made.extend((ref, new) for ref, (_, new) in moves.items())
         moved = push_each(self.repository, moves, login=self._login)
         with _alone(self.repository.path):
             for ref in sorted(moved):

@@ -20,6 +20,7 @@ class Delivery:
     accepted: bool
     reason: str = ""
     id: str = ""
+    is_news: bool = True
 
 
 def verify(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> Delivery:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -16,7 +16,10 @@ Event = Literal[
 ]
 
 _TRAILER = re.compile(r"([A-Za-z][A-Za-z-]*):[ \t]+(\S.*)")
-_APPROVALS = ("Approved-by", "Reviewed-by", "Acked-by", "Merged-by")
+_APPROVALS = ("Approved-by", "Reviewed-by", "Acked-by")
+_MERGES = ("Merged-by",)
+# In whose name forges commit what a person asked of them.
+_NOBODY = frozenset({"GitHub", "GitLab"})
 # How the forges say in a commit which pull request it came from.
 _PULLS = (
     re.compile(r"^Pull-Request: #?(\d+)$", re.MULTILINE),
@@ -56,6 +59,8 @@ class Entry:
     approved_by: tuple[str, ...]
     pull: int
     reverts: str
+    proposed_by: str = ""
+    merged_by: str = ""
 
     @property
     def why(self) -> str:
@@ -105,12 +110,21 @@ def trailers(message: str) -> dict[str, str]:
 
 
 def approvals(messages: Iterable[str]) -> list[str]:
-    """The people that commits name as those who approved or merged."""
+    """The people that commits name as those who approved."""
+    return _named(messages, _APPROVALS)
+
+
+def mergers(messages: Iterable[str]) -> list[str]:
+    """The people that commits name as those who merged."""
+    return _named(messages, _MERGES)
+
+
+def _named(messages: Iterable[str], keys: Collection[str]) -> list[str]:
     names = []
     for message in messages:
         for line in message.splitlines()[1:]:
             match = _TRAILER.fullmatch(line.strip())
-            if match and match[1] in _APPROVALS:
+            if match and match[1] in keys:
                 names.append(_PERSON.sub("", match[2]).strip())
     return list(dict.fromkeys(filter(None, names)))
 
@@ -131,6 +145,8 @@ def as_data(entry: Entry) -> dict[str, Any]:
         "previous": entry.previous or None,
         "rolling": change.state.rolling,
         "by": change.commit.author,
+        "proposedBy": entry.proposed_by or None,
+        "mergedBy": entry.merged_by or None,
         "approvedBy": list(entry.approved_by),
         "pullRequest": entry.pull or None,
         "why": entry.why,
@@ -161,16 +177,27 @@ def _event(before: State | None, now: State, seen: set[tuple[str, str]]) -> Even
 
 def _entry(event: Event, change: Change, before: Change | None) -> Entry:
     messages = [change.commit.message, change.proposal.message]
-    names = approvals(messages)
-    merger = change.commit.author
+    names, proposer, merger = approvals(messages), change.proposal.author, _merger(change)
     # Who merges by hand has approved; a merge by its proposer is nobody's approval.
-    if len(change.commit.parents) > 1 and merger != change.proposal.author and not names:
+    if merger and merger != proposer and not names:
         names = [merger]
     found = (pattern.search(message) for message in messages for pattern in _PULLS)
     pull = next((int(match[1]) for match in found if match), 0)
     reverts = next((m[1] for m in map(_REVERTS.search, messages) if m), "")
     previous = before.state.version if before else ""
-    return Entry(event, change, previous, None, tuple(names), pull, reverts)
+    return Entry(event, change, previous, None, tuple(names), pull, reverts, proposer, merger)
+
+
+def _merger(change: Change) -> str:
+    """Who brought a change to main, where that is told: by a trailer, a merge or a squash."""
+    commit = change.commit
+    named = mergers([commit.message, change.proposal.message])
+    if named:
+        return named[0]
+    if len(commit.parents) > 1:
+        return commit.author
+    committer = commit.committer
+    return committer if committer not in _NOBODY and committer != commit.author else ""
 
 
 def _told(change: Change) -> dict[str, str]:
@@ -207,6 +234,9 @@ def _block(entry: Entry, now: int) -> str:
 def _approval(entry: Entry) -> str:
     names = ", ".join(map(_line, entry.approved_by))
     said = f", approved by {names}" if names else ""
+    merger = entry.merged_by
+    if merger and merger not in (entry.change.commit.author, *entry.approved_by):
+        said += f", merged by {_line(merger)}"
     return said + (f", pull request #{entry.pull}" if entry.pull else "")
 
 

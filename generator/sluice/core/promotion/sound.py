@@ -31,13 +31,9 @@ def sound(specs: Specs, findings: Sequence[Finding]) -> Sound:
             if owner is None:
                 raise FindingsError(findings)
             broken.setdefault(owner, []).append(finding)
-    releases = {
-        key: release
-        for key, release in specs.releases.items()
-        if str(key) not in broken and key.environment not in broken
-    }
+    out = [key for key in specs.releases if str(key) in broken or key.environment in broken]
     reasons = {name: _reasons(found) for name, found in sorted(broken.items())}
-    return Sound(Specs(specs.environments, releases, specs.findings), reasons)
+    return Sound(specs.without(out), reasons)
 
 
 def _owner(path: str) -> str | None:

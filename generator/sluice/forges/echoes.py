@@ -1,0 +1,102 @@
+"""Whether a delivery tells only what we have done ourselves, so that nobody need be woken by it.
+
+What it says is used for nothing else, and in doubt it is news. What is taken for an echo and is
+none is seen by the next look all the same.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sluice.forges.webhooks import Kind
+
+Made = Callable[[str, str | None], bool]
+"""Whether we brought a branch (a full name) to a commit ourselves; None is for its end."""
+
+_BRANCHES = "sluice/"
+_CONTEXTS = "sluice/"
+_HEADS = "refs/heads/"
+_COMMENT = "<!-- sluice:comment "
+_EVENTS = ("x-github-event", "x-forgejo-event", "x-gitea-event")
+# What becomes of a pull request when we keep its words, labels and reviewers up to date.
+_KEPT = frozenset(
+    {
+        *("opened", "edited", "labeled", "unlabeled", "label_updated", "label_cleared"),
+        *("review_requested", "synchronize", "synchronized"),
+    }
+)
+_KEPT_BY_GITLAB = frozenset({"open", "update"})
+
+
+def is_echo(kind: Kind, headers: Mapping[str, str], body: bytes, made: Made) -> bool:
+    """Whether a delivery, which was verified, is about our own doing and nothing else.
+
+    Args:
+        kind: of the forge.
+        headers: of the delivery; their names in lower case.
+        body: as it came.
+        made: what we did to branches.
+    """
+    try:
+        said = json.loads(body)
+        if kind == "gitlab":
+            return _by_gitlab(said, made)
+        event = next((headers[name] for name in _EVENTS if name in headers), "")
+        return _by_others(event, said, made)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+        return False
+
+
+def _by_others(event: str, said: Any, made: Made) -> bool:  # noqa: ANN401 - JSON is anything
+    """GitHub, Gitea and Forgejo."""
+    if event == "push":
+        return made(said["ref"], _commit(said["after"]))
+    if event == "create":  # a push tells the same, and where to
+        return bool(said["ref"].startswith(_BRANCHES))
+    if event == "delete":
+        return made(f"{_HEADS}{said['ref']}", None)
+    if event == "status":
+        return bool(said["context"].startswith(_CONTEXTS))
+    return _are_our_words(event, said)
+
+
+def _are_our_words(event: str, said: Any) -> bool:  # noqa: ANN401 - JSON is anything
+    sender = said["sender"]["login"]
+    if event == "pull_request":
+        pull = said["pull_request"]
+        mine = pull["user"]["login"] == sender and pull["head"]["ref"].startswith(_BRANCHES)
+        near = pull["head"]["repo"]["id"] == pull["base"]["repo"]["id"]
+        return bool(mine and near and said["action"] in _KEPT)
+    if event == "issue_comment":
+        return said["issue"]["user"]["login"] == sender and _is_ours(said["comment"]["body"])
+    return False
+
+
+def _by_gitlab(said: Any, made: Made) -> bool:  # noqa: ANN401 - JSON is anything
+    event = said["object_kind"]
+    if event == "push":
+        return made(said["ref"], _commit(said["after"]))
+    if event == "pipeline":  # a status makes one
+        names = [build["name"] for build in said["builds"]]
+        return bool(names) and all(name.startswith(_CONTEXTS) for name in names)
+    if event == "merge_request":
+        pull = said["object_attributes"]
+        mine = pull["author_id"] == said["user"]["id"]
+        near = pull["source_project_id"] == pull["target_project_id"]
+        ours = mine and near and pull["source_branch"].startswith(_BRANCHES)
+        return bool(ours and pull["action"] in _KEPT_BY_GITLAB)
+    if event == "note":
+        mine = said["merge_request"]["author_id"] == said["user"]["id"]
+        return mine and _is_ours(said["object_attributes"]["note"])
+    return False
+
+
+def _commit(name: str) -> str | None:
+    """Return a commit; zeros are none."""
+    return name if name.strip("0") else None
+
+
+def _is_ours(text: str) -> bool:
+    """Whether a comment ends as ours do."""
+    last = text.rstrip().rpartition("\n")[2]
+    return last.startswith(_COMMENT) and last.endswith("-->")

@@ -1,0 +1,106 @@
+"""Whether the credentials may do what the reconciler does, found out without doing any of it.
+
+A forge looks at rights before it looks at what a call is about. So calls are made about what does
+not exist, a branch, a request of a number that is never reached, a commit of zeros: who has the
+right is told that there is nothing, and who has not is told that.
+"""
+
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from sluice.forges.answers import RefusedError, Site
+
+NOBODY = 2_147_483_647  # the number of no pull request
+NO_COMMIT = "0" * 40
+_NO = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.LOCKED)
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """Something that the reconciler needs: whether it is there, and what to do if it is not."""
+
+    ok: bool
+    said: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a forge says of the repository and of our account in it.
+
+    `name` is how it is called now; `scopes` are those of the token, None when that is not told.
+    """
+
+    name: str
+    archived: bool
+    writes: bool
+    scopes: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A call that finds nothing: what for, and the scope that it takes."""
+
+    what: str
+    scope: str
+    method: str
+    path: str
+    body: Mapping[str, object] | None = None
+
+
+def no_branch() -> str:
+    """The name of a branch that there is not."""
+    return f"sluice/doctor-{secrets.token_hex(8)}"
+
+
+def rights(
+    site: Site,
+    path: str,
+    standing: Standing,
+    trials: Collection[Trial],
+    act: Callable[[Trial], object],
+) -> Iterator[Right]:
+    """What is there and what is missing.
+
+    Args:
+        site: the forge.
+        path: the name by which the repository was given.
+        standing: what the forge says.
+        trials: what to try.
+        act: makes the call.
+    """
+    if standing.name and standing.name.casefold() != path.casefold():
+        new = site.repository.replace(path, standing.name, 1)
+        said = f"the repository is called {standing.name} now, not {path}"
+        yield Right(ok=False, said=said, remedy=f"set SLUICE_FORGE or --forge to {new}")
+        return  # not every call finds its way from there
+    if standing.archived:
+        remedy = f"unarchive {site.repository}, or give the address of the one that is in use"
+        yield Right(
+            ok=False, said="the repository is archived: nothing can be written", remedy=remedy
+        )
+        return
+    if not standing.writes:
+        said = "the account may read the repository, but not write to it"
+        yield Right(ok=False, said=said, remedy=f"give it a role that may; it takes {site.needs}")
+        return
+    for trial in trials:
+        if standing.scopes is not None and trial.scope in standing.scopes:
+            yield Right(ok=True, said=trial.what)
+        else:
+            yield _tried(site, trial, act)
+
+
+def _tried(site: Site, trial: Trial, act: Callable[[Trial], object]) -> Right:
+    try:
+        act(trial)
+    except RefusedError as error:
+        if error.status in _NO:
+            said = f"{site.credential} may not {trial.what}" + (
+                f": {error.said}" if error.said else ""
+            )
+            remedy = f"give it {trial.scope}; in all it takes {site.needs}"
+            return Right(ok=False, said=said, remedy=remedy)
+    return Right(ok=True, said=trial.what)
