@@ -285,6 +285,16 @@ def test_refusals_that_only_the_candidate_gives_fail_it_by_kind() -> None:
     assert hidden.verdict == "PASS"
 
 
+def test_refusals_that_begin_to_show_are_waited_for() -> None:
+    few = refusals((1, 0))
+    gates = [replace(each, batches=each.batches[:3]) for each in few.gates]
+    early = replace(few, gates=(few.gates[0], gates[1]))
+    judged = judge(early)
+    assert (judged.verdict, judged.reason) == ("CONTINUE", "undecided: refusals: 0")
+    shown = replace(gates[1], gate=replace(gates[1].gate, observe=True))
+    assert judge(replace(few, gates=(few.gates[0], shown))).verdict == "PASS"
+
+
 def test_nothing_waits_for_what_need_not_pass() -> None:
     silent = GateCounts(Gate("beside", required=False), ())
     passing = refusals().gates[0]

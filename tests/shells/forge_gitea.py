@@ -89,10 +89,12 @@ def _merge(state: ForgeState, seen: Seen, number: str) -> Reply:
             raise Problem("blocked", "manually-merged is not allowed")
         state.edit(pull, state="merged", merged_as=body["MergeCommitID"])
         return Reply(200)
+    # As in Gitea 1.26.4: what is scheduled is looked at again at events only, stays scheduled when
+    # it is pushed to, drafted or closed, and is tied to no commit.
     if body.get("merge_when_checks_succeed") and pull.automatic:
         raise Problem("scheduled")
     if body.get("merge_when_checks_succeed") and state.waiting:
-        state.merge_later(pull, body["head_commit_id"], body["Do"])
+        state.merge_later(pull, pull.head, body["Do"])
         return Reply(201)
     drop = body.get("delete_branch_after_merge", False)
     state.merge(pull, body["head_commit_id"], body["Do"], drop=drop)

@@ -106,6 +106,9 @@ def test_a_newer_version_is_not_merged_by_what_was_said_of_the_older_one(loop: R
 def test_a_version_that_was_refused_takes_its_place_with_it(loop: RemoteLoop) -> None:
     loop.register(3, metrics={"mmlu/acc": 0.1})
     assert loop.chat().what == "refused"
+    before = loop.fake.writes()
+    loop.cycle()
+    assert loop.fake.writes() == before
     assert_not_merged(loop)
 
 

@@ -314,3 +314,18 @@ def test_a_deleted_branch_of_a_step_is_no_word_against_it(remote: Remote) -> Non
     remote.fake.state.drop(remote.fake.state.pulls[1].branch)
     assert any(line.startswith("proposed") for line in once())
     assert [pull.state for pull in remote.pulls()] == ["open", "closed"]
+
+
+def test_a_way_back_that_was_not_shown_when_we_were_killed_is_shown_next_time(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote.protect()
+    remote.fake.state.required = "sluice/gates"
+    remote.stage.loop.commit({ROLLOUT: None})
+    once = reconciled(remote, connected("gitea", remote.fake, Time()))
+    with monkeypatch.context() as patches:
+        patches.setattr(RemoteForge, "set_status", lambda *_: None)
+        once()
+    assert told(remote)[1] == []
+    assert any(line.startswith("merged") for line in once())
+    assert remote.stage.state() == ("ROLLING_BACK", 0)

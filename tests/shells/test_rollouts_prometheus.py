@@ -17,6 +17,8 @@ from sluice.commands.rollout_observers import observers
 from sluice.core.rollout.samples import Series
 
 LABELS = 'namespace="ai-inference",sluice_dev_release="chat"'
+EDGE = "nginx_ingress_controller_requests"
+RESTARTED = "kube_pod_container_status_restarts_total"
 Course = list[tuple[str, int]]
 Fault = Callable[[list[str]], list[str]]
 
@@ -149,6 +151,51 @@ def test_half_a_step_without_samples_makes_it_longer(tmp_path: Path) -> None:
     assert found == wanted
     assert found.index(("PROMOTING", 100)) >= 26
     assert any("nothing of the candidate was counted for" in line for line in stage.log)
+
+
+def at_the_edge(lines: list[str]) -> list[str]:
+    """What the router counts of the same requests: 404 for each twentieth of the candidate's."""
+    counted: dict[str, list[str]] = {}
+    for line in lines:
+        if 'status="2xx"' not in line:
+            continue
+        name, value, time = line.rsplit(" ", 2)
+        candidate = 'sluice_dev_version="2"' in name
+        canary = "ai-inference-chat-v2-http" if candidate else ""
+        labels = f'ingress="chat",host="api.example.com",canary="{canary}",pod="router-0"'
+        unknown = int(value) // 20 if candidate else 0
+        for status, count in (("200", int(value) - unknown), ("404", unknown)):
+            series = f'{EDGE}{{{labels},status="{status}"}}'
+            counted.setdefault(series, []).append(f"{series} {count} {time}")
+    return [*lines, f"# TYPE {EDGE} gauge", *(line for each in counted.values() for line in each)]
+
+
+def crashing(lines: list[str]) -> list[str]:
+    """The cluster's own word that the candidate's container restarted twice."""
+    times = [int(line.rsplit(" ", 1)[1]) for line in lines if 'sluice_dev_version="2"' in line]
+    labels = 'namespace="ai-inference",pod="chat-v2-7d9f8c6b5-x2x7q",container="engine"'
+    last = sorted(set(times))
+    found = []
+    for index, time in enumerate(last):
+        count = sum(index >= at for at in (60, 70))
+        found.append(f"{RESTARTED}{{{labels}}} {count} {time}")
+    return [*lines, f"# TYPE {RESTARTED.removesuffix('_total')} counter", *found]
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (at_the_edge, "refusals: unknown at the gateway"),
+        (crashing, "the candidate restarted 2 times in this step"),
+    ],
+)
+def test_what_the_router_and_the_cluster_tell_is_read_beside_the_engine(
+    tmp_path: Path, fault: Fault, words: str
+) -> None:
+    wanted, found, stage = replayed(tmp_path, 25, nothing, fault)
+    assert ("PROMOTING", 100) in wanted
+    assert ("ROLLING_BACK", 0) in found
+    assert any(words in line for line in stage.log)
 
 
 def twice(lines: list[str]) -> list[str]:

@@ -28,7 +28,7 @@ STRATEGIES: Mapping[str, Mapping[str, Any]] = {
 PAIRS = [(p, s) for p in TRAFFIC for s in STRATEGIES if (p, s) != ("nginx", "shadow")]
 """nginx copies no requests."""
 LONG = 2 * 3600
-"""Seconds between two looks of the reconciler: all has soaked, and no longest time has passed."""
+"""Seconds between two looks of the reconciler: everything has soaked, and nothing is overdue."""
 
 
 class Commit(NamedTuple):
@@ -57,8 +57,7 @@ def onwards(provider: str, strategy: str) -> tuple[Commit, ...]:
     now = START
     while commits[-1].state != "STABLE":
         now += LONG
-        in_force = replace(GOOD, deployed=now - LONG, since=now - LONG)
-        commits.append(_ticked(story, seen("PASS", share=1.0, sync=in_force), now))
+        commits.append(_ticked(story, _in_force(seen("PASS", share=1.0), now), now))
     return tuple(commits)
 
 
@@ -72,8 +71,15 @@ def back(provider: str, strategy: str, state: State) -> tuple[Commit, ...]:
     now = START
     while commits[-1].state != "STABLE":
         now += LONG
-        commits.append(_ticked(story, seen(reverted=commits[-1].state not in LEAVING), now))
+        observed = seen(reverted=commits[-1].state not in LEAVING)
+        commits.append(_ticked(story, _in_force(observed, now), now))
     return tuple(commits)
+
+
+def _in_force(observed: Observation, now: int) -> Observation:
+    """What is observed, with the weight in force since the look before."""
+    since = now - LONG
+    return replace(observed, sync=replace(GOOD, deployed=since, since=since))
 
 
 def _begun(provider: str, strategy: str) -> Story:

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from sluice import git
 from sluice.commands import proposing
-from sluice.commands.heeding import hold_back
+from sluice.commands.heeding import give_back
 from sluice.commands.world import AUTHOR, Outcome, World
 from sluice.core.finding import UsageError
 from sluice.core.model import Commit, PullRequest
@@ -46,8 +46,7 @@ def _attended(world: World, pull: PullRequest, why_not: str) -> Iterator[Outcome
         yield from _reworded(world, pull)
     elif why_not and isinstance(world.forge, ForgeExtras):
         if not world.dry_run:
-            hold_back(world, pull)
-            world.forge.unlabel(pull.number, LATER)
+            give_back(world, pull)
         what = "would keep from merging" if world.dry_run else "kept from merging"
         yield Outcome(_name(pull), what, _version(pull), pull.number, (why_not,))
 

@@ -37,3 +37,10 @@ def hold_back(world: World, pull: PullRequest) -> None:
     """
     if LATER in pull.labels and isinstance(world.forge, ForgeExtras):
         world.forge.cancel_merge(pull.number)
+
+
+def give_back(world: World, pull: PullRequest) -> None:
+    """Take back for good what was left to the forge, and the label with it."""
+    if LATER in pull.labels and isinstance(world.forge, ForgeExtras):
+        world.forge.cancel_merge(pull.number)
+        world.forge.unlabel(pull.number, LATER)

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from sluice import git
-from sluice.commands.heeding import heeded, hold_back, let_wait
+from sluice.commands.heeding import give_back, heeded, let_wait
 from sluice.commands.signalling import published
 from sluice.commands.world import AUTHOR, MAIN, Outcome, World
 from sluice.core.finding import UsageError
@@ -54,7 +54,7 @@ def settled(world: World, release: str, pull: PullRequest, commit: str) -> Outco
     said = read_marker(pull.body)
     version, reason = said[0] if said else "", f"main has it since {commit[:12]}"
     if not world.dry_run:
-        hold_back(world, pull)
+        give_back(world, pull)
         if isinstance(world.forge, ForgeExtras):
             world.forge.settle(pull.number, commit, merged_by_hand(pull.body, commit))
         else:
@@ -281,7 +281,7 @@ def closed(world: World, release: str, pull: PullRequest, reason: str) -> Outcom
     version = said[0] if said else ""
     if world.dry_run:
         return Outcome(release, "would close", version, pull.number, (reason,))
-    hold_back(world, pull)
+    give_back(world, pull)
     world.forge.close(pull.number, reason, withdrawn(pull.body))
     sweep(world, pull.branch)
     return Outcome(release, "closed", version, pull.number, (reason,))

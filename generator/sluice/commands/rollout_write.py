@@ -10,7 +10,7 @@ from sluice import git
 from sluice.commands.cycle import MAIN, Outcome
 from sluice.commands.heeding import objectors
 from sluice.commands.rollout_base import Base, Scene
-from sluice.commands.signalling import asked, published
+from sluice.commands.signalling import asked, published, signalled
 from sluice.core import layout, tree
 from sluice.core.finding import UsageError, failed
 from sluice.core.model import PullRequest
@@ -18,7 +18,7 @@ from sluice.core.progress.change import Changes, after, rendered, spec_changes
 from sluice.core.progress.history import History
 from sluice.core.promotion import rollout_message
 from sluice.core.promotion.converge import branch_of
-from sluice.core.promotion.message import is_about, line, read_marker, withdrawn
+from sluice.core.promotion.message import is_about, read_marker, withdrawn
 from sluice.core.promotion.notice import Notice, objections, of_release
 from sluice.core.rollout import file as rollout_file
 from sluice.core.rollout.counts import Counts
@@ -132,16 +132,18 @@ def propose(
     if open_ is None or _marked(open_) != _marker(case, write) or not is_about(open_.body, head):
         open_, problems = published(scene, case.base.commit, notice, head)
         return _outcome(case, f"proposed: {said}", write.reason, *problems, pull=open_)
+    # Killed before, it may not have been shown; its words grow with the evidence and stay.
+    problems = signalled(scene, case.base.commit, notice, open_, head)
     if not merges or open_.state != "open":
-        return _outcome(case, f"proposed: {said}", write.reason, pull=open_)
+        return _outcome(case, f"proposed: {said}", write.reason, *problems, pull=open_)
     return _merge(scene, case, open_, notice, write.reason)
 
 
 def _notice(case: Case, write: Write, title: str, body: str, *, asks: bool) -> Notice:
     """What people see of a write; one that lowers a weight is a way back."""
     goes_back = write.kind in _BACK or bool(write.quarantine) or case.rollout.returning
-    kind, reason = "rollback" if goes_back else "rollout", line(write.reason)
-    return of_release(case.release, case.branch, title, body, kind, reason, asks=asks)
+    kind, what = "rollback" if goes_back else "rollout", title.partition(": ")[2]
+    return of_release(case.release, case.branch, title, body, kind, what, asks=asks)
 
 
 def _merge(scene: Scene, case: Case, pull: PullRequest, notice: Notice, reason: str) -> Outcome:

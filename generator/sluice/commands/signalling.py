@@ -79,8 +79,7 @@ def published(
         )
     except HeadMovedError as error:
         raise git.RefMovedError(f"refs/heads/{notice.branch}", head, error.found) from None
-    people = _people(place, base, notice) if notice.asks else Reviewers()
-    return pull, _signalled(place, notice, pull, head, people)
+    return pull, signalled(place, base, notice, pull, head)
 
 
 def asked(place: Place, base: str, notice: Notice, pull: PullRequest) -> tuple[str, ...]:
@@ -99,12 +98,17 @@ def refused(place: Place, pull: PullRequest, signal: Signal) -> None:
         list(_tried([lambda: forge.set_status(pull.head, _status(signal))]))
 
 
-def _signalled(
-    place: Place, notice: Notice, pull: PullRequest, head: str, people: Reviewers
+def signalled(
+    place: Place, base: str, notice: Notice, pull: PullRequest, head: str
 ) -> tuple[str, ...]:
+    """Show what belongs to a pull request beside its words; return what the forge did not let us.
+
+    Arguments as those of `published`, of which this is the second half.
+    """
     forge = place.forge
     if not isinstance(forge, ForgeExtras) or pull.state != "open":
         return ()
+    people = _people(place, base, notice) if notice.asks else Reviewers()
     shown = _Shown(_status(notice.signal), head, people, notice.comment)
     if place.shown.get(pull.number) == shown:
         return ()

@@ -11,7 +11,7 @@ gate counts; `answers` tells of that.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -85,7 +85,7 @@ def judge(counts: Counts) -> Judgement:
     if degraded := _of(acting, "ENV_DEGRADED"):
         return Judgement("ENV_DEGRADED", gates, f"both versions are bad: {_names(degraded)}")
     deciding = [gate for gate in acting if gate.name in required]
-    waiting = _of(deciding, "CONTINUE")
+    waiting = _of(deciding, "CONTINUE") or _suspicious(acting, required, counts.parameters)
     if deciding and not waiting:
         return Judgement("PASS", gates, f"every gate passes: {_names(deciding)}")
     reason = f"undecided: {_awaited(waiting, counts)}" if deciding else "there is no gate to pass"
@@ -148,6 +148,18 @@ def _fixed(counted: GateCounts, speaking: Sequence[Batch], counts: Counts) -> _F
 
 def _of(gates: Iterable[GateVerdict], verdict: Verdict) -> list[GateVerdict]:
     return [gate for gate in gates if gate.verdict == verdict]
+
+
+def _suspicious(
+    gates: Iterable[GateVerdict], required: Collection[str], parameters: Parameters
+) -> list[GateVerdict]:
+    """Gates that need not pass, and that speak against the candidate by now: more would not do.
+
+    At full weight nobody serves beside it, so what begins to show is waited for.
+    """
+    bound = math.log(1 / parameters.alpha)
+    beside = (gate for gate in gates if gate.name not in required)
+    return [gate for gate in beside if gate.ln_e_bad is not None and gate.ln_e_bad >= bound]
 
 
 def _names(gates: Iterable[GateVerdict]) -> str:
