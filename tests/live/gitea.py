@@ -3,16 +3,18 @@
 import contextlib
 import getpass
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from live.parts import cache
-from live.processes import Ports, running, wait_until_up
+from live.processes import Ports, running, wait_for, wait_until_up
 
 OWNER, BOT, BOSS = "team", "bot", "boss"
 SCOPES = "write:repository,write:issue,read:user"
@@ -133,10 +135,16 @@ def gitea_server(folder: Path, ports: Ports) -> Iterator[Gitea]:
                 *("admin", "user", "generate-access-token", f"--username={name}"),
                 *("--token-name=live", f"--scopes={scopes}", "--raw"),
             )
-            tokens[name] = said.splitlines()[-1]
+            (tokens[name],) = re.findall(r"\b[0-9a-f]{40}\b", said)
+            wait_for(partial(_knows, client, tokens[name]), f"Gitea knows the token of {name}")
         gitea = Gitea(url, client, tokens[BOT], tokens[BOSS])
         gitea.ask("POST", "/orgs", username=OWNER)
         yield gitea
+
+
+def _knows(client: httpx.Client, token: str) -> bool:
+    headers = {"authorization": f"token {token}"}
+    return client.get("/api/v1/user", headers=headers).is_success
 
 
 def _is_up(client: httpx.Client) -> bool:
