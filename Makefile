@@ -5,7 +5,7 @@ INSTALLED := $(VENV)/.installed
 # Exact versions with hashes, so that a clone of any commit installs what it was tested with.
 LOCK := generator/requirements.txt
 
-.PHONY: demo test lint test-slow test-newest bench manifests schemas lock clean
+.PHONY: demo test lint test-slow test-live test-newest bench manifests schemas lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/sluice demo
@@ -22,6 +22,11 @@ lint: $(INSTALLED)
 
 test-slow: $(INSTALLED)
 	$(BIN)/pytest -q -n 2 -m slow
+
+# What could not be built is skipped by name; where nothing can run it fails.
+test-live: $(INSTALLED)
+	-PYTHON=$(BIN)/python tests/live/build.sh
+	$(BIN)/pytest -q tests/live
 
 # The same tests with the newest versions that pyproject.toml allows.
 test-newest:

@@ -416,7 +416,8 @@ def status() -> None:
 
     Reads the commit that is checked out, or main of --repository. Open pull requests are those of
     the forge or of the remote `origin`, the state of the cluster is what Argo CD says at
-    SLUICE_ARGOCD; what cannot be asked is told of as unknown. Exits with 1 when a spec is broken.
+    SLUICE_ARGOCD, and what the routes give, those of other clusters at SLUICE_ROUTES; what cannot
+    be asked is told of as unknown. Exits with 1 when a spec is broken.
 
     \b
     sluice status --env production

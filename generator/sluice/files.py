@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
@@ -81,12 +82,22 @@ def write(root: Path, changes: Mapping[str, bytes | None]) -> None:
     folder would be the root itself, each of its entries is such a step.
     """
     try:
+        _refuse_links(root, changes)
         for top, below in _steps(changes):
-            if _linked(root, top):
-                raise UsageError(f"{top} leads over a symbolic link, so nothing was written to it")
             _write(root, top, below)
     except OSError as error:
         raise UsageError(f"cannot write {error.filename or root}: {error.strerror}") from error
+
+
+def _refuse_links(root: Path, paths: Iterable[str]) -> None:
+    """Refuse to write where a folder is a symbolic link, which may lead out of the repository.
+
+    A link in the place of a file itself is replaced, not followed.
+    """
+    folders = {PurePosixPath(path).parent.as_posix() for path in paths}
+    for folder in (_STAGING, *sorted(folders)):
+        if _linked(root, folder):
+            raise UsageError(f"{folder} leads over a symbolic link, so nothing was written")
 
 
 def _steps(
@@ -105,7 +116,10 @@ def _steps(
 def _write(root: Path, top: str, changes: Mapping[str, bytes | None]) -> None:
     staging = root / _STAGING
     staging.mkdir(exist_ok=True)
-    (staging / ".gitignore").write_text("*\n", encoding="utf-8")
+    ignored = staging / ".gitignore"
+    # Whatever stands there, a link too, is left alone.
+    with suppress(FileExistsError), ignored.open("x", encoding="utf-8") as file:
+        file.write("*\n")
     fresh = Path(tempfile.mkdtemp(prefix="write-", dir=staging))
     try:
         if top == ".":  # a single file of the root

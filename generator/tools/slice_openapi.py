@@ -35,6 +35,7 @@ OPERATIONS = {
     f"{_R}/pulls/{{pull_number}}/merge": ("put",),
     f"{_R}/pulls/{{pull_number}}/requested_reviewers": ("post",),
     f"{_R}/pulls/{{pull_number}}/reviews": ("get",),
+    f"{_R}/issues/{{issue_number}}/events": ("get",),
     f"{_R}/issues/{{issue_number}}/labels": ("post",),
     f"{_R}/issues/{{issue_number}}/labels/{{name}}": ("delete",),
     f"{_R}/issues/{{issue_number}}/comments": ("get", "post"),

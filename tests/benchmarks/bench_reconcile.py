@@ -69,14 +69,28 @@ class Pulls:
     def get(self, number: int) -> PullRequest:
         return next(pull for pull in self.all.values() if pull.number == number)
 
+    def lost_branch(self, number: int) -> bool:
+        del number
+        return False
+
     def ensure(
-        self, *, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()
+        self,
+        *,
+        branch: str,
+        base: str,
+        title: str,
+        body: str,
+        labels: Iterable[str] = (),
+        head: str = "",
     ) -> PullRequest:
-        head = git.tip(self._repository, f"refs/heads/{branch}") or ""
+        head = head or git.tip(self._repository, f"refs/heads/{branch}") or ""
         number = self.all[branch].number if branch in self.all else len(self.all) + 1
         pull = PullRequest(number, branch, base, title, body, head, labels=tuple(labels))
         self.all[branch] = pull
         return pull
+
+    def reword(self, number: int, title: str, body: str) -> PullRequest:
+        return replace(self.get(number), title=title, body=body)
 
     def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
         del reason, body

@@ -60,6 +60,12 @@ class Cluster:
         names = [f"production.chat-{number:04d}" for number in range(RELEASES)]
         return dict.fromkeys([*names, *(f"{name}.routes" for name in names)], told)
 
+    def refresh(self, namespace: str, name: str) -> None:
+        raise AssertionError(f"{namespace}/{name} follows")
+
+    def end(self, namespace: str, name: str, revision: str) -> None:
+        raise AssertionError(f"{namespace}/{name} does not hang at {revision}")
+
 
 def samples(_address: str, query: str, now: float) -> list[Series]:
     """An hour of samples of two pods for each version of each rollout."""

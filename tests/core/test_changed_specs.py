@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import trees
-from core.test_neighbours import NAMES, TRAITS, TREES, files
+from core.test_neighbours import OWNERS, PROVIDERS, TRAITS, TREES, Owner, files
 from sluice.core import tree
 from sluice.core.finding import failed
 from sluice.core.layout import Key, rollout_path
@@ -13,8 +13,7 @@ from sluice.core.plan.difference import plan
 from sluice.core.tree import Specs
 
 Traits = tuple[str, str, int, str]
-Tree = dict[tuple[str, str], Traits]
-OWNERS = st.tuples(st.sampled_from(["one", "two"]), st.sampled_from(NAMES))
+Tree = dict[Owner, Traits]
 ROLLOUT = """\
 apiVersion: sluice.dev/v1alpha1
 kind: Rollout
@@ -36,33 +35,33 @@ spec:
 CHANGES = st.lists(st.tuples(OWNERS, TRAITS), min_size=1, max_size=4)
 
 
-def grown(tree_of: Tree) -> dict[str, bytes]:
+def grown(tree_of: Tree, traffic: str = "provider: nginx") -> dict[str, bytes]:
     """The files of a tree in which version 2 of whatever is canary is being rolled out."""
-    found = files(tree_of)
+    found = files(tree_of, traffic)
     for owner, (version, _, replicas, strategy) in tree_of.items():
         if (version, strategy) == ("2", "canary"):
-            path = rollout_path(Key("production", *owner))
-            found[path] = ROLLOUT.format(name=owner[1], replicas=replicas).encode()
+            path = rollout_path(Key(*owner))
+            found[path] = ROLLOUT.format(name=owner[2], replicas=replicas).encode()
     return found
 
 
-def changed(specs: Specs, owner: tuple[str, str], traits: Traits) -> Specs:
+def changed(specs: Specs, owner: Owner, traits: Traits, traffic: str = "provider: nginx") -> Specs:
     """As a proposal does it: the one release is read beside its environment."""
-    return specs.changed(tree.read(grown({owner: traits}), trees.tools().schemas))
+    return specs.changed(tree.read(grown({owner: traits}, traffic), trees.tools().schemas))
 
 
 @settings(max_examples=150, deadline=None)
-@given(TREES, CHANGES)
+@given(TREES, CHANGES, PROVIDERS)
 def test_a_change_counts_as_everything_anew(
-    before: Tree, changes: list[tuple[tuple[str, str], Traits]]
+    before: Tree, changes: list[tuple[Owner, Traits]], traffic: str
 ) -> None:
     tools, catalog = trees.tools(), trees.tools().catalog
-    base = trees.workspace_of(grown(before)).specs
+    base = trees.workspace_of(grown(before, traffic)).specs
     specs, after = base, dict(before)
     for owner, traits in changes:
-        specs, after[owner] = changed(specs, owner, traits), traits
-    whole = trees.workspace_of(grown(after)).specs
-    keys = [Key("production", *owner) for owner, _ in changes]
+        specs, after[owner] = changed(specs, owner, traits, traffic), traits
+    whole = trees.workspace_of(grown(after, traffic)).specs
+    keys = [Key(*owner) for owner, _ in changes]
 
     assert tree.check(specs, tools, keys) == tree.check(whole, tools, keys)
     assert tree.check(specs, tools) == tree.check(whole, tools)
@@ -75,11 +74,11 @@ def test_a_change_counts_as_everything_anew(
 def test_nothing_of_the_rest_is_counted_again() -> None:
     tools = trees.tools()
     before: Tree = {
-        ("one", "a"): ("1", "/x", 1, "rolling"),
-        ("two", "b"): ("1", "/y", 1, "rolling"),
+        ("production", "one", "a"): ("1", "/x", 1, "rolling"),
+        ("production", "two", "b"): ("1", "/y", 1, "rolling"),
     }
     base = trees.workspace_of(files(before)).specs
     tree.check(base, tools)
     vars(base.releases[Key("production", "two", "b")]).clear()  # whoever looks at it now fails
-    after = changed(base, ("one", "a"), ("2", "/v1", 2, "rolling"))
+    after = changed(base, ("production", "one", "a"), ("2", "/v1", 2, "rolling"))
     assert tree.check(after, tools, [Key("production", "one", "a")]) == []

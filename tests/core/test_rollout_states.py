@@ -158,7 +158,7 @@ def test_what_git_does_not_say_is_not_judged(verdict: Verdict, changes: dict[str
 
 
 def test_drift_is_reported() -> None:
-    assert tick(at("STEP"), seen(weight=11)).notes == ("the route gives 11 %, and Git says 10 %",)
+    assert tick(at("STEP"), seen(weight=11)).notes == ("Git says 10 %, the cluster gives 11 %",)
 
 
 def test_a_clock_that_runs_ahead_of_ours_promotes_nothing() -> None:
@@ -462,6 +462,8 @@ def test_the_end_of_a_rollback_puts_the_version_in_quarantine() -> None:
     asked = write(at("ROLLING_BACK"), sick)
     assert (asked.kind, asked.quarantine) == ("hold", "8")
     assert tick(at("ROLLED_BACK"), sick, 299).write is None
+    named = seen(sync=replace(GOOD, synced=False, since=None))  # by a route of the commit before
+    assert tick(at("ROLLED_BACK"), named, 300).write is None
     over = write(at("ROLLED_BACK"), sick, 300)
     assert (over.kind, over.lane, over.rollout, over.quarantine) == ("restore", "push", None, "8")
 

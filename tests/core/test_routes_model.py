@@ -170,9 +170,9 @@ def mesh_rules(objects: Mapping[str, Any]) -> Iterator[Rule]:
     chosen = ["headers" in rule["match"][0] for rule in rules]
     assert chosen == sorted(chosen, reverse=True), "the first rule that matches wins"
     for rule in rules:
-        (match,) = rule["match"]
-        assert match["uri"] == {"prefix": "/v1"}
-        (header,) = match.get("headers", {"": {}})
+        matches = rule["match"]
+        assert [match["uri"] for match in matches] == [{"exact": "/v1"}, {"prefix": "/v1/"}]
+        ((header,),) = {tuple(match.get("headers", {"": {}})) for match in matches}
         assert header == header.lower()
         shares = {r["destination"]["host"]: r["weight"] for r in rule["route"]}
         assert ("mirror" in rule) == ("mirrorPercentage" in rule)

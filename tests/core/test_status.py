@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from core import hostile, reference
 from sluice.commands.workspace import Workspace
+from sluice.core.layout import Key
 from sluice.core.model import Application, PullRequest
+from sluice.core.progress.following import Following, Hindrance
 from sluice.core.promotion.message import framed, marker
 from sluice.core.reports.status import Outside, status
 from sluice.core.reports.status_text import WIDTH, as_text
@@ -75,7 +77,13 @@ OUTSIDE = Outside(
         pull("sluice/staging/platform/other", 9, marker("1", ())),
     ),
     applications={
-        ("argocd", "production.chat"): Application(REVISION, synced=False, health="Degraded")
+        ("argocd", "production.chat"): Application(REVISION, synced=False, health="Degraded"),
+        ("argocd", "production.chat.routes"): Application("a1d", synced=True, health="Healthy"),
+    },
+    following={
+        Key("production", "platform", "chat"): Following(
+            10, 50, "route", 240, (Hindrance("paused", "automated sync of\nchat is off"),)
+        )
     },
     unknown={"somebody": "did not answer"},
 )
@@ -98,7 +106,14 @@ def test_the_reference_is_told_whole() -> None:
         (7, "3", True, "promotion"),
         (8, None, False, "rollout"),
     ]
-    assert chat["argocd"] == {"synced": False, "health": "Degraded", "revision": REVISION}
+    assert chat["argocd"] == {
+        "synced": False,
+        "health": "Degraded",
+        "revision": REVISION,
+        "routes": {"synced": True, "revision": "a1d"},
+    }
+    assert (chat["following"]["git"], chat["following"]["live"]) == (10, 50)
+    assert [each["kind"] for each in chat["following"]["hindrances"]] == ["paused"]
     assert [gate["passed"] for gate in chat["evaluation"]["gates"]] == [True, False]
     (gate,) = chat["judgement"]["gates"]
     assert gate["candidate"] == {"requests": 13_800, "bad": 138}
@@ -120,6 +135,8 @@ def test_the_text_of_the_reference() -> None:
         "    pull request #7 for version 3 is open, and waits\n"
         "    pull request #8 for its rollout is open\n"
         "    proposed without these gates passed: toxicity\n"
+        "    Git says 10 %, the cluster gives 50 % for 4m\n"
+        "    automated sync of chat is off\n"
         "    Argo CD: not in sync, Degraded\n"
         "\n"
         "unknown: somebody: did not answer\n"
@@ -128,7 +145,7 @@ def test_the_text_of_the_reference() -> None:
 
 def test_what_nobody_said_is_not_taken_for_nothing() -> None:
     unasked, none = release(seen({})), release(seen({}, Outside(pulls=(), applications={})))
-    assert (unasked["pulls"], unasked["argocd"]) == (None, None)
+    assert (unasked["pulls"], unasked["argocd"], unasked["following"]) == (None, None, None)
     assert (none["pulls"], none["argocd"]) == ([], None)
 
 

@@ -1,5 +1,6 @@
 """Every boundary between the reconciler and the world, at which a run can be killed."""
 
+import re
 import threading
 from collections.abc import Callable
 
@@ -11,6 +12,8 @@ from sluice import git
 from sluice.commands.revisions import workspace_of
 from sluice.core import layout
 from sluice.core.layout import Key
+from sluice.core.model import PullRequest
+from sluice.core.promotion.message import is_about
 from sluice.forges.wire import Wire
 from sluice.git import store, upstream
 from sluice.registries.file import FileRegistry
@@ -76,6 +79,12 @@ class Executioner:
         """Let the next run live; how many boundaries the last one crossed."""
         crossed, self.count, self.fatal = self.count, 0, -1
         return crossed
+
+
+def told(pull: PullRequest) -> tuple[object, ...]:
+    """What people see of a pull request, whenever its commit was made; it names the right one."""
+    words = re.sub(r'"commit": "\w+", ', "", pull.body)
+    return pull.number, pull.branch, pull.state, pull.title, words, is_about(pull.body, pull.head)
 
 
 def assert_one_each(loop: Loop) -> None:

@@ -79,6 +79,7 @@ class FakeForge(ThreadingHTTPServer):
     def __init__(self, dialect: Dialect, bare: Path) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.dialect, self.state = dialect, ForgeState(bare)
+        self.state.drafts_by_title = dialect.kind != "github"
         self.token = TOKEN
         self.faults: list[Fault] = []
         self.seen: list[Seen] = []

@@ -4,7 +4,18 @@ from typing import Any
 from urllib.parse import unquote
 
 from shells.forge_fake import Dialect, Reply, Route, Seen
-from shells.forge_github import R, add_note, delete_note, edit_note, notes, shown, statuses, user
+from shells.forge_github import (
+    R,
+    add_note,
+    delete_note,
+    edit_note,
+    notes,
+    reviews,
+    shown,
+    statuses,
+    user,
+    when,
+)
 from shells.forge_state import ForgeState, Problem, Pull
 
 
@@ -20,6 +31,10 @@ def _shown(state: ForgeState, pull: Pull) -> dict[str, Any]:
 def _repository(state: ForgeState, seen: Seen) -> Reply:
     allowed = {"allow_merge_commits": "merge", "allow_squash_merge": "squash"}
     return Reply(data={"id": 1, **{key: name in state.methods for key, name in allowed.items()}})
+
+
+def _hooks(state: ForgeState, seen: Seen) -> Reply:
+    return Reply(data=[])
 
 
 def _list(state: ForgeState, seen: Seen) -> Reply:
@@ -69,10 +84,17 @@ def _edit(state: ForgeState, seen: Seen, number: str) -> Reply:
 
 def _merge(state: ForgeState, seen: Seen, number: str) -> Reply:
     pull, body = state.get(int(number)), seen.body
+    if body["Do"] == "manually-merged":
+        if not state.takes_word:
+            raise Problem("blocked", "manually-merged is not allowed")
+        state.edit(pull, state="merged", merged_as=body["MergeCommitID"])
+        return Reply(200)
+    # As in Gitea 1.26.4: what is scheduled is looked at again at events only, stays scheduled when
+    # it is pushed to, drafted or closed, and is tied to no commit.
+    if body.get("merge_when_checks_succeed") and pull.automatic:
+        raise Problem("scheduled")
     if body.get("merge_when_checks_succeed") and state.waiting:
-        if pull.automatic:
-            raise Problem("scheduled")
-        state.merge_later(pull, body["head_commit_id"], body["Do"])
+        state.merge_later(pull, pull.head, body["Do"])
         return Reply(201)
     drop = body.get("delete_branch_after_merge", False)
     state.merge(pull, body["head_commit_id"], body["Do"], drop=drop)
@@ -96,8 +118,21 @@ def _ask(state: ForgeState, seen: Seen, number: str) -> Reply:
 
 
 def _reviews(state: ForgeState, seen: Seen, number: str) -> Reply:
-    given = enumerate(state.get(int(number)).reviews, 1)
-    return Reply(data=[{"id": i, "user": user(name, state)} for i, name in given])
+    gone = {n for n, verdict in state.get(int(number)).verdicts.items() if verdict == "dismissed"}
+    said = reviews(state, number, _WORDS)
+    return Reply(data=[{**each, "dismissed": each["user"]["login"] in gone} for each in said])
+
+
+_WORDS = {"comment": "COMMENT", "changes": "REQUEST_CHANGES", "approved": "APPROVED"}
+_WORDS["dismissed"] = "REQUEST_CHANGES"
+
+
+def _timeline(state: ForgeState, seen: Seen, number: str) -> Reply:
+    words = {"closed": "close", "deleted": "delete_branch"}
+    happened = enumerate(state.get(int(number)).events, 1)
+    return Reply(
+        data=[{"id": i, "type": words[what], "created_at": when(at)} for i, (what, at) in happened]
+    )
 
 
 def _labels(state: ForgeState, seen: Seen) -> Reply:
@@ -178,8 +213,10 @@ ROUTES: tuple[Route, ...] = (
     ("DELETE", f"{_ONE}/merge", _unmerge),
     ("POST", f"{_ONE}/requested_reviewers", _ask),
     ("GET", f"{_ONE}/reviews", _reviews),
+    ("GET", rf"{R}/issues/(?P<number>\d+)/timeline", _timeline),
     ("GET", rf"{R}/pulls/(?P<base>[^/]+)/(?P<branch>.+)", _between),
     ("GET", rf"{R}/compare/(?P<base>.+)\.\.\.(?P<branch>.+)", _compare),
+    ("GET", f"{R}/hooks", _hooks),
     ("GET", f"{R}/labels", _labels),
     ("POST", f"{R}/labels", _new_label),
     ("POST", rf"{R}/issues/(?P<number>\d+)/labels", _label),

@@ -41,6 +41,7 @@ def shown(state: ForgeState, pull: Pull) -> dict[str, Any]:
         # While it is open, of a commit that only tries the merge.
         "merge_commit_sha": pull.merged_as or "7" * 40,
         "updated_at": when(pull.updated),
+        "draft": state.is_draft(pull),
         "html_url": f"https://forge.example/pull/{pull.number}",
         "requested_reviewers": [user(name, state) for name in pull.reviewers],
         "requested_teams": [{"id": 7, "name": name.upper(), "slug": name} for name in pull.teams],
@@ -54,7 +55,9 @@ def note(state: ForgeState, said: Note) -> dict[str, Any]:
 def _with_node(state: ForgeState, pull: Pull) -> dict[str, Any]:
     automatic = {"merge_method": "merge"} if pull.automatic else None
     node = base64.b64encode(str(pull.number).encode()).decode()
-    mergeable = "unknown" if state.unready else "blocked" if state.blocked else "clean"
+    blocked = state.blocked or state.waiting
+    mergeable = "unknown" if state.unready else "blocked" if blocked else "clean"
+    mergeable = "draft" if pull.draft else mergeable
     more = {"node_id": node, "auto_merge": automatic, "mergeable_state": mergeable}
     return shown(state, pull) | more
 
@@ -111,9 +114,31 @@ def _ask(state: ForgeState, seen: Seen, number: str) -> Reply:
     return Reply(201, shown(state, pull))
 
 
+def reviews(state: ForgeState, number: str, words: dict[str, str]) -> list[dict[str, Any]]:
+    """What was said of a pull request in reviews, each verdict in a dialect's words."""
+    pull = state.get(int(number))
+    said = [(name, words["comment"]) for name in pull.reviews]
+    said += [(name, words[verdict]) for name, verdict in pull.verdicts.items()]
+    return [
+        {"id": i, "user": user(name, state), "state": word}
+        for i, (name, word) in enumerate(said, 1)
+    ]
+
+
+_WORDS = {"comment": "COMMENTED", "changes": "CHANGES_REQUESTED", "approved": "APPROVED"}
+_WORDS["dismissed"] = "DISMISSED"
+
+
 def _reviews(state: ForgeState, seen: Seen, number: str) -> Reply:
-    given = enumerate(state.get(int(number)).reviews, 1)
-    return Reply(data=[{"id": i, "user": user(name, state)} for i, name in given])
+    return Reply(data=reviews(state, number, _WORDS))
+
+
+def _events(state: ForgeState, seen: Seen, number: str) -> Reply:
+    words = {"closed": "closed", "deleted": "head_ref_deleted"}
+    happened = enumerate(state.get(int(number)).events, 1)
+    return Reply(
+        data=[{"id": i, "event": words[what], "created_at": when(at)} for i, (what, at) in happened]
+    )
 
 
 def _label(state: ForgeState, seen: Seen, number: str) -> Reply:
@@ -251,6 +276,7 @@ ROUTES: tuple[Route, ...] = (
     ("PUT", rf"{R}/pulls/(?P<number>\d+)/merge", _merge),
     ("POST", rf"{R}/pulls/(?P<number>\d+)/requested_reviewers", _ask),
     ("GET", rf"{R}/pulls/(?P<number>\d+)/reviews", _reviews),
+    ("GET", rf"{R}/issues/(?P<number>\d+)/events", _events),
     ("POST", rf"{R}/issues/(?P<number>\d+)/labels", _label),
     ("DELETE", rf"{R}/issues/(?P<number>\d+)/labels/(?P<name>[^/]+)", _unlabel),
     ("GET", rf"{R}/issues/(?P<number>\d+)/comments", notes),

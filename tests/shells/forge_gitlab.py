@@ -15,8 +15,11 @@ def _user(name: str, state: ForgeState) -> dict[str, Any]:
 
 
 def _shown(state: ForgeState, pull: Pull) -> dict[str, Any]:
-    status = "checking" if state.unready else "mergeable"
+    ready = "ci_still_running" if state.waiting else "mergeable"
+    status = "checking" if state.unready else ready
     status = "not_approved" if state.blocked else "conflict" if pull.conflicts else status
+    status = "draft_status" if state.is_draft(pull) else status
+    closed = [at for what, at in pull.events if what == "closed"]
     return {
         "id": 9_000 + pull.number,
         "iid": pull.number,
@@ -36,6 +39,8 @@ def _shown(state: ForgeState, pull: Pull) -> dict[str, Any]:
         "detailed_merge_status": status,
         "merge_when_pipeline_succeeds": pull.automatic,
         "updated_at": when(pull.updated),
+        "draft": state.is_draft(pull),
+        "closed_at": when(closed[-1]) if closed and pull.state == "closed" else None,
         "web_url": f"https://forge.example/pull/{pull.number}",
     }
 
@@ -98,6 +103,31 @@ def _unmerge(state: ForgeState, seen: Seen, number: str) -> Reply:
         return Reply(201, {"status": "success"})
     said = {"status": "error", "message": "Can't cancel the automatic merge", "http_status": 406}
     return Reply(201, said)
+
+
+_WORDS = {"changes": "requested_changes", "approved": "approved", "dismissed": "unreviewed"}
+
+
+def _reviewers(state: ForgeState, seen: Seen, number: str) -> Reply:
+    pull = state.get(int(number))
+    said = dict.fromkeys([*pull.reviewers, *pull.reviews], "reviewed")
+    said |= {name: _WORDS[verdict] for name, verdict in pull.verdicts.items()}
+    return Reply(data=[{"user": _user(name, state), "state": word} for name, word in said.items()])
+
+
+def _events(state: ForgeState, seen: Seen) -> Reply:
+    """The deletions of branches; the first of them all comes last."""
+    gone = [
+        {
+            "action_name": "deleted",
+            "created_at": when(at),
+            "push_data": {"action": "removed", "ref_type": "branch", "ref": pull.branch},
+        }
+        for pull in state.pulls.values()
+        for what, at in pull.events
+        if what == "deleted"
+    ]
+    return Reply(data=gone[::-1])
 
 
 def _note(state: ForgeState, said: Note) -> dict[str, Any]:
@@ -189,6 +219,8 @@ ROUTES: tuple[Route, ...] = (
     ("PUT", _ONE, _edit),
     ("PUT", f"{_ONE}/merge", _merge),
     ("POST", f"{_ONE}/cancel_merge_when_pipeline_succeeds", _unmerge),
+    ("GET", f"{_ONE}/reviewers", _reviewers),
+    ("GET", f"{_P}/events", _events),
     ("GET", f"{_ONE}/notes", _notes),
     ("POST", f"{_ONE}/notes", _add_note),
     ("PUT", rf"{_ONE}/notes/(?P<comment>\d+)", _edit_note),

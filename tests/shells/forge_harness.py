@@ -61,6 +61,18 @@ class Harness:
         self.sync(branch or self.branch)
         return commit
 
+    def onto_main(self, files: Mapping[str, bytes | None], message: str = "by hand") -> str:
+        """Commit on main as a person does, whatever the forge thinks of it."""
+        commit = put(self.repository, files, MAIN, message=message)
+        self.sync("main")
+        return commit
+
+    def delete(self) -> None:
+        """Delete the branch, as a person does."""
+        ref = f"refs/heads/{self.branch}"
+        git.update_ref(self.repository, ref, None, git.tip(self.repository, ref))
+        self.sync(self.branch)
+
     def tip(self, branch: str = "") -> str | None:
         self.sync("")
         return git.tip(self.repository, f"refs/heads/{branch or self.branch}")
@@ -100,6 +112,7 @@ def faked(kind: str, folder: Path) -> Iterator[FakeHarness]:
     with serving(FAKES[kind], folder / "models.git") as fake:
         time = Time()
         forge = connected(kind, fake, time)
+        forge.believe(git.Merged(repository))
         yield FakeHarness(kind, forge, repository, fake=fake, time=time)
 
 
@@ -118,6 +131,8 @@ def live(folder: Path) -> Iterator[Harness]:
     """Give a live forge; what is pushed to the clone goes there too, and goes in the end."""
     clone = git.clone(os.environ["SLUICE_LIVE_REMOTE"], folder / "live.git")
     forge = open_forge(os.environ["SLUICE_LIVE_FORGE"], os.environ)
+    assert isinstance(forge, RemoteForge)
+    forge.believe(git.Merged(clone))
     known = _fetched(clone)
 
     def sync(branch: str) -> None:

@@ -38,6 +38,9 @@ class Pull:
     reviewers: list[str] = field(default_factory=list)
     teams: list[str] = field(default_factory=list)
     reviews: list[str] = field(default_factory=list)
+    verdicts: dict[str, str] = field(default_factory=dict)  # by person: changes, approved
+    events: list[tuple[str, int]] = field(default_factory=list)  # closed, deleted, and when
+    draft: bool = False  # where a title does not say it
     automatic: bool = False
     forked: bool = False
     conflicts: bool = False
@@ -68,7 +71,11 @@ class ForgeState:
         self.teams = {"ml"}
         self.methods = {"merge", "squash", "rebase"}
         self.blocked = ""  # why nothing may be merged now
+        self.required = ""  # the status without whose success nothing may be merged
         self.waiting = False  # checks that have not ended: auto-merge waits for them
+        self.detects = True  # merges by hand are noticed
+        self.takes_word = False  # a merge by hand can be told of
+        self.drafts_by_title = False
         self.stale_finds = 0  # so many lists do not show what was opened last
         self.stale_heads = 0  # so many looks show the head before the last push
         self.blind = 0  # so many creations do not see that there is one already
@@ -147,7 +154,16 @@ class ForgeState:
         self._look(pull)
         if pull.state == "merged":
             raise Problem("merged")
+        pull.events.append(("closed", self.now()))
         return self.edit(pull, state="closed")
+
+    def is_draft(self, pull: Pull) -> bool:
+        said = pull.title.lower().startswith(("wip:", "[wip]", "draft:"))
+        return said if self.drafts_by_title else pull.draft
+
+    def wait(self, seconds: int) -> None:
+        """Let time pass between two acts of a person."""
+        self._time += seconds
 
     def merge(self, pull: Pull, sha: str, method: str = "merge", *, drop: bool = False) -> Pull:
         """Merge as the button does, with a real commit."""
@@ -157,6 +173,12 @@ class ForgeState:
         if self.unready:
             self.unready -= 1
             raise Problem("checking")
+        if self.is_draft(pull):
+            raise Problem("blocked", "it is a draft")
+        if self.waiting and sha:
+            raise Problem("blocked", "required checks have not ended")
+        if self.required and sha and not self._passed(pull.head, self.required):
+            raise Problem("blocked", f"the required status {self.required} is missing")
         if self.blocked or method not in self.methods:
             raise Problem("blocked", self.blocked or f"{method} is not allowed")
         if sha and sha != pull.head:
@@ -181,10 +203,11 @@ class ForgeState:
         return before
 
     def finish(self) -> None:
-        """Let the checks end."""
+        """Let the checks end, which is an event: what was left to the forge is looked at again."""
         self.waiting = False
         for pull in self.pulls.values():
-            if pull.automatic and pull.state == "open":
+            self._look(pull)
+            if pull.automatic and pull.state == "open" and not self.is_draft(pull):
                 self.merge(pull, "")
 
     def drop(self, branch: str) -> None:
@@ -193,6 +216,9 @@ class ForgeState:
             if tip is None:
                 raise Problem("no-branch")
             git.update_ref(repository, f"refs/heads/{branch}", None, tip)
+        for pull in self.pulls.values():
+            if pull.branch == branch and pull.state != "open":
+                pull.events.append(("deleted", self.now()))
 
     def note(self, number: int, text: str, author: str = ROBOT) -> Note:
         self._noted += 1
@@ -210,6 +236,11 @@ class ForgeState:
                 return number
         self.labels[name] = len(self.labels) + 100
         return self.labels[name]
+
+    def _passed(self, commit: str, context: str) -> bool:
+        said = [s for s in self.statuses if s["commit"] == commit]
+        named = [s["state"] for s in said if context in (s.get("context"), s.get("name"))]
+        return named[-1:] == ["success"]
 
     def _merged(self, pull: Pull, method: str) -> str:
         with self.repository() as repository:
@@ -231,9 +262,12 @@ class ForgeState:
         with self.repository() as repository:
             head = git.tip(repository, f"refs/heads/{pull.branch}")
             base = git.tip(repository, f"refs/heads/{pull.base}")
-            if base and git.is_ancestor(repository, head or pull.head, base):
+            if base and self.detects and git.is_ancestor(repository, head or pull.head, base):
                 self.edit(pull, state="merged", merged_as=base)
             elif head is None:
+                # The branch closes it as it goes.
+                at = self.now()
+                pull.events += [("closed", at), ("deleted", at)]
                 self.edit(pull, state="closed")
             elif head != pull.head:
                 self.edit(pull, head=head)

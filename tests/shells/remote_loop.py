@@ -35,6 +35,7 @@ class RemoteLoop(Loop):
         forge = self.client()
         url = self.server.url("models.git")
         mirror = git.open_mirror(url, self.folder / state, forge.git_login)
+        forge.believe(git.Merged(mirror.repository))
         return World(
             mirror,
             self.registry,

@@ -53,6 +53,8 @@ class Cluster:
     down: bool = False
     lag: int = 30
     resources: dict[str, str] = field(default_factory=dict)
+    refusal: str = ""
+    refreshed: list[str] = field(default_factory=list)
 
     def follow(self, now: int) -> None:
         head = git.resolve(self.loop.repository, MAIN)
@@ -70,6 +72,14 @@ class Cluster:
         routes = Application(self.revision, self.synced, "Healthy", deployed=self._history())
         workload = replace(routes, health=self.health, resources=self.resources)
         return {"production.chat": workload, "production.chat.routes": routes}
+
+    def refresh(self, namespace: str, name: str) -> None:
+        if self.refusal:
+            raise UsageError(self.refusal)
+        self.refreshed.append(f"{namespace}/{name}")
+
+    def end(self, namespace: str, name: str, revision: str) -> None:
+        raise AssertionError(f"{namespace}/{name} does not hang at {revision}")
 
     def _history(self) -> tuple[tuple[str, int], ...]:
         return tuple(self.applied[-10:])
@@ -203,6 +213,7 @@ class Stage:
             loop=loop,
             applied=list(self.cluster.applied),
             resources=dict(self.cluster.resources),
+            refreshed=[],
         )
         return again
 

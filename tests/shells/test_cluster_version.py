@@ -72,6 +72,20 @@ def test_a_refusal_is_one_line_without_the_token(
     assert "s3cr3t" not in str(raised.value)
 
 
+@pytest.mark.parametrize("text", ["a: [b", "hello", "clusters: 3\n", "", "contexts: [{}]\n"])
+def test_a_kubeconfig_that_is_none_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
+    """The client does not check it, and fails in many ways."""
+    (tmp_path / "config").write_text(text)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with pytest.raises(
+        UsageError, match=r"kubeconfig is broken|no cluster is configured"
+    ) as raised:
+        server_version()
+    assert "\n" not in str(raised.value)
+
+
 def test_no_answer_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     configure(monkeypatch, tmp_path, "http://127.0.0.1:9")
     with pytest.raises(UsageError, match="does not answer") as raised:

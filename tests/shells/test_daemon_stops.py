@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from shells.effects import Executioner, assert_consistent
+from shells.effects import Executioner, assert_consistent, told
 from shells.forge_fake import Fault, Reply
 from shells.git_fixtures import MAIN
 from shells.loop import KEY, OTHER, Loop
@@ -45,7 +45,7 @@ def daemon(loop: Loop) -> Daemon:
 
 
 def _sight(loop: Loop) -> object:
-    pulls = [(p.branch, p.state, p.title, p.body) for p in loop.pulls()]
+    pulls = [told(p)[1:] for p in loop.pulls()]
     return pulls, git.read_tree(loop.repository, MAIN).files
 
 

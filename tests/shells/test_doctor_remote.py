@@ -148,6 +148,7 @@ def test_remotes_are_looked_at(
         assert checks["repository"]["said"].startswith("main is at")
         assert checks["forge"]["said"] == "robot sees 0 open pull requests of ours"
         assert checks["signing"]["said"].startswith("commits are not signed")
+        assert "itself has none that leads to /api/webhook" in checks["argocd webhook"]["said"]
         assert checks["webhooks"]["ok"]
         monkeypatch.setenv("SLUICE_GIT_SIGNING", "gpg:nobody@example.com")
         loop.fake.token = "another"  # noqa: S105  # of a test

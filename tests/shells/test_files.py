@@ -136,6 +136,38 @@ def test_nothing_is_written_over_a_symbolic_link(tmp_path: Path) -> None:
     assert list(outside.iterdir()) == []
 
 
+def test_a_link_among_what_changes_keeps_everything_from_being_written(tmp_path: Path) -> None:
+    root, outside = make(tmp_path / "root", OLD), tmp_path / "outside"
+    outside.mkdir()
+    (root / "manifests" / "a" / "link").symlink_to(outside)
+    before = files.read(root, ["manifests"], 1 << 20).files
+    with pytest.raises(UsageError, match="manifests/a/link"):
+        files.write(root, {"manifests/a/link/x.yaml": b"x", "manifests/b/y.yaml": b"y"})
+    assert list(outside.iterdir()) == []
+    assert files.read(root, ["manifests"], 1 << 20).files == before
+
+
+def test_the_folder_for_what_is_being_written_may_not_be_a_link(tmp_path: Path) -> None:
+    root, outside = make(tmp_path / "root", OLD), tmp_path / "outside"
+    outside.mkdir()
+    (root / ".sluice").symlink_to(outside)
+    with pytest.raises(UsageError, match=r"\.sluice leads over a symbolic link"):
+        files.write(root, {"manifests/x.yaml": b"x"})
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_no_write_follows_a_link_in_that_folder(tmp_path: Path, exists: bool) -> None:  # noqa: FBT001  # a case
+    root, victim = make(tmp_path / "root", OLD), tmp_path / "victim"
+    if exists:
+        victim.write_bytes(b"mine")
+    (root / ".sluice").mkdir()
+    (root / ".sluice" / ".gitignore").symlink_to(victim)
+    files.write(root, {"manifests/x.yaml": b"x"})
+    assert victim.exists() == exists
+    assert not exists or victim.read_bytes() == b"mine"
+
+
 def test_a_file_where_a_folder_is_needed_is_a_clear_error(tmp_path: Path) -> None:
     make(tmp_path, {"manifests/a": b"a file"})
     with pytest.raises(UsageError, match="cannot write"):

@@ -180,13 +180,20 @@ OPERATIONS: dict[str, Callable[[RemoteForge, Bench], object]] = {
     "comment": lambda forge, bench: forge.upsert_comment(1, "k", f"text {bench.number}"),
     "later": _at_head("merge_when_ready"),
     "cancel": _of_first("cancel_merge"),
+    "objectors": _of_first("objectors"),
+    "lost": _of_first("lost_branch"),
+    "unlabel": _of_first("unlabel", "x"),
+    "reword": lambda forge, bench: forge.reword(1, f"r{bench.number}", "b"),
+    "settle": _of_first("settle", "1" * 40, "told"),
     "close": _of_first("close", "no longer needed"),
     "merge": _at_head("merge"),
 }
 # What may be asked for in vain without that being an error.
 LENIENT = {("reviews", "404"), ("reviews", "404-html"), ("reviews", "409"), ("reviews", "422")}
 LENIENT |= {("cancel", "404"), ("cancel", "404-html")}  # nothing is scheduled then
-WRITES = set(OPERATIONS) - {"list", "get", "of_branch", "whoami"}
+LENIENT |= {("objectors", "404"), ("objectors", "404-html")}  # a server without reviews
+LENIENT |= {("unlabel", "404"), ("unlabel", "404-html")}  # it is off already
+WRITES = set(OPERATIONS) - {"list", "get", "of_branch", "whoami", "objectors", "lost"}
 
 
 def _said(act: Callable[[], object]) -> str | None:
@@ -229,6 +236,13 @@ def test_every_operation_fails_with_one_line_and_works_again(
             at.forge.merge_when_ready(1, at.fake.state.pulls[1].head)
         if name == "close":
             at.fake.state.pulls[1].automatic = False
+        if name == "merge":
+            at.fake.state.waiting = False
+        if name == "lost":
+            at.fake.state.close(at.fake.state.pulls[1])
+        if name == "unlabel":
+            at.fake.state.pulls[1].labels.add("x")
+            at.fake.state.label("x")
         at.time.now += 100_000  # no limit of before is left
         forge = connected(at.kind, at.fake, at.time)
         bench.failure, bench.sent = failure, 0
@@ -243,7 +257,7 @@ def test_every_operation_fails_with_one_line_and_works_again(
         at.time.now += 100_000
         again = connected(at.kind, at.fake, at.time)
         assert _said(functools.partial(act, again, bench)) is None, name
-        if name in ("close", "merge"):
+        if name in ("lost", "settle", "close", "merge"):
             at.fake.state.pulls[1].state = "open"
     assert bench.elsewhere == 0
     assert TOKEN not in repr(vars(at.fake.state))

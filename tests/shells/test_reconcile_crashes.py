@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shells.effects import Executioner, Killed, assert_consistent, assert_one_each, held_by
+from shells.effects import Executioner, Killed, assert_consistent, assert_one_each, held_by, told
 from shells.git_fixtures import CLEAN, MAIN, run_git
 from shells.loop import BRANCH, ENVIRONMENT, KEY, OTHER, SPEC, Loop
 from shells.remote_loop import RemoteLoop, remote_loop
@@ -34,7 +34,7 @@ def _scenario(loop: Loop, run: Callable[[], object]) -> Sight:
     loop.edit(ENVIRONMENT, ("required", "automatic"))
     loop.register(5)
     run()
-    pulls: list[object] = [(p.number, p.state, p.title, p.body) for p in loop.pulls()]
+    pulls: list[object] = [told(p) for p in loop.pulls()]
     return git.tip(loop.repository, BRANCH), _files(loop), pulls
 
 

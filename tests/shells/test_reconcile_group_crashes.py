@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shells.effects import Executioner, Killed, assert_consistent
+from shells.effects import Executioner, Killed, assert_consistent, told
 from shells.git_fixtures import MAIN
 from shells.loop import ENVIRONMENT, Loop
 from shells.remote_loop import remote_loop
@@ -37,7 +37,7 @@ def _scenario(loop: Loop, run: Callable[[], object]) -> Sight:
     loop.group("environment")
     loop.edit(ENVIRONMENT, ("review: required", "review: automatic"))
     run()
-    pulls: list[object] = [(p.number, p.branch, p.state, p.title, p.body) for p in loop.pulls()]
+    pulls: list[object] = [told(p) for p in loop.pulls()]
     left = [ref for ref in loop.refs() if ref.startswith("refs/heads/")]
     return dict(git.read_tree(loop.repository, MAIN).files), pulls, left
 

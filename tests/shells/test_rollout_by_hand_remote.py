@@ -1,6 +1,6 @@
 """Rollouts moved by hand where all is remote: Git over HTTP, and a forge with an API."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from shells.forge_harness import FAKES, Time, connected
 from shells.git_fixtures import CLEAN, MAIN, run_git
 from shells.git_http import GitServer
 from shells.git_http import serving as serving_git
+from shells.loop import ENVIRONMENT
 from shells.stage import RELEASE, ROLLOUT, Stage
 from sluice import git
 from sluice.cli import main
@@ -19,6 +20,7 @@ from sluice.commands.cycle import AUTHOR as ROBOT
 from sluice.commands.rollout_base import Scene
 from sluice.commands.rollouts import tick
 from sluice.core.model import PullRequest
+from sluice.forges.remote import RemoteForge
 
 pytestmark = pytest.mark.server
 
@@ -219,3 +221,111 @@ def test_the_reconciler_proposes_a_rollback_once_where_main_is_protected(remote:
     assert stage.state() == ("ROLLING_BACK", 0)
     once()
     assert [p.state for p in remote.pulls()] == ["merged"]
+
+
+def told(remote: Remote, number: int = 1) -> tuple[set[str], list[str], list[str]]:
+    """What a pull request wears, what its commit is said to be, and who was asked about it."""
+    pull = remote.fake.state.pulls[number]
+    said = [s for s in remote.fake.state.statuses if s["commit"] == pull.head]
+    return pull.labels, [f"{s['context']} {s['state']}" for s in said], pull.reviewers
+
+
+REVIEWERS = ("review: automatic", "review: required\n    reviewers: ['@alice']")
+SIGNS = {"sluice", "sluice/production"}
+
+
+def test_a_rollback_lands_where_our_status_is_required(remote: Remote) -> None:
+    remote.protect()
+    remote.fake.state.required = "sluice/gates"
+    assert remote.sluice("rollback", NAME) == 0
+    assert remote.stage.state() == ("ROLLING_BACK", 0)
+    assert told(remote) == (SIGNS | {"sluice/rollback"}, ["sluice/gates success"], [])
+
+
+def test_a_return_to_an_earlier_version_lands_where_our_status_is_required(
+    settled: Stage, remote: Remote
+) -> None:
+    run_git(remote.stage.loop.bare, "fetch", "-q", str(settled.loop.bare), "+main:main")
+    remote.protect()
+    remote.fake.state.required = "sluice/gates"
+    assert remote.sluice("rollback", NAME) == 0
+    assert remote.stage.version() == "1"
+    assert told(remote) == (SIGNS | {"sluice/rollback"}, ["sluice/gates success"], [])
+
+
+@pytest.mark.parametrize("words", [("rollback", NAME), ("rollout", "abort", NAME)])
+def test_people_are_asked_about_a_way_back_that_does_not_merge_by_itself(
+    remote: Remote, words: tuple[str, ...]
+) -> None:
+    remote.stage.loop.edit(ENVIRONMENT, REVIEWERS)
+    remote.protect()
+    remote.fake.state.blocked = "not enough approvals"
+    assert remote.sluice(*words) == 0
+    assert told(remote) == (SIGNS | {"sluice/rollback"}, ["sluice/gates success"], ["alice"])
+
+
+def reconciled(remote: Remote, forge: RemoteForge) -> Callable[[], list[str]]:
+    """A reconciler of rollouts on the servers, a minute later each time."""
+    stage = remote.stage
+    mirror = git.open_mirror(remote.server.url("models.git"), remote.clone / "m", forge.git_login)
+
+    def once() -> list[str]:
+        mirror.refresh()
+        stage.now += 60
+        stage.metrics.pass_(stage.now - 60, stage.now, {"1": 0.9, "2": 0.1})
+        stage.cluster.follow(stage.now)
+        scene = Scene(mirror.repository, mirror.move, forge, lambda: stage.now, author=ROBOT)
+        outcomes = list(tick(scene, stage.observers))
+        return [f"{outcome.what} {'; '.join(outcome.reasons)}" for outcome in outcomes]
+
+    return once
+
+
+def test_a_step_is_shown_like_every_other_proposal(remote: Remote) -> None:
+    remote.stage.loop.edit(ENVIRONMENT, REVIEWERS)
+    once = reconciled(remote, connected("gitea", remote.fake, Time()))
+    for _ in range(90):
+        once()
+        if remote.fake.state.pulls:
+            break
+    assert told(remote) == (SIGNS | {"sluice/rollout"}, ["sluice/gates success"], ["alice"])
+
+
+def test_an_objection_holds_a_way_back_that_would_merge_by_itself(remote: Remote) -> None:
+    remote.protect()
+    remote.fake.state.blocked = "a check is pending"
+    remote.stage.loop.commit({ROLLOUT: None})
+    once = reconciled(remote, connected("gitea", remote.fake, Time()))
+    once()
+    remote.fake.state.blocked = ""
+    remote.fake.state.pulls[1].verdicts["alice"] = "changes"
+    assert any("alice asks for changes" in line for line in once())
+    assert remote.stage.state() != ("ROLLING_BACK", 0)
+    remote.fake.state.pulls[1].verdicts["alice"] = "approved"
+    assert any(line.startswith("merged") for line in once())
+
+
+def test_a_deleted_branch_of_a_step_is_no_word_against_it(remote: Remote) -> None:
+    remote.protect()
+    remote.fake.state.blocked = "a check is pending"
+    remote.stage.loop.commit({ROLLOUT: None})
+    once = reconciled(remote, connected("gitea", remote.fake, Time()))
+    once()
+    remote.fake.state.drop(remote.fake.state.pulls[1].branch)
+    assert any(line.startswith("proposed") for line in once())
+    assert [pull.state for pull in remote.pulls()] == ["open", "closed"]
+
+
+def test_a_way_back_that_was_not_shown_when_we_were_killed_is_shown_next_time(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote.protect()
+    remote.fake.state.required = "sluice/gates"
+    remote.stage.loop.commit({ROLLOUT: None})
+    once = reconciled(remote, connected("gitea", remote.fake, Time()))
+    with monkeypatch.context() as patches:
+        patches.setattr(RemoteForge, "set_status", lambda *_: None)
+        once()
+    assert told(remote)[1] == []
+    assert any(line.startswith("merged") for line in once())
+    assert remote.stage.state() == ("ROLLING_BACK", 0)

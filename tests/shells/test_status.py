@@ -116,7 +116,12 @@ def test_argocd_is_asked_where_it_is_said_to_be(
     (tmp_path / "apps.json").write_text(json.dumps(ARGOCD))
     monkeypatch.setenv("SLUICE_ARGOCD", f"file:{tmp_path / 'apps.json'}")
     data = found(sluice, "--repository", str(loop.bare))
-    assert chat(data)["argocd"] == {"synced": True, "health": "Healthy", "revision": "c0ffee"}
+    assert chat(data)["argocd"] == {
+        "synced": True,
+        "health": "Healthy",
+        "revision": "c0ffee",
+        "routes": None,
+    }
     assert data["unknown"] == {}
     monkeypatch.setenv("SLUICE_ARGOCD", f"file:{tmp_path / 'nowhere.json'}")
     data = found(sluice, "--repository", str(loop.bare))

@@ -1,1 +1,4 @@
-"""What Sluice asks a cluster; it never changes anything there."""
+"""What Sluice asks a cluster. It changes one thing there: it may ask Argo CD to look at Git now.
+
+Where that is switched on it also ends a sync that keeps Argo CD from doing so.
+"""

@@ -1,20 +1,16 @@
 """What Argo CD says of its applications: which revision is applied, and whether it is healthy."""
 
 import json
-import os
-from collections.abc import Iterator, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sluice.cluster.version import first_line
+from sluice.cluster.applications import REFRESH, read
+from sluice.cluster.connection import SHORT_TIMEOUT, connected, every
 from sluice.core.finding import UsageError
-from sluice.core.model import Application, Operation
+from sluice.core.model import Application
 
-GROUP, VERSION, PLURAL = "argoproj.io", "v1alpha1", "applications"
-PAGE = 250
-TIMEOUT = 20
-"""Seconds to connect, and again to answer."""
+KIND = ("argoproj.io", "v1alpha1", "applications")
 
 
 class KubernetesCluster:
@@ -25,33 +21,53 @@ class KubernetesCluster:
     """
 
     def __init__(self, context: str = "") -> None:
-        self._context = context or None
+        self.context = context or None
 
     def applications(self, namespace: str) -> Mapping[str, Application]:
         """Every application in the namespace of an Argo CD, by name."""
-        return dict(read(item) for item in self._items(namespace))
+        with connected(self.context, "cannot list Argo CD's applications") as api:
+            return dict(read(item) for item in every(api, KIND, namespace))
 
-    def _items(self, namespace: str) -> Iterator[Mapping[str, Any]]:
-        from kubernetes import client, config  # noqa: PLC0415  # slow, and seldom wanted
-        from urllib3.exceptions import HTTPError  # noqa: PLC0415  # as above
+    def refresh(self, namespace: str, name: str) -> None:
+        """Ask Argo CD to compare an application with Git now."""
+        from kubernetes import client  # noqa: PLC0415  # slow, and seldom wanted
 
-        try:
-            settings = client.Configuration()
-            if "KUBERNETES_SERVICE_HOST" in os.environ and self._context is None:
-                config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
-            else:
-                file = os.environ.get("KUBECONFIG")
-                config.load_kube_config(file, self._context, settings)  # type: ignore[no-untyped-call]
-            settings.retries = 0
-            with client.ApiClient(settings) as api:
-                yield from _pages(client.CustomObjectsApi(api), namespace)
-        except config.ConfigException as error:
-            raise UsageError(f"no cluster is configured: {first_line(error)}") from None
-        except client.ApiException as error:
-            said = f"the cluster answers {error.status} {error.reason}"
-            raise UsageError(f"cannot list Argo CD's applications: {said}") from None
-        except HTTPError as error:
-            raise UsageError(f"the cluster does not answer: {first_line(error)}") from None
+        body = {"metadata": {"annotations": {REFRESH: "normal"}}}
+        with connected(self.context, f"cannot ask for a refresh of {name}") as api:
+            client.CustomObjectsApi(api).patch_namespaced_custom_object(
+                KIND[0],
+                KIND[1],
+                namespace,
+                KIND[2],
+                name,
+                body,
+                _content_type="application/merge-patch+json",
+                _request_timeout=(SHORT_TIMEOUT, SHORT_TIMEOUT),
+            )
+
+    def end(self, namespace: str, name: str, revision: str) -> None:
+        """End the sync of an application, if it is still under way at that revision."""
+        from kubernetes import client  # noqa: PLC0415  # slow, and seldom wanted
+
+        with connected(self.context, f"cannot end the sync of {name}") as api:
+            objects = client.CustomObjectsApi(api)
+            where = (KIND[0], KIND[1], namespace, KIND[2], name)
+            timeout = (SHORT_TIMEOUT, SHORT_TIMEOUT)
+            found: Any = objects.get_namespaced_custom_object(*where, _request_timeout=timeout)
+            operation = read(found)[1].operation
+            if operation is None or (operation.phase, operation.revision) != ("Running", revision):
+                raise UsageError(f"the sync of {name} is another one by now")
+            # With its version, so that nothing is ended that began since.
+            body = {
+                "metadata": {"resourceVersion": found["metadata"]["resourceVersion"]},
+                "status": {"operationState": {"phase": "Terminating"}},
+            }
+            objects.patch_namespaced_custom_object(
+                *where,
+                body,
+                _content_type="application/merge-patch+json",
+                _request_timeout=timeout,
+            )
 
 
 class FileCluster:
@@ -71,6 +87,14 @@ class FileCluster:
         except (ValueError, KeyError, TypeError, AttributeError):
             raise UsageError(f"{self._path} is no list of applications in JSON") from None
 
+    def refresh(self, namespace: str, name: str) -> None:
+        """Refuse: who wrote the file is not there to be asked."""
+        raise UsageError(f"{name} in {namespace} is read from a file")
+
+    def end(self, namespace: str, name: str, revision: str) -> None:
+        """Refuse: who wrote the file is not there to be asked."""
+        raise UsageError(f"{name} in {namespace} at {revision} is read from a file")
+
 
 def open_cluster(address: str) -> KubernetesCluster | FileCluster | None:
     """Where Argo CD is asked.
@@ -89,70 +113,3 @@ def open_cluster(address: str) -> KubernetesCluster | FileCluster | None:
     if kind == "kubernetes":
         return KubernetesCluster(rest)
     raise UsageError("SLUICE_ARGOCD must be kubernetes, kubernetes:CONTEXT or file:PATH")
-
-
-def _pages(api: Any, namespace: str) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401  # untyped
-    token = ""
-    while True:
-        page = api.list_namespaced_custom_object(
-            GROUP,
-            VERSION,
-            namespace,
-            PLURAL,
-            limit=PAGE,
-            _continue=token,
-            _request_timeout=(TIMEOUT, TIMEOUT),
-        )
-        yield from page.get("items", ())
-        token = page.get("metadata", {}).get("continue") or ""
-        if not token:
-            return
-
-
-def read(item: Mapping[str, Any]) -> tuple[str, Application]:
-    """One Application object; what it does not say, nobody knows."""
-    status = item.get("status") or {}
-    sync, health = status.get("sync") or {}, status.get("health") or {}
-    history = [
-        (str(entry.get("revision", "")), time)
-        for entry in status.get("history") or ()
-        for time in [_time(entry.get("deployedAt"))]
-        if time is not None
-    ]
-    resources = {
-        f"{r.get('kind')}/{r.get('name')}": str(r["health"].get("status", ""))
-        for r in status.get("resources") or ()
-        if r.get("health")
-    }
-    return item["metadata"]["name"], Application(
-        revision=str(sync.get("revision", "")),
-        synced=sync.get("status") == "Synced",
-        health=str(health.get("status", "")),
-        health_since=_time(health.get("lastTransitionTime")),
-        deployed=tuple(history),
-        resources=resources,
-        operation=_operation(status.get("operationState")),
-    )
-
-
-def _operation(state: Mapping[str, Any] | None) -> Operation | None:
-    """The last operation; the revision is the one that it came to, or else was asked for."""
-    if not state:
-        return None
-    asked, result = state.get("operation") or {}, state.get("syncResult") or {}
-    revision = result.get("revision") or (asked.get("sync") or {}).get("revision")
-    return Operation(
-        phase=str(state.get("phase", "")),
-        message=str(state.get("message", "")),
-        revision=str(revision or ""),
-        started=_time(state.get("startedAt")),
-        finished=_time(state.get("finishedAt")),
-        automated=bool((asked.get("initiatedBy") or {}).get("automated")),
-    )
-
-
-def _time(text: object) -> int | None:
-    try:
-        return int(datetime.fromisoformat(str(text)).timestamp()) if text else None
-    except ValueError:
-        return None

@@ -87,7 +87,8 @@ def _compared(top: Path, base: str, whole: Workspace) -> Scope:
     only = sorted({*only, *filter(None, owners)})
     before = revision.workspace(_wanted(only, revision.files))
     now = whole.narrowed(only, changed)
-    near = neighbours(now.specs.releases, before.specs.releases, whole.keys)
+    specs = now.specs
+    near = neighbours(specs.releases, before.specs.releases, whole.keys, specs.environments)
     if near:
         now = whole.narrowed([*only, *near], changed)
     return Scope(now, before, only, changed)

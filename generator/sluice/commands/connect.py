@@ -67,6 +67,8 @@ def connect(
     if not is_remote(where):
         bare = find_repository(where, None)
         near = open_forge(forge, environ, timing) if forge else local_forge(bare, author)
+        if isinstance(near, ForgeExtras):
+            near.believe(git.Merged(bare))
         return Connected(git.Direct(bare), near)
     git.check_trust(environ)
     address = forge or forge_of(where) or ""
@@ -81,6 +83,8 @@ def connect(
     # A forge's token goes to the forge's own host only.
     known = login and urlsplit(git_url(address)).hostname == urlsplit(where).hostname
     mirror = git.open_mirror(where, _state(state, environ), login if known else None)
+    if isinstance(opened, ForgeExtras):
+        opened.believe(git.Merged(mirror.repository))
     return Connected(mirror, opened)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sluice import git
-from sluice.commands import deciding, proposing
+from sluice.commands import attending, deciding, proposing
 from sluice.commands.grouping import arranged, is_shared, pointless, shared, together
 from sluice.commands.judging import Base, Pulls, Ready, Seen
 from sluice.commands.revisions import workspace_of
@@ -45,7 +45,9 @@ def cycle(world: World) -> Iterator[Outcome]:
     observed = observe(world, base)
     if world.is_stopping():
         return
-    seen = Seen(base, by_branch(world.forge.list()), observed)
+    pulls = by_branch(world.forge.list())
+    yield from attending.attended(world, pulls)
+    seen = Seen(base, pulls, observed)
     failures: list[str] = []
     found = wants(base.sound.specs, observed, base.registered)
     seen = replace(seen, sharing=arranged(world, seen, found))

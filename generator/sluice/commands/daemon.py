@@ -96,6 +96,7 @@ class Daemon:
             self._told("rollout", outcome)
             if self.stop.is_set():
                 return
+        self.telemetry.following({o.release: o.following for o in outcomes if o.following})
         for outcome in cycle(world):
             outcomes.append(outcome)
             self._told("promotion", outcome)

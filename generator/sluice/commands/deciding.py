@@ -22,17 +22,18 @@ def decided(world: World, seen: Seen, want: Want) -> Outcome | Ready:
     """
     release, pulls = str(want.release.key), _all_of(world, seen, want)
     about = [*pulls, *seen.about(want.release.key)]
-    no = rejected(want, about)
-    if no:
-        return judging.rejection(want, no.number)
     taken = taking_back.taken(world, seen.base.commit, want, about)
     if taken:
         return taken
+    no = judging.rejecting(world, want, about)
+    if no:
+        return judging.rejection(want, no.number)
     result = judging.judged(world, seen.base, want, pulls)
     if isinstance(result, Refusal):
         list(judging.withdrawn(world, release, pulls, result))
         return judging.refused(release, result)
-    no = None if _is_open(pulls) else rejected(want, grouping.former(world, seen, want))
+    shared = () if _is_open(pulls) else grouping.former(world, seen, want)
+    no = judging.rejecting(world, want, shared)
     return judging.rejection(want, no.number) if no else Ready(result, pulls)
 
 

@@ -4,15 +4,18 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from sluice import git
 from sluice.cluster.version import server_version
 from sluice.commands.connect import Connected, connect
 from sluice.commands.cycle import AUTHOR, MAIN
+from sluice.commands.diagnosis import Diagnosis
+from sluice.commands.doctor_cluster import argocd, refresh, routes, webhook
+from sluice.commands.rollout_observers import observers
 from sluice.commands.workspace import find_root, open_workspace
-from sluice.core.finding import UsageError, failed
+from sluice.core.finding import FindingsError, UsageError, failed
 from sluice.core.reports.report import summary
 from sluice.forges.extras import ForgeExtras
 from sluice.registries import open_registry
@@ -20,16 +23,6 @@ from sluice.registries.hooks import Notifying
 
 # Of so many models the numbers are read, and so many names are listed.
 _SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """One thing that was looked at."""
-
-    what: str
-    ok: bool
-    said: str
-    remedy: str = ""
 
 
 def run(
@@ -52,6 +45,10 @@ def run(
         ("registry", lambda: _registry(registry, root)),
         ("webhooks", lambda: _webhooks(registry)),
         ("cluster", lambda: _cluster(root)),
+        ("argocd", lambda: argocd(open_workspace(find_root(root)), observers())),
+        ("routes", lambda: routes(open_workspace(find_root(root)), observers())),
+        ("refresh", lambda: refresh(open_workspace(find_root(root)), observers())),
+        ("argocd webhook", lambda: webhook(connect(repository, forge, root, state, AUTHOR).forge)),
     ]
     found = list(_looked(looks))
     if form == "json":
@@ -72,6 +69,8 @@ def _looked(looks: list[tuple[str, Callable[[], Diagnosis]]]) -> Iterator[Diagno
             yield look()
         except UsageError as error:
             yield Diagnosis(what, ok=False, said=str(error))
+        except FindingsError:
+            yield Diagnosis(what, ok=False, said="the specs are broken", remedy="run sluice check")
 
 
 def _git() -> Diagnosis:

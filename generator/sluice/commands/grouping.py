@@ -23,6 +23,7 @@ from sluice.core.promotion.group import (
     members_of,
     share_of,
 )
+from sluice.core.promotion.message import read_marker
 from sluice.core.promotion.sharing import Group, Sharing, shared_by
 from sluice.core.promotion.wants import Idle, Want
 from sluice.forges.extras import ForgeExtras
@@ -135,8 +136,23 @@ def pointless(world: World, seen: Seen, living: Sequence[str]) -> Iterator[Outco
             continue
         for pull in seen.pulls.get(branch, ()):
             if pull.state == "open" and proposing.is_ours(world, branch):
+                if _is_deployed(seen, pull):
+                    main = git.resolve(world.repository, MAIN)
+                    yield proposing.settled(world, branch, pull, main)
+                    continue
                 yield proposing.closed(world, branch, pull, "pointless now: nothing is left in it")
         proposing.sweep(world, branch)
+
+
+def _is_deployed(seen: Seen, pull: PullRequest) -> bool:
+    """Whether somebody brought to main by hand all that a shared pull request proposes."""
+    releases = seen.base.sound.specs.releases
+    members = members_of(pull)
+    told = {key: read_marker(share_of(pull, str(key)).body) for key in members}
+    return bool(members) and all(
+        said is not None and key in releases and releases[key].value("model.version") == said[0]
+        for key, said in told.items()
+    )
 
 
 def together(world: World, seen: Seen, branch: str, wants: Sequence[Want]) -> Iterator[Outcome]:
@@ -198,12 +214,12 @@ def _member(
     """What one release adds, or why it adds nothing; what fails for many is not theirs."""
     name = str(want.release.key)
     concerned = [*seen.about(want.release.key), *(share_of(pull, name) for pull in pulls)]
-    no = rejected(want, concerned)
-    if no:
-        return judging.rejection(want, no.number)
     taken = taking_back.taken(world, seen.base.commit, want, concerned)
     if taken:
         return taken
+    no = judging.rejecting(world, want, concerned)
+    if no:
+        return judging.rejection(want, no.number)
     if not proposing.is_ours(world, branch_of(want.release.key)):
         said = "somebody committed to its own branch; delete that to hand it back"
         return Outcome(name, "left alone", want.version.version, reasons=(said,))

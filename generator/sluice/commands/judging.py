@@ -11,7 +11,7 @@ from sluice.commands.workspace import Workspace
 from sluice.commands.world import Outcome, World
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
-from sluice.core.promotion.converge import Facts, Proposal, Refusal, branch_of, propose
+from sluice.core.promotion.converge import Facts, Proposal, Refusal, branch_of, propose, rejected
 from sluice.core.promotion.evidence import registered
 from sluice.core.promotion.group import branches_at, share_of
 from sluice.core.promotion.sharing import ALONE, Sharing
@@ -100,9 +100,29 @@ def withdrawn(
     """Close what is open of a release whose newest version was refused."""
     for pull in pulls:
         if pull.state == "open" and proposing.is_ours(world, pull.branch):
-            signalling.refused(world, pull, refusal(result.version, result.reasons))
+            if not world.dry_run:
+                signalling.refused(world, pull, refusal(result.version, result.reasons))
             reason = f"version {result.version} took its place and was refused"
             yield proposing.closed(world, release, pull, reason)
+
+
+def rejecting(world: World, want: Want, pulls: Sequence[PullRequest]) -> PullRequest | None:
+    """The pull request by whose closing a person said no to a version.
+
+    Who deletes a branch of ours hands it back, though that closes its pull request.
+    """
+    for pull in pulls:
+        if rejected(want, [pull]) and not _lost_branch(world, pull):
+            return pull
+    return None
+
+
+def _lost_branch(world: World, pull: PullRequest) -> bool:
+    known = world.memory.lost
+    about = (pull.number, pull.updated)
+    if about not in known:
+        known[about] = world.forge.lost_branch(pull.number)
+    return known[about]
 
 
 def rejection(want: Want, number: int) -> Outcome:

@@ -5,13 +5,14 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from sluice import git
-from sluice.commands.signalling import signalled
+from sluice.commands.heeding import give_back, heeded, let_wait
+from sluice.commands.signalling import published
 from sluice.commands.world import AUTHOR, MAIN, Outcome, World
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import Proposal, branch_of
-from sluice.core.promotion.message import read_marker, withdrawn
-from sluice.core.promotion.signals import LATER
+from sluice.core.promotion.message import merged_by_hand, read_marker, withdrawn
+from sluice.core.promotion.notice import of_proposal
 from sluice.core.promotion.wants import Idle
 from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
@@ -33,10 +34,34 @@ def idle(world: World, want: Idle, pulls: Sequence[PullRequest]) -> Iterator[Out
     release = str(want.release.key)
     for pull in pulls:
         if pull.state == "open" and is_ours(world, pull.branch):
-            yield closed(world, release, pull, f"pointless now: {want.reason}")
+            if _is_deployed(pull, want):
+                yield settled(world, release, pull, git.resolve(world.repository, MAIN))
+            else:
+                yield closed(world, release, pull, f"pointless now: {want.reason}")
     sweep(world, branch_of(want.release.key))
     what = "cannot follow" if want.problem else "nothing to do"
     yield Outcome(release, what, reasons=(want.reason,), refused=want.problem)
+
+
+def _is_deployed(pull: PullRequest, want: Idle) -> bool:
+    """Whether somebody brought to main by hand what a pull request proposes."""
+    said = read_marker(pull.body)
+    return said is not None and said[0] == want.release.value("model.version")
+
+
+def settled(world: World, release: str, pull: PullRequest, commit: str) -> Outcome:
+    """Tell the forge that main has a pull request since `commit`, which it has not noticed."""
+    said = read_marker(pull.body)
+    version, reason = said[0] if said else "", f"main has it since {commit[:12]}"
+    if not world.dry_run:
+        give_back(world, pull)
+        if isinstance(world.forge, ForgeExtras):
+            world.forge.settle(pull.number, commit, merged_by_hand(pull.body, commit))
+        else:
+            world.forge.close(pull.number, reason, merged_by_hand(pull.body, commit))
+        sweep(world, pull.branch)
+    what = "would settle" if world.dry_run else "merged by hand"
+    return Outcome(release, what, version, pull.number, (reason,))
 
 
 def sweep(world: World, branch: str) -> None:
@@ -68,18 +93,19 @@ def applied(
         said = f"somebody committed to the branch {proposal.branch}; delete it to hand it back"
         number = current.number if current else 0
         return Outcome(release, "left alone", proposal.version, number, (said,))
+    proposal = heeded(world, proposal, current)
     if world.dry_run:
         what = "would update" if current else "would propose"
         reasons = (proposal.title, *sorted(proposal.changes), *proposal.waits)
         return Outcome(release, what, proposal.version, current.number if current else 0, reasons)
     if isinstance(ahead, git.RefMovedError):
         raise ahead
-    if not ahead:
-        _let_wait(world, proposal, pulls)
-    pushed = ahead or _push(world, base, proposal)
-    pull = _opened(world, base, proposal)
-    reasons = (*proposal.waits, *signalled(world, base, proposal, pull, pushed.head))
-    if proposal.automatic and pull.state == "open":
+    if not proposal.later:
+        let_wait(world, pulls)
+    pushed = ahead or _push(world, base, proposal, pulls)
+    pull, problems = _opened(world, base, proposal, pushed.head)
+    reasons = (*proposal.waits, *problems)
+    if proposal.automatic and pull.state == "open" and not pull.draft:
         return _merged(world, release, proposal, pull.number, pushed.head)
     if current is None:
         return Outcome(release, "proposed", proposal.version, pull.number, reasons)
@@ -99,8 +125,9 @@ def pushed_ahead(
     for proposal, pulls in ready:
         with suppress(UsageError):
             if is_free(world, proposal.branch, pulls):
-                _let_wait(world, proposal, pulls)
-                ends[proposal.branch] = _commits(world, base, proposal)
+                old, new = ends[proposal.branch] = _commits(world, base, proposal)
+                if old != new or not proposal.later:
+                    let_wait(world, pulls)
     moves = {_ref(branch): each for branch, each in ends.items() if each[0] != each[1]}
     try:
         moved = world.upstream.move_each(moves) if moves else ()
@@ -143,30 +170,11 @@ def _words(pull: PullRequest) -> tuple[str, str, tuple[str, ...]]:
     return pull.title, pull.body, pull.labels
 
 
-def _let_wait(world: World, proposal: Proposal, pulls: Sequence[PullRequest]) -> None:
-    for pull in pulls:
-        if pull.state == "open" and not proposal.later:
-            _hold_back(world, pull)
-
-
-def _hold_back(world: World, pull: PullRequest) -> None:
-    """Keep the forge from merging what was left to it and must wait now; before any new push.
-
-    The label was there before it was told to merge, and goes only after this.
-    """
-    if LATER in pull.labels and isinstance(world.forge, ForgeExtras):
-        world.forge.cancel_merge(pull.number)
-
-
-def _opened(world: World, base: str, proposal: Proposal) -> PullRequest:
+def _opened(
+    world: World, base: str, proposal: Proposal, head: str
+) -> tuple[PullRequest, tuple[str, ...]]:
     try:
-        return world.forge.ensure(
-            branch=proposal.branch,
-            base="main",
-            title=proposal.title,
-            body=proposal.body,
-            labels=proposal.labels,
-        )
+        return published(world, base, of_proposal(proposal), head)
     except RateLimitedError:
         raise
     except UsageError:
@@ -201,12 +209,16 @@ def _pressed(world: World, number: int, head: str, *, later: bool) -> PullReques
     return world.forge.merge(number, head)
 
 
-def _push(world: World, base: str, proposal: Proposal) -> Pushed:
-    """Bring the branch to the proposal, unless it says all of it already."""
+def _push(world: World, base: str, proposal: Proposal, pulls: Sequence[PullRequest]) -> Pushed:
+    """Bring the branch to the proposal, unless it says all of it already.
+
+    What was left to the forge is taken back before: it was about what the branch had.
+    """
     ref = f"refs/heads/{proposal.branch}"
     head, commit = _commits(world, base, proposal)
     if head == commit:
         return Pushed(commit, moved=False)
+    let_wait(world, pulls)
     world.upstream.move(ref, commit, head)
     # Who was faster may have merged this very version and dropped its branch. From here on the
     # branch is in everybody's way.
@@ -269,7 +281,7 @@ def closed(world: World, release: str, pull: PullRequest, reason: str) -> Outcom
     version = said[0] if said else ""
     if world.dry_run:
         return Outcome(release, "would close", version, pull.number, (reason,))
-    _hold_back(world, pull)
+    give_back(world, pull)
     world.forge.close(pull.number, reason, withdrawn(pull.body))
     sweep(world, pull.branch)
     return Outcome(release, "closed", version, pull.number, (reason,))

@@ -15,7 +15,10 @@ from sluice.commands.rollout_by_hand import (
     scene_of,
     told,
 )
+from sluice.commands.rollout_observers import helpers
+from sluice.commands.rollout_refresh import refreshed
 from sluice.commands.rollout_write import Case, apply
+from sluice.commands.signalling import asked, published
 from sluice.core import layout
 from sluice.core.finding import FindingsError, UsageError, failed
 from sluice.core.layout import Key
@@ -24,6 +27,7 @@ from sluice.core.progress.change import after, rendered
 from sluice.core.progress.ways_back import back_to, earlier
 from sluice.core.promotion.converge import branch_of
 from sluice.core.promotion.message import line
+from sluice.core.promotion.notice import of_release
 from sluice.core.rollout.model import LEAVING, Observation, Write
 from sluice.core.rollout.moves import roll_back
 from sluice.core.specs.resolve import Release
@@ -106,7 +110,8 @@ def _under_way(scene: Scene, case: Case, to: str, why: str) -> Outcome:
     if write is None:
         raise UsageError(f"{case.release.key} cannot be rolled back")
     write = replace(write, quarantine=rollout.candidate)
-    return apply(scene, case, write, of_branch(scene, case))
+    outcome = apply(scene, case, write, of_branch(scene, case))
+    return refreshed(scene, case.release, helpers(), case.base.commit, outcome)
 
 
 def _nothing(release: Release, version: str, what: str, *reasons: str) -> Outcome:
@@ -143,7 +148,8 @@ def _settled(scene: Scene, commit: str, name: str, to: str, why: str) -> Outcome
         scene.move(MAIN, made, commit)
     except git.PushRefusedError as error:
         return _proposed(scene, release, made, message, f"{error}: it takes a merge")
-    return Outcome(str(release.key), message.splitlines()[0], begun.candidate, 0, (why,))
+    outcome = Outcome(str(release.key), message.splitlines()[0], begun.candidate, 0, (why,))
+    return refreshed(scene, release, helpers(), commit, outcome)
 
 
 def _came_back(scene: Scene, release: Release) -> str:
@@ -166,11 +172,15 @@ def _proposed(scene: Scene, release: Release, commit: str, message: str, refused
     branch = f"{branch_of(release.key)}.rollback"
     ref, (title, _, body) = f"refs/heads/{branch}", message.partition("\n\n")
     scene.move(ref, commit, git.tip(scene.repository, ref))
-    pull = scene.forge.ensure(branch=branch, base="main", title=title, body=fenced(body))
+    base = git.commit_of(scene.repository, commit).parents[0]
+    reason = body.partition("\n")[0]
+    notice = of_release(release, branch, title, fenced(body), "rollback", reason, asks=False)
+    pull, problems = published(scene, base, notice, commit)
     try:
         scene.forge.merge(pull.number, commit)
     except UsageError as error:
-        said = (refused, f"merge it for the rollback to begin: {error}")
+        problems = (*problems, *asked(scene, base, notice, pull))
+        said = (refused, f"merge it for the rollback to begin: {error}", *problems)
         return Outcome(str(release.key), f"proposed: {title}", "", pull.number, said)
     return Outcome(str(release.key), f"merged: {title}", "", pull.number, (refused,))
 

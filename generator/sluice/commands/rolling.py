@@ -17,6 +17,12 @@ def rolling(world: World) -> Iterator[Outcome]:
     place = world.upstream
     place.refresh()
     scene = Scene(
-        place.repository, place.move, world.forge, world.clock, world.dry_run, look=place.refresh
+        place.repository,
+        place.move,
+        world.forge,
+        world.clock,
+        world.dry_run,
+        look=place.refresh,
+        shown=world.shown,
     )
     yield from tick(scene, observers())

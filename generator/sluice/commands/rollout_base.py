@@ -25,7 +25,7 @@ class Scene:
     """Where a rollout is moved: the repository, how to swap a ref of it, the forge, the clock.
 
     `actor` is the person who asks for it, empty for the reconciler. `look` brings what is mirrored
-    of a remote up to date.
+    of a remote up to date. `shown` is what was shown on which pull request, only to save work.
     """
 
     repository: git.Repository
@@ -36,6 +36,7 @@ class Scene:
     author: Signature = AUTHOR
     actor: str = ""
     look: Callable[[], object] = bool
+    shown: dict[object, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from sluice.commands.cycle import AUTHOR, Outcome
 from sluice.commands.revisions import workspace_of
 from sluice.commands.rollout_base import Base, Scene, base_of, by_person
 from sluice.commands.rollout_observers import Observers, observers
+from sluice.commands.rollout_refresh import refreshed
 from sluice.commands.rollout_seeing import observation
 from sluice.commands.rollout_write import Case, apply
 from sluice.commands.rollouts import case_of
@@ -77,9 +78,11 @@ def persistent(
     for _ in range(ATTEMPTS):
         base = base_of(scene.repository)
         case = find_case(base, release)
-        write = wanted(scene, case, observers())
+        eyes = observers()
+        write = wanted(scene, case, eyes)
         try:
-            return apply(scene, case, write, of_branch(scene, case))
+            outcome = apply(scene, case, write, of_branch(scene, case))
+            return refreshed(scene, case.release, eyes, base.commit, outcome)
         except git.RefMovedError:
             scene.look()
     raise UsageError(f"{release}: main keeps moving; try again")

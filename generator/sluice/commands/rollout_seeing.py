@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sluice.commands.live_weight import LiveWeight, live_weight
 from sluice.commands.rollout_counting import Counted
 from sluice.commands.rollout_observers import Observers
 from sluice.commands.rollout_write import Case
@@ -31,6 +32,7 @@ def observation(case: Case, observers: Observers, numbers: Counted | None, now: 
     """All that one tick knows of a rollout."""
     workload = applications(case.release, observers).workload
     return Observation(
+        weight=live(case, observers).weight,
         sync=sync(case, observers, now),
         ready=ready_of(workload, case.release, stable=False),
         stable_ready=ready_of(workload, case.release, stable=True),
@@ -61,12 +63,22 @@ def _held(case: Case, now: int) -> str:
     return hold(promotion, now) if promotion.get("review") == "automatic" else ""
 
 
+def live(case: Case, observers: Observers) -> LiveWeight:
+    """The weight that the cluster gives the candidate."""
+    return live_weight(case, observers, applications(case.release, observers).weighing)
+
+
+def namespace_of(release: Release) -> str | None:
+    """Where the Argo CD of a release has its applications; None where there is none."""
+    argocd = release.environment.spec.get("argocd")
+    return None if argocd is None else str(argocd.get("namespace", "argocd"))
+
+
 def applications(release: Release, observers: Observers) -> Applications:
     """What Argo CD says of a release; nothing where its environment has none."""
-    argocd, routes = release.environment.spec.get("argocd"), routes_name(release)
-    if argocd is None:
+    namespace, routes = namespace_of(release), routes_name(release)
+    if namespace is None:
         return Applications(None, routed=routes is not None)
-    namespace = argocd.get("namespace", "argocd")
     workload = observers.application(namespace, application_name(release))
     routing = observers.application(namespace, routes) if routes else None
     return Applications(workload, routing, routed=routes is not None)

@@ -9,11 +9,13 @@ from sluice.commands.connect import Place
 from sluice.commands.rollout_base import Base, base_of
 from sluice.commands.rollout_by_hand import find_case, find_release, fits, of_branch, scene_of
 from sluice.commands.rollout_counting import counted
+from sluice.commands.rollout_following import following
 from sluice.commands.rollout_observers import Observers, observers
 from sluice.commands.rollout_seeing import observation, sync
 from sluice.commands.rollout_write import Case
 from sluice.commands.rollouts import case_of
 from sluice.core.layout import Key
+from sluice.core.progress.following import following_data
 from sluice.core.rollout.file import rollout_of, to_text
 from sluice.core.rollout.judgement_file import judgement_data
 from sluice.core.rollout.machine import next_step
@@ -38,13 +40,13 @@ def run(*, release: str | None, form: str, **where: str | None) -> int:
         open_ = [p.number for p in of_branch(scene, case) if p.state == "open"]
         rows.append({**_row(case, eyes, scene.clock()), "pull": open_[0] if open_ else None})
     if form == "json":
-        data = {"version": 1, "rollouts": rows, "problems": eyes.problems}
+        data = {"version": 1, "rollouts": rows, "problems": [*eyes.problems, *eyes.gaps]}
         sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
         return code
     sys.stdout.writelines(_text(row) for row in rows)
     if not rows:
         sys.stderr.write("no rollout is under way\n")
-    for problem in eyes.problems:
+    for problem in (*eyes.problems, *eyes.gaps):
         sys.stderr.write(f"{problem}\n")
     return code
 
@@ -74,6 +76,7 @@ def _settled(release: Release) -> dict[str, Any]:
         "reason": "",
         "next": "nothing is under way",
         "notes": [],
+        "following": None,
         "judgement": None,
         "pull": None,
     }
@@ -85,6 +88,7 @@ def _row(case: Case, eyes: Observers, now: int) -> dict[str, Any]:
     case = replace(case, counts=numbers.counts if numbers else None)
     judgement = numbers.judgement if numbers else None
     decision = next_step(rollout, observation(case, eyes, numbers, now), now)
+    seen = following(case, eyes, now)
     return {
         "release": str(case.release.key),
         "state": rollout.state,
@@ -96,9 +100,14 @@ def _row(case: Case, eyes: Observers, now: int) -> dict[str, Any]:
         "since": to_text(case.history.time),
         "reason": rollout.reason,
         "next": decision.reason,
-        "notes": list(decision.notes),
+        "notes": [*decision.notes, *seen.causes()],
+        "following": following_data(seen),
         "judgement": judgement_data(judgement) if judgement else None,
     }
+
+
+def _is_live(row: dict[str, Any]) -> bool:
+    return row["following"]["live"] is not None
 
 
 def _text(row: dict[str, Any]) -> str:
@@ -110,6 +119,7 @@ def _text(row: dict[str, Any]) -> str:
         f"  {shares}; step {row['step'] + 1} of {row['steps']}",
     ]
     lines += [f"  why: {row['reason']}"] if row["reason"] else []
+    lines += [f"  the cluster gives it {row['following']['live']} %"] if _is_live(row) else []
     lines += [f"  next: {row['next']}", *(f"  note: {note}" for note in row["notes"])]
     for name, gate in (row["judgement"] or {"gates": {}})["gates"].items():
         lines.append(f"  {name}: {gate['verdict']}")

@@ -8,7 +8,9 @@ from typing import Any
 
 from sluice import git
 from sluice.commands.cycle import MAIN, Outcome
+from sluice.commands.heeding import objectors
 from sluice.commands.rollout_base import Base, Scene
+from sluice.commands.signalling import asked, published, signalled
 from sluice.core import layout, tree
 from sluice.core.finding import UsageError, failed
 from sluice.core.model import PullRequest
@@ -16,7 +18,8 @@ from sluice.core.progress.change import Changes, after, rendered, spec_changes
 from sluice.core.progress.history import History
 from sluice.core.promotion import rollout_message
 from sluice.core.promotion.converge import branch_of
-from sluice.core.promotion.message import read_marker, withdrawn
+from sluice.core.promotion.message import is_about, read_marker, withdrawn
+from sluice.core.promotion.notice import Notice, objections, of_release
 from sluice.core.rollout import file as rollout_file
 from sluice.core.rollout.counts import Counts
 from sluice.core.rollout.judgement_file import written
@@ -24,6 +27,7 @@ from sluice.core.rollout.model import Rollout, Write
 from sluice.core.specs.resolve import Release
 
 SUFFIX = ".rollout"
+_BACK = ("lower", "restore")
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def _instead(
     A person merges it at once if the forge allows it; the reconciler in its next tick.
     """
     said: tuple[str, ...] = (f"{refused}: it takes a merge",)
-    refusal = refused_by(case, write, pulls)
+    refusal = refused_by(scene, case, write, pulls)
     if refusal is not None and not scene.actor:
         said = (*said, f"pull request #{refusal.number} was closed")
         return _outcome(case, f"waits: {write.reason}", *said)
@@ -95,7 +99,8 @@ def _instead(
     if scene.actor and done.pull:
         pull = scene.forge.get(done.pull)
         title = rollout_message.title(case.release.key, case.rollout, write)
-        done = _merge(scene, case, pull, title, write.reason)
+        notice = _notice(case, write, title, "", asks=True)
+        done = _merge(scene, case, pull, notice, write.reason)
     return replace(done, reasons=(*done.reasons, *said))
 
 
@@ -121,27 +126,38 @@ def propose(
         return _outcome(case, "left alone", "somebody committed to its branch", pull=open_)
     if not (head and _proposes(scene, case, head, made)):
         head = _branch(scene, case, made, head)
-    if open_ is None or _marked(open_) != _marker(case, write):
-        open_ = scene.forge.ensure(
-            branch=case.branch,
-            base="main",
-            title=said,
-            body=rollout_message.body(
-                case.rollout, write, case.history.clock, case.counts, made.evidence
-            ),
-        )
-        return _outcome(case, f"proposed: {said}", write.reason, pull=open_)
-    allowed = urgent or _is_automatic(case.release)
-    if write.approval or not allowed or open_.state != "open":
-        return _outcome(case, f"proposed: {said}", write.reason, pull=open_)
-    return _merge(scene, case, open_, said, write.reason)
+    merges = (urgent or _is_automatic(case.release)) and not write.approval
+    body = rollout_message.body(case.rollout, write, case.history.clock, case.counts, made.evidence)
+    notice = _notice(case, write, said, body, asks=not merges)
+    if open_ is None or _marked(open_) != _marker(case, write) or not is_about(open_.body, head):
+        open_, problems = published(scene, case.base.commit, notice, head)
+        return _outcome(case, f"proposed: {said}", write.reason, *problems, pull=open_)
+    # Killed before, it may not have been shown; its words grow with the evidence and stay.
+    problems = signalled(scene, case.base.commit, notice, open_, head)
+    if not merges or open_.state != "open":
+        return _outcome(case, f"proposed: {said}", write.reason, *problems, pull=open_)
+    return _merge(scene, case, open_, notice, write.reason)
 
 
-def _merge(scene: Scene, case: Case, pull: PullRequest, said: str, reason: str) -> Outcome:
+def _notice(case: Case, write: Write, title: str, body: str, *, asks: bool) -> Notice:
+    """What people see of a write; one that lowers a weight is a way back."""
+    goes_back = write.kind in _BACK or bool(write.quarantine) or case.rollout.returning
+    kind, what = "rollback" if goes_back else "rollout", title.partition(": ")[2]
+    return of_release(case.release, case.branch, title, body, kind, what, asks=asks)
+
+
+def _merge(scene: Scene, case: Case, pull: PullRequest, notice: Notice, reason: str) -> Outcome:
+    """Merge at the head that was proposed, unless somebody objects; a person may do so anyway."""
+    said = notice.title
+    found = () if scene.actor else objections(pull, objectors(scene.forge, pull.number))
+    if found:
+        return _outcome(case, f"proposed: {said}", reason, *found, pull=pull)
+    head = git.tip(scene.repository, f"refs/heads/{case.branch}") or pull.head
     try:
-        scene.forge.merge(pull.number, pull.head)
+        scene.forge.merge(pull.number, head)
     except UsageError as error:
-        return _outcome(case, f"could not merge: {said}", str(error), pull=pull)
+        missed = asked(scene, case.base.commit, notice, pull)
+        return _outcome(case, f"could not merge: {said}", str(error), *missed, pull=pull)
     return _outcome(case, f"merged: {said}", reason, pull=pull)
 
 
@@ -177,10 +193,18 @@ def _is_ours(scene: Scene, case: Case) -> bool:
     return head is None or git.commit_of(scene.repository, head).email == scene.author.email
 
 
-def refused_by(case: Case, write: Write, pulls: Sequence[PullRequest]) -> PullRequest | None:
-    """The pull request by whose closing a person said no to exactly this write."""
+def refused_by(
+    scene: Scene, case: Case, write: Write, pulls: Sequence[PullRequest]
+) -> PullRequest | None:
+    """The pull request by whose closing a person said no to exactly this write.
+
+    One that was closed by deleting its branch says nothing.
+    """
     wanted = _marker(case, write)
-    return next((p for p in pulls if p.state == "closed" and _marked(p) == wanted), None)
+    for pull in pulls:
+        if pull.state == "closed" and _marked(pull) == wanted:
+            return None if scene.forge.lost_branch(pull.number) else pull
+    return None
 
 
 def _marker(case: Case, write: Write) -> str:

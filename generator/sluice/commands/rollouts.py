@@ -8,7 +8,9 @@ from sluice import git
 from sluice.commands.cycle import Outcome
 from sluice.commands.rollout_base import Base, Scene, base_of
 from sluice.commands.rollout_counting import Counted, counted
+from sluice.commands.rollout_following import following, stuck
 from sluice.commands.rollout_observers import Observers
+from sluice.commands.rollout_refresh import ask, end, refreshed
 from sluice.commands.rollout_seeing import observation, sync
 from sluice.commands.rollout_write import SUFFIX, Case, apply, refused_by, withdraw
 from sluice.core.finding import UsageError
@@ -74,7 +76,8 @@ def _isolated(
     for _ in range(ATTEMPTS):
         try:
             own = None if pulls is None else pulls.get(case.branch, ())
-            yield _moved(scene, case, observers, numbers, own)
+            outcome = _moved(scene, case, observers, numbers, own)
+            yield _followed(scene, case, observers, outcome)
         except git.RefMovedError:
             again = _again(scene, case)
             if again is None:
@@ -114,7 +117,7 @@ def _moved(
         return _waiting(case, replace(decision, reason=said))
     pulls = pulls or ()
     if write is not None and write.lane == "pull request":
-        refusal = refused_by(case, write, pulls)
+        refusal = refused_by(scene, case, write, pulls)
         if refusal is not None:
             said = f"pull request #{refusal.number} was closed"
             write = hold(case.rollout, "PAUSED", now, said, seen).write
@@ -122,6 +125,20 @@ def _moved(
         return apply(scene, case, write, pulls)
     withdraw(scene, case, pulls, decision.reason)
     return _waiting(case, decision)
+
+
+def _followed(scene: Scene, case: Case, observers: Observers, outcome: Outcome) -> Outcome:
+    """With how the cluster follows, which is asked to look where it does not know the weight yet.
+
+    What was asked for may get lost while Argo CD is busy, so it is asked for in every tick.
+    """
+    seen, release = following(case, observers, scene.clock()), case.release
+    outcome = refreshed(scene, release, observers, case.base.commit, outcome)
+    if not scene.dry_run and any(each.kind == "behind" for each in seen.hindrances):
+        ask(release, observers)
+    ended = "" if scene.dry_run else end(release, observers, stuck(case, observers, scene.clock()))
+    reasons = (*outcome.reasons, *seen.causes(), *([ended] if ended else []))
+    return replace(outcome, following=seen, reasons=reasons)
 
 
 def _decided(case: Case, seen: Observation, now: int) -> Decision:
@@ -152,7 +169,8 @@ def _recovered(
     write: Write | None = decision.write
     if write is not None:
         try:
-            yield apply(scene, case, write, pulls)
+            outcome = apply(scene, case, write, pulls)
+            yield refreshed(scene, case.release, observers, case.base.commit, outcome)
         except (git.RefMovedError, UsageError) as error:
             key, version = str(case.release.key), case.rollout.candidate
             yield Outcome(key, "failed", version, 0, (str(error),), refused=True)

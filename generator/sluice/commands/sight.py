@@ -5,19 +5,24 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sluice import files, git
-from sluice.commands.connect import Place, connect, connect_forge
+from sluice.commands.connect import Place, connect, connect_forge, now
 from sluice.commands.cycle import AUTHOR, MAIN
 from sluice.commands.revisions import at_revision, workspace_of
-from sluice.commands.rollout_observers import Observers, observers
+from sluice.commands.rollout_base import Base
+from sluice.commands.rollout_following import following, settled
+from sluice.commands.rollout_observers import UNSET, Observers, observers
+from sluice.commands.rollouts import case_of
 from sluice.commands.workspace import FOLDERS, Workspace, find_root
 from sluice.core.finding import UsageError
+from sluice.core.layout import Key
 from sluice.core.model import Application, Forge, PullRequest
-from sluice.core.progress.observation import application_name
+from sluice.core.progress.following import Following
+from sluice.core.progress.observation import application_name, routes_name
 from sluice.core.reports.status import Outside
 from sluice.core.specs.load import SIZE_LIMIT
 
 HEAD = "HEAD"
-_PULLS, _ARGOCD = "pull requests", "Argo CD"
+_PULLS, _ARGOCD, _ROUTES = "pull requests", "Argo CD", "routes"
 
 
 @dataclass(frozen=True)
@@ -35,35 +40,54 @@ def sight(place: Place) -> Sight:
         UsageError: there are no specs, or the repository that was named cannot be read.
     """
     unknown: dict[str, str] = {}
-    workspace, revision, forge = _specs(place)
-    pulls = _pulls(forge, unknown)
-    applications = _applications(workspace, observers(), unknown)
-    return Sight(workspace, Outside(revision, pulls, applications, unknown))
+    specs = _specs(place)
+    pulls, eyes = _pulls(specs.forge, unknown), observers()
+    applications = _applications(specs.workspace, eyes, unknown)
+    before = len(eyes.problems)
+    follows = {} if applications is None else _following(specs, eyes)
+    if unread := [*eyes.gaps, *eyes.problems[before:]]:
+        unknown[_ROUTES] = "; ".join(unread)
+    return Sight(
+        specs.workspace, Outside(specs.revision, pulls, applications, unknown, following=follows)
+    )
 
 
-def _specs(place: Place) -> tuple[Workspace, str, Callable[[], Forge]]:
-    """The base branch of the repository that was named, or what is checked out here.
+@dataclass(frozen=True)
+class _Specs:
+    """What is looked at: the files, the commit and repository they are from, and its forge.
 
-    With it comes how to find its forge, which may fail without that mattering.
+    To find the forge may fail without that mattering.
     """
+
+    workspace: Workspace
+    revision: str
+    forge: Callable[[], Forge]
+    repository: git.Repository | None = None
+
+
+def _specs(place: Place) -> _Specs:
+    """The base branch of the repository that was named, or what is checked out here."""
     if place.repository:
         found = connect(place.repository, place.forge, place.root, place.state, AUTHOR)
         found.upstream.refresh()
-        commit = git.resolve(found.upstream.repository, MAIN)
-        return workspace_of(found.upstream.repository, commit), commit, lambda: found.forge
+        there = found.upstream.repository
+        commit = git.resolve(there, MAIN)
+        return _Specs(workspace_of(there, commit), commit, lambda: found.forge, there)
     root = find_root(place.root)
-    return *_checked_out(root), lambda: connect_forge(place.forge, str(root), AUTHOR)
+    return _checked_out(root, lambda: connect_forge(place.forge, str(root), AUTHOR))
 
 
-def _checked_out(root: Path) -> tuple[Workspace, str]:
+def _checked_out(root: Path, forge: Callable[[], Forge]) -> _Specs:
     """What is committed, and the commit; the files as they are where nothing is."""
     try:
         revision = at_revision(root, HEAD)
         commit = git.resolve(revision.repository, HEAD)
         workspace = revision.workspace()
     except UsageError:  # no repository, or nothing is committed yet
-        return _uncommitted(root), ""
-    return (workspace, commit) if workspace.files else (_uncommitted(root), "")
+        return _Specs(_uncommitted(root), "", forge)
+    if not workspace.files:
+        return _Specs(_uncommitted(root), "", forge)
+    return _Specs(workspace, commit, forge, revision.repository)
 
 
 def _uncommitted(root: Path) -> Workspace:
@@ -86,11 +110,25 @@ def _applications(
     wanted = list(_named(workspace))
     if eyes.cluster is None:
         if wanted:
-            unknown[_ARGOCD] = "nobody said where it is; set SLUICE_ARGOCD"
+            unknown[_ARGOCD] = UNSET
         return None
     found = {name: eyes.application(*name) for name in wanted}
     if eyes.problems:
         unknown[_ARGOCD] = "; ".join(eyes.problems)
+    return found
+
+
+def _following(specs: _Specs, eyes: Observers) -> dict[Key, Following | None]:
+    """How the cluster follows each release, of those that roll out from their commits."""
+    found: dict[Key, Following | None] = {}
+    time, releases = now(), specs.workspace.specs.releases
+    if specs.repository is not None and any(each.rollout for each in releases.values()):
+        base = Base(specs.repository, specs.revision)
+        cases = [case_of(base, *each) for each in base.under_way()]
+        found = {case.release.key: following(case, eyes, time) for case in cases}
+    for key, release in releases.items():
+        if key not in found and release.rollout is None:
+            found[key] = settled(release, eyes, time)
     return found
 
 
@@ -100,3 +138,5 @@ def _named(workspace: Workspace) -> Iterator[tuple[str, str]]:
         argocd = release.environment.spec.get("argocd")
         if argocd is not None:
             yield argocd.get("namespace", "argocd"), application_name(release)
+            if (routes := routes_name(release)) is not None:
+                yield argocd.get("namespace", "argocd"), routes

@@ -1,30 +1,48 @@
-"""What a forge shows beside the words of a pull request: status, reviewers, one comment.
+"""Showing a pull request to people: its words, then status, reviewers and one comment.
 
-The status comes last, so that a run that was killed in between is finished by the next one. None
-of this decides anything: what a forge does not let us say is told, and the pull request stands.
+Every pull request of ours is shown by `published`, whatever it proposes. The status comes last,
+so that a run that was killed in between is finished by the next one. Beside the words none of this
+decides anything: what a forge does not let us say is told, and the pull request stands.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from sluice import git
-from sluice.commands.world import World
 from sluice.core import layout
 from sluice.core.finding import UsageError
-from sluice.core.model import PullRequest
-from sluice.core.promotion.codeowners import PLACES, Reviewers, owners, reviewers
-from sluice.core.promotion.converge import Proposal
-from sluice.core.promotion.message import superseding
+from sluice.core.model import Forge, PullRequest
+from sluice.core.promotion.codeowners import PLACES, Reviewers, owners
+from sluice.core.promotion.message import stamped
+from sluice.core.promotion.notice import Notice
 from sluice.core.promotion.signals import CONTEXT, Signal
+from sluice.forges.answers import HeadMovedError
 from sluice.forges.extras import ForgeExtras, Status
 from sluice.forges.limits import RateLimitedError
 
 _COMMENT = "superseded"
 
 
+class Place(Protocol):
+    """Where a pull request is shown; `shown` is what was shown of which, only to save work."""
+
+    @property
+    def repository(self) -> git.Repository:
+        """What is read of it."""
+
+    @property
+    def forge(self) -> Forge:
+        """Where pull requests live."""
+
+    @property
+    def shown(self) -> dict[object, object]:
+        """What was shown, by what shows it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """All that is to be seen on one pull request."""
+    """All that is to be seen on one pull request beside its words."""
 
     status: Status
     commit: str
@@ -32,31 +50,71 @@ class _Shown:
     comment: str
 
 
+def published(
+    place: Place, base: str, notice: Notice, head: str
+) -> tuple[PullRequest, tuple[str, ...]]:
+    """Open or update a pull request, and show all that belongs to it.
+
+    Args:
+        place: where.
+        base: the commit whose CODEOWNERS say who is asked.
+        notice: what there is to see.
+        head: the commit that it is about; nothing is written of another one.
+
+    Returns:
+        The pull request, and what the forge did not let us show.
+
+    Raises:
+        RefMovedError: the branch is somewhere else; look again.
+        UsageError: it cannot be opened or changed.
+    """
+    try:
+        pull = place.forge.ensure(
+            branch=notice.branch,
+            base="main",
+            title=notice.title,
+            body=stamped(notice.body, head),
+            labels=notice.labels,
+            head=head,
+        )
+    except HeadMovedError as error:
+        raise git.RefMovedError(f"refs/heads/{notice.branch}", head, error.found) from None
+    return pull, signalled(place, base, notice, pull, head)
+
+
+def asked(place: Place, base: str, notice: Notice, pull: PullRequest) -> tuple[str, ...]:
+    """Ask people for a review of what was to merge without one; return what kept us from it."""
+    forge, people = place.forge, _people(place, base, notice)
+    if not isinstance(forge, ForgeExtras) or place.shown.get(("asked", pull.number)) == people:
+        return ()
+    place.shown["asked", pull.number] = people
+    return tuple(_tried([lambda: _ask(forge, pull.number, people)]))
+
+
+def refused(place: Place, pull: PullRequest, signal: Signal) -> None:
+    """Say on its commit why a pull request is withdrawn."""
+    forge = place.forge
+    if isinstance(forge, ForgeExtras):
+        list(_tried([lambda: forge.set_status(pull.head, _status(signal))]))
+
+
 def signalled(
-    world: World, base: str, proposal: Proposal, pull: PullRequest, head: str
+    place: Place, base: str, notice: Notice, pull: PullRequest, head: str
 ) -> tuple[str, ...]:
-    """Show what a proposal came to; return what the forge did not let us show."""
-    forge = world.forge
+    """Show what belongs to a pull request beside its words; return what the forge did not let us.
+
+    Arguments as those of `published`, of which this is the second half.
+    """
+    forge = place.forge
     if not isinstance(forge, ForgeExtras) or pull.state != "open":
         return ()
-    shown = _Shown(
-        _status(proposal.signal),
-        head,
-        Reviewers() if proposal.automatic else _people(world, base, proposal),
-        superseding(proposal.version, proposal.superseded),
-    )
-    if world.memory.shown.get(pull.number) == shown:
+    people = _people(place, base, notice) if notice.asks else Reviewers()
+    shown = _Shown(_status(notice.signal), head, people, notice.comment)
+    if place.shown.get(pull.number) == shown:
         return ()
     problems = tuple(_tried(_steps(forge, pull.number, shown)))
-    world.memory.shown[pull.number] = shown
+    place.shown[pull.number] = shown
     return problems
-
-
-def refused(world: World, pull: PullRequest, signal: Signal) -> None:
-    """Say on its commit why a pull request is withdrawn."""
-    if isinstance(world.forge, ForgeExtras) and not world.dry_run:
-        forge = world.forge
-        list(_tried([lambda: forge.set_status(pull.head, _status(signal))]))
 
 
 Step = Callable[[], object]
@@ -64,18 +122,7 @@ Step = Callable[[], object]
 
 def _steps(forge: ForgeExtras, number: int, shown: _Shown) -> list[Step]:
     """Everything that there is to say, the status last; if that is said already, so is the rest."""
-    people, comment = shown.people, shown.comment
-    teams = people.teams if forge.capabilities.teams else ()
-
-    def rest() -> None:
-        if not people.users and not teams:
-            return
-        missed = forge.request_reviews(number, people.users, teams)
-        if missed:
-            raise UsageError(
-                f"the forge does not ask {', '.join(missed)} for a review: give them access, or "
-                "name others in promotion.reviewers or CODEOWNERS"
-            )
+    comment = shown.comment
 
     def note() -> None:
         if comment:
@@ -84,7 +131,28 @@ def _steps(forge: ForgeExtras, number: int, shown: _Shown) -> list[Step]:
     if forge.has_status(shown.commit, shown.status):
         # Two who were at it at once, and one of them killed, may have left two comments.
         return [lambda: forge.single_comment(number, _COMMENT)] if comment else []
-    return [rest, note, lambda: forge.set_status(shown.commit, shown.status)]
+    return [
+        lambda: _ask(forge, number, shown.people),
+        note,
+        lambda: forge.set_status(shown.commit, shown.status),
+    ]
+
+
+def _ask(forge: ForgeExtras, number: int, people: Reviewers) -> None:
+    """Ask each of them once.
+
+    Raises:
+        UsageError: whom the forge does not ask.
+    """
+    teams = people.teams if forge.capabilities.teams else ()
+    if not people.users and not teams:
+        return
+    missed = forge.request_reviews(number, people.users, teams)
+    if missed:
+        raise UsageError(
+            f"the forge does not ask {', '.join(missed)} for a review: give them access, or "
+            "name others in promotion.reviewers or CODEOWNERS"
+        )
 
 
 def _tried(steps: list[Step]) -> Iterator[str]:
@@ -101,12 +169,12 @@ def _status(signal: Signal) -> Status:
     return Status(CONTEXT, signal.verdict, signal.text)
 
 
-def _people(world: World, base: str, proposal: Proposal) -> Reviewers:
-    """Whom the environment names, or else CODEOWNERS for the release."""
-    if proposal.reviewers:
-        return reviewers(proposal.reviewers)
-    files = git.read_tree(world.repository, base, PLACES).files
-    text = next((files[place] for place in PLACES if place in files), b"")
-    found = [owners(text.decode(errors="replace"), layout.release_path(k)) for k in proposal.keys]
+def _people(place: Place, base: str, notice: Notice) -> Reviewers:
+    """Whom the environment names, or else CODEOWNERS for the releases."""
+    if notice.named:
+        return notice.people
+    files = git.read_tree(place.repository, base, PLACES).files
+    text = next((files[path] for path in PLACES if path in files), b"")
+    found = [owners(text.decode(errors="replace"), layout.release_path(k)) for k in notice.keys]
     users = dict.fromkeys(name for each in found for name in each.users)
     return Reviewers(tuple(users), tuple(dict.fromkeys(n for each in found for n in each.teams)))

@@ -1,10 +1,14 @@
-"""What the daemon tells Prometheus; no name of a model, a branch or a secret is in it."""
+"""What the daemon tells Prometheus; no name of a model, a branch or a secret is in it.
+
+Of a rollout that is under way it tells the release, since somebody must be told which it is.
+"""
 
 from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sluice.commands.world import Outcome
+from sluice.core.progress.following import Following
 
 _LAG = (10, 30, 60, 120, 300, 600, 1800, 3600, 21600, 86400)
 _MILLISECONDS = 1000
@@ -17,7 +21,8 @@ WHATS = frozenset(
         *("closed", "quarantined", "failed", "broken", "rollout cannot be read", "not observed"),
         *("would propose", "would update", "would close", "would quarantine", "would push"),
         *("warming", "step", "gated", "inconclusive", "paused", "promoting", "rolling back"),
-        *("rolled back", "stable", "moved"),
+        *("rolled back", "stable", "moved", "held"),
+        *("merged by hand", "kept from merging", "worded anew", "waits for main"),
     }
 )
 # What brings a promotion to where people see it.
@@ -51,6 +56,24 @@ class Telemetry:
         self._success = Gauge(
             "sluice_last_success_timestamp_seconds", "When a cycle last succeeded.", registry=here
         )
+        self._weight = Gauge(
+            "sluice_rollout_weight_percent",
+            "Share of the requests that a candidate is to get, and gets.",
+            ["release", "of"],
+            registry=here,
+        )
+        self._differs = Gauge(
+            "sluice_rollout_weight_differs_seconds",
+            "How long Git has said another weight than the cluster gives.",
+            ["release", "git", "cluster"],
+            registry=here,
+        )
+        self._hindered = Gauge(
+            "sluice_rollout_hindered",
+            "What keeps the cluster from following Git.",
+            ["release", "kind"],
+            registry=here,
+        )
         self._deliveries = Counter(
             "sluice_deliveries", "Webhook deliveries.", ["source", "result"], registry=here
         )
@@ -77,6 +100,19 @@ class Telemetry:
             self._calls.labels(remote, kind).set(number)
         if left is not None:
             self._budget.labels(remote).set(left)
+
+    def following(self, rollouts: Mapping[str, Following]) -> None:
+        """Note how the cluster follows the rollouts under way, by release."""
+        for gauge in (self._weight, self._differs, self._hindered):
+            gauge.clear()
+        for release, seen in rollouts.items():
+            self._weight.labels(release, "git").set(seen.committed)
+            if seen.live is not None:
+                self._weight.labels(release, "cluster").set(seen.live)
+            if seen.differs:
+                self._differs.labels(release, str(seen.committed), str(seen.live)).set(seen.since)
+            for hindrance in seen.hindrances:
+                self._hindered.labels(release, hindrance.kind).set(1)
 
     def delivery(self, source: str, *, accepted: bool) -> None:
         """Count a delivery."""

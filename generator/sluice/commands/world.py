@@ -7,6 +7,7 @@ from typing import Any
 
 from sluice import git
 from sluice.core.model import Forge, Registry, Signature
+from sluice.core.progress.following import Following
 from sluice.registries.marking import Markable
 
 MAIN = "refs/heads/main"
@@ -23,7 +24,8 @@ class Outcome:
     """What became of one release in this cycle.
 
     `promoted` is when the registry last changed the version, in milliseconds since the epoch,
-    `cause` the kind of failure where there was one.
+    `cause` the kind of failure where there was one. `following` is how the cluster follows the
+    weight of a rollout, before what was done now.
     """
 
     release: str
@@ -34,6 +36,7 @@ class Outcome:
     refused: bool = False
     promoted: int = 0
     cause: str = ""
+    following: Following | None = None
 
     @property
     def is_settled(self) -> bool:
@@ -47,7 +50,8 @@ class Memory:
 
     base: Any = None
     settled: dict[str, tuple[object, Outcome, int]] = field(default_factory=dict)
-    shown: dict[int, object] = field(default_factory=dict)
+    shown: dict[object, object] = field(default_factory=dict)
+    lost: dict[tuple[int, int], bool] = field(default_factory=dict)
     marked: tuple[object, int] = (None, 0)
     marks: dict[tuple[str, str, int], Mapping[str, str]] = field(default_factory=dict)
 
@@ -99,3 +103,8 @@ class World:
     @property
     def repository(self) -> git.Repository:
         return self.upstream.repository
+
+    @property
+    def shown(self) -> dict[object, object]:
+        """What was shown on which pull request."""
+        return self.memory.shown

@@ -3,24 +3,32 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from sluice.core.capacity.quota import wants_more
+from sluice.core.checks.route_claims import routes_of
 from sluice.core.layout import Key
-from sluice.core.specs.resolve import Release
+from sluice.core.specs.resolve import Environment, Release
 from sluice.core.workload import values
+from sluice.core.workload.addresses import gateway_of
 
 Releases = Mapping[Key, Release]
 
 
-def neighbours(now: Releases, before: Releases, present: Collection[Key]) -> set[Key]:
+def neighbours(
+    now: Releases,
+    before: Releases,
+    present: Collection[Key],
+    environments: Mapping[str, Environment],
+) -> set[Key]:
     """The unchanged releases that changed ones may collide with.
 
     A change that asks for no more than before collides with nothing. New names collide with
-    releases whose own name they begin with; more devices and new routes with anything of the
-    environment.
+    releases whose own name they begin with; more devices with anything of the environment; new
+    routes with anything of the environments that share its gateway.
 
     Args:
         now: the changed releases.
         before: what they were.
         present: all releases of the tree.
+        environments: all environments of the tree that can be read.
     """
     found: set[Key] = set()
     together: dict[str, list[Key]] = {}
@@ -29,12 +37,24 @@ def neighbours(now: Releases, before: Releases, present: Collection[Key]) -> set
     for key, release in now.items():
         beside = together.get(key.environment, [])
         old = before.get(key)
-        if old is None or _wants_more(release, old) or _routes(release) - _routes(old):
+        if old is None or set(routes_of(release)) - set(routes_of(old)):
+            for name in _sharing_gateway(release.environment, environments):
+                found.update(together.get(name, ()))
+        if old is None or _wants_more(release, old):
             found.update(beside)
             continue
         added = values.object_names(release) - values.object_names(old)
         found.update(_named_alike(added, beside))
     return found - now.keys()
+
+
+def _sharing_gateway(
+    environment: Environment, environments: Mapping[str, Environment]
+) -> Iterator[str]:
+    """The environments, this one among them, whose releases are reached at the same gateway."""
+    gateway = gateway_of(environment)
+    if gateway is not None:
+        yield from (n for n, other in environments.items() if gateway_of(other) == gateway)
 
 
 def _named_alike(added: Collection[str], beside: Iterable[Key]) -> Iterator[Key]:
@@ -46,7 +66,3 @@ def _wants_more(release: Release, old: Release) -> bool:
     more = len(release.variants) > len(old.variants)
     pairs = zip(release.variants, old.variants, strict=False)
     return more or any(wants_more(new.spec, before.spec) for new, before in pairs)
-
-
-def _routes(release: Release) -> set[tuple[str, str]]:
-    return set(filter(None, [values.route(release.environment, release.spec)]))

@@ -15,12 +15,14 @@ from sluice.core.checks import (
     allotment_checks,
     engines,
     environments,
+    paths,
     placement_checks,
     references,
     storage,
 )
-from sluice.core.checks.claims import Claims, check_claims
+from sluice.core.checks.claims import Claims, check_claims, claims_of
 from sluice.core.checks.gate_rules import check_soaks
+from sluice.core.checks.route_claims import check_routes, routes_of
 from sluice.core.cluster.schemas import KubernetesSchemas
 from sluice.core.finding import Finding, Place, failed, in_order
 from sluice.core.layout import Key
@@ -111,9 +113,19 @@ def standings(specs: Specs, catalog: Catalog) -> Mapping[str, Standing]:
     found = dict(standings(specs.origin, catalog)) if specs.origin else {}
     for name, moved in specs.moves().items():
         before = found.get(name, Standing())
-        claims = before.claims.changed(moved.gone, moved.come)
+        claims = before.claims.changed(moved.gone, moved.come, claims_of)
         found[name] = Standing(claims, before.use.changed(moved.gone, moved.come, catalog))
     return found
+
+
+@kept
+def route_claims(specs: Specs, catalog: Catalog) -> Claims:
+    """Where releases are reached; gateways may be shared by environments. Counted as standings."""
+    before = route_claims(specs.origin, catalog) if specs.origin else Claims()
+    moves = specs.moves().values()
+    gone = [release for moved in moves for release in moved.gone]
+    come = [release for moved in moves for release in moved.come]
+    return before.changed(gone, come, routes_of)
 
 
 def read(files: Files, schemas: Schemas) -> Specs:
@@ -148,8 +160,10 @@ def check(specs: Specs, tools: Toolkit, only: Iterable[Key] | None = None) -> li
     for key in chosen:
         findings += check_one(specs.releases[key], tools)
     findings += check_soaks(specs.environments, specs.releases, chosen)
+    concerned = {key.environment for key in chosen}
+    findings += check_routes(route_claims(specs, tools.catalog), concerned)
     taken = standings(specs, tools.catalog)
-    for name in sorted({key.environment for key in chosen}):
+    for name in sorted(concerned):
         findings += check_claims(taken[name].claims)
         if not failed(findings):
             environment, use = specs.environments[name], taken[name].use
@@ -166,6 +180,7 @@ def check_one(release: Release, tools: Toolkit) -> Iterator[Finding]:
         found += placement_checks.check_placement(version, tools.catalog)
         found += engines.check_engine(version, tools.catalog)
         found += storage.check_storage(version, tools.catalog)
+    found += paths.check_path(release, tools.catalog)
     yield from found
     if not failed(found):
         yield from check_memory(release, tools.catalog)

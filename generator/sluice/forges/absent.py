@@ -32,11 +32,28 @@ class AbsentForge:
         del number
         self._refuse()
 
+    def lost_branch(self, number: int) -> bool:
+        """Nothing is known."""
+        del number
+        self._refuse()
+
     def ensure(
-        self, *, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()
+        self,
+        *,
+        branch: str,
+        base: str,
+        title: str,
+        body: str,
+        labels: Iterable[str] = (),
+        head: str = "",
     ) -> PullRequest:
         """Nothing can be opened."""
-        del branch, base, title, body, labels
+        del branch, base, title, body, labels, head
+        self._refuse()
+
+    def reword(self, number: int, title: str, body: str) -> PullRequest:
+        """Nothing can be changed."""
+        del number, title, body
         self._refuse()
 
     def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:

@@ -94,6 +94,14 @@ class RefusedError(UsageError):
         return any(text.lower() in self.said.lower() for text in texts)
 
 
+class HeadMovedError(UsageError):
+    """A branch is not at the commit that words are about: somebody was faster."""
+
+    def __init__(self, branch: str, expected: str, found: str | None) -> None:
+        super().__init__(f"{branch} is at {found or 'nothing'}, not at {expected}; look again")
+        self.branch, self.expected, self.found = branch, expected, found
+
+
 def answer_of(
     status: int, headers: Mapping[str, str], content: bytes, encoding: str = "utf-8"
 ) -> Answer:

@@ -1,11 +1,18 @@
 """Texts as a forge can hold them: of bounded length, cut where a section begins."""
 
+import json
 import re
 from collections.abc import Iterator
 
 _HEADING = "### "
 _MARKER = re.compile(r"\n*<!-- sluice:[^\n]*-->\s*\Z")
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+# Our part of a text: from this line to our first marker after it, or, where somebody has removed
+# the line, to our last marker.
+_BEGIN = re.compile(r"^<!-- sluice:begin -->[ \t\r]*$", re.MULTILINE)
+_END = re.compile(r"^<!-- sluice:v1 (\{[^\n]*\}) -->[ \t\r]*$", re.MULTILINE)
+_SUBJECT = ("version", "registered", "releases")
+_BOX = re.compile(r"^([ \t]*[-*+] \[)([ xX])(\] [^\r\n]*)", re.MULTILINE)
 _LEFT_OUT = "_Too long to be shown here: look at the {}._"
 
 
@@ -23,6 +30,45 @@ def one_line(text: str, longest: int) -> str:
 def same(left: str, right: str) -> bool:
     """Whether two bodies say the same; forges change line ends and trim."""
     return _plain(left) == _plain(right)
+
+
+def joined(there: str, ours: str, limit: int, changes: str = "") -> str:
+    """Return a body with our part brought to `ours`; what people and their bots wrote stays.
+
+    A box that was ticked stays so while the text is about the same versions. Where `ours` has no
+    delimiters, it is the whole body. `limit` and `changes` are those of `fit`.
+    """
+    if not _BEGIN.search(ours):
+        return fit(ours, limit, changes)
+    begin, end = _part(there)
+    before, old, after = clean(there[:begin]), there[begin:end], clean(there[end:])
+    if after.strip() and not after.startswith(("\n", "\r")):
+        after = f"\n\n{after}"
+    if _subject(old) == _subject(ours):
+        ticked = {found[3] for found in _BOX.finditer(old) if found[2] != " "}
+        ours = _BOX.sub(lambda box: box[1] + ("x" if box[3] in ticked else box[2]) + box[3], ours)
+    room = max(limit - len(before) - len(after), 0)
+    return f"{before}{fit(ours.rstrip(), room, changes)}{after}"
+
+
+def _part(text: str) -> tuple[int, int]:
+    """Where our part begins and ends; before everything where there is none."""
+    begin = _BEGIN.search(text)
+    if begin:
+        end = _END.search(text, begin.end())
+        return begin.start(), end.end() if end else begin.end()
+    ends = [found.end() for found in _END.finditer(text)]
+    return 0, ends[-1] if ends else 0
+
+
+def _subject(text: str) -> dict[str, object]:
+    """The versions that a part of ours names in its marker."""
+    ends = list(_END.finditer(text))
+    try:
+        data = json.loads(ends[-1][1]) if ends else {}
+    except ValueError:
+        return {}
+    return {name: data[name] for name in _SUBJECT if name in data}
 
 
 def fit(text: str, limit: int, changes: str = "") -> str:

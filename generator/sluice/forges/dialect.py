@@ -7,17 +7,19 @@ from typing import Literal, NamedTuple, Protocol
 from sluice.core.model import PullRequest, State
 from sluice.forges.answers import RefusedError
 from sluice.forges.extras import Capabilities, Status
+from sluice.forges.hooks import Hook
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a pull request is to say, fit for the forge."""
+    """What a pull request is to say; `head` is the commit that it is about, if that matters."""
 
     branch: str
     base: str
     title: str
     body: str
     labels: frozenset[str]
+    head: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Dialect(Protocol):
 
     # Whether `open_of` shows all of a branch at once; without that a list must have shown them.
     shows_twins: bool
+    drafts_by_title: bool  # whether words in the title are what makes a draft
 
     @property
     def capabilities(self) -> Capabilities:
@@ -78,7 +81,16 @@ class Dialect(Protocol):
         """Merge it at its head once the forge's own conditions are met."""
 
     def cancel_merge(self, pull: PullRequest) -> None:
-        """Take that back; nothing when it is not going to merge."""
+        """Take that back, also of a closed one; nothing when it is not going to merge."""
+
+    def note_merge(self, pull: PullRequest, commit: str) -> bool:
+        """Tell of a merge that was not noticed; False where one cannot be told of it."""
+
+    def lost_branch(self, pull: PullRequest) -> bool:
+        """Whether a closed one was closed by deleting its branch."""
+
+    def objectors(self, number: int) -> Collection[str]:
+        """Who asked for changes, and has not taken that back."""
 
     def may_pass(self, error: RefusedError) -> bool:
         """Whether another look may find what was refused as done, or doable."""
@@ -112,6 +124,9 @@ class Dialect(Protocol):
 
     def set_status(self, commit: str, status: Status) -> None:
         """Say it."""
+
+    def hooks(self) -> Iterable[Hook]:
+        """The webhooks of the repository."""
 
     def whoami(self) -> str:
         """The account that we act as."""

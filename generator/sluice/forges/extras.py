@@ -6,6 +6,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 from sluice.core.model import PullRequest
 from sluice.forges.http import Usage
+from sluice.forges.truth import Truth
 
 Verdict = Literal["pending", "success", "failure"]
 
@@ -47,6 +48,9 @@ class ForgeExtras(Protocol):
     def room(self) -> int | None:
         """How many pull requests may be opened without a long wait; None: as many as one likes."""
 
+    def believe(self, truth: Truth) -> None:
+        """Take from Git what is merged."""
+
     def of_branch(self, branch: str) -> Sequence[PullRequest]:
         """All pull requests of one branch, newest first: what `list` may no longer show."""
 
@@ -72,6 +76,15 @@ class ForgeExtras(Protocol):
 
     def cancel_merge(self, number: int) -> None:
         """Take back what `merge_when_ready` left to the forge; nothing when that is nothing."""
+
+    def objectors(self, number: int) -> Sequence[str]:
+        """Who asked for changes, and has not taken that back; in order."""
+
+    def unlabel(self, number: int, label: str) -> None:
+        """Take a label off; nothing when it is not on."""
+
+    def settle(self, number: int, commit: str, body: str) -> None:
+        """Tell the forge of a merge that it has not noticed; where it does not listen, close."""
 
     def whoami(self) -> str:
         """The account that we act as."""

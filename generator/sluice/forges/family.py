@@ -9,8 +9,15 @@ from sluice.core.model import PullRequest, State
 from sluice.forges.answers import RefusedError
 from sluice.forges.dialect import Change, Comment
 from sluice.forges.extras import Status, Verdict
+from sluice.forges.hooks import Hook
 from sluice.forges.http import PAGE, Transport
 from sluice.forges.raw import MANY, RECENT, Raw, seconds
+
+# What a review may say that counts until the same person says something else.
+_OBJECTIONS = frozenset({"CHANGES_REQUESTED", "REQUEST_CHANGES"})
+_VERDICTS = _OBJECTIONS | {"APPROVED", "DISMISSED"}
+# So many seconds are between two acts at least.
+_APART = 2
 
 
 class Family:
@@ -19,10 +26,13 @@ class Family:
     git_user = "x-access-token"
     past: tuple[State, ...] = ("closed",)  # the merged ones among them
     shows_twins = True
+    drafts_by_title = False
     _size: ClassVar[str]  # the parameter that sets the size of a page
     _latest: ClassVar[Mapping[str, str]]  # the parameters that put the last change first
     _verdict: ClassVar[str]  # where a commit status has its state
     _methods: ClassVar[Mapping[str, str]]  # what a repository allows → how to merge
+    _events: ClassVar[str]  # where a pull request has what happened to it
+    _happened: ClassVar[tuple[str, str, str]]  # the key of a kind of event; closing, deletion
 
     def __init__(self, http: Transport, repository: str) -> None:
         self._http = http
@@ -81,6 +91,37 @@ class Family:
                 asked.add(str(team.get("slug") or team["name"]))
             return {name.lower() for name in asked | {_login(review) for review in given}}
 
+    def objectors(self, number: int) -> Collection[str]:
+        """Whose last word is that they want changes; a comment is no word on it."""
+        last: dict[str, bool] = {}
+        path = f"{self._root}/pulls/{number}/reviews"
+        for raw in self._http.pages(path, {}, self._size, MANY):
+            with self._http.reading():
+                state = str(raw["state"])
+                if state in _VERDICTS:
+                    last[_login(raw)] = state in _OBJECTIONS and not raw.get("dismissed")
+        return [name for name, objects in last.items() if objects]
+
+    def note_merge(self, pull: PullRequest, commit: str) -> bool:  # noqa: ARG002 - others need it
+        """Nothing: it sees for itself what was pushed."""
+        return False
+
+    def lost_branch(self, pull: PullRequest) -> bool:
+        """Whether the last closing and a deletion of the branch were one act.
+
+        Who closes a pull request and then deletes its branch needs longer for that.
+        """
+        key, closing, deletion = self._happened
+        closed, deleted = -_APART, -_APART
+        path = f"{self._root}/issues/{pull.number}/{self._events}"
+        for raw in self._http.pages(path, {}, self._size, MANY):
+            with self._http.reading():
+                if raw.get(key) == closing:
+                    closed = seconds(raw["created_at"])
+                elif raw.get(key) == deletion:
+                    deleted = seconds(raw["created_at"])
+        return abs(closed - deleted) < _APART and closed > 0
+
     def ask(self, number: int, kind: str, name: str) -> bool:
         """Ask for a review."""
         body = {"reviewers" if kind == "user" else "team_reviewers": [name]}
@@ -117,6 +158,13 @@ class Family:
         user = self._http.call("GET", "/user").data
         with self._http.reading():
             return str(user["login"])
+
+    def hooks(self) -> Iterable[Hook]:
+        """Those of the repository itself; to see them takes the right to change them."""
+        for raw in self._http.pages(f"{self._root}/hooks", {}, self._size, MANY):
+            with self._http.reading():
+                told = raw.get("active", True) and {"push", "*"} & {*raw.get("events", ())}
+                yield Hook(str(raw["config"]["url"]), bool(told))
 
     def _list(self, query: Mapping[str, str], limit: int) -> Iterable[PullRequest]:
         for raw in self._http.pages(f"{self._root}/pulls", query, self._size, limit):
@@ -170,6 +218,7 @@ def _pull(raw: Raw) -> PullRequest:
         labels=tuple(sorted(str(label["name"]) for label in raw.get("labels") or ())),
         updated=seconds(raw.get("updated_at")),
         url=raw.get("html_url") or "",
+        draft=bool(raw.get("draft")),
     )
 
 

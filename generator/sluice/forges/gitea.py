@@ -20,6 +20,7 @@ from sluice.forges.timing import Timing
 
 _NAMES = {"gitea": ("Gitea", "gitea.com"), "forgejo": ("Forgejo", "codeberg.org")}
 _PASSING = ("already exists", "try again", "does not exist yet")
+_NOT_YET = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.CONFLICT)
 _COLOUR = "#5b6abf"
 
 
@@ -43,6 +44,9 @@ class Gitea(Family):
     _methods: ClassVar = {"allow_merge_commits": "merge", "allow_squash_merge": "squash"}
 
     shows_twins = False
+    drafts_by_title = True
+    _events = "timeline"
+    _happened: ClassVar = ("type", "close", "delete_branch")
 
     def __init__(self, http: Transport, repository: str) -> None:
         super().__init__(http, repository)
@@ -112,17 +116,35 @@ class Gitea(Family):
         return self._merged(pull, {})
 
     def merge_when_ready(self, pull: PullRequest) -> PullRequest:
-        """Let the server merge when the checks have passed."""
+        """Let the server merge when the checks have passed.
+
+        It looks again only when something happens to the pull request, so what is scheduled
+        already is tried now, by the same rules.
+        """
         try:
             return self._merged(pull, {"merge_when_checks_succeed": True})
         except RefusedError as error:
-            if error.says("already scheduled"):
-                return pull
-            raise
+            if not error.says("already scheduled"):
+                raise
+        try:
+            return self.merge(pull)
+        except RefusedError as error:
+            if error.status not in _NOT_YET:
+                raise
+            return self.pull(pull.number)  # which it may have merged at this very moment
 
     def cancel_merge(self, pull: PullRequest) -> None:
         """Nothing tells whether a merge is scheduled, so it is cancelled without looking."""
         self._gone(f"{self._root}/pulls/{pull.number}/merge")
+
+    def note_merge(self, pull: PullRequest, commit: str) -> bool:
+        """Mark it as merged by hand; not every repository allows that."""
+        body = {"Do": "manually-merged", "MergeCommitID": commit}
+        try:
+            self._http.call("POST", f"{self._root}/pulls/{pull.number}/merge", body=body)
+        except RefusedError:
+            return False
+        return True
 
     def may_pass(self, error: RefusedError) -> bool:
         """Whether it is a matter of time, or done by another."""

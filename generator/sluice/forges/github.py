@@ -80,6 +80,8 @@ class GitHub(Family):
     _latest: ClassVar = {"sort": "updated", "direction": "desc"}
     _verdict = "state"
     _methods: ClassVar = {"allow_merge_commit": "merge", "allow_squash_merge": "squash"}
+    _events = "events"
+    _happened: ClassVar = ("event", "closed", "head_ref_deleted")
 
     def open_of(self, branch: str, base: str) -> Iterable[PullRequest]:  # noqa: ARG002 - others need it
         """The open ones of a branch."""
@@ -118,10 +120,14 @@ class GitHub(Family):
             return replace(pull, state="merged", merged_as=str(answer.data["sha"]))
 
     def merge_when_ready(self, pull: PullRequest) -> PullRequest:
-        """Turn auto-merge on; what waits for nothing refuses that and is merged."""
-        node, waiting = self._waiting(pull.number)
+        """Turn auto-merge on; what waits for nothing refuses that and is merged.
+
+        GitHub looks again only when something happens to the pull request, so what waits although
+        nothing is missing any more is merged.
+        """
+        node, waiting, clean = self._waiting(pull.number)
         if waiting:
-            return pull
+            return self.merge(pull) if clean else pull
         said = self._auto_merge(node, pull.head)
         if any(words in said.lower() for words in _READY_NOW):
             return self.merge(pull)
@@ -131,7 +137,7 @@ class GitHub(Family):
 
     def cancel_merge(self, pull: PullRequest) -> None:
         """Turn auto-merge off where it is on."""
-        node, waiting = self._waiting(pull.number)
+        node, waiting, _ = self._waiting(pull.number)
         said = self._graphql(_NO_AUTO_MERGE, {"pull": node}) if waiting else ""
         if said and self._waiting(pull.number)[1]:
             raise RefusedError(f"{self._http.site}: {said}", HTTPStatus.UNPROCESSABLE_ENTITY, said)
@@ -164,11 +170,12 @@ class GitHub(Family):
         said = f"{error.said}, its merge state is {state}" if state else error.said
         return RefusedError(f"{self._http.site}: {said}", error.status, said)
 
-    def _waiting(self, number: int) -> tuple[str, bool]:
-        """What GraphQL calls a pull request, and whether it merges later."""
+    def _waiting(self, number: int) -> tuple[str, bool, bool]:
+        """What GraphQL calls a pull request, whether it merges later, and whether it could now."""
         raw = self._http.call("GET", f"{self._root}/pulls/{number}").data
         with self._http.reading():
-            return str(raw["node_id"]), bool(raw.get("auto_merge") and raw["state"] == "open")
+            clean = raw.get("mergeable_state") == "clean"
+            return str(raw["node_id"]), bool(raw.get("auto_merge")), clean
 
     def _auto_merge(self, node: str, head: str) -> str:
         variables = {"pull": node, "head": head, "method": self._merge_method().upper()}

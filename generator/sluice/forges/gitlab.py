@@ -9,6 +9,7 @@ from sluice.forges.answers import RefusedError, Site
 from sluice.forges.credentials import Token
 from sluice.forges.dialect import Change, Comment, Words
 from sluice.forges.extras import Capabilities, Status, Verdict
+from sluice.forges.hooks import Hook
 from sluice.forges.http import Transport
 from sluice.forges.limits import Budget, Window
 from sluice.forges.raw import MANY, RECENT, Raw, found, nothing_new, seconds, segment
@@ -22,6 +23,8 @@ _VERDICTS: Mapping[Verdict, str] = {
     "success": "success",
     "failure": "failed",
 }
+# Seconds that pass at most between the end of a branch and that of its merge request.
+_SOON = 300
 _SAID = {said: verdict for verdict, said in _VERDICTS.items()}
 _NOT_READY = {
     HTTPStatus.METHOD_NOT_ALLOWED,
@@ -56,6 +59,7 @@ class GitLab:
     git_user = "oauth2"
     past: tuple[State, ...] = ("closed", "merged")
     shows_twins = True
+    drafts_by_title = True
     capabilities = Capabilities(body=1_000_000, label=255, description=255, teams=False)
 
     def __init__(self, http: Transport, project: str) -> None:
@@ -127,6 +131,34 @@ class GitLab:
                     said = answer.data.get("message") or "it still merges later"
                 said = self._http.quoted(said)
                 raise RefusedError(f"{self._http.site}: {said}", answer.status, said)
+
+    def note_merge(self, pull: PullRequest, commit: str) -> bool:  # noqa: ARG002 - others need it
+        """Nothing: it sees for itself what was pushed."""
+        return False
+
+    def lost_branch(self, pull: PullRequest) -> bool:
+        """Whether its branch was deleted just before it was closed.
+
+        A branch that goes closes its merge request; a person closes that first.
+        """
+        raw = self._http.call("GET", f"{self._requests}/{pull.number}").data
+        closed = seconds(raw.get("closed_at"))
+        query = {"action": "pushed", "sort": "desc"}
+        for event in self._http.pages(f"{self._root}/events", query, "per_page", RECENT):
+            with self._http.reading():
+                push = event.get("push_data") or {}
+                if (push.get("action"), push.get("ref")) == ("removed", pull.branch):
+                    before = closed - seconds(event["created_at"])
+                    if -1 <= before <= _SOON:
+                        return True
+        return False
+
+    def objectors(self, number: int) -> Collection[str]:
+        """Whose last word is that they want changes; older servers do not know of such."""
+        answer = found(self._http, f"{self._requests}/{number}/reviewers")
+        with self._http.reading():
+            said = answer.data if answer else ()
+            return [str(r["user"]["username"]) for r in said if r["state"] == "requested_changes"]
 
     def may_pass(self, error: RefusedError) -> bool:
         """Whether it is a matter of time, or done by another."""
@@ -222,6 +254,13 @@ class GitLab:
         with self._http.reading():
             return str(user["username"])
 
+    def hooks(self) -> Iterable[Hook]:
+        """Those of the project itself; to see them takes the right to change them."""
+        for raw in self._http.pages(f"{self._root}/hooks", {}, "per_page", MANY):
+            with self._http.reading():
+                calls = raw.get("alert_status", "executable") == "executable"
+                yield Hook(str(raw["url"]), bool(calls and raw.get("push_events")))
+
     def _list(self, query: Mapping[str, str], limit: int) -> Iterable[PullRequest]:
         items = self._http.pages(self._requests, {"scope": "all", **query}, "per_page", limit)
         for raw in items:
@@ -235,7 +274,7 @@ class GitLab:
     def _is_scheduled(self, number: int) -> bool:
         raw = self._http.call("GET", f"{self._requests}/{number}").data
         with self._http.reading():
-            return bool(raw["state"] == "opened" and raw.get("merge_when_pipeline_succeeds"))
+            return bool(raw.get("merge_when_pipeline_succeeds"))
 
     def _put(self, number: int, body: Mapping[str, object]) -> PullRequest:
         return self._read(self._http.call("PUT", f"{self._requests}/{number}", body=body).data)
@@ -279,6 +318,7 @@ def _pull(raw: Raw) -> PullRequest:
         labels=tuple(sorted(map(str, raw.get("labels") or ()))),
         updated=seconds(raw.get("updated_at")),
         url=raw.get("web_url") or "",
+        draft=bool(raw.get("draft") or raw.get("work_in_progress")),
     )
 
 

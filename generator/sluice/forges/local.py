@@ -2,8 +2,8 @@
 
 A merge announces its commit in the record before it moves the base branch. Killed in between,
 whoever looks next sees whether the base holds that commit. A pull request whose head is in the
-base without our doing counts as merged; one whose branch is gone counts as closed. Looking
-never writes: what was seen is stored by the next act on that pull request.
+base without our doing counts as merged, and so does one whose content is there; one whose branch
+is gone counts as closed. Looking never writes: what was seen is stored by the next act on it.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +12,8 @@ from itertools import islice
 
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest, Signature, State
+from sluice.forges.answers import HeadMovedError
+from sluice.forges.bodies import joined
 from sluice.forges.local_records import (
     PULLS,
     GitStore,
@@ -26,6 +28,8 @@ from sluice.forges.local_records import (
 __all__ = ["PULLS", "GitStore", "LocalForge"]
 
 _SEARCHED = 1000
+_LARGEST = 1_000_000
+_GONE = "its branch is gone"
 
 
 class LocalForge:
@@ -53,18 +57,34 @@ class LocalForge:
         """Why a pull request was closed; nothing for one that was not."""
         return self._now(self._records.get(self._records.tip(), number)).reason
 
+    def lost_branch(self, number: int) -> bool:
+        """Whether a pull request is closed since its branch was deleted: nobody said no."""
+        return self.reason(number) == _GONE
+
     def ensure(
-        self, *, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()
+        self,
+        *,
+        branch: str,
+        base: str,
+        title: str,
+        body: str,
+        labels: Iterable[str] = (),
+        head: str = "",
     ) -> PullRequest:
         """Open a pull request, or bring the open one of this branch to these words.
 
-        Nothing is written when it says all that already.
+        Nothing is written when it says all that already; what people wrote around our part stays.
 
         Raises:
+            HeadMovedError: the branch is not at `head`, the commit that the words are about.
             UsageError: a branch is missing, or `branch` has nothing that `base` lacks.
         """
-        words = PullRequest(0, branch, base, title, body, "", labels=tuple(sorted(set(labels))))
+        words = PullRequest(0, branch, base, title, body, head, labels=tuple(sorted(set(labels))))
         return self._records.change(lambda tip: self._ensuring(tip, words)).pull
+
+    def reword(self, number: int, title: str, body: str) -> PullRequest:
+        """Change what a pull request says, in whatever state it is."""
+        return self._records.change(lambda tip: self._rewording(tip, number, title, body)).pull
 
     def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
         """Close without merging; the branch stays. A merged or closed one is left as it is."""
@@ -109,7 +129,7 @@ class LocalForge:
             now.pull,
             base=words.base,
             title=words.title,
-            body=words.body,
+            body=joined(now.pull.body, words.body, _LARGEST),
             labels=words.labels,
             head=self._head(words),
         )
@@ -125,6 +145,8 @@ class LocalForge:
         if head is None or base is None:
             missing = words.branch if head is None else words.base
             raise UsageError(f"cannot open a pull request: there is no branch {missing!r}")
+        if words.head not in ("", head):
+            raise HeadMovedError(words.branch, words.head, head)
         if self._store.contains(base, head):
             raise UsageError(
                 f"cannot open a pull request: {words.branch} has no commit that {words.base} lacks"
@@ -141,6 +163,17 @@ class LocalForge:
         closed = replace(now, pull=pull, reason=reason)
         message = f"Close #{number}: {one_line(pull.title)}\n\n{one_line(reason)}"
         return Step(closed, replacing(old, closed), message, (pull.head,))
+
+    def _rewording(self, tip: str | None, number: int, title: str, body: str) -> Step:
+        old = self._records.get(tip, number)
+        now = self._now(old)
+        text = joined(now.pull.body, body, _LARGEST)
+        if (now.pull.title, now.pull.body) == (title, text):
+            return Step(now)
+        pull = replace(now.pull, title=title, body=text, updated=self._clock())
+        new = replace(now, pull=pull)
+        message = f"Update #{number}: {one_line(title)}"
+        return Step(new, replacing(old, new), message, self._existing(pull.head))
 
     def _announcing(self, tip: str | None, number: int, expected_head: str) -> Step:
         """Write the merge commit and store its id, before anything points to it."""
@@ -215,14 +248,23 @@ class LocalForge:
         if pull.state != "open":
             return record
         live = self._store.tip(f"refs/heads/{pull.branch}")
+        if base and (merged := self._by_hand(pull, base, live)):
+            return Record(merged)
+        if live is None:
+            return replace(record, pull=replace(pull, state="closed"), reason=_GONE)
+        return replace(record, pull=replace(pull, head=live))
+
+    def _by_hand(self, pull: PullRequest, base: str, live: str | None) -> PullRequest | None:
+        """Return a pull request as it was merged without our doing, if it was."""
         # The stored head comes first: after a merge by hand the branch may have moved on.
         for known in dict.fromkeys((pull.head, live or pull.head)):
-            if base and self._store.contains(base, known):
+            if self._store.contains(base, known):
                 into = self._merged_as(base, known)
-                return Record(replace(pull, state="merged", merged_as=into, head=known))
-        if live is None:
-            return replace(record, pull=replace(pull, state="closed"), reason="its branch is gone")
-        return replace(record, pull=replace(pull, head=live))
+                return replace(pull, state="merged", merged_as=into, head=known)
+        squashed = self._store.squashed_as(pull.base, live) if live else None
+        if live and squashed:
+            return replace(pull, state="merged", merged_as=squashed, head=live)
+        return None
 
     def _merged_as(self, base: str, head: str) -> str:
         """Find the commit that brought a head into the base; itself if none is near."""

@@ -52,6 +52,9 @@ class GitStore(Protocol):
     def contains(self, commit: str, ancestor: str) -> bool:
         """Whether `ancestor` is `commit` or in its history; an object that is gone is not."""
 
+    def squashed_as(self, base: str, head: str) -> str | None:
+        """Return the commit by which a branch got the content of a commit; None: it did not."""
+
     def line(self, commit: str) -> Iterator[tuple[str, Sequence[str]]]:
         """Yield (id, parents) from a commit back along first parents."""
 

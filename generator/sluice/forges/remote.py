@@ -12,11 +12,14 @@ from urllib.parse import quote
 
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest, State
-from sluice.forges.answers import RefusedError
-from sluice.forges.bodies import clean, fit, one_line, same
+from sluice.forges.answers import HeadMovedError, RefusedError
+from sluice.forges.bodies import clean, fit, joined, one_line, same
 from sluice.forges.dialect import Change, Comment, Dialect, Words
 from sluice.forges.extras import Capabilities, Status
+from sluice.forges.hooks import Hook
 from sluice.forges.http import Transport, Usage
+from sluice.forges.opinions import Opinions
+from sluice.forges.truth import as_git_says, titled
 
 PREFIX = "sluice/"
 _LOOKS = 5
@@ -31,7 +34,7 @@ _UNMERGEABLE = (
 )
 
 
-class RemoteForge:
+class RemoteForge(Opinions):
     """Pull requests of one repository on a server. `list` knows those of branches with PREFIX.
 
     Of the labels those that start with `sluice` are ours: they go when they are not asked for.
@@ -40,7 +43,8 @@ class RemoteForge:
 
     def __init__(self, dialect: Dialect, http: Transport, compare: str) -> None:
         """`compare` is where the forge's own pages compare two branches."""
-        self._dialect, self._http, self._compare = dialect, http, compare
+        super().__init__(dialect)
+        self._http, self._compare = http, compare
         self._me = ""
 
     @property
@@ -63,39 +67,44 @@ class RemoteForge:
         # The open ones first: one that is closed in between is then seen twice, not never.
         states = ("open", *self._dialect.past) if state is None else (state,)
         found = {p.number: p for each in states for p in self._dialect.pulls(each)}
-        chosen = [p for p in found.values() if p.branch.startswith(PREFIX)]
+        ours = (pull for pull in found.values() if pull.branch.startswith(PREFIX))
+        chosen = [as_git_says(pull, self._truth) for pull in ours]
         return _newest([p for p in chosen if state in (None, p.state)])
 
     def of_branch(self, branch: str) -> Sequence[PullRequest]:
         """All pull requests of one branch, newest first."""
-        return _newest(self._dialect.of_branch(branch))
+        found = self._dialect.of_branch(branch)
+        return _newest(as_git_says(pull, self._truth) for pull in found)
 
     def get(self, number: int) -> PullRequest:
         """One pull request; UsageError when there is none."""
-        try:
-            return self._dialect.pull(number)
-        except RefusedError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                raise
-            raise UsageError(
-                f"there is no pull request #{number} that the credentials can see: {error}"
-            ) from None
+        return as_git_says(self._get(number), self._truth)
 
     def ensure(
-        self, *, branch: str, base: str, title: str, body: str, labels: Iterable[str] = ()
+        self,
+        *,
+        branch: str,
+        base: str,
+        title: str,
+        body: str,
+        labels: Iterable[str] = (),
+        head: str = "",
     ) -> PullRequest:
         """Open a pull request, or bring the open one of this branch to these words.
 
+        What people wrote around our part of the body stays, and so does a draft.
+
         Raises:
+            HeadMovedError: the branch is not at `head`, the commit that the words are about.
             UsageError: a branch is missing, or `branch` has nothing that `base` lacks.
         """
-        words = self._words(branch, base, title, body, labels)
+        words = self._words(branch, base, title, body, labels, head)
         for attempt in range(_LOOKS):
             current = self._open(words)
             if current:
                 return self._updated(current, words)
             try:
-                made = self._dialect.create(words)
+                made = self._dialect.create(replace(words, body=self._joined("", words)))
                 # Some let two open one who are as fast as each other.
                 oldest = self._open(words) if self._dialect.shows_twins else None
                 return self._updated(oldest or made, words)
@@ -107,6 +116,18 @@ class RemoteForge:
                     raise
             self._http.pause(attempt)
         raise UsageError(f"{branch}: {self._http.site} shows no pull request; try again")
+
+    def reword(self, number: int, title: str, body: str) -> PullRequest:
+        """Change what a pull request says, in whatever state it is."""
+        pull = self._get(number)
+        words = self._words(pull.branch, pull.base, title, body, pull.labels, "")
+        text = self._joined(pull.body, words)
+        change = Change(
+            title=words.title if words.title != pull.title else None,
+            body=text if not same(pull.body, text) else None,
+        )
+        changed = self._dialect.change(pull, change) if change != Change() else pull
+        return as_git_says(changed, self._truth)
 
     def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
         """Close without merging and say why; the branch stays. Done already: left as it is."""
@@ -140,9 +161,18 @@ class RemoteForge:
 
     def cancel_merge(self, number: int) -> None:
         """Take back what `merge_when_ready` left to the forge; nothing when that is nothing."""
-        pull = self.get(number)
-        if pull.state == "open":
+        pull = self._get(number)
+        if pull.state != "merged":
             self._dialect.cancel_merge(pull)
+
+    def settle(self, number: int, commit: str, body: str) -> None:
+        """Tell the forge of a merge that it has not noticed; where it does not listen, close."""
+        pull = self._get(number)
+        if pull.state != "open" or self._dialect.note_merge(pull, commit):
+            return
+        said = f"{pull.base} has what this proposes since {commit}, which was not noticed here"
+        self.upsert_comment(number, "closed", f"Closed by sluice:\n\n    {said}")
+        self._dialect.change(pull, Change(body=fit(body, self.capabilities.body), state="closed"))
 
     def request_reviews(
         self, number: int, users: Collection[str], teams: Collection[str] = ()
@@ -183,6 +213,10 @@ class RemoteForge:
             self._dialect.uncomment(number, more.id)
         return mine[0] if mine else None
 
+    def hooks(self) -> Sequence[Hook]:
+        """The webhooks of the repository; UsageError when they are not shown to us."""
+        return tuple(self._dialect.hooks())
+
     def whoami(self) -> str:
         """The account that we act as."""
         self._me = self._me or self._dialect.whoami()
@@ -196,12 +230,17 @@ class RemoteForge:
         text = one_line(status.description, self.capabilities.description)
         return replace(status, description=text)
 
-    def _words(self, branch: str, base: str, title: str, body: str, labels: Iterable[str]) -> Words:
+    def _words(
+        self, branch: str, base: str, title: str, body: str, labels: Iterable[str], head: str
+    ) -> Words:
         fits = self.capabilities
         short = frozenset(one_line(label.replace(",", " "), fits.label) for label in labels)
-        changes = f"{self._compare}/{quote(base)}...{quote(branch)}"
-        body = fit(body, fits.body, changes)
-        return Words(branch, base, one_line(title, fits.title), body, short)
+        return Words(branch, base, one_line(title, fits.title), body, short, head)
+
+    def _joined(self, there: str, words: Words) -> str:
+        """A body with our part in place of what it had of ours, of a length that fits."""
+        changes = f"{self._compare}/{quote(words.base)}...{quote(words.branch)}"
+        return joined(there, words.body, self.capabilities.body, changes)
 
     def _open(self, words: Words) -> PullRequest | None:
         """Find the open pull request of a branch; one to the same base comes first.
@@ -221,12 +260,22 @@ class RemoteForge:
             if self._dialect.tip(branch) is None:
                 raise UsageError(f"cannot open a pull request: there is no branch {branch!r}")
 
+    def _check_head(self, words: Words, shown: str) -> None:
+        """See that words are about what their branch has; a forge may show an older head."""
+        if words.head and shown != words.head:
+            tip = self._dialect.tip(words.branch)
+            if tip != words.head:
+                raise HeadMovedError(words.branch, words.head, tip)
+
     def _updated(self, pull: PullRequest, words: Words) -> PullRequest:
+        self._check_head(words, pull.head)
+        title = titled(pull, words.title, by_title=self._dialect.drafts_by_title)
+        body = self._joined(pull.body, words)
         held = {label.casefold() for label in pull.labels}
         wanted = {label.casefold() for label in words.labels}
         change = Change(
-            title=words.title if pull.title != words.title else None,
-            body=words.body if not same(pull.body, words.body) else None,
+            title=title if pull.title != title else None,
+            body=body if not same(pull.body, body) else None,
             base=words.base if pull.base != words.base else None,
             add=tuple(sorted(x for x in words.labels if x.casefold() not in held)),
             remove=tuple(sorted(x for x in pull.labels if _ours(x) and x.casefold() not in wanted)),

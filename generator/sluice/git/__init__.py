@@ -18,6 +18,7 @@ from sluice.git.history import (
     is_ancestor,
     merge_base,
 )
+from sluice.git.merged import Merged
 from sluice.git.packing import pack
 from sluice.git.refs import RefMovedError, refs_under, tip, update_ref
 from sluice.git.remote import (
@@ -46,6 +47,7 @@ __all__ = [
     "FileChange",
     "Login",
     "Merge",
+    "Merged",
     "Mirror",
     "PushRefusedError",
     "RefMovedError",

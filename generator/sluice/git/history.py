@@ -48,10 +48,10 @@ def history_of(repo: Repository, revision: str, paths: Iterable[str]) -> Iterato
     """Yield, as `file_history`, the commits that changed any of these files."""
     wanted = list(paths)
     found: pygit2.Commit | None = commit_object(repo, revision)
-    here = [_id_at(found, path) for path in wanted]
+    here = [id_at(found, path) for path in wanted]
     while found is not None:
         parent = first_parent(repo, found)
-        before = [_id_at(parent, path) for path in wanted]
+        before = [id_at(parent, path) for path in wanted]
         if before != here:
             yield _read(found)
         found, here = parent, before
@@ -82,7 +82,7 @@ def file_changes(
         parent = first_parent(repo, found)
         for path in _moved(repo, parent, found, folder):
             if _is_named(path, name):
-                before, after = _id_at(parent, path), _id_at(found, path)
+                before, after = id_at(parent, path), id_at(found, path)
                 told = FileChange(_read(found), _content(repo, before), _content(repo, after))
                 changes.setdefault(path, []).append(told)
                 if before is None:
@@ -101,7 +101,7 @@ def _moved(
     """The files below a folder that a commit changed."""
     if parent is None:
         return list(list_tree(repo, str(found.id), [folder]))
-    if _id_at(parent, folder) == _id_at(found, folder):
+    if id_at(parent, folder) == id_at(found, folder):
         return []
     return changed_paths(repo, str(parent.id), str(found.id), folder)
 
@@ -122,7 +122,8 @@ def first_parent(repo: Repository, found: pygit2.Commit) -> pygit2.Commit | None
     return parent if isinstance(parent, pygit2.Commit) else None
 
 
-def _id_at(found: pygit2.Commit | None, path: str) -> pygit2.Oid | None:
+def id_at(found: pygit2.Commit | None, path: str) -> pygit2.Oid | None:
+    """Return what a commit has at a path, None when it has nothing there."""
     if found is None:
         return None
     try:

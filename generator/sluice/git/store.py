@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sluice.core.model import Signature
 from sluice.git.commits import commit, merge_trees
 from sluice.git.history import first_parent, is_ancestor
+from sluice.git.merged import Merged
 from sluice.git.refs import RefMovedError, tip, update_ref
 from sluice.git.repository import Repository, commit_object
 from sluice.git.trees import list_tree, read_blob
@@ -16,6 +17,7 @@ class Store:
 
     def __init__(self, repo: Repository) -> None:
         self._repo = repo
+        self._merged = Merged(repo)
 
     def tip(self, ref: str) -> str | None:
         """Return the commit that a full ref name points to, None when it does not exist."""
@@ -55,6 +57,14 @@ class Store:
     def contains(self, commit: str, ancestor: str) -> bool:
         """Whether `ancestor` is `commit` or in its history; an object that is gone is not."""
         return ancestor in self._repo and is_ancestor(self._repo, ancestor, commit)
+
+    def merged_as(self, base: str, head: str) -> str | None:
+        """Return the commit by which a branch got a commit; see `Merged`."""
+        return self._merged.merged_as(base, head)
+
+    def squashed_as(self, base: str, head: str) -> str | None:
+        """Return the commit by which a branch got the content of a commit; see `Merged`."""
+        return self._merged.squashed_as(base, head)
 
     def line(self, commit: str) -> Iterator[tuple[str, Sequence[str]]]:
         """Yield (id, parents) from a commit back along first parents."""

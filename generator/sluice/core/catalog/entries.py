@@ -18,6 +18,7 @@ from sluice.core.catalog.stores import Store, store_from
 from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.memory.architecture import architecture_from
 from sluice.core.memory.preflight import FractionOf
+from sluice.core.paths import Api, read_api
 from sluice.core.specs.load import Document
 from sluice.core.specs.resolve import Described
 
@@ -57,8 +58,9 @@ class Engine:
     `alternatives` matter). `split` says whether devices share layers or tensors; `leader` and
     `worker` are the arguments by which the nodes of a group find each other. `fraction_of` is
     empty where the engine does not say how it fills the memory. `refused` says why a field is not
-    among `fields`; `exclusive` names fields that cannot stand together. `counters` are metrics of
-    requests and bad events by signal; `buckets` bounds of histograms in seconds.
+    among `fields`; `exclusive` names fields that cannot stand together. `ceilings` names the fields
+    that metrics never exceed in one copy of the engine; `counters` are metrics of requests and bad
+    events by signal; `buckets` bounds of histograms in seconds.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Engine:
     join: bool = False
     port: int = 0
     bind: Mapping[str, str] = field(default_factory=dict)
+    api: Api = field(default_factory=Api)
     model_flag: str = ""
     model_suffix: str = ""
     health: Mapping[str, str] = field(default_factory=dict)
@@ -92,6 +95,7 @@ class Engine:
     exclusive: Sequence[Sequence[str]] = ()
     limits: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, str] = field(default_factory=dict)
+    ceilings: Mapping[str, str] = field(default_factory=dict)
     counters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     buckets: Mapping[str, Sequence[float]] = field(default_factory=dict)
     metrics_arguments: tuple[str, ...] = ()
@@ -250,6 +254,7 @@ def engine_from(entry: Mapping[str, Any], version: str = "") -> Engine:
         join=entry["joinArguments"],
         port=entry["port"],
         bind=entry["bind"],
+        api=read_api(entry.get("api", {})),
         model_flag=entry["model"]["flag"],
         model_suffix=entry["model"].get("suffix", ""),
         health=entry["health"],
@@ -267,6 +272,7 @@ def engine_from(entry: Mapping[str, Any], version: str = "") -> Engine:
         exclusive=entry.get("exclusive", ()),
         limits=entry.get("limits", {}),
         metrics=_metrics(entry["metrics"], version),
+        ceilings=entry["metrics"].get("ceilings", {}),
         counters=entry["metrics"].get("counters", {}),
         buckets=entry["metrics"].get("buckets", {}),
         metrics_arguments=tuple(entry["metrics"].get("arguments", ())),

@@ -1,6 +1,6 @@
-"""What releases of one environment have each for themselves: their names, objects and routes."""
+"""What releases have each for themselves: of an environment their names and objects."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -10,8 +10,10 @@ from sluice.core.specs.resolve import Release
 from sluice.core.workload import values
 
 Claim = tuple[str, ...]
-"""A kind (`name`, `object`, `route`), and what is claimed."""
+"""A kind (`name` and `object`, or `route` and `reach`), and what is claimed."""
 Holders = tuple[Release, ...]
+ClaimsOf = Callable[[Release], Iterable[Claim]]
+"""Which claims a release has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,10 @@ class Claims:
         found = self._few.get(claim)
         return self._many.get(claim, ()) if found is None else found
 
-    def changed(self, gone: Iterable[Release], come: Iterable[Release]) -> "Claims":
-        """The claims after some releases went and others came."""
+    def changed(
+        self, gone: Iterable[Release], come: Iterable[Release], claims_of: ClaimsOf
+    ) -> "Claims":
+        """The claims after some releases went and others came; one that was changed did both."""
         left: dict[Claim, set[Key]] = {}
         taken: dict[Claim, list[Release]] = {}
         for release in gone:
@@ -53,21 +57,18 @@ class Claims:
 
 
 def claims_of(release: Release) -> Iterator[Claim]:
-    """Everything that only one release of an environment can have."""
+    """What only one release of an environment can have."""
     yield "name", release.key.name
     for name in values.object_names(release):
         yield "object", name
-    route = values.route(release.environment, release.spec)
-    if route:
-        yield "route", *route
 
 
 def check_claims(claims: Claims) -> Iterator[Finding]:
     """What is wrong between the releases of one environment."""
     for claim in claims.contested:
-        kind, *said = claim
-        check = {"name": _same_name, "object": _same_object, "route": _same_route}[kind]
-        yield from check(claims.holders(claim), "".join(said))
+        kind, said = claim
+        check = {"name": _same_name, "object": _same_object}[kind]
+        yield from check(claims.holders(claim), said)
 
 
 def _same_name(holders: Sequence[Release], _name: str) -> Iterator[Finding]:
@@ -84,10 +85,3 @@ def _same_object(holders: Sequence[Release], name: str) -> Iterator[Finding]:
             place = release.document.place(("metadata", "name"))
             message = f"{holders[0].key} has objects with the name {name!r} too"
             yield Finding(place, "REF031", message, "rename one of them")
-
-
-def _same_route(holders: Sequence[Release], route: str) -> Iterator[Finding]:
-    for release in holders[1:]:
-        message = f"{holders[0].key} is reached at {route} too"
-        place = release.place("traffic", key=True)
-        yield Finding(place, "REF014", message, "give one of them another host or path")

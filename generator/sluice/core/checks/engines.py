@@ -8,6 +8,7 @@ from sluice.core.catalog.settings import DEVICES, Setting, word
 from sluice.core.checks.engine_flags import check_arguments
 from sluice.core.checks.references import unknown
 from sluice.core.checks.serving import check_serving
+from sluice.core.checks.targets import check_targets
 from sluice.core.finding import Finding, Severity
 from sluice.core.names import nearest
 from sluice.core.specs.resolve import Release
@@ -35,6 +36,7 @@ def check_engine(release: Release, catalog: Catalog) -> Iterator[Finding]:
             yield from _field(release, engine, field, values)
         yield from check_arguments(release, engine)
         yield from _targets(release, engine)
+        yield from check_targets(release, engine)
         yield from check_parallel(release, engine)
         yield from check_serving(release, engine)
 

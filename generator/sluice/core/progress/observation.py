@@ -12,7 +12,9 @@ from sluice.core import names
 from sluice.core.model import Application
 from sluice.core.rollout.model import Sync
 from sluice.core.specs.resolve import Release
-from sluice.core.workload import delivery, values
+from sluice.core.workload import values
+from sluice.core.workload.applications import routes_application, workload_application
+from sluice.core.workload.routing import has_routes
 
 HEALTHY = "Healthy"
 WORKLOADS = ("Deployment", "LeaderWorkerSet")
@@ -38,17 +40,13 @@ class Applications:
 
 
 def application_name(release: Release) -> str:
-    """The name of the Argo CD application that applies a release."""
-    return f"{release.key.environment}.{release.key.name}"
+    """The name of the Argo CD application that applies the workloads of a release."""
+    return workload_application(release.key)
 
 
 def routes_name(release: Release) -> str | None:
     """The name of the application of its routes; None where none are rendered."""
-    traffic = values.traffic(release.environment, release.spec)
-    mover = delivery.controller(release.spec)
-    if traffic is None or (mover and traffic["provider"] in mover.makes_routes):
-        return None
-    return f"{application_name(release)}.routes"
+    return routes_application(release.key) if has_routes(release) else None
 
 
 def sync_of(

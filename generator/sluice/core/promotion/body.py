@@ -198,7 +198,8 @@ def _checklist(story: Story) -> str:
         + "\n".join(_tasks(story))
         + (
             f"\n\nClosing this pull request rejects version {code(story.version.version)}; "
-            "it is not proposed again. Commits of others on this branch are left alone."
+            "it is not proposed again. Commits of others on this branch are left alone; deleting "
+            "it hands it back."
         )
     )
 

@@ -21,7 +21,7 @@ from sluice.core.promotion.body import body
 from sluice.core.promotion.conditions import Circumstances, gates_of, judge_all, waits
 from sluice.core.promotion.evidence import evidence, path_of
 from sluice.core.promotion.lineage import source_of
-from sluice.core.promotion.message import Story, commit_message, concerns, read_marker, title
+from sluice.core.promotion.message import Story, commit_message, is_rejection, read_marker, title
 from sluice.core.promotion.signals import Signal, labels, merges_later, signal
 from sluice.core.promotion.wants import Want
 from sluice.core.rollout.file import PROMOTING, rollout_of
@@ -90,7 +90,7 @@ def branch_of(key: Key) -> str:
 def rejected(want: Want, pulls: Sequence[PullRequest]) -> PullRequest | None:
     """The pull request by whose closing a person rejected this version."""
     for pull in pulls:
-        if pull.state == "closed" and concerns(pull.body, want.version):
+        if is_rejection(pull, want.version):
             return pull
     return None
 

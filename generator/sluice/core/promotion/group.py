@@ -8,8 +8,8 @@ from sluice.core.layout import Key
 from sluice.core.markdown import code, table
 from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import BRANCHES, Proposal
-from sluice.core.promotion.message import framed, line, marker, without_marker, written_in
-from sluice.core.promotion.signals import Signal, labels
+from sluice.core.promotion.message import framed, marker, without_marker, written_in
+from sluice.core.promotion.signals import Signal, labels, waiting
 from sluice.core.specs.resolve import Release
 
 # No release and no team can have this name, so it is free beside theirs.
@@ -86,7 +86,7 @@ def grouped(
 def members_of(pull: PullRequest) -> frozenset[Key]:
     """The releases that a shared pull request says it is about."""
     place = pull.branch.removeprefix(f"{BRANCHES}/").removesuffix(LAST)
-    found = (f"{place}{name}".split("/") for name in _read(pull.body))
+    found = (f"{place}{name}".split("/") for name in chains_of(pull.body))
     return frozenset(Key(*parts) for parts in found if len(parts) == len(Key._fields))
 
 
@@ -103,7 +103,7 @@ def share_of(pull: PullRequest, release: str) -> PullRequest:
     """A shared pull request as if it were about one release alone."""
     place = pull.branch.removeprefix(f"{BRANCHES}/").removesuffix(LAST)
     name = release.removeprefix(place)
-    chain = _read(pull.body).get(name, ())
+    chain = chains_of(pull.body).get(name, ())
     known = written_in(pull.body).get("registered")
     registered = known.get(name) if isinstance(known, dict) else None
     return replace(pull, body=marker(chain[0], chain[1:], registered) if chain else "")
@@ -111,8 +111,7 @@ def share_of(pull: PullRequest, release: str) -> PullRequest:
 
 def _signal(members: Sequence[Proposal], held: Sequence[str]) -> Signal:
     if held:
-        more = f" (and {len(held) - 1} more)" if len(held) > 1 else ""
-        return Signal("pending", line(held[0]) + more)
+        return waiting(held)
     return Signal("success", f"all conditions passed for {len(members)} releases")
 
 
@@ -137,7 +136,7 @@ def _body(members: Sequence[Proposal], chains: Chains, demand: Demand | None) ->
     parts.append(
         "### Before merging\n\nMerging this deploys all of them; closing it rejects each of these "
         "versions. To leave one out, write it into `model.quarantine` of its release. Commits of "
-        "others on this branch are left alone."
+        "others on this branch are left alone; deleting it hands it back."
     )
     data: dict[str, Any] = {
         "registered": {name: m.registered for name, m in zip(chains, members, strict=True)},
@@ -171,7 +170,7 @@ def _demoted(body: str) -> str:
 def _chains(place: str, members: Sequence[Proposal], pulls: Iterable[PullRequest]) -> Chains:
     """By release the version that is proposed, and those that were proposed before it."""
     living = next((pull for pull in pulls if pull.state == "open"), None)
-    before = _read(living.body) if living else {}
+    before = chains_of(living.body) if living else {}
     found = {}
     for each in members:
         name = str(each.key).removeprefix(f"{place}/")
@@ -180,7 +179,8 @@ def _chains(place: str, members: Sequence[Proposal], pulls: Iterable[PullRequest
     return found
 
 
-def _read(text: str) -> Chains:
+def chains_of(text: str) -> Chains:
+    """By release, named below its place, the version that a text proposes and those before it."""
     try:
         listed = written_in(text).get("releases", {}).items()
         return {str(name): tuple(map(str, chain)) for name, chain in listed}

@@ -9,7 +9,7 @@ from sluice.core.layout import Key
 from sluice.core.model import MARK, ModelVersion, PullRequest
 from sluice.core.promotion.converge import branch_of
 from sluice.core.promotion.group import branches_at, share_of
-from sluice.core.promotion.message import concerns
+from sluice.core.promotion.message import concerns, written_in
 from sluice.core.specs.resolve import Release
 
 _BY_STATE = {"open": "proposed", "closed": "rejected", "merged": "replaced"}
@@ -42,7 +42,7 @@ def marks(
         status = (
             _serving(release, version, registered)
             or ("refused" if version.version in refused else "")
-            or (_BY_STATE[pull.state] if pull else _left(release.key, version))
+            or (_status_of(pull) if pull else _left(release.key, version))
         )
         told = dict(_told(release.key, status, pull))
         if told:
@@ -69,6 +69,10 @@ def _serving(release: Release, version: ModelVersion, registered: int | None) ->
     if deployed and registered in (None, version.created):
         return "rolling out" if release.rollout is not None else "deployed"
     return ""
+
+
+def _status_of(pull: PullRequest) -> str:
+    return _BY_STATE["merged" if "merged" in written_in(pull.body) else pull.state]
 
 
 def _left(key: Key, version: ModelVersion) -> str:

@@ -9,11 +9,14 @@ from typing import Any
 from sluice.core.checks.gates import GateResult
 from sluice.core.layout import Key
 from sluice.core.markdown import code
-from sluice.core.model import Evaluation, Follow, ModelVersion
+from sluice.core.model import Evaluation, Follow, ModelVersion, PullRequest
 from sluice.core.plan.cost import Totals
 from sluice.core.promotion import lineage
 
-_MARKER = re.compile(r"<!-- sluice:v1 (\{.*\}) -->\s*\Z")
+# Our part of a text begins with this line and ends with the marker; all around it is people's.
+BEGIN = "<!-- sluice:begin -->"
+_BEGIN = re.compile(rf"^{BEGIN}[ \t\r]*$", re.MULTILINE)
+_MARKER = re.compile(r"^<!-- sluice:v1 (\{.*\}) -->[ \t\r]*$", re.MULTILINE)
 _LINE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 # Forges make links of these, notify people, and close issues: `fixes #1` in a model's name. An
@@ -126,8 +129,8 @@ def concerns(text: str, version: ModelVersion) -> bool:
 
 
 def written_in(text: str) -> Mapping[str, Any]:
-    """The data that a body of ours ends with; empty when there is none."""
-    match = _MARKER.search(text)
+    """The data that our part of a text ends with; empty when there is none."""
+    match = _marker(text)
     try:
         return dict(json.loads(match[1])) if match else {}
     except (TypeError, ValueError):
@@ -136,12 +139,54 @@ def written_in(text: str) -> Mapping[str, Any]:
 
 def without_marker(text: str) -> str:
     """A body without that."""
-    return _MARKER.sub("", text).rstrip()
+    return _with_marker(text, "").rstrip()
 
 
 def withdrawn(text: str) -> str:
-    """The body without its marker, so that closing it does not count as a person's rejection."""
-    return _MARKER.sub("*Withdrawn by sluice.*", text)
+    """The body with nothing in its marker, so that closing it is no person's rejection."""
+    return _with_marker(text, f"*Withdrawn by sluice.*\n\n{framed({})}")
+
+
+def merged_by_hand(text: str, commit: str) -> str:
+    """The body with the commit that merged it in its marker, for a forge that calls it closed."""
+    return _with_marker(text, framed({**written_in(text), "merged": commit}))
+
+
+def is_rejection(pull: PullRequest, version: ModelVersion) -> bool:
+    """Whether the closing of a pull request says no to this very version."""
+    if pull.state != "closed" or "merged" in written_in(pull.body):
+        return False
+    return concerns(pull.body, version)
+
+
+def stamped(body: str, commit: str) -> str:
+    """A body of ours as it goes to the forge: delimited, and tied to the commit that it is about.
+
+    Nothing in it can be taken for one of the delimiters.
+    """
+    data = written_in(body)
+    plain = without_marker(body).replace("<!-- sluice:", "<! -- sluice:")
+    return f"{BEGIN}\n{plain}\n\n{framed({**data, 'commit': commit})}\n"
+
+
+def is_about(text: str, commit: str) -> bool:
+    """Whether a body of ours was written for this commit; one that names none is believed."""
+    return bool(written_in(text).get("commit", commit) == commit)
+
+
+def _with_marker(text: str, marker: str) -> str:
+    """The text with something else in the place of its marker."""
+    match = _marker(text)
+    return text[: match.start()] + marker + text[match.end() :] if match else text
+
+
+def _marker(text: str) -> re.Match[str] | None:
+    """The first marker after the beginning of our part; in a text without one the last."""
+    begin = _BEGIN.search(text)
+    if begin:
+        return _MARKER.search(text, begin.end())
+    markers = list(_MARKER.finditer(text))
+    return markers[-1] if markers else None
 
 
 def line(text: str) -> str:

@@ -39,19 +39,24 @@ def taken_back(history: Iterable[Said], version: str) -> Said | None:
     return None
 
 
+def was_there(history: Iterable[Said], version: str) -> bool:
+    """Whether a release ever had a version, deployed or in quarantine, as its history has it."""
+    return any(version == said.version or version in said.quarantine for said in history)
+
+
 def _before(rows: Iterable[Said], since: Said) -> str:
     """The version that served before this one."""
     return next((row.version for row in rows if row.version != since.version), "")
 
 
-def quarantine_message(key: Key, version: str, deployed: str, commit: str) -> str:
-    """The commit that keeps a version from being proposed again."""
+def quarantine_message(key: Key, version: str, deployed: str, how: str) -> str:
+    """The commit that keeps a version from being proposed again; `how` a person took it back."""
     where = f"{key.environment}/{key.name}"
     lines = [
         f"{where}: version {line(version)} goes into quarantine",
         "",
-        f"A person took it back in {commit[:12]}. Until it is removed from spec.model.quarantine",
-        "it is not proposed again.",
+        f"A person {line(how)}.",
+        "Until it is removed from spec.model.quarantine it is not proposed again.",
         "",
         f"Release: {key}",
         f"Model-Version: {line(deployed)}",

@@ -10,6 +10,8 @@ from sluice.core.promotion.message import line
 
 # Worn exactly as long as the forge may merge by itself what waits for nothing here.
 LATER = "sluice/auto-merge"
+# Worn as long as something keeps it from merging by itself.
+WAITS = "sluice/waits"
 CONTEXT = "sluice/gates"
 
 Verdict = Literal["pending", "success", "failure"]
@@ -42,7 +44,7 @@ def _labels(key: Key, held: Sequence[str], *, later: bool) -> Iterator[str]:
     yield "sluice"
     yield f"sluice/{key.environment}"
     if held:
-        yield "sluice/waits"
+        yield WAITS
     if later:
         yield LATER
 
@@ -50,10 +52,15 @@ def _labels(key: Key, held: Sequence[str], *, later: bool) -> Iterator[str]:
 def signal(gates: Sequence[GateResult], held: Sequence[str]) -> Signal:
     """The status of a proposal: it waits for something, or passed all that is asked of it."""
     if held:
-        more = f" (and {len(held) - 1} more)" if len(held) > 1 else ""
-        return Signal("pending", line(held[0]) + more)
+        return waiting(held)
     passed = sum(gate.passed for gate in gates)
     return Signal("success", f"{passed} of {len(gates)} conditions passed")
+
+
+def waiting(reasons: Sequence[str]) -> Signal:
+    """The status of what waits for something, the first thing in full."""
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return Signal("pending", line(reasons[0]) + more)
 
 
 def refusal(version: str, reasons: Sequence[str]) -> Signal:

@@ -17,7 +17,8 @@ from sluice.core.finding import in_order
 from sluice.core.layout import Key
 from sluice.core.model import Application, PullRequest
 from sluice.core.plan.cost import Totals, release_totals
-from sluice.core.progress.observation import application_name
+from sluice.core.progress.following import Following, following_data
+from sluice.core.progress.observation import application_name, routes_name
 from sluice.core.promotion.converge import branch_of
 from sluice.core.promotion.group import branch_of_group, is_group, share_of
 from sluice.core.promotion.message import read_marker
@@ -49,14 +50,16 @@ _NEXT = {
 class Outside:
     """What is known beside the specs; None where it is not known, with the reason in `unknown`.
 
-    `pulls` are the open ones, `applications` what Argo CD says by namespace and name. `revision`
-    is the commit that the specs are from, empty for files that are in no commit.
+    `pulls` are the open ones, `applications` what Argo CD says by namespace and name, `following`
+    how the cluster does what Git says. `revision` is the commit that the specs are from, empty for
+    files that are in no commit.
     """
 
     revision: str = ""
     pulls: Sequence[PullRequest] | None = None
     applications: Mapping[tuple[str, str], Application | None] | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)
+    following: Mapping[Key, Following | None] = field(default_factory=dict)
 
 
 def status(
@@ -145,6 +148,7 @@ def _release(
         "judgement": judgement_of(key, rollout, files) if release.rollout else None,
         "pulls": None if pulls is None else [_pull(p, key) for p in _own(release, pulls)],
         "argocd": _application(release, outside),
+        "following": _following(outside.following.get(key)),
     }
 
 
@@ -215,11 +219,21 @@ def _application(release: Release, outside: Outside) -> dict[str, Any] | None:
     argocd = release.environment.spec.get("argocd")
     if argocd is None or outside.applications is None:
         return None
-    name = argocd.get("namespace", "argocd"), application_name(release)
-    found = outside.applications.get(name)
+    namespace = argocd.get("namespace", "argocd")
+    found = outside.applications.get((namespace, application_name(release)))
     if found is None:
         return None
-    return {"synced": found.synced, "health": found.health, "revision": found.revision}
+    routes = outside.applications.get((namespace, routes_name(release) or ""))
+    return {
+        "synced": found.synced,
+        "health": found.health,
+        "revision": found.revision,
+        "routes": routes and {"synced": routes.synced, "revision": routes.revision},
+    }
+
+
+def _following(found: Following | None) -> dict[str, Any] | None:
+    return None if found is None else following_data(found)
 
 
 def _devices(totals: Totals) -> dict[str, int]:

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sluice.core.plan.cost import between, money
+from sluice.core.progress.following import contrast
 from sluice.core.rollout.model import FULL
+from sluice.core.units import duration
 
 WIDTH = 80
 _GAP = 2
@@ -131,10 +133,22 @@ def notes(release: Record) -> Iterator[str]:
     failed = [gate["metric"] for gate in evaluated["gates"] if not gate["passed"]]
     if failed:
         yield f"proposed without these gates passed: {', '.join(map(plain, failed))}"
+    yield from _followed(release["following"])
     argocd = release["argocd"]
     if argocd and not (argocd["synced"] and argocd["health"] == "Healthy"):
         synced = "in sync" if argocd["synced"] else "not in sync"
         yield f"Argo CD: {synced}, {plain(argocd['health'])}"
+
+
+def _followed(following: Record | None) -> Iterator[str]:
+    """Whether the cluster does what Git says, and what keeps it from that."""
+    if following is None:
+        return
+    git, live = following["git"], following["live"]
+    if live not in (None, git):
+        yield f"{contrast(git, live)} for {duration(following['seconds'])}"
+    for hindrance in following["hindrances"]:
+        yield plain(hindrance["said"])
 
 
 def _judged(judgement: Record | None) -> Iterator[str]:

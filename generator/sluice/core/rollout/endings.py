@@ -89,6 +89,8 @@ def rolled_back(rollout: Rollout, seen: Observation, now: int) -> Decision:
         return act(Write("hold", rollout.to("ROLLED_BACK", rollout.reason, since=now), reason))
     if age(rollout.since, now) < rollout.plan.drain:
         return wait("the candidate finishes what it still answers")
+    if seen.sync is None or not (seen.sync.contains and seen.sync.synced):
+        return wait("waits for the routes to name the stable version only")
     reason = f"version {rollout.stable} stays; version {rollout.candidate} is in quarantine"
     if rollout.returning:
         reason += f", and version {rollout.stable} is not any more"

@@ -65,7 +65,7 @@ def next_step(rollout: Rollout, seen: Observation, now: int) -> Decision:
     if seen.newer and seen.newer != rollout.candidate and rollout.state != "STABLE":
         notes.append(f"version {seen.newer} waits until the rollout of {rollout.candidate} is over")
     if drifts(rollout, seen):
-        notes.append(f"the route gives {seen.weight} %, and Git says {rollout.weight} %")
+        notes.append(f"Git says {rollout.weight} %, the cluster gives {seen.weight} %")
     if rollout.state != "STABLE":
         notes += [said for said in (seen.misrouted, seen.unseen) if said]
     write, reason = decision.write, decision.reason

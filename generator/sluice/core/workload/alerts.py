@@ -1,7 +1,8 @@
-"""What to be told of a release that serves badly, as rules over its engine's own metrics.
+"""What to be told of a release that serves badly, or whose rollout the cluster does not follow.
 
-Rule 34 of the serving checklist wants a dashboard beside them: what panels a team looks at is for
-whoever runs the monitoring, so none is rendered.
+These are rules over its engine's own metrics, and over those of `sluice reconcile`. Rule 34 of the
+serving checklist wants a dashboard beside them: what panels a team looks at is for whoever runs the
+monitoring, so none is rendered.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,26 @@ FIRST_TOKEN = 5
 """Seconds to the first token, of the slowest twentieth."""
 CACHE = 0.95
 """Share of the cache in use, from which on requests are thrown out and computed again."""
+
+LATE = 300
+"""Seconds after which a weight in Git is to be in the route: Argo CD's own delay, and some more."""
+
+
+def following(release: str) -> list[dict[str, Any]]:
+    """The rules for a release whose weight is moved in Git: whether the cluster does so too.
+
+    Args:
+        release: what it is called in the metrics of `sluice reconcile`, with its environment.
+    """
+    where = _matching({"release": release})
+    late = f"max by (git, cluster) (sluice_rollout_weight_differs_seconds{where}) > {LATE}"
+    said = "Git says {{ $labels.git }} %, the cluster gives {{ $labels.cluster }} %"
+    hindered = f"max by (kind) (sluice_rollout_hindered{where}) > 0"
+    why = "the cluster does not follow Git: {{ $labels.kind }}; see sluice rollout status"
+    return [
+        _rule("WeightDiffers", late, "1m", "critical", said),
+        _rule("ClusterDoesNotFollow", hindered, "10m", "warning", why),
+    ]
 
 
 def alerts(engine: Engine, pods: Mapping[str, str], *, sleeps: bool) -> list[dict[str, Any]]:

@@ -155,10 +155,21 @@ def sync_values(argocd: Mapping[str, Any]) -> dict[str, Any]:
     """
     refreshes = version_key(argocd.get("version", "3.2")) >= REFRESHES_RETRIES
     return {
-        "automated": argocd.get("automated"),
+        "automated": _automated(argocd),
         "retries": -1 if refreshes else 5,
         "retry_refresh": refreshes,
     }
+
+
+def _automated(argocd: Mapping[str, Any]) -> dict[str, bool] | None:
+    """What Argo CD does by itself; None when it does nothing.
+
+    Until 3.3 it drops what is false when it writes an Application back, and would then find its own
+    object changed for ever.
+    """
+    if "automated" not in argocd:
+        return None
+    return {name: True for name, wanted in argocd["automated"].items() if wanted}
 
 
 def _scaled_kinds(release: Release) -> Iterator[dict[str, str]]:

@@ -6,9 +6,10 @@ from typing import Any
 from sluice.core.capacity.parallel import parallel_of
 from sluice.core.catalog.entries import Catalog
 from sluice.core.emit import emit
+from sluice.core.paths import route_words
 from sluice.core.specs.resolve import Release, Spec
 from sluice.core.workload import delivery, fetching, measurements, scaling, sizing, values
-from sluice.core.workload.alerts import alerts
+from sluice.core.workload.alerts import alerts, following
 from sluice.core.workload.routing import (
     asked_for,
     chosen,
@@ -81,7 +82,7 @@ def _delivery(release: Release, part: Parts, catalog: Catalog) -> dict[str, Any]
         "observed": [each["name"] for each in measured if each["observe"]],
         "canary": f"{name}-canary",
         "provider": provider,
-        "route": traffic,
+        "route": traffic and {**traffic, **route_words(traffic["path"], part.engine.api)},
         **asked_for(release),
     }
 
@@ -174,6 +175,8 @@ def _alerts(
         }
         sleeps = any(v.spec.get("scaling", {}).get("min", 1) == 0 for v in release.variants)
         rules = alerts(part.engine, pods, sleeps=sleeps)
+        if values.is_versioned(part.variant):
+            rules += following(str(release.key))
         if rules:
             yield render("release/alerts.yaml.j2", {**shared, "rules": rules})
 
@@ -220,8 +223,9 @@ def _routes(
         "canary": f"{release.key.name}-canary",
         **chosen(release),
     }
+    path = route_words(traffic["path"], parts[-1].engine.api)
     template = f"traffic/{traffic['provider']}/routes.yaml.j2"
-    yield from render(template, {**shared, **traffic, **more})
+    yield from render(template, {**shared, **traffic, **path, **more})
 
 
 def _backends(

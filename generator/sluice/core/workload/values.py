@@ -7,6 +7,7 @@ from sluice.core import names
 from sluice.core.capacity.parallel import parallel_of
 from sluice.core.capacity.quota import has_room, least_replicas, most_replicas
 from sluice.core.catalog.entries import Catalog
+from sluice.core.paths import canonical as canonical_path
 from sluice.core.rollout.file import rollout_of
 from sluice.core.rollout.replicas import floor
 from sluice.core.specs.resolve import Environment, Release, Variant, lookup
@@ -257,7 +258,7 @@ def route(environment_: Environment, spec: Mapping[str, Any]) -> tuple[str, str]
     own = spec.get("traffic", {})
     if base is None or not (host := own.get("host", base.get("host"))):
         return None
-    return host, own.get("path", base.get("path", DEFAULT_PATH))
+    return host, canonical_path(own.get("path", base.get("path", DEFAULT_PATH)))
 
 
 def traffic(environment_: Environment, spec: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -273,7 +274,7 @@ def traffic(environment_: Environment, spec: Mapping[str, Any]) -> dict[str, Any
         "class_name": merged.get("className"),
         "gateway": {**gateway, **merged.get("gateway", {})},
         "host": merged.get("host"),
-        "path": merged.get("path", DEFAULT_PATH),
+        "path": canonical_path(merged.get("path", DEFAULT_PATH)),
         "timeout": str(timeout),
         "timeout_text": duration(timeout),
         "tls_secret": merged.get("tlsSecret"),

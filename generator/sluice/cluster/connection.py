@@ -1,0 +1,110 @@
+"""The way to a cluster's API server, and what goes wrong on it, each in one line."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sluice.core.finding import UsageError
+
+TIMEOUT = 20
+"""Seconds to connect, and again to answer."""
+SHORT_TIMEOUT = 5
+"""The same for what nobody should wait for."""
+PAGE = 250
+_FORBIDDEN, _ABSENT = 403, 404
+
+
+class ForbiddenError(UsageError):
+    """Whoever asks may not do that."""
+
+
+class AbsentError(UsageError):
+    """The cluster has no such thing, or does not know the kind."""
+
+
+@contextmanager
+def connected(context: str | None, doing: str = "") -> Iterator[Any]:
+    """A client of the API server that the kubeconfig, or the pod's account, leads to.
+
+    Args:
+        context: of the kubeconfig; None is the current one, or the cluster that we are in.
+        doing: what is refused when the cluster refuses something, for the message.
+
+    Raises:
+        ForbiddenError: when the right is missing.
+        AbsentError: when what is asked for is not there.
+        UsageError: when there is no configuration or no answer, or another one than hoped for.
+    """
+    from kubernetes import client  # noqa: PLC0415  # slow, and seldom wanted
+    from urllib3.exceptions import HTTPError  # noqa: PLC0415  # as above
+
+    settings = _configured(context)
+    try:
+        with client.ApiClient(settings) as api:
+            yield api
+    except client.ApiException as error:
+        said = f"the cluster answers {error.status} {error.reason}"
+        said = f"{doing}: {said}" if doing else said
+        kinds = {_FORBIDDEN: ForbiddenError, _ABSENT: AbsentError}
+        raise kinds.get(error.status, UsageError)(said) from None
+    except HTTPError as error:
+        raise UsageError(f"the cluster does not answer: {first_line(error)}") from None
+
+
+def _configured(context: str | None) -> Any:  # noqa: ANN401  # the client is not typed
+    """Where the cluster is and who asks, which the client takes from a file without checking it."""
+    import yaml  # noqa: PLC0415  # comes with the client
+    from kubernetes import client, config  # noqa: PLC0415  # slow, and seldom wanted
+
+    try:
+        settings = client.Configuration()
+        if "KUBERNETES_SERVICE_HOST" in os.environ and context is None:
+            config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
+        else:
+            # The client reads the variable only once, when it is imported.
+            file = os.environ.get("KUBECONFIG")
+            config.load_kube_config(file, context, settings)  # type: ignore[no-untyped-call]
+    except config.ConfigException as error:
+        raise UsageError(f"no cluster is configured: {first_line(error)}") from None
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        raise UsageError(f"the kubeconfig is broken: {first_line(error)}") from None
+    settings.retries = 0
+    return settings
+
+
+def every(
+    api: Any,  # noqa: ANN401  # the client is not typed
+    kind: tuple[str, str, str],
+    namespace: str,
+) -> Iterator[Mapping[str, Any]]:
+    """Every object of a kind in a namespace, page by page.
+
+    Args:
+        api: a client of the API server.
+        kind: API group, version and plural of the kind.
+        namespace: where to look.
+    """
+    from kubernetes import client  # noqa: PLC0415  # slow, and seldom wanted
+
+    group, version, plural = kind
+    objects, token = client.CustomObjectsApi(api), ""
+    while True:
+        page: Any = objects.list_namespaced_custom_object(
+            group,
+            version,
+            namespace,
+            plural,
+            limit=PAGE,
+            _continue=token,
+            _request_timeout=(TIMEOUT, TIMEOUT),
+        )
+        yield from page.get("items", ())
+        token = page.get("metadata", {}).get("continue") or ""
+        if not token:
+            return
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first, or its kind when it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

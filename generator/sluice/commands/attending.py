@@ -1,0 +1,93 @@
+"""What is seen to before anything is proposed: merges to take back, to tell of, and to word anew.
+
+A forge that was told to merge later does so whatever people say meanwhile; it may never notice a
+merge by hand; and what is merged in the moment between a push and its words has those of before.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+
+from sluice import git
+from sluice.commands import proposing
+from sluice.commands.heeding import give_back
+from sluice.commands.world import AUTHOR, Outcome, World
+from sluice.core.finding import UsageError
+from sluice.core.model import Commit, PullRequest
+from sluice.core.promotion.converge import BRANCHES
+from sluice.core.promotion.mending import mended
+from sluice.core.promotion.message import is_about, read_marker
+from sluice.core.promotion.signals import LATER
+from sluice.forges.extras import ForgeExtras
+from sluice.forges.limits import RateLimitedError
+
+
+def attended(world: World, pulls: Mapping[str, Sequence[PullRequest]]) -> Iterator[Outcome]:
+    """See to the pull requests of all branches; what goes wrong with one is its outcome.
+
+    Args:
+        world: the repository and the forge.
+        pulls: what the forge lists, by branch.
+    """
+    for branch, listed in pulls.items():
+        for pull in listed:
+            try:
+                yield from _attended(world, pull, _why_not(world, branch, pull, listed))
+            except RateLimitedError:
+                raise
+            except UsageError as error:
+                name, said = _name(pull), (str(error),)
+                yield Outcome(name, "failed", _version(pull), pull.number, said, refused=True)
+
+
+def _attended(world: World, pull: PullRequest, why_not: str) -> Iterator[Outcome]:
+    if pull.unnoticed:
+        yield proposing.settled(world, _name(pull), pull, pull.merged_as)
+    elif pull.state == "merged":
+        yield from _reworded(world, pull)
+    elif why_not and isinstance(world.forge, ForgeExtras):
+        if not world.dry_run:
+            give_back(world, pull)
+        what = "would keep from merging" if world.dry_run else "kept from merging"
+        yield Outcome(_name(pull), what, _version(pull), pull.number, (why_not,))
+
+
+def _reworded(world: World, pull: PullRequest) -> Iterator[Outcome]:
+    """Let a merged pull request tell of the version that was merged."""
+    words = None if is_about(pull.body, pull.head) else mended(pull, _commits(world, pull.head))
+    if words:
+        if not world.dry_run:
+            world.forge.reword(pull.number, *words)
+        what = "would be worded anew" if world.dry_run else "worded anew"
+        said = f"it was merged as {pull.head[:12]}, and its text was about another commit"
+        yield Outcome(_name(pull), what, _version(pull), pull.number, (said,))
+
+
+def _commits(world: World, head: str) -> list[Commit]:
+    """The commits of promotions at a head that are ours; none where they are not known here."""
+    found: list[Commit] = []
+    with suppress(UsageError):
+        commit = git.commit_of(world.repository, head)
+        while commit.email == AUTHOR.email and "Follows" in commit.trailers:
+            found.append(commit)
+            commit = git.commit_of(world.repository, commit.parents[0])
+    return found
+
+
+def _why_not(world: World, branch: str, pull: PullRequest, listed: Sequence[PullRequest]) -> str:
+    """Why the forge must not merge what was left to it; nothing where it may, or was not told."""
+    if LATER not in pull.labels or pull.state == "merged":
+        return ""
+    if pull.state == "closed":
+        return "it was closed"
+    if pull.draft:
+        return "it is a draft"
+    return "" if proposing.is_free(world, branch, listed) else "somebody committed to its branch"
+
+
+def _name(pull: PullRequest) -> str:
+    return pull.branch.removeprefix(f"{BRANCHES}/")
+
+
+def _version(pull: PullRequest) -> str:
+    said = read_marker(pull.body)
+    return said[0] if said else ""

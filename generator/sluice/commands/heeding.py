@@ -1,0 +1,46 @@
+"""What people say of a pull request keeps it from merging by itself, on the forge as well."""
+
+from collections.abc import Sequence
+
+from sluice.commands.world import World
+from sluice.core.model import Forge, PullRequest
+from sluice.core.promotion.converge import Proposal
+from sluice.core.promotion.notice import held_back, objections
+from sluice.core.promotion.signals import LATER
+from sluice.forges.extras import ForgeExtras
+
+
+def heeded(world: World, proposal: Proposal, current: PullRequest | None) -> Proposal:
+    """The proposal as people let it be: what they object to does not merge by itself."""
+    if current is None or not proposal.automatic:
+        return proposal
+    found = objections(current, objectors(world.forge, current.number))
+    return held_back(proposal, found) if found else proposal
+
+
+def objectors(forge: Forge, number: int) -> Sequence[str]:
+    """Who asks for changes, where there are reviews."""
+    return forge.objectors(number) if isinstance(forge, ForgeExtras) else ()
+
+
+def let_wait(world: World, pulls: Sequence[PullRequest]) -> None:
+    """Take back what was left to the forge about the pull requests that are open."""
+    for pull in pulls:
+        if pull.state == "open":
+            hold_back(world, pull)
+
+
+def hold_back(world: World, pull: PullRequest) -> None:
+    """Keep the forge from merging what was left to it and must wait now; before any new push.
+
+    The label was there before it was told to merge, and goes only after this.
+    """
+    if LATER in pull.labels and isinstance(world.forge, ForgeExtras):
+        world.forge.cancel_merge(pull.number)
+
+
+def give_back(world: World, pull: PullRequest) -> None:
+    """Take back for good what was left to the forge, and the label with it."""
+    if LATER in pull.labels and isinstance(world.forge, ForgeExtras):
+        world.forge.cancel_merge(pull.number)
+        world.forge.unlabel(pull.number, LATER)

@@ -1,0 +1,135 @@
+"""What the routes that are in the cluster give a candidate, whatever Git says of them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sluice.core.rollout.model import FULL
+
+_CANARY = "nginx.ingress.kubernetes.io/canary"
+_WEIGHT, _TOTAL = f"{_CANARY}-weight", f"{_CANARY}-weight-total"
+_REQUIRED = ("Accepted", "ResolvedRefs")
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRoutes:
+    """The weights that the candidate has in them, in percent, and what is wrong with them.
+
+    A route has several weights when its rules do not agree, and none where it is not there.
+    """
+
+    weights: tuple[int, ...]
+    problem: str = ""
+
+    def farthest(self, committed: int) -> int | None:
+        """The weight that differs most from the committed one; None where none is known."""
+        return max(self.weights, key=lambda weight: abs(weight - committed), default=None)
+
+
+def live_routes(
+    provider: str, objects: Mapping[str, Object], release: str, candidate: str
+) -> LiveRoutes:
+    """What the cluster's routes say of a rollout.
+
+    Args:
+        provider: the environment's traffic provider.
+        objects: the routes in the release's namespace, by name.
+        release: its name, which its route has too.
+        candidate: the Service of the candidate.
+    """
+    if release not in objects:
+        return LiveRoutes((), f"the cluster has no route {release}")
+    if provider == "nginx":
+        shares = [_of_ingresses(objects[release], objects.get(f"{release}-canary"), candidate)]
+        return LiveRoutes(_percent(shares))
+    shares_of = {"gateway": _of_http_route, "istio": _of_virtual_service}[provider]
+    shares = list(shares_of(objects[release], candidate))
+    problem = _refusal(objects[release]) if shares else f"the route {release} leads nowhere"
+    return LiveRoutes(_percent(shares), problem)
+
+
+def _percent(shares: Sequence[float | None]) -> tuple[int, ...]:
+    return tuple(sorted({round(FULL * share) for share in shares if share is not None}))
+
+
+def _of_http_route(route: Object, candidate: str) -> Iterator[float | None]:
+    """The share of each rule that no header chooses."""
+    for rule in _listed(route.get("spec"), "rules"):
+        matches = _listed(rule, "matches")
+        if matches and all(match.get("headers") for match in matches):
+            continue
+        backends = [(b.get("name"), b.get("weight", 1)) for b in _listed(rule, "backendRefs")]
+        if backends:
+            yield _share(backends, candidate)
+
+
+def _of_virtual_service(route: Object, candidate: str) -> Iterator[float | None]:
+    """The share of each rule that no header chooses; a sole destination gets everything."""
+    for rule in _listed(route.get("spec"), "http"):
+        matches = _listed(rule, "match")
+        if matches and all(match.get("headers") for match in matches):
+            continue
+        destinations = _listed(rule, "route")
+        alone = len(destinations) == 1
+        backends = [
+            (_service(each), FULL if alone else each.get("weight", 0)) for each in destinations
+        ]
+        if backends:
+            yield _share(backends, candidate)
+
+
+def _service(destination: Object) -> str:
+    """The Service of a destination, which may be named by its full domain."""
+    host = (destination.get("destination") or {}).get("host", "")
+    return str(host).partition(".")[0]
+
+
+def _of_ingresses(main: Object, canary: Object | None, candidate: str) -> float | None:
+    """The share by the main Ingress, and by the second one that takes some of it."""
+    base = 1.0 if candidate in _backends(main) else 0.0
+    notes = ((canary or {}).get("metadata") or {}).get("annotations") or {}
+    if canary is None or notes.get(_CANARY) != "true":
+        return base
+    try:
+        taken = int(notes.get(_WEIGHT, "0")) / int(notes.get(_TOTAL, str(FULL)))
+    except (ValueError, ZeroDivisionError):
+        return None
+    taken = min(1.0, max(0.0, taken))
+    gains = 1.0 if candidate in _backends(canary) else 0.0
+    return base * (1 - taken) + gains * taken
+
+
+def _backends(ingress: Object) -> set[str]:
+    found = set()
+    for rule in _listed(ingress.get("spec"), "rules"):
+        for path in _listed(rule.get("http"), "paths"):
+            service = (path.get("backend") or {}).get("service") or {}
+            found.add(str(service.get("name", "")))
+    return found
+
+
+def _share(backends: Sequence[tuple[Any, Any]], candidate: str) -> float | None:
+    """The candidate's part; None where nobody gets anything, or a weight is no number."""
+    try:
+        total = sum(int(weight) for _, weight in backends)
+        own = sum(int(weight) for name, weight in backends if name == candidate)
+    except (TypeError, ValueError):
+        return None
+    return own / total if total > 0 else None
+
+
+def _refusal(route: Object) -> str:
+    """Why a gateway does not do what the route says, in its own words."""
+    for parent in _listed(route.get("status"), "parents"):
+        for condition in _listed(parent, "conditions"):
+            if condition.get("type") in _REQUIRED and condition.get("status") == "False":
+                said = condition.get("message") or condition.get("reason") or "no reason is given"
+                return f"the gateway does not take the route: {said}"
+    return ""
+
+
+def _listed(holder: Any, name: str) -> list[Mapping[str, Any]]:  # noqa: ANN401  # from a cluster
+    """The objects in a list that may not be there."""
+    found = holder.get(name) if isinstance(holder, Mapping) else None
+    return [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []

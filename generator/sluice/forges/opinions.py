@@ -1,0 +1,57 @@
+"""What Git and people say of the pull requests of a forge on the network."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from sluice.core.finding import UsageError
+from sluice.core.model import PullRequest
+from sluice.forges.answers import RefusedError
+from sluice.forges.dialect import Change, Dialect
+from sluice.forges.truth import Truth, as_git_says
+
+# What a forge answers that does not tell us what happened to a pull request.
+_NOT_TOLD = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
+
+
+class Opinions:
+    """The part of a forge that asks what others think, and believes Git more than the forge."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._truth: Truth | None = None
+
+    def believe(self, truth: Truth) -> None:
+        """Take from Git what is merged."""
+        self._truth = truth
+
+    def _get(self, number: int) -> PullRequest:
+        """One as the forge alone has it."""
+        try:
+            return self._dialect.pull(number)
+        except RefusedError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            raise UsageError(
+                f"there is no pull request #{number} that the credentials can see: {error}"
+            ) from None
+
+    def lost_branch(self, number: int) -> bool:
+        """Whether a closed one was closed by deleting its branch, which is nobody's no."""
+        pull = as_git_says(self._get(number), self._truth)
+        try:
+            return pull.state == "closed" and self._dialect.lost_branch(pull)
+        except RefusedError as error:
+            if error.status not in _NOT_TOLD:
+                raise
+            return False  # a no is not taken back by what cannot be read
+
+    def objectors(self, number: int) -> Sequence[str]:
+        """Who asked for changes, and has not taken that back; in order."""
+        return sorted(set(self._dialect.objectors(number)))
+
+    def unlabel(self, number: int, label: str) -> None:
+        """Take a label off; nothing when it is not on."""
+        pull = self._get(number)
+        held = tuple(each for each in pull.labels if each.casefold() == label.casefold())
+        if held:
+            self._dialect.change(pull, Change(remove=held))

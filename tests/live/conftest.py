@@ -1,0 +1,96 @@
+"""The real servers that the tests of this folder share."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from live.argocd import argocd, argocd_version
+from live.chain import Chain
+from live.cluster import Cluster, api_server, nodes
+from live.gitea import Gitea, gitea_server
+from live.parts import ARGOCD, GITEA, KUBERNETES, NODES, Part, check_version
+from live.processes import Ports
+from live.routing import accepting_routes
+
+_NOTES = pytest.StashKey[list[str]]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let a termination end the tests as an interruption does: servers are ended then, too."""
+    del session
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail when nothing could run: silence is no success."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    ran = reporter is not None and any(reporter.stats.get(word) for word in ("passed", "failed"))
+    if not ran and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what was not asked, and why."""
+    notes = config.stash.get(_NOTES, [])
+    if notes:
+        terminalreporter.section("what else the servers said")
+        terminalreporter.write_line("\n".join(notes))
+
+
+def _need(*parts: Part) -> None:
+    """Skip what cannot run here, with what is missing and how to get it."""
+    for part in parts:
+        missing = part.missing()
+        if missing:
+            pytest.skip(f"{part.name} is not here. Missing: {'; '.join(missing)}")
+
+
+@pytest.fixture
+def notes(request: pytest.FixtureRequest) -> list[str]:
+    """Give a list for what is to be told at the end."""
+    return request.config.stash.setdefault(_NOTES, [])
+
+
+@pytest.fixture(scope="session")
+def ports() -> Ports:
+    return Ports()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Cluster]:
+    """Give a cluster whose pods are scheduled and become ready."""
+    _need(KUBERNETES, NODES)
+    with contextlib.ExitStack() as stack:
+        cluster = stack.enter_context(api_server(tmp_path_factory.mktemp("cluster"), ports))
+        check_version("KUBERNETES", cluster.ask("GET", "/version").json()["gitVersion"])
+        stack.enter_context(nodes(cluster, ports))
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def gitea(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Gitea]:
+    _need(GITEA)
+    with gitea_server(tmp_path_factory.mktemp("gitea"), ports) as server:
+        check_version("GITEA", server.ask("GET", "/version")["version"])
+        yield server
+
+
+@pytest.fixture(scope="module")
+def chain(
+    tmp_path_factory: pytest.TempPathFactory, ports: Ports, cluster: Cluster, gitea: Gitea
+) -> Iterator[Chain]:
+    """Give a repository on the forge that a real Argo CD brings to the cluster."""
+    _need(ARGOCD)
+    with contextlib.ExitStack() as stack:
+        check_version("ARGOCD", argocd_version())
+        stack.enter_context(accepting_routes(cluster))
+        stack.enter_context(argocd(cluster, ports, tmp_path_factory.mktemp("argocd")))
+        yield Chain(tmp_path_factory.mktemp("chain"), cluster, gitea)
