@@ -178,6 +178,7 @@ class Stage:
         automatic: bool = True,
         rollout: str = CANARY,
         address: str = "http://p:9090",
+        gateway: str = "",
     ) -> None:
         self.loop = Loop(folder)
         self.now = START
@@ -188,6 +189,9 @@ class Stage:
         environment = environment.replace(
             "podMonitor: true", f"podMonitor: true\n    prometheus:\n      address: {address}", 1
         )
+        if gateway:
+            named = f"podMonitor: true\n    gateway: {gateway}"
+            environment = environment.replace("podMonitor: true", named, 1)
         if automatic:
             environment = environment.replace("review: required", "review: automatic")
         self.loop.commit({RELEASE: text.encode(), ENVIRONMENT: environment.encode()})

@@ -17,7 +17,7 @@ from sluice.commands.rollout_observers import observers
 from sluice.core.rollout.samples import Series
 
 LABELS = 'namespace="ai-inference",sluice_dev_release="chat"'
-EDGE = "nginx_ingress_controller_requests"
+EDGE = "istio_requests_total"
 RESTARTED = "kube_pod_container_status_restarts_total"
 Course = list[tuple[str, int]]
 Fault = Callable[[list[str]], list[str]]
@@ -102,7 +102,7 @@ def replayed(
     wanted = course(first, minutes, act)
     lines = scraped(first.metrics)
     with serving(folder / "prometheus", fault(lines) if fault else lines, more) as url:
-        second = Stage(folder / "second", address=url)
+        second = Stage(folder / "second", address=url, gateway="istio")
         real = observers({})
 
         def ask(address: str, query: str, time: float) -> list[Series]:
@@ -161,13 +161,14 @@ def at_the_edge(lines: list[str]) -> list[str]:
             continue
         name, value, time = line.rsplit(" ", 2)
         candidate = 'sluice_dev_version="2"' in name
-        canary = "ai-inference-chat-v2-http" if candidate else ""
-        labels = f'ingress="chat",host="api.example.com",canary="{canary}",pod="router-0"'
+        service = f'destination_service_name="chat-v{2 if candidate else 1}"'
+        labels = f'{service},destination_service_namespace="ai-inference",reporter="source"'
         unknown = int(value) // 20 if candidate else 0
         for status, count in (("200", int(value) - unknown), ("404", unknown)):
-            series = f'{EDGE}{{{labels},status="{status}"}}'
+            series = f'{EDGE}{{{labels},pod="router-0",response_code="{status}"}}'
             counted.setdefault(series, []).append(f"{series} {count} {time}")
-    return [*lines, f"# TYPE {EDGE} gauge", *(line for each in counted.values() for line in each)]
+    told = [line for each in counted.values() for line in each]
+    return [*lines, f"# TYPE {EDGE.removesuffix('_total')} counter", *told]
 
 
 def crashing(lines: list[str]) -> list[str]:
