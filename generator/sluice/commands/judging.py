@@ -141,7 +141,7 @@ def rejecting(world: World, want: Want, pulls: Sequence[PullRequest]) -> PullReq
 
 def _lost_branch(world: World, pull: PullRequest) -> bool:
     known = world.memory.lost
-    about = (pull.number, pull.updated)
+    about = (pull.number, pull.updated, pull.head)
     if about not in known:
         known[about] = world.forge.lost_branch(pull.number)
     return known[about]

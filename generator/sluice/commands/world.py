@@ -58,7 +58,7 @@ class Memory:
     listed: tuple[object, Sequence[PullRequest]] | None = None
     settled: dict[str, tuple[object, Outcome, int]] = field(default_factory=dict)
     shown: dict[object, object] = field(default_factory=dict)
-    lost: dict[tuple[int, int], bool] = field(default_factory=dict)
+    lost: dict[tuple[int, int, str], bool] = field(default_factory=dict)
     marked: tuple[object, int] = (None, 0)
     marks: dict[tuple[str, str, int], Mapping[str, str]] = field(default_factory=dict)
 
