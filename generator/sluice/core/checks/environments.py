@@ -6,7 +6,7 @@ from sluice.core.capacity.allotment import resources_of
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.gate_rules import check_promotion
 from sluice.core.checks.references import PROVIDER_FIELDS, misplaced, reserved, unknown
-from sluice.core.finding import Finding
+from sluice.core.finding import Finding, Severity
 from sluice.core.names import nearest
 from sluice.core.specs.resolve import Environment
 
@@ -26,6 +26,7 @@ def check_environment(environment: Environment, catalog: Catalog) -> Iterator[Fi
     yield from _autoscaling(environment)
     yield from check_promotion(environment)
     yield from _alerts(environment)
+    yield from _pruning(environment)
     monitoring = environment.spec.get("monitoring", {})
     if monitoring.get("labels") and not monitoring.get("podMonitor"):
         place = document.place(("spec", "monitoring", "labels"), key=True)
@@ -39,6 +40,15 @@ def _alerts(environment: Environment) -> Iterator[Finding]:
         place = environment.document.place(("spec", "monitoring", "alerts"), key=True)
         message = "without a PodMonitor there are no metrics that could raise an alert"
         yield Finding(place, "REF058", message, "set podMonitor to true, or remove it")
+
+
+def _pruning(environment: Environment) -> Iterator[Finding]:
+    automated = environment.spec.get("argocd", {}).get("automated")
+    if automated is not None and not automated.get("prune"):
+        place = environment.document.place(("spec", "argocd", "automated"), key=True)
+        message = "what leaves Git stays: the pods of old versions, and an Ingress of a canary"
+        remedy = "set prune to true, after the commit for which it was switched off"
+        yield Finding(place, "REF091", message, remedy, Severity.WARNING)
 
 
 def _accelerators(environment: Environment, catalog: Catalog) -> Iterator[Finding]:

@@ -21,7 +21,12 @@ from sluice.core.workload.routing import has_routes
 IN_CLUSTER = "https://kubernetes.default.svc"
 """The cluster that Argo CD itself runs in, where its own objects go."""
 REFRESHES_RETRIES = (3, 2)
-"""The version of Argo CD from which on a retry may take a newer revision (argo-cd#23038)."""
+"""The version of Argo CD from which on a retry may take a newer revision (argo-cd#23038).
+
+Before it, an application that says which paths it is made from may apply an older revision after a
+retry that failed (argo-cd#27875); routes then do not say it, which costs a rendering each time.
+"""
+_ROUTES = f"/{layout.ROUTES}"
 _WEIGHTS = {
     "gateway": {
         "group": "gateway.networking.k8s.io",
@@ -143,6 +148,7 @@ def template_values(application: Application, shared: Mapping[str, Any]) -> dict
         "exclude": application.exclude,
         "scaled": application.scaled,
         "moved": application.moved,
+        "generate_paths": shared["retry_refresh"] or not application.path.endswith(_ROUTES),
     }
 
 

@@ -27,6 +27,9 @@ LABEL = "sluice.dev"
 GROUPS = "leaderworkerset.x-k8s.io/v1"
 ROLE = f"{LABEL}/role"
 """Label of a group's pods: only its leader answers."""
+BESIDE = {"argocd.argoproj.io/ignore-healthcheck": "true"}
+"""Annotations of what stands beside a workload: a scaler without its metrics says nothing about
+the health of a version, which Argo CD's word on the release is taken for."""
 CONFIG_NOTE = f"{LABEL}/engine-config"
 """Annotation of a pod that its engine reads as its configuration file."""
 
@@ -44,6 +47,7 @@ def common(release: Release) -> dict[str, Any]:
             **release.metadata.get("labels", {}),
         },
         "annotations": release.metadata.get("annotations", {}),
+        "beside": BESIDE if "argocd" in release.environment.spec else {},
         "selector": {f"{LABEL}/release": release.key.name},
     }
 
