@@ -1,10 +1,17 @@
 """What a delivery must be to wake nobody; the shapes are those that Gitea 1.26.4 has sent."""
 
+import hmac
 import json
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shells.git_fixtures import MAIN
+from shells.remote_loop import remote_loop
+from sluice import git
+from sluice.commands.deliveries import FORGE_SECRET, verifiers
 from sluice.forges.echoes import is_echo
 from sluice.forges.webhooks import Kind
 
@@ -119,3 +126,35 @@ def test_gitlab_in_its_words(said: object, *, echo: bool) -> None:
 @pytest.mark.parametrize("kind", ["github", "gitlab"])
 def test_what_cannot_be_read_is_news(kind: Kind, body: bytes) -> None:
     assert not is_echo(kind, {"x-github-event": "push"}, body, made)
+
+
+@pytest.mark.parametrize(
+    ("commit", "signed", "accepted", "is_news"),
+    [(COMMIT, True, True, False), ("d" * 40, True, True, True), (COMMIT, False, False, True)],
+)
+def test_only_what_is_believed_can_be_an_echo(
+    commit: str,
+    signed: bool,  # noqa: FBT001  # a parameter of the test
+    accepted: bool,  # noqa: FBT001  # as above
+    is_news: bool,  # noqa: FBT001  # as above
+) -> None:
+    body = json.dumps(push(commit)).encode()
+    name = hmac.new(b"secret" if signed else b"guessed", body, sha256).hexdigest()
+    verify = verifiers("gitea", {FORGE_SECRET: "secret"}, lambda: 0.0, made)["forge"]
+    delivery = verify({"X-Gitea-Event": "push", "X-Gitea-Signature": name}, body)
+    assert (delivery.accepted, delivery.is_news) == (accepted, is_news)
+
+
+def test_a_mirror_knows_what_it_pushed_before_the_answer_comes(tmp_path: Path) -> None:
+    with remote_loop(tmp_path, "gitea") as loop:
+        upstream, ref = loop.world().upstream, "refs/heads/sluice/a/b/c"
+        upstream.refresh()
+        commit, known = git.resolve(upstream.repository, MAIN), []
+        loop.server.before_update = lambda: known.append(upstream.made(ref, commit))
+        upstream.move(ref, commit, None)
+        loop.server.before_update = None
+        assert known == [True]
+        assert not upstream.made(ref, None)
+        upstream.move(ref, None, commit)
+        assert upstream.made(ref, None)
+        assert not upstream.made(MAIN, commit)

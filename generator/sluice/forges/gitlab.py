@@ -1,7 +1,6 @@
 """GitLab, on gitlab.com and elsewhere."""
 
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from http import HTTPStatus
 
 from sluice.core.model import PullRequest, State
@@ -10,10 +9,10 @@ from sluice.forges.answers import RefusedError, Site
 from sluice.forges.credentials import Token
 from sluice.forges.dialect import Change, Comment, Words
 from sluice.forges.extras import Capabilities, Status, Verdict
+from sluice.forges.gitlab_merging import merge_words
 from sluice.forges.hooks import Hook
 from sluice.forges.http import Transport
 from sluice.forges.limits import Budget, Window
-from sluice.forges.merging import merge_body, squash_message
 from sluice.forges.raw import MANY, RECENT, Raw, found, nothing_new, seconds, segment
 from sluice.forges.remote import RemoteForge
 from sluice.forges.rights import NO_COMMIT, NOBODY, Standing, Trial, no_branch
@@ -30,12 +29,9 @@ _VERDICTS: Mapping[Verdict, str] = {
 # Seconds that pass at most between the end of a branch and that of its merge request.
 _SOON = 300
 _SAID = {said: verdict for verdict, said in _VERDICTS.items()}
-_LINEAR = ("ff", "rebase_merge")  # methods that want a branch to begin at the tip of its base
 _DEVELOPER = 30  # the least level of access that may push
 # What else than "not found" says that the token is of another kind.
 _NO_TOKEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.BAD_REQUEST)
-# Settings by which a project's commits are squashed where nobody says otherwise.
-_SQUASHES = ("always", "default_on")
 _NOT_READY = {
     HTTPStatus.METHOD_NOT_ALLOWED,
     HTTPStatus.NOT_ACCEPTABLE,
@@ -316,8 +312,9 @@ class GitLab:
 
     def _merged(self, pull: PullRequest, more: Mapping[str, object]) -> PullRequest:
         path = f"{self._requests}/{pull.number}/merge"
-        words = self._words(pull)
-        body = {"sha": pull.head, "should_remove_source_branch": True, **words, **more}
+        words = merge_words(self._http, self._path, pull, self.whoami)
+        self.is_linear = words.is_linear
+        body = {"sha": pull.head, "should_remove_source_branch": True, **words.fields, **more}
         try:
             return self._read(self._http.call("PUT", path, body=body).data)
         except RefusedError as error:
@@ -329,48 +326,6 @@ class GitLab:
                 status = raw.get("detailed_merge_status") or raw["merge_status"]
             said = f"its merge status {self._http.quoted(status)}"
             raise RefusedError(f"{self._http.site}: {said}", error.status, said) from None
-
-    def _words(self, pull: PullRequest) -> dict[str, object]:
-        """Whether commits are squashed, as the project has it, and what their commit says then."""
-        raw = self._http.call("GET", self._root).data
-        with self._http.reading():
-            squashes = raw.get("squash_option") in _SQUASHES
-            plain = raw.get("merge_method") != "ff"
-            self.is_linear = raw.get("merge_method") in _LINEAR
-        if not squashes and not plain:
-            return {"squash": False}  # no commit is made
-        approvers = self._approvers(pull)
-        if not squashes:
-            said = merge_body(approvers)
-            return {"squash": False, **(self._merge_words(pull, said) if said else {})}
-        listed = self._http.pages(f"{self._requests}/{pull.number}/commits", {}, "per_page", MANY)
-        with self._http.reading():
-            messages = [str(commit["message"]) for commit in listed][::-1]
-        message = squash_message(pull.title, pull.number, messages, approvers, self._merger())
-        link = f"See merge request {self._path}!{pull.number}"
-        return {"squash": True, "squash_commit_message": f"{message.text}\n\n{link}"}
-
-    def _merge_words(self, pull: PullRequest, approvals: str) -> dict[str, object]:
-        """What GitLab says by default, and who has approved."""
-        said = (
-            f"Merge branch '{pull.branch}' into '{pull.base}'",
-            pull.title,
-            f"See merge request {self._path}!{pull.number}",
-            approvals,
-        )
-        return {"merge_commit_message": "\n\n".join(said)}
-
-    def _approvers(self, pull: PullRequest) -> Collection[str]:
-        """Who has approved it; not every edition says so."""
-        answer = found(self._http, f"{self._requests}/{pull.number}/approvals")
-        with self._http.reading():
-            given = answer.data.get("approved_by") or () if answer else ()
-            return {str(each["user"]["username"]) for each in given}
-
-    def _merger(self) -> str:
-        with suppress(RefusedError):
-            return self.whoami()
-        return ""
 
     def _read(self, raw: Raw) -> PullRequest:
         with self._http.reading():
