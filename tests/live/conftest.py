@@ -38,10 +38,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say what was not asked, and why."""
+    """Say what was not asked and why, and how long things took."""
     notes = config.stash.get(_NOTES, [])
     if notes:
-        terminalreporter.section("what else the servers said")
+        terminalreporter.section("what else there is to say")
         terminalreporter.write_line("\n".join(notes))
 
 

@@ -184,12 +184,13 @@ def _is_unwell(chain: Chain, release: Release) -> bool:
 
 @each_release
 def test_a_rollback_reaches_the_route_while_the_candidate_is_unwell(
-    raised: Chain, returned: Mapping[Release, Return], release: Release
+    raised: Chain, returned: Mapping[Release, Return], release: Release, notes: list[str]
 ) -> None:
     assert release in returned, "it never had a share"
     back = returned[release]
     assert back.unwell, "the candidate got well, so this says nothing"
     assert back.seconds is not None, raised.report(release)
+    notes.append(f"{release.key}: the rollback was in the route after {back.seconds:.0f} s")
     assert back.seconds < IN_TIME
 
 
