@@ -139,18 +139,6 @@ class Chain:
     def _remote(self) -> str:
         return self.url.replace("://", f"://{BOT}:{self.gitea.bot}@")
 
-    def raise_by_hand(self, release: Release) -> None:
-        """Give the candidate its first share with a commit, where nobody else does."""
-        run_git(self.clone, "fetch", "--quiet", self._remote, "main")
-        run_git(self.clone, "reset", "--quiet", "--hard", "FETCH_HEAD")
-        path = self.clone / "environments" / release.key / "rollout.yaml"
-        text = path.read_text().replace("state: WARMING", "state: STEP", 1)
-        path.write_text(text.replace("weight: 0", f"weight: {release.raised}", 1))
-        self.sluice("render")
-        run_git(self.clone, "add", "--all")
-        run_git(self.clone, "commit", "--quiet", f"--message=Give {release.key} a share")
-        self.push()
-
     def prepare_cluster(self) -> None:
         """Make what a platform team has made before: namespaces with the volume of the models."""
         for name in (release.namespace for release in RELEASES):

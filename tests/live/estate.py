@@ -50,7 +50,7 @@ class Release:
 GATEWAY = {"provider": "gateway", "gateway": {"name": "public", "namespace": "gateways"}}
 MESH = {"provider": "istio", "gateway": {"name": "public", "namespace": "istio-ingress"}}
 INGRESS = {"provider": "nginx", "className": "nginx"}
-# Nobody serves metrics here, and so an autoscaler is Degraded from its first minute on.
+# Nobody serves metrics here, and so an autoscaler does nothing and is Degraded by itself.
 AUTOSCALED = {"min": 1, "max": 2, "target": {"runningRequests": 4}}
 RELEASES = (
     Release("canary", GATEWAY),
