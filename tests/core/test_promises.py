@@ -56,6 +56,7 @@ ELSEWHERE = {
     "ModelRelease.rollout.steps": "what the reconciler writes to rollout.yaml",
     "Rollout.returning": "how a rollout moves: tests/shells/test_rollout_by_hand.py",
     "Rollout.reason": "for people",
+    "Rollout.setbacks": "how often the reconciler begins again by itself",
     "Rollout.since": "how long the reconciler waits: REF072",
     "Rollout.specHash": "whether a person edited the release in between",
     "Rollout.candidate": "must be the release's version: REF008",

@@ -8,18 +8,9 @@ from sluice.core.specs.resolve import Release, Variant, lookup
 from sluice.core.workload import delivery, values
 
 FULL = 100
-NAMED = (
-    "STEP",
-    "GATED",
-    "INCONCLUSIVE",
-    "FROZEN",
-    "PAUSED",
-    "PROMOTING",
-    "FINALIZING",
-    "ROLLING_BACK",
-)
-"""States in which routes name the candidate's Service. Before them and after them its pods come
-and go, so that no route ever names what is not there yet, or not any more."""
+UNNAMED = ("WARMING", "ROLLED_BACK")
+"""States in which no route names the candidate's Service, since its pods come, or are about to go:
+no route ever names what is not there yet, or not any more."""
 LAST = "FINALIZING"
 """The state in which routes name the candidate only, and the stable version is still there."""
 SHOWN = ("STEP", "GATED", "INCONCLUSIVE", "FROZEN")
@@ -42,7 +33,7 @@ def named(release: Release) -> tuple[Variant, ...]:
     state = release.rollout.data["spec"]["state"]
     if state == LAST:
         return (candidate,)
-    return (stable, candidate) if state in NAMED else (stable,)
+    return (stable,) if state in UNNAMED else (stable, candidate)
 
 
 def leading(release: Release) -> Variant:
