@@ -136,9 +136,11 @@ def test_others_that_are_always_bad_excuse_nothing() -> None:
     assert course(ticks) == f"{SECOND}, PROMOTING 100, {BACK}"
 
 
+@pytest.mark.slow
 def test_a_fault_that_never_ends_takes_the_weight_away_without_a_quarantine() -> None:
     over = "    - {at: 28m, candidate: {errors: 0.001}, stable: {errors: 0.001}}\n"
-    ticks = played("shared-fault", (over, ""), ("until: 24h", "until: 26h"))
+    seldom = ("burstCap: 1}", "burstCap: 1, batchSeconds: 600}")
+    ticks = played("shared-fault", (over, ""), ("until: 24h", "until: 26h"), seldom)
     assert course(ticks) == "WARMING 0, STEP 10, FROZEN 10, PAUSED 0"
 
 
