@@ -88,7 +88,7 @@ def routes(workspace: Workspace, eyes: Observers) -> Diagnosis:
         listed = ", ".join(seen) or "no environment"
         return Diagnosis("routes", ok=True, said=f"the live weights are read of {listed}")
     said = f"the live weights of {', '.join(unread)} are told from what Argo CD applied"
-    reason = "; ".join(why) or "nobody said where they are; set SLUICE_ROUTES"
+    reason = "; ".join(why) or "SLUICE_ROUTES is not set"
     return Diagnosis("routes", not eyes.problems, f"{said}: {reason}")
 
 
@@ -126,7 +126,7 @@ def webhook(forge: Forge) -> Diagnosis:
         return Diagnosis(what, ok=True, said=said)
     hosts = ", ".join(sorted({urlsplit(hook.address).hostname or "?" for hook in found}))
     if not found:
-        said = f"the repository itself has none that leads to {WEBHOOK}; without one {DELAY}"
+        said = f"the repository itself has none that leads to {WEBHOOK}: Argo CD polls, and {DELAY}"
         remedy = f"optional: let the forge tell https://ARGOCD{WEBHOOK} of pushes"
         return Diagnosis(what, ok=True, said=said, remedy=remedy)
     if not any(hook.tells_pushes for hook in found):
