@@ -134,7 +134,7 @@ def test_an_argo_cd_that_nobody_named_or_that_refuses(workspace: Workspace, tmp_
     )
     gone = argocd(workspace, Observers(open_cluster(f"file:{tmp_path}/none.json"), nobody))
     assert not gone.ok
-    assert gone.remedy == "grant list on applications.argoproj.io"
+    assert gone.remedy.endswith("leads to it, and grant list on applications.argoproj.io")
 
 
 @dataclass

@@ -161,6 +161,18 @@ def test_without_a_forge_nothing_is_raised_until_it_answers(
     assert stage.state() == ("PROMOTING", 100)
 
 
+def test_a_second_rollback_says_where_to_look(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.run(30, until="STEP")
+    assert sluice(stage, "rollback", NAME) == 0
+    capsys.readouterr()
+    assert sluice(stage, "rollback", NAME) == 0
+    told = capsys.readouterr().out
+    assert "is ROLLING_BACK already" in told
+    assert "Git gives version 2 no request; `sluice rollout status` says whether" in told
+
+
 def test_status_says_which_command_ends_a_pause(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:

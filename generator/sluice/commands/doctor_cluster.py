@@ -35,7 +35,7 @@ def argocd(workspace: Workspace, eyes: Observers) -> Diagnosis:
         for fault in _faults(name, one, eyes.application(namespace, name))
     ]
     if eyes.problems:
-        remedy = f"grant list on {APPLICATIONS}"
+        remedy = f"see that SLUICE_ARGOCD leads to it, and grant list on {APPLICATIONS}"
         return Diagnosis("argocd", ok=False, said=eyes.problems[0], remedy=remedy)
     if faults:
         more = f", and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
@@ -82,7 +82,7 @@ def routes(workspace: Workspace, eyes: Observers) -> Diagnosis:
         if traffic is not None:
             objects = eyes.live_routes(environment, traffic["provider"])
             seen[name] = objects is not None
-    why = [*eyes.gaps, *eyes.problems]
+    why = dict.fromkeys([*eyes.gaps, *eyes.problems])
     unread = [name for name, known in seen.items() if not known]
     if not unread:
         listed = ", ".join(seen) or "no environment"

@@ -49,7 +49,7 @@ def run(*, release: str | None, form: str, **where: str | None) -> int:
     sys.stdout.writelines(_text(row) for row in rows)
     if not rows:
         sys.stderr.write("no rollout is under way\n")
-    for problem in (*eyes.problems, *eyes.gaps):
+    for problem in dict.fromkeys([*eyes.problems, *eyes.gaps]):
         sys.stderr.write(f"{problem}\n")
     return code
 
