@@ -9,7 +9,7 @@ from support.argocd.objects import Change, Cluster, Key, Live
 from support.one_application import as_one_application
 from support.play import Play
 from support.rollouts import PAIRS, onwards
-from support.story import ENVIRONMENT, KEY, NAMESPACE, RELEASE, Story, changed, starter
+from support.story import ENVIRONMENT, KEY, NAMESPACE, RELEASE, Story, Tree, changed, starter
 from support.traffic import backends, is_served
 
 ORDERS = {"forwards": False, "backwards": True}
@@ -103,20 +103,19 @@ def test_a_release_that_comes_later_is_reached_as_soon_as_it_is_there() -> None:
 # --- repositories from before routes had an application of their own
 
 
-def upgraded(provider: str, strategy: str, order: str, *, prunes: bool) -> list[str]:
+def upgraded(provider: str, strategy: str, order: str, *, pruned: bool, prunes: bool) -> list[str]:
     """The routes that went while a repository came to be rendered anew.
 
     Args:
         provider: of its routes.
         strategy: of its release.
         order: in which Applications take turns.
-        prunes: whether Argo CD prunes by itself when the new rendering comes.
+        pruned: whether Argo CD prunes by itself before the new rendering comes.
+        prunes: whether the new rendering lets it prune.
     """
     tree = onwards(provider, strategy)[0].tree
-    automated = {"prune": prunes, "selfHeal": True}
-    files = changed(tree, ENVIRONMENT, {"argocd": {**ARGOCD, "automated": automated}})
-    story = Story(files)
-    play = play_of(as_one_application(story.head), order)
+    old, story = (Story(_pruning(tree, prunes=which)) for which in (pruned, prunes))
+    play = play_of(as_one_application(old.head), order)
     gone: list[str] = []
 
     def look(cluster: Cluster, change: Change) -> None:
@@ -130,10 +129,15 @@ def upgraded(provider: str, strategy: str, order: str, *, prunes: bool) -> list[
 
     play.cluster.watch = look
     play.settle(story.head)
-    pruning = {**ARGOCD, "automated": {"prune": True, "selfHeal": True}}
-    play.settle(story.commit(changed(story.head, ENVIRONMENT, {"argocd": pruning})))
+    play.settle(story.commit(_pruning(story.head, prunes=True)))
     assert {state.sync for state in play.argo.states.values()} == {"Synced"}
     return gone
+
+
+def _pruning(tree: Tree, *, prunes: bool) -> Tree:
+    """A tree whose environment has Argo CD prune, or not."""
+    argocd = {**ARGOCD, "automated": {"prune": prunes, "selfHeal": True}}
+    return changed(tree, ENVIRONMENT, {"argocd": argocd})
 
 
 ARGOCD = {"repoURL": "https://git.example.com/platform/models.git", "policies": True}
@@ -144,10 +148,16 @@ ARGOCD = {"repoURL": "https://git.example.com/platform/models.git", "policies": 
 def test_an_upgrade_that_does_not_prune_at_first_keeps_every_route(
     provider: str, strategy: str, order: str
 ) -> None:
-    assert upgraded(provider, strategy, order, prunes=False) == []
+    assert upgraded(provider, strategy, order, pruned=False, prunes=False) == []
 
 
 def test_one_that_prunes_may_lose_a_route_until_its_new_application_is_there() -> None:
     """The application that had it finds it gone from Git, before or after the new one takes it."""
-    losses = {order: upgraded("gateway", "canary", order, prunes=True) for order in ORDERS}
-    assert any(losses.values()), losses
+    losses = [upgraded("gateway", "canary", o, pruned=True, prunes=True) for o in ORDERS]
+    assert any(losses)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_to_switch_pruning_off_in_the_same_commit_is_too_late(order: str) -> None:
+    """The application that had the route syncs that commit as it still is: it prunes."""
+    assert upgraded("gateway", "canary", order, pruned=True, prunes=False)

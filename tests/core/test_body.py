@@ -131,6 +131,28 @@ def test_numbers_that_were_measured_otherwise_have_no_difference() -> None:
     assert "xychart" not in text
 
 
+@pytest.mark.parametrize(
+    ("rollout", "said"),
+    [
+        ({}, "Every request meets the new version once it is ready."),
+        ({"strategy": "canary", "steps": [{"weight": 10, "soak": "10m"}]}, "without any request"),
+        (
+            {
+                "strategy": "canary",
+                "controller": "flagger",
+                "steps": [{"weight": 10, "soak": "10m"}],
+            },
+            "Strategy `canary`.\n",
+        ),
+    ],
+)
+def test_what_merging_begins_is_said(rollout: dict[str, object], said: str) -> None:
+    version = ModelVersion("m", "2", "s3://m/2", created=1, updated=1)
+    key, follow = Key("production", "platform", "chat"), Follow(alias="champion")
+    story = Story(key, "m", "1", version, follow, (), Evaluation({}), "", rollout=rollout)
+    assert said in body(story)
+
+
 def flat(tokens: list[Token]) -> list[Token]:
     return [
         inner

@@ -98,11 +98,11 @@ def test_a_commit_that_argo_cd_has_not_seen_is_told_with_how_long_that_may_take(
     found = only(BEHIND)
     assert found == Hindrance(
         "behind",
-        f"Argo CD compares {NAME} with {OLD[:10]} still: "
-        "it may take 3m, or 6m where it remembers the branch",
+        f"Argo CD still compares {NAME} with {OLD[:10]}: "
+        "it sees a commit within 3m, or 6m at the latest",
     )
     asked = only(replace(BEHIND, refreshing=True))
-    assert asked.said.endswith("remembers the branch, and was asked to look at once")
+    assert asked.said.endswith("or 6m at the latest; it was asked to look at once")
 
 
 def test_a_commit_that_nobody_knows_here() -> None:
@@ -116,7 +116,7 @@ def test_a_commit_that_argo_cd_should_have_seen_long_ago() -> None:
     late = replace(WANTED, now=COMMITTED + SLOWEST + 240)
     found = only(replace(BEHIND, refreshing=True), late)
     assert found.kind == "behind"
-    assert "still, 10m after the commit, and looked 8m30s ago" in found.said
+    assert f"with {OLD[:10]}, 10m after the commit, and looked 8m30s ago" in found.said
     assert "it was asked to look again and does not" in found.said
     assert only(replace(BEHIND, looked=None), late).said.endswith("10m after the commit")
 
@@ -130,7 +130,8 @@ def test_an_operation_that_hangs_on_an_older_revision() -> None:
         found = only(replace(application, operation=waiting))
         assert found == Hindrance(
             "hangs",
-            f"a sync of {NAME} has been at revision {OLD[:10]}, which is older, for 1m15s: "
+            f"a sync of {NAME} has been busy for 1m15s with revision {OLD[:10]}, "
+            "which is older than the weight: "
             "waiting for healthy state of apps/Deployment/chat-v8",
         )
     assert kinds(replace(BEHIND, operation=replace(waiting, phase="Terminating"))) == ["hangs"]

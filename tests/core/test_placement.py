@@ -215,3 +215,12 @@ def test_a_pool_is_needed_where_there_are_some() -> None:
     files = tree_of(more="  placement: {pool: serving}\n")
     pools = {**files, trees.ENVIRONMENT: files[trees.ENVIRONMENT] + POOLS.encode()}
     assert pod(pools)["nodeSelector"]["node-pool"] == "serving"
+
+
+def test_the_plan_says_that_another_strategy_stops_what_runs() -> None:
+    before = tree_of(quota="8", more="  rollout: {strategy: rolling}\n")
+    canary = "{strategy: canary, steps: [{weight: 10, soak: 10m}]}"
+    after = trees.replaced(before, trees.RELEASE, "{strategy: rolling}", canary)
+    (notice,) = planned(before, after).notices
+    assert "this means downtime: chat goes at once" in notice
+    assert planned(after, after).notices == ()

@@ -20,6 +20,24 @@ from sluice.core.rollout.file import (
 from sluice.core.rollout.model import Observation, State, Step
 
 
+@pytest.mark.parametrize(
+    ("verb", "state", "said"),
+    [
+        ("promote", "WARMING", "once the candidate is ready"),
+        ("promote", "PROMOTING", "there is no further step"),
+        ("resume", "STEP", "`sluice rollout status` says what it waits for"),
+        ("pause", "PAUSED", "`sluice rollout resume` lets it go on"),
+        ("abort", "ROLLING_BACK", "nothing is left to abort"),
+        ("resume", "ROLLED_BACK", "nothing is left to resume"),
+    ],
+)
+def test_a_verb_that_does_not_fit_is_refused_with_what_to_do(
+    verb: str, state: State, said: str
+) -> None:
+    with pytest.raises(UsageError, match=said):
+        VERBS[verb](at(state), seen(), START, "now")
+
+
 def test_pause_and_resume() -> None:
     paused = VERBS["pause"](at("STEP"), Observation(), START, "lunch").rollout
     assert paused is not None

@@ -47,8 +47,12 @@ def found(head: str, item: dict[str, Any], seconds: int = 60) -> list[Hindrance]
     ("state", "kinds", "said"),
     [
         ("follows", [], ""),
-        ("behind", ["behind"], "it may take 3m, or 6m where it remembers the branch"),
-        ("hangs", ["hangs"], "for 1m55s: waiting for healthy state of apps/Deployment/chat-v8"),
+        ("behind", ["behind"], "it sees a commit within 3m, or 6m at the latest"),
+        (
+            "hangs",
+            ["hangs"],
+            "older than the weight: waiting for healthy state of apps/Deployment/chat-v8",
+        ),
         ("fails", ["fails"], f"71fb159622: {DENIED}"),
         ("refused", ["refused"], f"could not be applied at revision 71fb159622: {DENIED}"),
         ("broken", ["broken"], "mapping values are not allowed in this context"),

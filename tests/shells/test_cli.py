@@ -142,7 +142,7 @@ def test_check_with_a_base_looks_at_what_changed(tree: Path) -> None:
     assert (done.returncode, "horizontalpodautoscaler.yaml" in done.stdout) == (1, True)
     assert sluice("render", cwd=tree).returncode == 0
     done = sluice("check", "--base", "HEAD", cwd=tree)
-    assert (done.returncode, done.stderr) == (0, "1 releases, all layers: no findings\n")
+    assert (done.returncode, done.stderr) == (0, "1 release, all layers: no findings\n")
 
 
 def test_check_with_a_base_looks_at_manifests_that_only_people_changed(tree: Path) -> None:

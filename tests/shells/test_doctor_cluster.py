@@ -130,11 +130,11 @@ def test_an_argo_cd_that_nobody_named_or_that_refuses(workspace: Workspace, tmp_
     unset = argocd(workspace, Observers(None, nobody))
     assert (unset.ok, unset.said) == (
         True,
-        "not asked: nobody said where it is; set SLUICE_ARGOCD",
+        "not asked: set SLUICE_ARGOCD, to kubernetes:CONTEXT for instance",
     )
     gone = argocd(workspace, Observers(open_cluster(f"file:{tmp_path}/none.json"), nobody))
     assert not gone.ok
-    assert gone.remedy == "grant list on applications.argoproj.io"
+    assert gone.remedy.endswith("leads to it, and grant list on applications.argoproj.io")
 
 
 @dataclass
@@ -154,7 +154,7 @@ class Told:
     ("where", "ok", "said"),
     [
         ({"": Told()}, True, "the live weights are read of lab, mesh, production, staging"),
-        ({}, True, "nobody said where they are; set SLUICE_ROUTES"),
+        ({}, True, "SLUICE_ROUTES is not set"),
         (
             {"": Told(), "mesh": Told(ForbiddenError("cannot list: 403 Forbidden"))},
             True,
@@ -187,7 +187,7 @@ def test_whether_a_refresh_may_be_asked_for(
     assert told.ok
     assert ("may not be asked" in told.said) is not allowed
     assert ("grant patch" in told.remedy) is not allowed
-    assert ("it may take 3m, or 6m" in told.said) is not allowed
+    assert ("it sees a commit within 3m" in told.said) is not allowed
 
 
 def test_what_is_read_of_a_file_is_not_asked_for_rights(workspace: Workspace) -> None:
@@ -217,7 +217,7 @@ ARGOCD = "https://argocd.example.com/api/webhook"
         (Hooks(Hook(ARGOCD, tells_pushes=False)), False, "argocd.example.com is off"),
         (Hooks(Hook("https://ci.example.com/hook", tells_pushes=True)), True, "itself has none"),
         (Hooks(Hook("http://[", tells_pushes=True)), True, "itself has none"),
-        (Hooks(), True, "without one it may take 3m, or 6m where it remembers the branch"),
+        (Hooks(), True, "Argo CD polls, and it sees a commit within 3m, or 6m"),
         (Hooks(error=UsageError("it is silent")), True, "not known, since the forge does not"),
         (
             Hooks(error=RefusedError("forbids this (403): grant", 403, "no admin")),

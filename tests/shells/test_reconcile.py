@@ -229,6 +229,9 @@ def test_a_dry_run_tells_and_writes_nothing(loop: Loop) -> None:
     assert outcome.what == "would propose"
     assert SPEC in outcome.reasons
     assert loop.refs() == before
+    loop.cycle()
+    changed = run_git(loop.bare, "diff", "--name-only", "main", f"{BRANCH}").split()
+    assert outcome.reasons[1:] == tuple(changed)
 
 
 def test_an_alias_is_followed_too(loop: Loop) -> None:

@@ -161,6 +161,29 @@ def test_without_a_forge_nothing_is_raised_until_it_answers(
     assert stage.state() == ("PROMOTING", 100)
 
 
+def test_a_second_rollback_says_where_to_look(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.run(30, until="STEP")
+    assert sluice(stage, "rollback", NAME) == 0
+    capsys.readouterr()
+    assert sluice(stage, "rollback", NAME) == 0
+    told = capsys.readouterr().out
+    assert "is ROLLING_BACK already" in told
+    assert "Git gives version 2 no request; `sluice rollout status` says whether" in told
+
+
+def test_status_says_which_command_ends_a_pause(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.run(30, until="STEP")
+    assert sluice(stage, "rollout", "status", NAME) == 0
+    assert "do: " not in capsys.readouterr().out
+    assert sluice(stage, "rollout", "pause", NAME) == 0
+    assert sluice(stage, "rollout", "status", NAME) == 0
+    assert "do: `sluice rollout resume production/platform/chat`" in capsys.readouterr().out
+
+
 def test_status_of_a_release_without_a_rollout_says_what_serves(
     stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -119,7 +119,7 @@ def test_promote_and_resume_say_what_they_need(
     remote: Remote, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert remote.sluice("rollout", "resume", NAME) == 2
-    assert "nothing to resume from" in capsys.readouterr().err
+    assert "it is not held" in capsys.readouterr().err
     assert remote.sluice("rollout", "promote", NAME) == 2
     assert "ready" in capsys.readouterr().err
     assert remote.sluice("rollout", "promote", NAME, "--ready") == 0

@@ -108,7 +108,7 @@ def test_what_argo_cd_has_not_seen_is_asked_for_again(stage: Stage) -> None:
     stage.cluster.refreshed.clear()
     stage.run(3)
     assert stage.cluster.refreshed == BOTH * 3
-    assert "it may take 3m, or 6m where it remembers the branch" in stage.log[-1]
+    assert "it sees a commit within 3m, or 6m at the latest" in stage.log[-1]
 
 
 def test_a_right_that_is_missing_is_a_word_and_no_error(stage: Stage) -> None:
@@ -139,8 +139,8 @@ def test_a_person_who_goes_back_is_told_how_long_it_may_take(
     words = ["rollback"] if verb == "rollback" else ["rollout", "abort"]
     assert sluice(stage, *words, NAME) == 0
     told = capsys.readouterr().out
-    assert "not asked to look at once (nobody said where it is; set SLUICE_ARGOCD)" in told
-    assert "it may take 3m, or 6m where it remembers the branch" in told
+    assert "look at once (set SLUICE_ARGOCD, to kubernetes:CONTEXT for instance)" in told
+    assert "it sees a commit within 3m, or 6m at the latest" in told
 
 
 @pytest.mark.parametrize("address", ["nonsense", "file:/nonexistent/apps.json"])

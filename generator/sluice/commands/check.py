@@ -61,7 +61,8 @@ def run(
         said = report(findings, form, whole.files, changed=lines, pages=pages_for(form))
         sys.stdout.write(said)
     else:
-        click.echo(f"{len(keys)} releases, all layers: no findings", err=True)
+        counted = "1 release" if len(keys) == 1 else f"{len(keys)} releases"
+        click.echo(f"{counted}, all layers: no findings", err=True)
     return int(failed(findings))
 
 

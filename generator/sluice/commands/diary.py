@@ -65,7 +65,8 @@ class Diary:
 
 def line(outcome: Outcome) -> str:
     """An outcome in one line, and one for each reason."""
-    version = f" version {outcome.version}" if outcome.version else ""
+    said = f"version {outcome.version}"
+    version = f" {said}" if outcome.version and f"{said} " not in f"{outcome.what} " else ""
     pull = f" (#{outcome.pull})" if outcome.pull else ""
     reasons = "".join(f"\n    {reason}" for reason in outcome.reasons)
     return f"{outcome.release}: {outcome.what}{version}{pull}{reasons}"

@@ -35,7 +35,7 @@ def argocd(workspace: Workspace, eyes: Observers) -> Diagnosis:
         for fault in _faults(name, one, eyes.application(namespace, name))
     ]
     if eyes.problems:
-        remedy = f"grant list on {APPLICATIONS}"
+        remedy = f"see that SLUICE_ARGOCD leads to it, and grant list on {APPLICATIONS}"
         return Diagnosis("argocd", ok=False, said=eyes.problems[0], remedy=remedy)
     if faults:
         more = f", and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
@@ -82,13 +82,13 @@ def routes(workspace: Workspace, eyes: Observers) -> Diagnosis:
         if traffic is not None:
             objects = eyes.live_routes(environment, traffic["provider"])
             seen[name] = objects is not None
-    why = [*eyes.gaps, *eyes.problems]
+    why = dict.fromkeys([*eyes.gaps, *eyes.problems])
     unread = [name for name, known in seen.items() if not known]
     if not unread:
         listed = ", ".join(seen) or "no environment"
         return Diagnosis("routes", ok=True, said=f"the live weights are read of {listed}")
     said = f"the live weights of {', '.join(unread)} are told from what Argo CD applied"
-    reason = "; ".join(why) or "nobody said where they are; set SLUICE_ROUTES"
+    reason = "; ".join(why) or "SLUICE_ROUTES is not set"
     return Diagnosis("routes", not eyes.problems, f"{said}: {reason}")
 
 
@@ -126,7 +126,7 @@ def webhook(forge: Forge) -> Diagnosis:
         return Diagnosis(what, ok=True, said=said)
     hosts = ", ".join(sorted({urlsplit(hook.address).hostname or "?" for hook in found}))
     if not found:
-        said = f"the repository itself has none that leads to {WEBHOOK}; without one {DELAY}"
+        said = f"the repository itself has none that leads to {WEBHOOK}: Argo CD polls, and {DELAY}"
         remedy = f"optional: let the forge tell https://ARGOCD{WEBHOOK} of pushes"
         return Diagnosis(what, ok=True, said=said, remedy=remedy)
     if not any(hook.tells_pushes for hook in found):

@@ -96,7 +96,7 @@ def applied(
     proposal = heeded(world, proposal, current)
     if world.dry_run:
         what = "would update" if current else "would propose"
-        reasons = (proposal.title, *sorted(proposal.changes), *proposal.waits)
+        reasons = (proposal.title, *_differing(world, base, proposal), *proposal.waits)
         return Outcome(release, what, proposal.version, current.number if current else 0, reasons)
     if isinstance(ahead, git.RefMovedError):
         raise ahead
@@ -112,6 +112,13 @@ def applied(
     told = pushed.moved or _words(current) != _words(pull)
     what = "updated" if told else "unchanged"
     return Outcome(release, what, proposal.version, pull.number, reasons)
+
+
+def _differing(world: World, base: str, proposal: Proposal) -> list[str]:
+    """The files that a proposal changes: of those that it renders, many stay as they are."""
+    paths = sorted(proposal.changes)
+    there = git.read_tree(world.repository, base, paths).files
+    return [path for path in paths if there.get(path) != proposal.changes[path]]
 
 
 def pushed_ahead(

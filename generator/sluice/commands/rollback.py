@@ -103,7 +103,9 @@ def _under_way(scene: Scene, case: Case, to: str, why: str) -> Outcome:
         raise UsageError(f"a rollout of {case.release.key} is under way; {said}")
     known = rollout.candidate in case.release.value("model.quarantine", ())
     if rollout.state in LEAVING and rollout.weight == 0 and known:
-        return _nothing(case.release, rollout.candidate, f"is {rollout.state} already")
+        said = f"Git gives version {rollout.candidate} no request"
+        said += "; `sluice rollout status` says whether the cluster follows"
+        return _nothing(case.release, rollout.candidate, f"is {rollout.state} already", said)
     write = roll_back(rollout, Observation(), scene.clock(), why).write
     if rollout.state in LEAVING:
         write = Write("lower", replace(rollout, weight=0), why)

@@ -23,7 +23,7 @@ Ask = Callable[[str, str, float], Sequence[Series]]
 
 
 Objects = Mapping[str, Mapping[str, Any]]
-UNSET = "nobody said where it is; set SLUICE_ARGOCD"
+UNSET = "set SLUICE_ARGOCD, to kubernetes:CONTEXT for instance"
 
 
 @dataclass

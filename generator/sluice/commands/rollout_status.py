@@ -22,6 +22,9 @@ from sluice.core.rollout.machine import next_step
 from sluice.core.rollout.model import FULL
 from sluice.core.specs.resolve import Release
 
+_HELD = ("PAUSED", "GATED", "INCONCLUSIVE")
+"""States that only a person ends."""
+
 
 def run(*, release: str | None, form: str, **where: str | None) -> int:
     """Print the rollouts under way, or where one release stands; 1 when one cannot be read."""
@@ -46,7 +49,7 @@ def run(*, release: str | None, form: str, **where: str | None) -> int:
     sys.stdout.writelines(_text(row) for row in rows)
     if not rows:
         sys.stderr.write("no rollout is under way\n")
-    for problem in (*eyes.problems, *eyes.gaps):
+    for problem in dict.fromkeys([*eyes.problems, *eyes.gaps]):
         sys.stderr.write(f"{problem}\n")
     return code
 
@@ -110,6 +113,16 @@ def _is_live(row: dict[str, Any]) -> bool:
     return row["following"]["live"] is not None
 
 
+def _deed(row: dict[str, Any]) -> str:
+    """What the person who reads it may do, where it waits for one."""
+    if row["pull"]:
+        return f"merge pull request #{row['pull']}, which makes this step; closing it pauses"
+    if row["state"] in _HELD:
+        release = row["release"]
+        return f"`sluice rollout resume {release}` goes on, `sluice rollback {release}` goes back"
+    return ""
+
+
 def _text(row: dict[str, Any]) -> str:
     if row["state"] == "STABLE":
         return f"{row['release']}: STABLE: version {row['candidate']} gets everything\n"
@@ -123,5 +136,5 @@ def _text(row: dict[str, Any]) -> str:
     lines += [f"  next: {row['next']}", *(f"  note: {note}" for note in row["notes"])]
     for name, gate in (row["judgement"] or {"gates": {}})["gates"].items():
         lines.append(f"  {name}: {gate['verdict']}")
-    lines += [f"  pull request #{row['pull']} is open"] if row["pull"] else []
+    lines += [f"  do: {_deed(row)}"] if _deed(row) else []
     return "\n".join([*lines, ""])

@@ -47,7 +47,7 @@ def _pruning(environment: Environment) -> Iterator[Finding]:
     if automated is not None and not automated.get("prune"):
         place = environment.document.place(("spec", "argocd", "automated"), key=True)
         message = "what leaves Git stays: the pods of old versions, and an Ingress of a canary"
-        remedy = "set prune to true, after the commit for which it was switched off"
+        remedy = "set prune to true, as soon as no object moves to another Application any more"
         yield Finding(place, "REF091", message, remedy, Severity.WARNING)
 
 

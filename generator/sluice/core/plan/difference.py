@@ -16,6 +16,7 @@ from sluice.core.workload.render import Manifest
 Action = Literal["create", "update", "delete"]
 
 
+_WORKLOADS = ("Deployment", "LeaderWorkerSet")
 _WAITS = (
     "updating it waits for devices: one replica more than now is to start first, and the releases "
     "together leave no room for it in the quota; set accelerators.spare to 0 or raise the quota"
@@ -75,7 +76,10 @@ def plan(
         changes,
         tuple(_moves(keys, before, after)),
         _compared(keys, before, after, catalog),
-        tuple(_notices(keys, changes, rendered_after, after, catalog)),
+        (
+            *_notices(keys, changes, rendered_after, after, catalog),
+            *_renamings(keys, changes, rendered_after),
+        ),
     )
 
 
@@ -109,6 +113,35 @@ def _notices(
                 said = _WAITS
             if said:
                 yield f"{key}: {said}"
+
+
+def _renamings(
+    keys: Collection[Key], changes: Sequence[Change], rendered: Mapping[str, Manifest]
+) -> Iterator[str]:
+    """Releases of which every running workload goes as another one comes, which is not ready yet.
+
+    A change of `rollout.strategy` does that to the name; a rollout never does: one version stays.
+    """
+    for key in keys:
+        folder = layout.release_directory(key)
+        acts = {
+            action: [
+                change
+                for change in changes
+                if change.action == action
+                and change.kind in _WORKLOADS
+                and change.path.rpartition("/")[0] == folder
+            ]
+            for action in ("create", "delete")
+        }
+        remaining = [
+            path
+            for path, manifest in rendered.items()
+            if path.rpartition("/")[0] == folder and manifest.data["kind"] in _WORKLOADS
+        ]
+        if acts["delete"] and acts["create"] and len(remaining) == len(acts["create"]):
+            old, new = (acts[action][0].name for action in ("delete", "create"))
+            yield f"{key}: this means downtime: {old} goes at once, and {new} is not ready yet"
 
 
 def _replaces_pods(field: Field) -> bool:

@@ -38,7 +38,7 @@ MEMORY = 180
 """Seconds for which Argo CD's repository server remembers what a branch leads to."""
 SLOWEST = POLL + MEMORY
 """Seconds after which a commit is noticed at the latest, where nobody tells Argo CD of it."""
-DELAY = f"it may take {duration(POLL)}, or {duration(SLOWEST)} where it remembers the branch"
+DELAY = f"it sees a commit within {duration(POLL)}, or {duration(SLOWEST)} at the latest"
 """What to expect of an Argo CD that nobody tells of a commit."""
 LONG = 120
 """Seconds after which a sync is not simply on its way any more."""
@@ -187,8 +187,8 @@ def _operation(application: Application, wanted: Wanted) -> Iterator[Hindrance]:
         older = "" if wanted.has(operation.revision) else ", which is older than the weight"
         yield Hindrance("fails", f"a sync of {name} fails and begins again at {at}{older}: {told}")
     elif operation.runs and operation.revision and not wanted.has(operation.revision):
-        said = f"a sync of {name} has been at {at}, which is older, for {_age(operation, wanted)}"
-        yield Hindrance("hangs", f"{said}: {told}")
+        said = f"a sync of {name} has been busy for {_age(operation, wanted)}"
+        yield Hindrance("hangs", f"{said} with {at}, which is older than the weight: {told}")
     elif operation.runs and _is_long(operation, wanted):
         said = f"a sync of {name} has been under way for {_age(operation, wanted)}: {told}"
         yield Hindrance("hangs", said)
@@ -251,9 +251,9 @@ def _behind(application: Application, wanted: Wanted) -> Iterator[Hindrance]:
 
 def _delay(application: Application, wanted: Wanted) -> str:
     waited = max(0, wanted.now - wanted.committed)
-    said = f"Argo CD compares {wanted.name} with {_short(application.revision)} still"
+    said = f"Argo CD still compares {wanted.name} with {_short(application.revision)}"
     if waited <= SLOWEST:
-        asked = ", and was asked to look at once" if application.refreshing else ""
+        asked = "; it was asked to look at once" if application.refreshing else ""
         return f"{said}: {DELAY}{asked}"
     looked = application.looked
     ago = "" if looked is None else f", and looked {duration(max(1, wanted.now - looked))} ago"

@@ -154,8 +154,16 @@ def _cost(before: Totals, after: Totals) -> str:
 
 def _rollout(story: Story) -> str:
     strategy = story.rollout.get("strategy", "rolling")
-    lines = [f"### Rollout\n\nStrategy {code(strategy)}."]
     steps = story.rollout.get("steps", ())
+    begins = ""
+    if strategy == "rolling":
+        begins = " Every request meets the new version once it is ready."
+    elif steps and "controller" not in story.rollout:
+        begins = (
+            " Merging starts the new version beside the deployed one, without any request. "
+            "Each step is then a change of its own."
+        )
+    lines = [f"### Rollout\n\nStrategy {code(strategy)}.{begins}"]
     if steps:
         rows = [(str(n), f"{s['weight']} %", code(s["soak"])) for n, s in enumerate(steps, 1)]
         lines.append(table(("step", "weight", "for at least"), rows))

@@ -23,7 +23,7 @@ Verb = Callable[[Rollout, Observation, int, str], Write]
 def pause(rollout: Rollout, seen: Observation, now: int, reason: str) -> Write:
     """Hold the weight until a person resumes; a failure still rolls back."""
     del seen
-    _refuse(rollout, (*LEAVING, "PAUSED"), "paused")
+    _refuse(rollout, (*LEAVING, "PAUSED"), "pause")
     return Write("hold", rollout.to("PAUSED", reason, since=now), reason)
 
 
@@ -32,7 +32,7 @@ def resume(rollout: Rollout, seen: Observation, now: int, reason: str) -> Write:
     del now
     held: tuple[State, ...] = ("PAUSED", "FROZEN", "INCONCLUSIVE", "GATED")
     if rollout.state not in held:
-        raise UsageError(f"the rollout is in {rollout.state} and has nothing to resume from")
+        raise UsageError(f"the rollout is {rollout.state}: {_instead(rollout, 'resume')}")
     step = min(rollout.step, len(rollout.plan.steps) - 1)
     state: State = "STEP"
     if rollout.weight in (0, FULL):
@@ -48,14 +48,14 @@ def resume(rollout: Rollout, seen: Observation, now: int, reason: str) -> Write:
 
 def abort(rollout: Rollout, seen: Observation, now: int, reason: str) -> Write:
     """Roll back, from every state."""
-    _refuse(rollout, LEAVING, "rolled back")
+    _refuse(rollout, LEAVING, "abort")
     return _write(roll_back(rollout, seen, now, reason))
 
 
 def promote(rollout: Rollout, seen: Observation, now: int, reason: str) -> Write:
     """The next step on a person's word; the pull request is that person's to merge."""
     del now
-    _refuse(rollout, (*LEAVING, *SERVED, "WARMING"), "promoted")
+    _refuse(rollout, (*LEAVING, *SERVED, "WARMING"), "promote")
     if not rollout.plan.steps or rollout.weight == FULL:
         raise UsageError("there is no further step")
     _must_be_ready(seen)
@@ -66,12 +66,27 @@ def _refuse(rollout: Rollout, states: tuple[State, ...], what: str) -> None:
     if rollout.state == "STABLE":
         raise UsageError("no rollout is under way")
     if rollout.state in states:
-        raise UsageError(f"the rollout is in {rollout.state} and cannot be {what}")
+        raise UsageError(f"the rollout is {rollout.state}: {_instead(rollout, what)}")
+
+
+def _instead(rollout: Rollout, verb: str) -> str:
+    """Why a verb does not fit, and what a person does instead."""
+    if rollout.state in LEAVING:
+        return f"version {rollout.candidate} is on its way out, and nothing is left to {verb}"
+    if rollout.state == "PAUSED":
+        return "`sluice rollout resume` lets it go on, `sluice rollback` takes it back"
+    if verb == "resume":
+        return "it is not held; `sluice rollout status` says what it waits for"
+    if rollout.state == "WARMING":
+        return "its first weight comes once the candidate is ready; nobody can hurry it"
+    return "it has every request already, and there is no further step"
 
 
 def _must_be_ready(seen: Observation) -> None:
     if not seen.ready:
-        raise UsageError("the candidate is not known to have a ready replica")
+        raise UsageError(
+            "nobody says that the candidate has a ready replica; look yourself, and add --ready"
+        )
 
 
 def _write(decision: Decision) -> Write:

@@ -110,7 +110,8 @@ def age(then: int, now: int) -> int:
 
 def reason_of(seen: Observation) -> str:
     """What the judgement says."""
-    return seen.judgement.reason if seen.judgement else "there are no metrics"
+    silent = "there are no metrics from monitoring.prometheus.address"
+    return seen.judgement.reason if seen.judgement else silent
 
 
 def verdict_of(seen: Observation) -> Verdict | None:
