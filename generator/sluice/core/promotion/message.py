@@ -17,6 +17,8 @@ from sluice.core.promotion import lineage
 BEGIN = "<!-- sluice:begin -->"
 _BEGIN = re.compile(rf"^{BEGIN}[ \t\r]*$", re.MULTILINE)
 _MARKER = re.compile(r"^<!-- sluice:v1 (\{.*\}) -->[ \t\r]*$", re.MULTILINE)
+# In the marker: the forge may have been told to merge later.
+_LEFT = "left"
 _LINE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 # Forges make links of these, notify people, and close issues: `fixes #1` in a model's name. An
@@ -149,7 +151,7 @@ def withdrawn(text: str) -> str:
 
 def merged_by_hand(text: str, commit: str) -> str:
     """The body with the commit that merged it in its marker, for a forge that calls it closed."""
-    return _with_marker(text, framed({**written_in(text), "merged": commit}))
+    return _with_marker(text, framed({**_not_left(text), "merged": commit}))
 
 
 def is_rejection(pull: PullRequest, version: ModelVersion) -> bool:
@@ -159,19 +161,36 @@ def is_rejection(pull: PullRequest, version: ModelVersion) -> bool:
     return concerns(pull.body, version)
 
 
-def stamped(body: str, commit: str) -> str:
+def stamped(body: str, commit: str, *, left: bool = False) -> str:
     """A body of ours as it goes to the forge: delimited, and tied to the commit that it is about.
 
-    Nothing in it can be taken for one of the delimiters.
+    Nothing in it can be taken for one of the delimiters. `left` says that the forge may be told to
+    merge later.
     """
-    data = written_in(body)
+    data = {**written_in(body), **({_LEFT: True} if left else {})}
     plain = without_marker(body).replace("<!-- sluice:", "<! -- sluice:")
     return f"{BEGIN}\n{plain}\n\n{framed({**data, 'commit': commit})}\n"
+
+
+def says_left(text: str) -> bool:
+    """Whether a body of ours says that its merge was left to the forge."""
+    return bool(written_in(text).get(_LEFT))
+
+
+def given_back(text: str) -> str:
+    """Our part of a body, saying that no more."""
+    match, begin = _marker(text), _BEGIN.search(text)
+    said = text[begin.end() if begin else 0 : match.start() if match else None].strip()
+    return f"{BEGIN}\n{said}\n\n{framed(_not_left(text))}"
 
 
 def is_about(text: str, commit: str) -> bool:
     """Whether a body of ours was written for this commit; one that names none is believed."""
     return bool(written_in(text).get("commit", commit) == commit)
+
+
+def _not_left(text: str) -> dict[str, Any]:
+    return {name: value for name, value in written_in(text).items() if name != _LEFT}
 
 
 def _with_marker(text: str, marker: str) -> str:
