@@ -16,7 +16,8 @@ from sluice.core.promotion import lineage
 # Our part of a text begins with this line and ends with the marker; all around it is people's.
 BEGIN = "<!-- sluice:begin -->"
 _BEGIN = re.compile(rf"^{BEGIN}[ \t\r]*$", re.MULTILINE)
-_MARKER = re.compile(r"^<!-- sluice:v1 (\{.*\}) -->[ \t\r]*$", re.MULTILINE)
+# What follows on its line is somebody's who appended to the text as the forge trims it.
+_MARKER = re.compile(r"^<!-- sluice:v1 (\{.*?\}) -->", re.MULTILINE)
 # In the marker: the forge may have been told to merge later.
 _LEFT = "left"
 _LINE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
@@ -137,6 +138,11 @@ def written_in(text: str) -> Mapping[str, Any]:
         return dict(json.loads(match[1])) if match else {}
     except (TypeError, ValueError):
         return {}
+
+
+def is_emptied(text: str) -> bool:
+    """Whether nothing of ours is left in a text, neither a marker nor that it was withdrawn."""
+    return _marker(text) is None and "Withdrawn by sluice" not in text
 
 
 def without_marker(text: str) -> str:
