@@ -13,6 +13,7 @@ from shells.remote_loop import RemoteLoop, remote_loop
 from shells.test_taking_back import quarantine, revert
 from sluice import git
 from sluice.commands.connect import connect
+from sluice.commands.cycle import cycle
 
 pytestmark = pytest.mark.server
 
@@ -77,6 +78,15 @@ def shown(loop: Loop) -> list[str]:
 
 
 HOWS = ["merge", "fast-forward", "squash"]
+
+
+def test_a_merge_by_hand_that_leaves_manifests_out_is_told(remote: RemoteLoop) -> None:
+    put(remote.repository, {SPEC: changes(remote)[SPEC]}, message="Only the version")
+    outcomes = list(cycle(remote.world()))
+    (told,) = [o for o in outcomes if o.what == "merged by hand"]
+    assert ", but not " in told.reasons[0]
+    assert "`sluice check`" in told.reasons[0]
+    assert shown(remote) == ["closed"]
 
 
 @pytest.mark.parametrize("how", HOWS)
