@@ -266,8 +266,9 @@ def _may_stay(world: World, proposal: Proposal, head: str, base: str) -> bool:
 
     It may not where it is to merge by itself and the forge moves a base only forward.
     """
-    linear = isinstance(world.forge, ForgeExtras) and world.forge.is_linear
-    return not (linear and proposal.automatic) or git.is_ancestor(world.repository, base, head)
+    if not proposal.automatic or git.is_ancestor(world.repository, base, head):
+        return True
+    return not (isinstance(world.forge, ForgeExtras) and world.forge.is_linear)
 
 
 def _says(repository: git.Repository, head: str, tree: str, base: str) -> bool:
