@@ -37,11 +37,17 @@ def commit(version: str, release: str = "prod/a/chat") -> Commit:
 
 @pytest.mark.parametrize(
     "around",
-    ["{}", "Note.\n\n{}", "{}\n\nSummary of a bot.", "Note.\r\n\r\n{}\r\n\r\n> quoted\r\n"],
+    [
+        "{}",
+        "{}A bot that begins no line.",
+        "Note.\n\n{}",
+        "{}\n\nSummary of a bot.",
+        "Note.\r\n\r\n{}\r\n\r\n> quoted\r\n",
+    ],
 )
 def test_the_marker_is_found_wherever_our_part_is(around: str) -> None:
     for ours in (OURS, stamped(OURS, HEAD)):
-        assert read_marker(around.format(ours)) == ("2", ("1",))
+        assert read_marker(around.format(ours.rstrip())) == ("2", ("1",))
 
 
 def test_nothing_in_our_part_and_nothing_below_it_is_taken_for_its_end() -> None:

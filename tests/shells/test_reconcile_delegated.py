@@ -78,6 +78,20 @@ def test_what_people_do_takes_it_back(loop: RemoteLoop, act: Callable[[RemoteLoo
     assert loop.fake.writes() == before
 
 
+@pytest.mark.parametrize("act", ACTS)
+def test_a_label_that_a_person_took_off_does_not_hide_what_was_left_to_the_forge(
+    loop: RemoteLoop, act: Callable[[RemoteLoop], None]
+) -> None:
+    """Taking the label off is what people do who want to merge it themselves."""
+    loop.fake.state.pulls[1].labels.remove(LATER)
+    act(loop)
+    loop.cycle()
+    assert_not_merged(loop)
+    before = loop.fake.writes()
+    loop.cycle()
+    assert loop.fake.writes() == before
+
+
 def test_a_closed_one_that_is_opened_again_is_not_merged_behind_our_back(loop: RemoteLoop) -> None:
     close(loop)
     assert loop.chat().what == "rejected"

@@ -8,11 +8,12 @@ import pytest
 from shells.forge_fake import TOKEN
 from shells.forge_harness import FAKES
 from shells.git_fixtures import AUTHOR, MAIN, put, run_git
-from shells.loop import BRANCH, KEY, SPEC, Loop
+from shells.loop import BRANCH, ENVIRONMENT, KEY, OTHER, SPEC, Loop
 from shells.remote_loop import RemoteLoop, remote_loop
 from shells.test_taking_back import quarantine, revert
 from sluice import git
 from sluice.commands.connect import connect
+from sluice.commands.cycle import cycle
 
 pytestmark = pytest.mark.server
 
@@ -79,6 +80,15 @@ def shown(loop: Loop) -> list[str]:
 HOWS = ["merge", "fast-forward", "squash"]
 
 
+def test_a_merge_by_hand_that_leaves_manifests_out_is_told(remote: RemoteLoop) -> None:
+    put(remote.repository, {SPEC: changes(remote)[SPEC]}, message="Only the version")
+    outcomes = list(cycle(remote.world()))
+    (told,) = [o for o in outcomes if o.what == "merged by hand"]
+    assert ", but not " in told.reasons[0]
+    assert "`sluice check`" in told.reasons[0]
+    assert shown(remote) == ["closed"]
+
+
 @pytest.mark.parametrize("how", HOWS)
 def test_a_merge_by_hand_is_one_and_nothing_is_left_of_it(loop: Loop, how: str) -> None:
     by_hand(loop, how)
@@ -105,6 +115,42 @@ def test_a_version_that_was_merged_by_hand_and_reverted_does_not_come_again(
     assert (loop.chat().what, quarantine(loop)) == ("quarantined", ["2"])
     assert loop.chat().reasons == ("version 2 is in quarantine",)
     assert "open" not in shown(loop)
+
+
+@pytest.mark.parametrize("review", ["required", "automatic"])
+def test_a_part_that_was_merged_by_hand_and_reverted_unseen_does_not_come_again(
+    loop: Loop, review: str
+) -> None:
+    loop.edit(ENVIRONMENT, ("review: required", f"review: {review}"))
+    revert(loop.repository, put(loop.repository, {SPEC: changes(loop)[SPEC]}, message="By hand"))
+    assert (loop.chat().what, quarantine(loop)) == ("quarantined", ["2"])
+    assert loop.chat().reasons == ("version 2 is in quarantine",)
+    assert "open" not in shown(loop)
+    assert 'version: "1"' in loop.file(SPEC)
+
+
+@pytest.mark.parametrize("review", ["required", "automatic"])
+def test_one_of_a_group_that_was_picked_and_reverted_does_not_come_again(
+    tmp_path: Path, review: str
+) -> None:
+    loop = Loop(tmp_path)
+    loop.add_other()
+    loop.group("environment")
+    loop.register_both(1)
+    loop.register_both(2)
+    assert loop.chat().what == "proposed"
+    shared = "refs/heads/sluice/production/_all"
+    commits = list(git.file_history(loop.repository, shared, SPEC))
+    picked = git.read_tree(loop.repository, commits[0].id, [SPEC]).files[SPEC]
+    merged = put(loop.repository, {SPEC: picked}, message=commits[0].message)
+    assert loop.chat().what == "nothing to do"
+    revert(loop.repository, merged)
+    if review == "automatic":
+        loop.edit(ENVIRONMENT, ("review: required", "review: automatic"))
+    assert loop.chat().what == "quarantined"
+    assert quarantine(loop) == ["2"]
+    assert loop.cycle()[OTHER].what in ("unchanged", "updated", "merged", "nothing to do")
+    assert 'version: "1"' in loop.file(SPEC)
 
 
 @pytest.mark.parametrize("how", HOWS)

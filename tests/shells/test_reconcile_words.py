@@ -78,10 +78,11 @@ def test_notes_of_people_and_bots_outlive_a_newer_version(loop: Loop) -> None:
     assert_agrees(loop, 1)
 
 
-def test_a_closing_is_understood_below_the_words_of_a_bot(loop: Loop) -> None:
+@pytest.mark.parametrize("text", ["{}\n\nSummary of a bot.", "{}Summary.", "", "Not now."])
+def test_a_closing_is_understood_whatever_became_of_the_text(loop: Loop, text: str) -> None:
     loop.register(2)
     loop.chat()
-    reword(loop, f"{loop.pulls()[0].body.strip()}\n\nSummary of a bot.")
+    reword(loop, text.format(loop.pulls()[0].body.strip()))
     if isinstance(loop, RemoteLoop):
         loop.fake.state.close(loop.fake.state.get(1))
     else:

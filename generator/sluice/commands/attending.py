@@ -15,8 +15,8 @@ from sluice.core.finding import UsageError
 from sluice.core.model import Commit, PullRequest
 from sluice.core.promotion.converge import BRANCHES
 from sluice.core.promotion.mending import mended
-from sluice.core.promotion.message import is_about, read_marker
-from sluice.core.promotion.signals import LATER
+from sluice.core.promotion.message import given_back, is_about, read_marker, says_left
+from sluice.core.promotion.signals import is_left_to_forge
 from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
 
@@ -47,6 +47,8 @@ def _attended(world: World, pull: PullRequest, why_not: str) -> Iterator[Outcome
     elif why_not and isinstance(world.forge, ForgeExtras):
         if not world.dry_run:
             give_back(world, pull)
+            if says_left(pull.body):
+                world.forge.reword(pull.number, pull.title, given_back(pull.body))
         what = "would keep from merging" if world.dry_run else "kept from merging"
         yield Outcome(_name(pull), what, _version(pull), pull.number, (why_not,))
 
@@ -75,7 +77,7 @@ def _commits(world: World, head: str) -> list[Commit]:
 
 def _why_not(world: World, branch: str, pull: PullRequest, listed: Sequence[PullRequest]) -> str:
     """Why the forge must not merge what was left to it; nothing where it may, or was not told."""
-    if LATER not in pull.labels or pull.state == "merged":
+    if not is_left_to_forge(pull) or pull.state == "merged":
         return ""
     if pull.state == "closed":
         return "it was closed"

@@ -6,7 +6,7 @@ from sluice.commands.world import World
 from sluice.core.model import Forge, PullRequest
 from sluice.core.promotion.converge import Proposal
 from sluice.core.promotion.notice import held_back, objections
-from sluice.core.promotion.signals import LATER
+from sluice.core.promotion.signals import LATER, is_left_to_forge
 from sluice.forges.extras import ForgeExtras
 
 
@@ -33,14 +33,14 @@ def let_wait(world: World, pulls: Sequence[PullRequest]) -> None:
 def hold_back(world: World, pull: PullRequest) -> None:
     """Keep the forge from merging what was left to it and must wait now; before any new push.
 
-    The label was there before it was told to merge, and goes only after this.
+    The label and the text said so before it was told to merge, and say so until after this.
     """
-    if LATER in pull.labels and isinstance(world.forge, ForgeExtras):
+    if is_left_to_forge(pull) and isinstance(world.forge, ForgeExtras):
         world.forge.cancel_merge(pull.number)
 
 
 def give_back(world: World, pull: PullRequest) -> None:
     """Take back for good what was left to the forge, and the label with it."""
-    if LATER in pull.labels and isinstance(world.forge, ForgeExtras):
+    if is_left_to_forge(pull) and isinstance(world.forge, ForgeExtras):
         world.forge.cancel_merge(pull.number)
         world.forge.unlabel(pull.number, LATER)

@@ -9,14 +9,16 @@ from sluice import git
 from sluice.commands import proposing, signalling
 from sluice.commands.served import circumstances
 from sluice.commands.workspace import Workspace
-from sluice.commands.world import Outcome, World
+from sluice.commands.world import AUTHOR, Outcome, World
 from sluice.core import layout
+from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
 from sluice.core.plan.cost import tallies
 from sluice.core.promotion.converge import Facts, Proposal, Refusal, branch_of, propose, rejected
 from sluice.core.promotion.evidence import registered
 from sluice.core.promotion.group import branches_at, share_of
+from sluice.core.promotion.message import is_emptied
 from sluice.core.promotion.sharing import ALONE, Sharing
 from sluice.core.promotion.signals import refusal
 from sluice.core.promotion.sound import Sound
@@ -134,9 +136,27 @@ def rejecting(world: World, want: Want, pulls: Sequence[PullRequest]) -> PullReq
     Who deletes a branch of ours hands it back, though that closes its pull request.
     """
     for pull in pulls:
-        if rejected(want, [pull]) and not _lost_branch(world, pull):
+        says_no = rejected(want, [pull]) or _is_wordless_no(world, want, pull)
+        if says_no and not _lost_branch(world, pull):
             return pull
     return None
+
+
+def _is_wordless_no(world: World, want: Want, pull: PullRequest) -> bool:
+    """Whether a person closed a pull request whose text they had emptied; its commit tells it."""
+    key, version = want.release.key, want.version
+    if pull.state != "closed" or pull.branch != branch_of(key) or not is_emptied(pull.body):
+        return False
+    try:
+        commit = git.commit_of(world.repository, pull.head)
+    except UsageError:  # its branch is gone, and what it proposed is not known any more
+        return False
+    said = [commit.trailers.get(name) for name in ("Release", "Model-Version", "Registered-At")]
+    return commit.email == AUTHOR.email and said == [
+        str(key),
+        version.version,
+        str(version.created),
+    ]
 
 
 def _lost_branch(world: World, pull: PullRequest) -> bool:

@@ -53,6 +53,10 @@ def settled(world: World, release: str, pull: PullRequest, commit: str) -> Outco
     """Tell the forge that main has a pull request since `commit`, which it has not noticed."""
     said = read_marker(pull.body)
     version, reason = said[0] if said else "", f"main has it since {commit[:12]}"
+    missing = _missing(world, pull, commit)
+    if missing:
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        reason += f", but not {missing[0]}{more} as proposed: see that `sluice check` passes there"
     if not world.dry_run:
         give_back(world, pull)
         if isinstance(world.forge, ForgeExtras):
@@ -62,6 +66,19 @@ def settled(world: World, release: str, pull: PullRequest, commit: str) -> Outco
         sweep(world, pull.branch)
     what = "would settle" if world.dry_run else "merged by hand"
     return Outcome(release, what, version, pull.number, (reason,))
+
+
+def _missing(world: World, pull: PullRequest, commit: str) -> Sequence[str]:
+    """The files that are not in `commit` as a pull request has them; none where it is not known."""
+    repository = world.repository
+    try:
+        begun = git.merge_base(repository, pull.head, commit)
+        if begun is None or begun == pull.head:
+            return ()
+        ours = set(git.changed_paths(repository, begun, pull.head))
+        return sorted(ours & set(git.changed_paths(repository, pull.head, commit)))
+    except UsageError:
+        return ()
 
 
 def sweep(world: World, branch: str) -> None:
@@ -256,8 +273,9 @@ def _may_stay(world: World, proposal: Proposal, head: str, base: str) -> bool:
 
     It may not where it is to merge by itself and the forge moves a base only forward.
     """
-    linear = isinstance(world.forge, ForgeExtras) and world.forge.is_linear
-    return not (linear and proposal.automatic) or git.is_ancestor(world.repository, base, head)
+    if not proposal.automatic or git.is_ancestor(world.repository, base, head):
+        return True
+    return not (isinstance(world.forge, ForgeExtras) and world.forge.is_linear)
 
 
 def _says(repository: git.Repository, head: str, tree: str, base: str) -> bool:

@@ -16,7 +16,7 @@ from sluice.core.model import Forge, PullRequest
 from sluice.core.promotion.codeowners import PLACES, Reviewers, owners
 from sluice.core.promotion.message import stamped
 from sluice.core.promotion.notice import Notice
-from sluice.core.promotion.signals import CONTEXT, Signal
+from sluice.core.promotion.signals import CONTEXT, LATER, Signal
 from sluice.forges.answers import HeadMovedError
 from sluice.forges.extras import ForgeExtras, Status
 from sluice.forges.limits import RateLimitedError
@@ -73,7 +73,7 @@ def published(
             branch=notice.branch,
             base="main",
             title=notice.title,
-            body=stamped(notice.body, head),
+            body=stamped(notice.body, head, left=LATER in notice.labels),
             labels=notice.labels,
             head=head,
         )

@@ -7,6 +7,7 @@ by hand, or call a pull request closed whose branch somebody deleted.
 from collections.abc import Iterator, Sequence
 
 from sluice import git
+from sluice.commands.heeding import let_wait
 from sluice.commands.world import AUTHOR, MAIN, Outcome, World
 from sluice.core import layout
 from sluice.core.finding import FindingsError, UsageError
@@ -31,10 +32,13 @@ def taken(world: World, base: str, want: Want, pulls: Sequence[PullRequest]) -> 
     """
     key, version = want.release.key, want.version.version
     about = [pull for pull in pulls if pull.state != "open" and _speaks_of(pull, want)]
-    if not about:
+    living = [pull for pull in pulls if pull.state == "open"]
+    if not about and not living:
         return None
     reverted = taken_back(_history(world.repository, base, key), version)
-    if reverted:
+    if reverted and (about or any(_is_before(world, pull, reverted.commit) for pull in living)):
+        if not world.dry_run:
+            let_wait(world, living)
         return _quarantined(world, base, want, f"reverted its promotion in {reverted.commit[:12]}")
     gone = next((pull for pull in about if _is_gone(world.repository, base, pull)), None)
     if gone is None or was_there(_history(world.repository, base, key), version):
@@ -51,6 +55,17 @@ def _speaks_of(pull: PullRequest, want: Want) -> bool:
     """Whether a version is what a pull request proposed, or may be in spite of its words."""
     untied = pull.state == "merged" and not is_about(pull.body, pull.head)
     return untied or concerns(pull.body, want.version)
+
+
+def _is_before(world: World, pull: PullRequest, commit: str) -> bool:
+    """Whether a pull request is from before a commit of main.
+
+    Somebody may have brought a part of it to main by hand, and that back, while it stayed open.
+    """
+    try:
+        return not git.is_ancestor(world.repository, commit, pull.head)
+    except UsageError:  # its head is not known here
+        return False
 
 
 def _is_gone(repository: git.Repository, base: str, pull: PullRequest) -> bool:

@@ -11,7 +11,7 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 # Our part of a text: from this line to our first marker after it, or, where somebody has removed
 # the line, to our last marker.
 _BEGIN = re.compile(r"^<!-- sluice:begin -->[ \t\r]*$", re.MULTILINE)
-_END = re.compile(r"^<!-- sluice:v1 (\{[^\n]*\}) -->[ \t\r]*$", re.MULTILINE)
+_END = re.compile(r"^<!-- sluice:v1 (\{[^\n]*?\}) -->", re.MULTILINE)
 _SUBJECT = ("version", "registered", "releases")
 _BOX = re.compile(r"^([ \t]*[-*+] \[)([ xX])(\] [^\r\n]*)", re.MULTILINE)
 _LEFT_OUT = "_Too long to be shown here: look at the {}._"

@@ -54,7 +54,11 @@ class Dialect(Protocol):
     drafts_by_title: bool  # whether words in the title are what makes a draft
 
     # Whether the style of the last merge moves a base only forward, to a branch that begins there.
-    is_linear: bool
+    # None as long as nothing was merged.
+    is_linear: bool | None
+
+    def looks_linear(self, base: str) -> bool:
+        """Ask whether the next merge would be by such a style, and remember it."""
 
     @property
     def capabilities(self) -> Capabilities:

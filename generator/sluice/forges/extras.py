@@ -43,7 +43,7 @@ class ForgeExtras(Protocol):
 
     @property
     def is_linear(self) -> bool:
-        """Whether it was seen to merge only branches that begin at the tip of their base."""
+        """Whether it merges only branches that begin at the tip of their base."""
 
     @property
     def usage(self) -> Usage:

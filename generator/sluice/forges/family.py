@@ -37,7 +37,7 @@ class Family:
     past: tuple[State, ...] = ("closed",)  # the merged ones among them
     shows_twins = True
     drafts_by_title = False
-    is_linear = False
+    is_linear: bool | None = None
     _size: ClassVar[str]  # the parameter that sets the size of a page
     _latest: ClassVar[Mapping[str, str]]  # the parameters that put the last change first
     _verdict: ClassVar[str]  # where a commit status has its state
@@ -208,6 +208,12 @@ class Family:
             )
         self.is_linear = style == "fast-forward-only"
         return style
+
+    def looks_linear(self, base: str) -> bool:
+        """Ask whether a merge into a branch moves it only forward."""
+        allowed, preferred = self.allowed(base)
+        self.is_linear = linear = chosen(allowed, preferred) == "fast-forward-only"
+        return linear
 
     def allowed(self, base: str) -> tuple[Collection[str], str]:
         """The styles that may be used to merge into a branch, and which one is preferred."""

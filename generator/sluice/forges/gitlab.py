@@ -9,7 +9,7 @@ from sluice.forges.answers import RefusedError, Site
 from sluice.forges.credentials import Token
 from sluice.forges.dialect import Change, Comment, Words
 from sluice.forges.extras import Capabilities, Status, Verdict
-from sluice.forges.gitlab_merging import merge_words
+from sluice.forges.gitlab_merging import looks_linear, merge_words
 from sluice.forges.hooks import Hook
 from sluice.forges.http import Transport
 from sluice.forges.limits import Budget, Window
@@ -66,7 +66,7 @@ class GitLab:
     past: tuple[State, ...] = ("closed", "merged")
     shows_twins = True
     drafts_by_title = True
-    is_linear = False
+    is_linear: bool | None = None
     capabilities = Capabilities(body=1_000_000, label=255, description=255, teams=False)
 
     def __init__(self, http: Transport, project: str) -> None:
@@ -306,6 +306,11 @@ class GitLab:
         raw = self._http.call("GET", f"{self._requests}/{number}").data
         with self._http.reading():
             return bool(raw.get("merge_when_pipeline_succeeds"))
+
+    def looks_linear(self, base: str) -> bool:  # noqa: ARG002 - others need it
+        """Ask whether a merge moves its base only forward."""
+        self.is_linear = linear = looks_linear(self._http, self._path)
+        return linear
 
     def _put(self, number: int, body: Mapping[str, object]) -> PullRequest:
         return self._read(self._http.call("PUT", f"{self._requests}/{number}", body=body).data)

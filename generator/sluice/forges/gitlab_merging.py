@@ -23,6 +23,13 @@ class Words(NamedTuple):
     is_linear: bool
 
 
+def looks_linear(http: Transport, project: str) -> bool:
+    """Whether a project wants a branch to begin at the tip of its base."""
+    raw = http.call("GET", f"/projects/{segment(project)}").data
+    with http.reading():
+        return raw.get("merge_method") in _LINEAR
+
+
 def merge_words(
     http: Transport, project: str, pull: PullRequest, whoami: Callable[[], str]
 ) -> Words:

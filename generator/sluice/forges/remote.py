@@ -55,8 +55,12 @@ class RemoteForge(Opinions):
 
     @property
     def is_linear(self) -> bool:
-        """Whether it was seen to merge only branches that begin at the tip of their base."""
-        return self._dialect.is_linear
+        """Whether it merges only branches that begin at the tip of their base.
+
+        It is asked once where nothing was merged yet: not everybody runs for longer than a cycle.
+        """
+        seen = self._dialect.is_linear
+        return self._dialect.looks_linear("main") if seen is None else seen
 
     @property
     def usage(self) -> Usage:

@@ -16,7 +16,10 @@ from sluice.core.promotion import lineage
 # Our part of a text begins with this line and ends with the marker; all around it is people's.
 BEGIN = "<!-- sluice:begin -->"
 _BEGIN = re.compile(rf"^{BEGIN}[ \t\r]*$", re.MULTILINE)
-_MARKER = re.compile(r"^<!-- sluice:v1 (\{.*\}) -->[ \t\r]*$", re.MULTILINE)
+# What follows on its line is somebody's who appended to the text as the forge trims it.
+_MARKER = re.compile(r"^<!-- sluice:v1 (\{.*?\}) -->", re.MULTILINE)
+# In the marker: the forge may have been told to merge later.
+_LEFT = "left"
 _LINE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 # Forges make links of these, notify people, and close issues: `fixes #1` in a model's name. An
@@ -137,6 +140,11 @@ def written_in(text: str) -> Mapping[str, Any]:
         return {}
 
 
+def is_emptied(text: str) -> bool:
+    """Whether nothing of ours is left in a text, neither a marker nor that it was withdrawn."""
+    return _marker(text) is None and "Withdrawn by sluice" not in text
+
+
 def without_marker(text: str) -> str:
     """A body without that."""
     return _with_marker(text, "").rstrip()
@@ -149,7 +157,7 @@ def withdrawn(text: str) -> str:
 
 def merged_by_hand(text: str, commit: str) -> str:
     """The body with the commit that merged it in its marker, for a forge that calls it closed."""
-    return _with_marker(text, framed({**written_in(text), "merged": commit}))
+    return _with_marker(text, framed({**_not_left(text), "merged": commit}))
 
 
 def is_rejection(pull: PullRequest, version: ModelVersion) -> bool:
@@ -159,19 +167,36 @@ def is_rejection(pull: PullRequest, version: ModelVersion) -> bool:
     return concerns(pull.body, version)
 
 
-def stamped(body: str, commit: str) -> str:
+def stamped(body: str, commit: str, *, left: bool = False) -> str:
     """A body of ours as it goes to the forge: delimited, and tied to the commit that it is about.
 
-    Nothing in it can be taken for one of the delimiters.
+    Nothing in it can be taken for one of the delimiters. `left` says that the forge may be told to
+    merge later.
     """
-    data = written_in(body)
+    data = {**written_in(body), **({_LEFT: True} if left else {})}
     plain = without_marker(body).replace("<!-- sluice:", "<! -- sluice:")
     return f"{BEGIN}\n{plain}\n\n{framed({**data, 'commit': commit})}\n"
+
+
+def says_left(text: str) -> bool:
+    """Whether a body of ours says that its merge was left to the forge."""
+    return bool(written_in(text).get(_LEFT))
+
+
+def given_back(text: str) -> str:
+    """Our part of a body, saying that no more."""
+    match, begin = _marker(text), _BEGIN.search(text)
+    said = text[begin.end() if begin else 0 : match.start() if match else None].strip()
+    return f"{BEGIN}\n{said}\n\n{framed(_not_left(text))}"
 
 
 def is_about(text: str, commit: str) -> bool:
     """Whether a body of ours was written for this commit; one that names none is believed."""
     return bool(written_in(text).get("commit", commit) == commit)
+
+
+def _not_left(text: str) -> dict[str, Any]:
+    return {name: value for name, value in written_in(text).items() if name != _LEFT}
 
 
 def _with_marker(text: str, marker: str) -> str:

@@ -6,7 +6,8 @@ from typing import Any, Literal, NamedTuple
 from sluice.core.checks.gate_words import Gate
 from sluice.core.checks.gates import GateResult
 from sluice.core.layout import Key
-from sluice.core.promotion.message import line
+from sluice.core.model import PullRequest
+from sluice.core.promotion.message import line, says_left
 
 # Worn exactly as long as the forge may merge by itself what waits for nothing here.
 LATER = "sluice/auto-merge"
@@ -33,6 +34,14 @@ def merges_later(promotion: Mapping[str, Any], gates: Sequence[Gate]) -> bool:
     if promotion.get("windows") or promotion.get("freezes"):
         return False
     return not any({"approval", "maxAge"} & gate.keys() for gate in gates)
+
+
+def is_left_to_forge(pull: PullRequest) -> bool:
+    """Whether the forge may have been told to merge later.
+
+    The text says so too: a person may have taken the label off, which tells the forge nothing.
+    """
+    return LATER in pull.labels or says_left(pull.body)
 
 
 def labels(key: Key, held: Sequence[str], *, later: bool) -> tuple[str, ...]:
