@@ -9,7 +9,7 @@ import pytest
 from shells.forge_fake import TOKEN, FakeForge
 from shells.forge_fake import serving as serving_forge
 from shells.forge_harness import FAKES, Time, connected
-from shells.git_fixtures import CLEAN, MAIN, run_git
+from shells.git_fixtures import CLEAN, MAIN, put, run_git
 from shells.git_http import GitServer
 from shells.git_http import serving as serving_git
 from shells.loop import ENVIRONMENT
@@ -19,7 +19,7 @@ from sluice.cli import main
 from sluice.commands.cycle import AUTHOR as ROBOT
 from sluice.commands.rollout_base import Scene
 from sluice.commands.rollouts import tick
-from sluice.core.model import PullRequest
+from sluice.core.model import PullRequest, Signature
 from sluice.forges.remote import RemoteForge
 
 pytestmark = pytest.mark.server
@@ -165,6 +165,34 @@ def test_where_main_is_protected_a_return_to_an_earlier_version_is_a_pull_reques
     assert (remote.stage.state(), remote.stage.version()) == (("WARMING", 0), "1")
     assert remote.sluice("rollback", NAME) == 0
     assert remote.stage.state() == ("WARMING", 0)
+
+
+def test_a_return_that_is_asked_for_again_keeps_its_checks_and_what_others_committed(
+    settled: Stage, remote: Remote, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository = remote.stage.loop.repository
+    run_git(remote.stage.loop.bare, "fetch", "-q", str(settled.loop.bare), "+main:main")
+    remote.protect()
+    remote.fake.state.blocked = "a check has not ended"
+    assert remote.sluice("rollback", NAME) == 0
+    (pull,) = remote.pulls()
+    again = git.commit_of(repository, pull.head)
+    other = git.commit(
+        repository,
+        git.write_tree(repository, pull.head, {}),
+        list(again.parents),
+        again.message,
+        Signature(again.author, again.email),
+        time=again.time - 60,
+    )
+    git.update_ref(repository, f"refs/heads/{pull.branch}", other, pull.head)
+    assert remote.sluice("rollback", NAME) == 0
+    assert git.tip(repository, f"refs/heads/{pull.branch}") == other
+    person = put(repository, {"notes.txt": b"mine"}, f"refs/heads/{pull.branch}")
+    capsys.readouterr()
+    assert remote.sluice("rollback", NAME) != 0
+    assert "somebody committed to the branch" in "".join(capsys.readouterr())
+    assert git.tip(repository, f"refs/heads/{pull.branch}") == person
 
 
 def test_a_rollback_does_not_wait_for_a_forge(remote: Remote) -> None:

@@ -1,5 +1,6 @@
 """`sluice rollback`: back to the version before, in every state, with nothing but Git."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from sluice import git
@@ -17,7 +18,7 @@ from sluice.commands.rollout_by_hand import (
 )
 from sluice.commands.rollout_observers import helpers
 from sluice.commands.rollout_refresh import refreshed
-from sluice.commands.rollout_write import Case, apply
+from sluice.commands.rollout_write import Case, apply, timeless
 from sluice.commands.signalling import asked, published
 from sluice.core import layout
 from sluice.core.finding import FindingsError, UsageError, failed
@@ -173,7 +174,7 @@ def _proposed(scene: Scene, release: Release, commit: str, message: str, refused
     """A pull request instead of the push, merged at once if the forge allows it."""
     branch = f"{branch_of(release.key)}.rollback"
     ref, (title, _, body) = f"refs/heads/{branch}", message.partition("\n\n")
-    scene.move(ref, commit, git.tip(scene.repository, ref))
+    commit = _brought(scene, ref, commit)
     base = git.commit_of(scene.repository, commit).parents[0]
     reason = body.partition("\n")[0]
     notice = of_release(release, branch, title, fenced(body), "rollback", reason, asks=False)
@@ -185,6 +186,34 @@ def _proposed(scene: Scene, release: Release, commit: str, message: str, refused
         said = (refused, f"merge it for the rollback to begin: {error}", *problems)
         return Outcome(str(release.key), f"proposed: {title}", "", pull.number, said)
     return Outcome(str(release.key), f"merged: {title}", "", pull.number, (refused,))
+
+
+def _brought(scene: Scene, ref: str, commit: str) -> str:
+    """Bring the branch of a rollback to it; return where it is, for it may say that already.
+
+    Raises:
+        UsageError: somebody else has committed to it.
+    """
+    repository, head = scene.repository, git.tip(scene.repository, ref)
+    if head is not None and not git.is_ancestor(repository, head, MAIN):
+        if "Quarantine" not in git.commit_of(repository, head).trailers:
+            branch = ref.removeprefix("refs/heads/")
+            raise UsageError(
+                f"somebody committed to the branch {branch}: merge its pull request, or delete "
+                "the branch and roll back again"
+            )
+        if _changes(repository, head) == _changes(repository, commit):
+            return head  # its checks and reviews go on
+    scene.move(ref, commit, head)
+    return commit
+
+
+def _changes(repository: git.Repository, commit: str) -> Mapping[str, bytes | None]:
+    """What a commit makes of the files that it changes, but for the time of a state."""
+    parent = git.commit_of(repository, commit).parents[0]
+    paths = git.changed_paths(repository, parent, commit)
+    files = git.read_tree(repository, commit, paths).files
+    return {path: timeless(files.get(path)) for path in paths}
 
 
 def _message(release: Release, version: str, why: str, actor: str) -> str:

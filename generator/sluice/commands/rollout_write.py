@@ -246,11 +246,11 @@ def _proposes(scene: Scene, case: Case, head: str, made: _Commit) -> bool:
     return (
         not moved
         and told == set(wanted)
-        and all(_timeless(there.get(path)) == _timeless(c) for path, c in wanted.items())
+        and all(timeless(there.get(path)) == timeless(c) for path, c in wanted.items())
     )
 
 
-def _timeless(content: bytes | None) -> bytes | None:
+def timeless(content: bytes | None) -> bytes | None:
     """A file without the time of a state, which is another one in each tick."""
     return content and re.sub(rb"(?m)^  since: .*\n", b"", content)
 
