@@ -1,5 +1,6 @@
 """What routes that are read from a cluster give a candidate, for each traffic provider."""
 
+import math
 from typing import Any
 
 import pytest
@@ -142,6 +143,30 @@ def test_a_route_that_is_not_there_is_told(provider: str) -> None:
 def test_a_route_without_rules_leads_nowhere(provider: str, spec: object) -> None:
     seen = weights(provider, {"metadata": {"name": "chat"}, "spec": spec})
     assert seen == LiveRoutes((), "the route chat leads nowhere")
+
+
+ODD = [None, "x", 7, True, [], [None], {"a": 1}]
+"""What a file may have where an object is to be."""
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_what_is_no_route_has_no_weight_and_ends_nothing(odd: Any) -> None:  # noqa: ANN401  # any
+    destination = {"destination": odd, "weight": 10}
+    assert weights("istio", virtual_service({"route": [destination, to("chat-v7", weight=90)]}))
+    for backend in (odd, {"service": odd}):
+        main = ingress("chat", "chat-v7")
+        main["spec"]["rules"][0]["http"]["paths"][0]["backend"] = backend
+        assert weights("nginx", main) == LiveRoutes((0,))
+    second = ingress("chat-canary", CANDIDATE, canary="true")
+    second["metadata"]["annotations"] = odd
+    assert weights("nginx", ingress("chat", "chat-v7"), second) == LiveRoutes((0,))
+
+
+@pytest.mark.parametrize("odd", [None, [], {}, math.inf])
+def test_a_weight_that_is_no_number_is_not_known(odd: Any) -> None:  # noqa: ANN401  # any
+    second = ingress("chat-canary", CANDIDATE, canary="true", canary_weight=odd)
+    assert weights("nginx", ingress("chat", "chat-v7"), second) == LiveRoutes(())
+    assert weights("gateway", http_route(split(odd, 10))) == LiveRoutes(())
 
 
 def test_of_several_weights_the_one_counts_that_is_farthest_from_git() -> None:

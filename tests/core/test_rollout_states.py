@@ -298,6 +298,16 @@ def test_what_is_away_begins_again_but_not_for_ever() -> None:
     assert (resumed.state, resumed.setbacks) == ("WARMING", 0)
 
 
+def test_what_is_away_with_everything_is_counted_on_when_it_gets_everything_again() -> None:
+    """Else it would get everything and lose it again for ever."""
+    last = at("STEP", step=1, weight=50, setbacks=2)
+    whole = write(last, seen("PASS"), 600).rollout
+    assert whole is not None
+    assert (whole.state, whole.setbacks) == ("PROMOTING", 2)
+    gone = seen("CONTINUE", replicas=Replicas(0, 4, 4))
+    assert after(whole, gone) == ("lower", "PAUSED", 0)
+
+
 def test_replicas_that_do_not_come_back_are_no_reason_for_a_quarantine() -> None:
     away = seen(sync=SICK, ready=False)
     again = at("WARMING", setbacks=1, since=START)

@@ -27,6 +27,12 @@ COURSES = {
     "shared-fault-at-everything": f"{SECOND}, {ON}",
     "node-loss": f"WARMING 0, STEP 10, WARMING 0, STEP 10, STEP 50, {ON}",
     "nodes-come-and-go": "WARMING 0, STEP 10, WARMING 0, STEP 10, WARMING 0, STEP 10, PAUSED 0",
+    "nodes-come-and-go-at-everything": (
+        f"{SECOND}, PROMOTING 100, WARMING 0, STEP 50, PROMOTING 100, WARMING 0, STEP 50, "
+        "PROMOTING 100, PAUSED 0"
+    ),
+    "one-request-a-minute": f"WARMING 0, STEP 10, {BACK}",
+    "answers-some": "WARMING 0, STEP 10, PAUSED 0",
     "slow-leak": f"{SECOND}, PROMOTING 100, {BACK}",
     "late-errors": f"WARMING 0, STEP 10, GATED 10, {BACK}",
     "silent-prometheus": f"WARMING 0, STEP 10, {ON}",

@@ -81,19 +81,19 @@ def _of_virtual_service(route: Object, candidate: str) -> Iterator[float | None]
 
 def _service(destination: Object) -> str:
     """The Service of a destination, which may be named by its full domain."""
-    host = (destination.get("destination") or {}).get("host", "")
+    host = _mapping(destination, "destination").get("host", "")
     return str(host).partition(".")[0]
 
 
 def _of_ingresses(main: Object, canary: Object | None, candidate: str) -> float | None:
     """The share by the main Ingress, and by the second one that takes some of it."""
     base = 1.0 if candidate in _backends(main) else 0.0
-    notes = ((canary or {}).get("metadata") or {}).get("annotations") or {}
+    notes = _mapping(_mapping(canary, "metadata"), "annotations")
     if canary is None or notes.get(_CANARY) != "true":
         return base
     try:
         taken = int(notes.get(_WEIGHT, "0")) / int(notes.get(_TOTAL, str(FULL)))
-    except (ValueError, ZeroDivisionError):
+    except (OverflowError, TypeError, ValueError, ZeroDivisionError):
         return None
     taken = min(1.0, max(0.0, taken))
     gains = 1.0 if candidate in _backends(canary) else 0.0
@@ -104,7 +104,7 @@ def _backends(ingress: Object) -> set[str]:
     found = set()
     for rule in _listed(ingress.get("spec"), "rules"):
         for path in _listed(rule.get("http"), "paths"):
-            service = (path.get("backend") or {}).get("service") or {}
+            service = _mapping(_mapping(path, "backend"), "service")
             found.add(str(service.get("name", "")))
     return found
 
@@ -114,7 +114,7 @@ def _share(backends: Sequence[tuple[Any, Any]], candidate: str) -> float | None:
     try:
         total = sum(int(weight) for _, weight in backends)
         own = sum(int(weight) for name, weight in backends if name == candidate)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
     return own / total if total > 0 else None
 
@@ -127,6 +127,12 @@ def _refusal(route: Object) -> str:
                 said = condition.get("message") or condition.get("reason") or "no reason is given"
                 return f"the gateway does not take the route: {said}"
     return ""
+
+
+def _mapping(holder: Any, name: str) -> Mapping[str, Any]:  # noqa: ANN401  # from a cluster
+    """The object in a field that may not be there."""
+    found = holder.get(name) if isinstance(holder, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
 
 
 def _listed(holder: Any, name: str) -> list[Mapping[str, Any]]:  # noqa: ANN401  # from a cluster

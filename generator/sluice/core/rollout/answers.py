@@ -48,16 +48,36 @@ def too_few(answered: Sequence[Answered], step: int) -> str:
     alone = [batch for batch in current if batch.weight == FULL]
     before = [batch for batch in answered if batch.step < step]
     if beside and max(_path_beside(beside)) >= DOUBT:
-        last = beside[-_LAST:]
-        own, every = _sum(last), sum(batch.candidate + batch.stable for batch in last)
-        return f"the candidate answered {own} of the last {every} requests, at {last[-1].weight} %"
+        return f"the candidate answered {_part(beside)}"
     if alone and before and max(_path_alone(alone, before), default=0.0) >= DOUBT:
         own = _sum(alone[-_LAST:])
         return f"the candidate has everything and answered {own} requests in the last minutes"
     return ""
 
 
+def seems_few(answered: Sequence[Answered], step: int, alpha: float) -> str:
+    """In words, how a candidate seems by now to answer too few beside the other; else empty.
+
+    It is no proof yet, and more would not do.
+
+    Args:
+        answered: batches of the rollout, in order of time.
+        step: the current one.
+        alpha: the risk of such a word about a candidate that answers its share.
+    """
+    beside = [batch for batch in answered if batch.step == step and 0 < batch.weight < FULL]
+    if not beside or _path_beside(beside)[-1] < math.log(1 / alpha):
+        return ""
+    return f"the candidate seems to answer too little, {_part(beside)}"
+
+
 _LAST = 10
+
+
+def _part(beside: Sequence[Answered]) -> str:
+    last = beside[-_LAST:]
+    every = sum(batch.candidate + batch.stable for batch in last)
+    return f"{_sum(last)} of the last {every} requests, at {last[-1].weight} %"
 
 
 def _sum(batches: Sequence[Answered]) -> int:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sluice.core.rollout import absolute
-from sluice.core.rollout.answers import too_few
+from sluice.core.rollout.answers import seems_few, too_few
 from sluice.core.rollout.counts import (
     Batch,
     Counts,
@@ -86,9 +86,11 @@ def judge(counts: Counts) -> Judgement:
         return Judgement("ENV_DEGRADED", gates, f"both versions are bad: {_names(degraded)}")
     deciding = [gate for gate in acting if gate.name in required]
     waiting = _of(deciding, "CONTINUE") or _suspicious(acting, required, counts.parameters)
-    if deciding and not waiting:
+    doubt = seems_few(counts.answered, counts.step, counts.parameters.alpha)
+    if deciding and not waiting and not doubt:
         return Judgement("PASS", gates, f"every gate passes: {_names(deciding)}")
-    reason = f"undecided: {_awaited(waiting, counts)}" if deciding else "there is no gate to pass"
+    reason = f"undecided: {_awaited(waiting, counts) or doubt}"
+    reason = reason if deciding else "there is no gate to pass"
     return Judgement("INCONCLUSIVE" if counts.exhausted else "CONTINUE", gates, reason)
 
 

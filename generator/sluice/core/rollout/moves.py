@@ -93,7 +93,8 @@ def onwards(
         return waiting
     if last:
         reason = f"{reason}: on to all requests; the stable version is kept warm"
-        after = rollout.to("PROMOTING", reason, weight=FULL, setbacks=0)
+        # Setbacks there lead to this step again and not to another: they are counted on.
+        after = rollout.to("PROMOTING", reason, weight=FULL)
     else:
         reason = f"{reason}: on to {weight} %"
         after = rollout.to("STEP", reason, step=following, weight=weight, setbacks=0)

@@ -176,9 +176,10 @@ def _batch(scenario: Scenario, state: State, gate: Gate, begin: int) -> Batch | 
     pods = {"candidate": traffic.candidate_pods, "stable": traffic.stable_pods, "others": 1}
     if scenario.scaling is not None:
         pods["candidate"] = max(1, _ready(state, begin))
+    own = _share_of(traffic.rate, weight, begin)
     rates = {
-        "candidate": 0 if "hang" in state.faults else traffic.rate * weight // FULL,
-        "stable": traffic.rate * (FULL - weight) // FULL,
+        "candidate": 0 if "hang" in state.faults else own,
+        "stable": traffic.rate - own,
         "others": traffic.others,
     }
     arms = {
@@ -187,6 +188,12 @@ def _batch(scenario: Scenario, state: State, gate: Gate, begin: int) -> Batch | 
     }
     others = arms["others"] if traffic.others else ()
     return Batch(begin, arms["candidate"], arms["stable"], step, **like, others=others)
+
+
+def _share_of(requests: int, weight: int, begin: int) -> int:
+    """The candidate's part of a minute's requests; where it is less than one, of some minutes."""
+    minute = begin // TICK
+    return requests * weight * (minute + 1) // FULL - requests * weight * minute // FULL
 
 
 def _arm(  # what the counts of an arm follow from
