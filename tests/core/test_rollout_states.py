@@ -143,18 +143,26 @@ def test_an_old_failure_waits_for_a_person() -> None:
     assert tick(at("PROMOTING"), seen("FAIL", share=1.0), 9999).write is None
 
 
-@pytest.mark.parametrize("verdict", ["PASS", "FAIL", "ENV_DEGRADED"])
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"weight": 11},
-        {"sync": None},
-        {"sync": replace(GOOD, contains=False)},
-        {"sync": replace(GOOD, synced=False)},
-    ],
-)
+NOT_IN_FORCE: list[dict[str, Any]] = [
+    {"weight": 11},
+    {"sync": None},
+    {"sync": replace(GOOD, contains=False)},
+    {"sync": replace(GOOD, synced=False)},
+]
+
+
+@pytest.mark.parametrize("verdict", ["PASS", "ENV_DEGRADED", "UNANSWERED"])
+@pytest.mark.parametrize("changes", NOT_IN_FORCE)
 def test_what_git_does_not_say_is_not_judged(verdict: Verdict, changes: dict[str, Any]) -> None:
     assert tick(at("STEP"), seen(verdict, **changes), 700).write is None
+
+
+@pytest.mark.parametrize("state", ["STEP", "GATED", "PAUSED", "PROMOTING"])
+@pytest.mark.parametrize("changes", NOT_IN_FORCE)
+def test_a_failure_counts_whatever_argo_cd_says_of_the_weight(
+    state: State, changes: dict[str, Any]
+) -> None:
+    assert after(at(state), seen("FAIL", **changes), 700) == ("lower", "ROLLING_BACK", 0)
 
 
 def test_drift_is_reported() -> None:

@@ -72,7 +72,7 @@ def _asked(case: Case, synced: Sync | None, now: int) -> _Asked | None:
 
     Of a candidate that warms up only its replicas are asked for.
     """
-    begin = now if case.rollout.state == "WARMING" else _in_force(case, synced)
+    begin = now if case.rollout.state == "WARMING" else _counted_since(case, synced, now)
     if begin is None:
         return None
     workspace = case.base.workspace
@@ -84,11 +84,17 @@ def _asked(case: Case, synced: Sync | None, now: int) -> _Asked | None:
     return None if subject is None else _Asked(case, subject, max(0, now - begin))
 
 
-def _in_force(case: Case, synced: Sync | None) -> int | None:
-    """Since when the committed weight is in force; None when it is not, or nothing is counted."""
-    if case.rollout.state not in _COUNTED or synced is None or not synced.contains:
+def _counted_since(case: Case, synced: Sync | None, now: int) -> int | None:
+    """Since when requests are counted; None when none are.
+
+    That is since the weight is in force. While nobody says whether it is, it is since its commit:
+    what is counted then can only speak against the candidate.
+    """
+    if case.rollout.state not in _COUNTED:
         return None
-    return synced.since if synced.synced else None
+    if synced is not None and synced.contains and synced.synced and synced.since is not None:
+        return synced.since
+    return min(now, case.history.time)
 
 
 def _others(key: Key, releases: Iterable[Key]) -> list[str]:

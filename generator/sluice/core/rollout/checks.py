@@ -28,16 +28,17 @@ def rightful_weight(rollout: Rollout) -> int | None:
 
 
 def has_failed(rollout: Rollout, seen: Observation, now: int) -> bool:
-    """Whether there is a failure to act on: of this weight, and not an old one."""
+    """Whether there is a failure to act on, and not an old one.
+
+    That nobody knows which weight is in force forbids more of it. It excuses nothing: the versions
+    are compared as they were served.
+    """
     judgement = seen.judgement
     if judgement is None or judgement.verdict != "FAIL":
         return False
-    if judgement.failed_at is not None:
-        if age(judgement.failed_at, now) > rollout.plan.failure_age:
-            return False
-    elif not judgement.hard:
-        return False
-    return judgement.hard or not _not_applied(rollout, seen)
+    if judgement.failed_at is None:
+        return judgement.hard
+    return age(judgement.failed_at, now) <= rollout.plan.failure_age
 
 
 def is_judgeable(rollout: Rollout, seen: Observation) -> bool:

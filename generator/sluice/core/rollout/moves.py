@@ -50,7 +50,7 @@ def begin_again(rollout: Rollout, seen: Observation, now: int, reason: str) -> D
     setbacks = rollout.setbacks + 1
     if setbacks < SETBACKS:
         return _lowered(rollout, "WARMING", seen, now, reason, setbacks=setbacks)
-    often = f"{reason}, for the {setbacks}rd time"
+    often = f"{reason}, {setbacks} times"
     if seen.restarts:
         return roll_back(rollout, seen, now, f"{often}, and restarts by itself")
     return _lowered(rollout, "PAUSED", seen, now, often)
