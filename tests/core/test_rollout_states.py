@@ -143,6 +143,13 @@ def test_an_old_failure_waits_for_a_person() -> None:
     assert tick(at("PROMOTING"), seen("FAIL", share=1.0), 9999).write is None
 
 
+def test_nothing_is_given_where_nothing_could_be_judged() -> None:
+    blind = "Prometheus does not answer"
+    waiting = tick(at("WARMING"), seen(blind=blind))
+    assert (waiting.write, waiting.reason) == (None, f"waits: {blind}")
+    assert after(at("WARMING"), seen()) == ("raise", "STEP", 10)
+
+
 NOT_IN_FORCE: list[dict[str, Any]] = [
     {"weight": 11},
     {"sync": None},

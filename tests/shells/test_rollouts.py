@@ -111,6 +111,26 @@ def test_what_is_not_known_keeps_traffic_where_it_is(stage: Stage, fault: str) -
     assert (stage.state(), stage.commits()) == (("STEP", 10), before)
 
 
+def test_no_first_weight_is_given_while_prometheus_does_not_answer(stage: Stage) -> None:
+    stage.metrics.problem = "Prometheus does not answer"
+    stage.run(40)
+    assert stage.state() == ("WARMING", 0)
+    stage.metrics.problem = ""
+    stage.run(5, until="STEP")
+
+
+@pytest.mark.parametrize("fault", ["down", "out of sync"])
+def test_a_failing_candidate_goes_back_whatever_argo_cd_says(stage: Stage, fault: str) -> None:
+    stage.run(30, until="STEP")
+    stage.tick()
+    stage.tick()
+    stage.cluster.down = fault == "down"
+    stage.cluster.synced = fault != "out of sync"
+    stage.metrics.errors["2"] = 0.2
+    stage.run(60, until="ROLLING_BACK")
+    assert stage.state() == ("ROLLING_BACK", 0)
+
+
 def test_a_step_without_a_verdict_waits_for_a_person_and_is_never_promoted_by_time(
     tmp_path: Path,
 ) -> None:

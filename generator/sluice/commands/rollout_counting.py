@@ -120,6 +120,8 @@ def _at(
     found = {}
     for asked in listed:
         result = _judged(asked, told, now)
+        if result is None and asked.case.rollout.state == "WARMING":
+            result = Counted(blind="Prometheus does not answer")  # so nothing would be judged
         if result is not None:
             found[asked.case.release.key] = result
     return found

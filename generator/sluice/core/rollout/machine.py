@@ -131,7 +131,7 @@ def _warming(rollout: Rollout, seen: Observation, now: int) -> Decision:
     if rollout.returning and sync.synced and seen.ready:
         reason = f"version {rollout.candidate} is ready: it gets all requests again"
         return act(Write("raise", rollout.to("PROMOTING", reason, weight=FULL), reason))
-    waiting = why_not_more(rollout, seen)
+    waiting = why_not_more(rollout, seen) or (f"waits: {seen.blind}" if seen.blind else "")
     if seen.ready and not waiting:
         weight = rollout.plan.steps[rollout.step].weight
         reason = f"the candidate is ready: {weight} % of the requests"
