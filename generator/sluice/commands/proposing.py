@@ -275,7 +275,7 @@ def _may_stay(world: World, proposal: Proposal, head: str, base: str) -> bool:
     """
     if not proposal.automatic or git.is_ancestor(world.repository, base, head):
         return True
-    return not (isinstance(world.forge, ForgeExtras) and world.forge.is_linear)
+    return not (isinstance(world.forge, ForgeExtras) and world.forge.is_linear())
 
 
 def _says(repository: git.Repository, head: str, tree: str, base: str) -> bool:

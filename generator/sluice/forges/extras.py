@@ -41,9 +41,8 @@ class ForgeExtras(Protocol):
     def capabilities(self) -> Capabilities:
         """What fits."""
 
-    @property
     def is_linear(self) -> bool:
-        """Whether it merges only branches that begin at the tip of their base."""
+        """Whether it merges only branches that begin at the tip of their base; it may be asked."""
 
     @property
     def usage(self) -> Usage:

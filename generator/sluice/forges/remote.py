@@ -53,7 +53,6 @@ class RemoteForge(Opinions):
         """What fits."""
         return self._dialect.capabilities
 
-    @property
     def is_linear(self) -> bool:
         """Whether it merges only branches that begin at the tip of their base.
 
