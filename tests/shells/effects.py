@@ -80,6 +80,19 @@ class Executioner:
         crossed, self.count, self.fatal = self.count, 0, -1
         return crossed
 
+    def kill_once(self, run: Callable[[], object], fatal: int, *, after: bool) -> int:
+        """Run until the kill, if it comes, and then once more undisturbed.
+
+        Returns how many boundaries the last of these runs crossed.
+        """
+        self.arm(fatal, after=after)
+        try:
+            run()
+        except Killed:
+            self.disarm()
+            run()
+        return self.disarm()
+
 
 def told(pull: PullRequest) -> tuple[object, ...]:
     """What people see of a pull request, whenever its commit was made; it names the right one."""

@@ -64,13 +64,7 @@ def _end(
         executioner = Executioner(patches)
 
         def run() -> None:
-            executioner.arm(fatal, after=after)
-            try:
-                loop.cycle()
-            except Killed:
-                executioner.disarm()
-                loop.cycle()
-            crossed.append(executioner.disarm())
+            crossed.append(executioner.kill_once(loop.cycle, fatal, after=after))
 
         return _scenario(loop, run), max(crossed)
 

@@ -74,13 +74,7 @@ def _once(fatal: int, *, after: bool) -> Dying:
     """Each cycle is killed at one boundary, and then runs again."""
 
     def dying(executioner: Executioner, loop: Loop) -> int:
-        executioner.arm(fatal, after=after)
-        try:
-            loop.cycle()
-        except Killed:
-            executioner.disarm()
-            loop.cycle()
-        return executioner.disarm()
+        return executioner.kill_once(loop.cycle, fatal, after=after)
 
     return dying
 

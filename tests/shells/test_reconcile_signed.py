@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shells.effects import Executioner, Killed, assert_consistent
+from shells.effects import Executioner, assert_consistent
 from shells.forge_fake import TOKEN
 from shells.git_fixtures import MAIN, run_git
 from shells.git_keys import Keys, gpg_keys, ssh_keys
@@ -159,13 +159,7 @@ def killed_once(
         executioner = Executioner(patches)
         for version in (1, 2, 3):
             loop.register(version)
-            executioner.arm(fatal, after=after)
-            try:
-                loop.cycle()
-            except Killed:
-                executioner.disarm()
-                loop.cycle()
-            crossed.append(executioner.disarm())
+            crossed.append(executioner.kill_once(loop.cycle, fatal, after=after))
     assert unsigned(loop, keys, begun) == []
     assert_consistent(loop)
     told = [(p.number, p.state, p.title, p.body) for p in loop.pulls()]

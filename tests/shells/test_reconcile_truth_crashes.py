@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shells.effects import Executioner, Killed, assert_one_each
+from shells.effects import Executioner, assert_one_each
 from shells.git_fixtures import AUTHOR, MAIN
 from shells.loop import BRANCH, ENVIRONMENT, SPEC, Loop
 from shells.remote_loop import RemoteLoop, remote_loop
@@ -104,13 +104,7 @@ def _end(
         executioner = Executioner(patches)
 
         def run() -> None:
-            executioner.arm(fatal, after=False)
-            try:
-                loop.cycle()
-            except Killed:
-                executioner.disarm()
-                loop.cycle()
-            crossed.append(executioner.disarm())
+            crossed.append(executioner.kill_once(loop.cycle, fatal, after=False))
 
         return story(loop, run), max(crossed)
 

@@ -26,7 +26,6 @@ REFRESHES_RETRIES = (3, 2)
 Before it, an application that says which paths it is made from may apply an older revision after a
 retry that failed (argo-cd#27875); routes then do not say it, which costs a rendering each time.
 """
-_ROUTES = f"/{layout.ROUTES}"
 _WEIGHTS = {
     "gateway": {
         "group": "gateway.networking.k8s.io",
@@ -55,6 +54,7 @@ class Application:
         recurse: whether it reads the directories below, too.
         exclude: files that it leaves out.
         bootstraps: whether it applies applications, in Argo CD's own cluster.
+        routes: whether it applies the routes of a release.
         scaled: kinds of workloads whose replicas the cluster sets.
         moved: routes whose weights a controller in the cluster sets.
     """
@@ -66,6 +66,7 @@ class Application:
     recurse: bool = False
     exclude: str = ""
     bootstraps: bool = False
+    routes: bool = False
     scaled: tuple[Mapping[str, str], ...] = ()
     moved: tuple[Mapping[str, Any], ...] = ()
 
@@ -96,6 +97,7 @@ def applications_of_release(release: Release) -> Iterator[Application]:
             layout.routes_application_path(key),
             routes_application(key),
             layout.routes_directory(key),
+            routes=True,
             moved=tuple(_moved_routes(release)),
         )
 
@@ -148,7 +150,7 @@ def template_values(application: Application, shared: Mapping[str, Any]) -> dict
         "exclude": application.exclude,
         "scaled": application.scaled,
         "moved": application.moved,
-        "generate_paths": shared["retry_refresh"] or not application.path.endswith(_ROUTES),
+        "generate_paths": shared["retry_refresh"] or not application.routes,
     }
 
 
