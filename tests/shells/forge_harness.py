@@ -152,6 +152,29 @@ def live(folder: Path) -> Iterator[Harness]:
     git.push(clone, {name: (tip, None) for name, tip in mine.items()})
 
 
+KINDS = ["local", *FAKES, *(["live"] if os.environ.get("SLUICE_LIVE_FORGE") else [])]
+
+
+@contextmanager
+def harness_of(kind: str, folder: Path, *, detects: bool = True) -> Iterator[Harness]:
+    """A forge of any kind.
+
+    Args:
+        kind: one of KINDS.
+        folder: where its repository lies.
+        detects: whether a stand-in notices merges by hand.
+    """
+    if kind == "local":
+        yield local(folder)
+    elif kind == "live":
+        with live(folder) as harness:
+            yield harness
+    else:
+        with faked(kind, folder) as stand_in:
+            stand_in.fake.state.detects = detects
+            yield stand_in
+
+
 def _fetched(clone: git.Repository) -> dict[str, str]:
     """Bring the branches of a clone to those of its remote, and return them."""
     git.fetch(clone)

@@ -1,30 +1,20 @@
 """What every forge must do, told by each of them in its own dialect."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from shells.forge_harness import FAKES, FakeHarness, Harness, faked, live, local
+from shells.forge_harness import KINDS, FakeHarness, Harness, harness_of
 from shells.git_fixtures import AUTHOR
 from sluice import git
 from sluice.core.finding import UsageError
 
-KINDS = ["local", *FAKES, *(["live"] if os.environ.get("SLUICE_LIVE_FORGE") else [])]
-
 
 @pytest.fixture(params=KINDS)
 def at(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
-    kind = str(request.param)
-    if kind == "local":
-        yield local(tmp_path)
-    elif kind == "live":
-        with live(tmp_path) as harness:
-            yield harness
-    else:
-        with faked(kind, tmp_path) as harness:
-            yield harness
+    with harness_of(str(request.param), tmp_path) as harness:
+        yield harness
 
 
 def _writes(at: Harness) -> int:

@@ -1,18 +1,16 @@
 """What counts is what Git says: merges by hand that no forge notices, branches that are deleted."""
 
-import os
 import secrets
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from shells.forge_harness import FAKES, FakeHarness, Harness, faked, live, local
+from shells.forge_harness import FAKES, KINDS, FakeHarness, Harness, faked, harness_of
 from sluice import git
 from sluice.core.model import PullRequest
 from sluice.forges.extras import ForgeExtras
 
-KINDS = ["local", *FAKES, *(["live"] if os.environ.get("SLUICE_LIVE_FORGE") else [])]
 # A live forge notices a little later what was pushed.
 LOOKS = 100
 
@@ -20,16 +18,8 @@ LOOKS = 100
 @pytest.fixture(params=KINDS)
 def at(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
     """A forge that notices no merge by hand, as Gitea 1.26 does unless it is told to."""
-    kind = str(request.param)
-    if kind == "local":
-        yield local(tmp_path)
-    elif kind == "live":
-        with live(tmp_path) as harness:
-            yield harness
-    else:
-        with faked(kind, tmp_path) as harness:
-            harness.fake.state.detects = False
-            yield harness
+    with harness_of(str(request.param), tmp_path, detects=False) as harness:
+        yield harness
 
 
 @pytest.fixture(params=FAKES)
