@@ -5,14 +5,13 @@ merge by hand; and what is merged in the moment between a push and its words has
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 
-from sluice import git
 from sluice.commands import proposing
 from sluice.commands.heeding import give_back
-from sluice.commands.world import AUTHOR, Outcome, World
+from sluice.commands.owning import promotions_at
+from sluice.commands.world import Outcome, World
 from sluice.core.finding import UsageError
-from sluice.core.model import Commit, PullRequest
+from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import BRANCHES
 from sluice.core.promotion.mending import mended
 from sluice.core.promotion.message import given_back, is_about, read_marker, says_left
@@ -55,24 +54,15 @@ def _attended(world: World, pull: PullRequest, why_not: str) -> Iterator[Outcome
 
 def _reworded(world: World, pull: PullRequest) -> Iterator[Outcome]:
     """Let a merged pull request tell of the version that was merged."""
-    words = None if is_about(pull.body, pull.head) else mended(pull, _commits(world, pull.head))
+    if is_about(pull.body, pull.head):
+        return
+    words = mended(pull, promotions_at(world.repository, pull.head))
     if words:
         if not world.dry_run:
             world.forge.reword(pull.number, *words)
         what = "would be worded anew" if world.dry_run else "worded anew"
         said = f"it was merged as {pull.head[:12]}, and its text was about another commit"
         yield Outcome(_name(pull), what, _version(pull), pull.number, (said,))
-
-
-def _commits(world: World, head: str) -> list[Commit]:
-    """The commits of promotions at a head that are ours; none where they are not known here."""
-    found: list[Commit] = []
-    with suppress(UsageError):
-        commit = git.commit_of(world.repository, head)
-        while commit.email == AUTHOR.email and "Follows" in commit.trailers:
-            found.append(commit)
-            commit = git.commit_of(world.repository, commit.parents[0])
-    return found
 
 
 def _why_not(world: World, branch: str, pull: PullRequest, listed: Sequence[PullRequest]) -> str:

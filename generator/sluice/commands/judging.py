@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from sluice import git
 from sluice.commands import proposing, signalling
+from sluice.commands.owning import promotions_at
 from sluice.commands.served import circumstances
 from sluice.commands.workspace import Workspace
-from sluice.commands.world import AUTHOR, Outcome, World
+from sluice.commands.world import Outcome, World
 from sluice.core import layout
-from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
 from sluice.core.plan.cost import tallies
@@ -143,20 +143,15 @@ def rejecting(world: World, want: Want, pulls: Sequence[PullRequest]) -> PullReq
 
 
 def _is_wordless_no(world: World, want: Want, pull: PullRequest) -> bool:
-    """Whether a person closed a pull request whose text they had emptied; its commit tells it."""
+    """Whether a person closed a pull request whose text they had emptied; its commits tell it."""
     key, version = want.release.key, want.version
-    if pull.state != "closed" or pull.branch != branch_of(key) or not is_emptied(pull.body):
+    branches = (branch_of(key), *branches_at(key))
+    if pull.state != "closed" or pull.branch not in branches or not is_emptied(pull.body):
         return False
-    try:
-        commit = git.commit_of(world.repository, pull.head)
-    except UsageError:  # its branch is gone, and what it proposed is not known any more
-        return False
-    said = [commit.trailers.get(name) for name in ("Release", "Model-Version", "Registered-At")]
-    return commit.email == AUTHOR.email and said == [
-        str(key),
-        version.version,
-        str(version.created),
-    ]
+    wanted = [str(key), version.version, str(version.created)]
+    named = ("Release", "Model-Version", "Registered-At")
+    commits = promotions_at(world.repository, pull.head)
+    return any([commit.trailers.get(name) for name in named] == wanted for commit in commits)
 
 
 def _lost_branch(world: World, pull: PullRequest) -> bool:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from sluice import git
 from sluice.commands.heeding import give_back, heeded, let_wait
+from sluice.commands.owning import is_reconcilers
 from sluice.commands.signalling import published
 from sluice.commands.world import AUTHOR, MAIN, Outcome, World
 from sluice.core.finding import UsageError
@@ -83,11 +84,11 @@ def _missing(world: World, pull: PullRequest, commit: str) -> Sequence[str]:
 
 def sweep(world: World, branch: str) -> None:
     """Delete a branch that a merge or a withdrawal left behind, unless others work on it."""
-    ref = f"refs/heads/{branch}"
+    ref = _ref(branch)
     head = git.tip(world.repository, ref)
     if head is None or world.dry_run:
         return
-    if is_ours(world, branch) or git.is_ancestor(world.repository, head, MAIN):
+    if is_reconcilers(world.repository, head) or git.is_ancestor(world.repository, head, MAIN):
         with suppress(git.RefMovedError):
             world.upstream.move(ref, None, head)
 
@@ -147,11 +148,10 @@ def pushed_ahead(
     """
     ends: dict[str, tuple[str | None, str]] = {}
     for proposal, pulls in ready:
-        with suppress(UsageError):
-            if is_free(world, proposal.branch, pulls):
-                old, new = ends[proposal.branch] = _commits(world, base, proposal)
-                if old != new or not proposal.later:
-                    let_wait(world, pulls)
+        with suppress(UsageError, git.RefMovedError):
+            old, new = ends[proposal.branch] = _commits(world, base, proposal, pulls)
+            if old != new or not proposal.later:
+                let_wait(world, pulls)
     moves = {_ref(branch): each for branch, each in ends.items() if each[0] != each[1]}
     try:
         moved = world.upstream.move_each(moves) if moves else ()
@@ -238,8 +238,8 @@ def _push(world: World, base: str, proposal: Proposal, pulls: Sequence[PullReque
 
     What was left to the forge is taken back before: it was about what the branch had.
     """
-    ref = f"refs/heads/{proposal.branch}"
-    head, commit = _commits(world, base, proposal)
+    ref = _ref(proposal.branch)
+    head, commit = _commits(world, base, proposal, pulls)
     if head == commit:
         return Pushed(commit, moved=False)
     let_wait(world, pulls)
@@ -254,10 +254,18 @@ def _push(world: World, base: str, proposal: Proposal, pulls: Sequence[PullReque
     return Pushed(commit, moved=True)
 
 
-def _commits(world: World, base: str, proposal: Proposal) -> tuple[str | None, str]:
-    """Where the branch is and where it should be; the same if it says all of it already."""
-    repository, ref = world.repository, f"refs/heads/{proposal.branch}"
+def _commits(
+    world: World, base: str, proposal: Proposal, pulls: Sequence[PullRequest]
+) -> tuple[str | None, str]:
+    """Where the branch is and where it should be; the same if it says all of it already.
+
+    Raises:
+        RefMovedError: somebody else has committed to it.
+    """
+    repository, ref = world.repository, _ref(proposal.branch)
     head = git.tip(repository, ref)
+    if not _may_move(world, head, pulls):
+        raise git.RefMovedError(ref, None, head)
     tree = git.write_tree(repository, base, proposal.changes)
     if head and _says(repository, head, tree, base) and _may_stay(world, proposal, head, base):
         return head, head
@@ -300,14 +308,17 @@ def is_ours(world: World, branch: str) -> bool:
 
     The branch itself counts, not what the forge thinks of it, which may be a little old.
     """
-    head = git.tip(world.repository, f"refs/heads/{branch}")
-    return head is None or git.commit_of(world.repository, head).email == AUTHOR.email
+    return is_reconcilers(world.repository, git.tip(world.repository, _ref(branch)))
 
 
 def is_free(world: World, branch: str, pulls: Sequence[PullRequest]) -> bool:
     """Whether a branch may be moved: it is ours, or what others did to it was merged."""
-    head = git.tip(world.repository, f"refs/heads/{branch}")
-    return is_ours(world, branch) or any(p.state == "merged" and p.head == head for p in pulls)
+    return _may_move(world, git.tip(world.repository, _ref(branch)), pulls)
+
+
+def _may_move(world: World, head: str | None, pulls: Sequence[PullRequest]) -> bool:
+    merged = any(pull.state == "merged" and pull.head == head for pull in pulls)
+    return merged or is_reconcilers(world.repository, head)
 
 
 def closed(world: World, release: str, pull: PullRequest, reason: str) -> Outcome:

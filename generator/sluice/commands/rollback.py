@@ -6,6 +6,7 @@ from dataclasses import replace
 from sluice import git
 from sluice.commands.connect import Place
 from sluice.commands.cycle import MAIN, Outcome
+from sluice.commands.owning import is_persons, left_alone
 from sluice.commands.revisions import workspace_of
 from sluice.commands.rollout_base import Base, Scene, base_of
 from sluice.commands.rollout_by_hand import (
@@ -196,12 +197,8 @@ def _brought(scene: Scene, ref: str, commit: str) -> str:
     """
     repository, head = scene.repository, git.tip(scene.repository, ref)
     if head is not None and not git.is_ancestor(repository, head, MAIN):
-        if "Quarantine" not in git.commit_of(repository, head).trailers:
-            branch = ref.removeprefix("refs/heads/")
-            raise UsageError(
-                f"somebody committed to the branch {branch}: merge its pull request, or delete "
-                "the branch and roll back again"
-            )
+        if is_persons(repository, head):
+            raise left_alone(ref.removeprefix("refs/heads/"))
         if _changes(repository, head) == _changes(repository, commit):
             return head  # its checks and reviews go on
     scene.move(ref, commit, head)

@@ -9,6 +9,7 @@ from typing import Any
 from sluice import git
 from sluice.commands.cycle import MAIN, Outcome
 from sluice.commands.heeding import objectors
+from sluice.commands.owning import is_persons, is_reconcilers, left_alone
 from sluice.commands.rollout_base import Base, Scene
 from sluice.commands.signalling import asked, published, signalled
 from sluice.core import layout, tree
@@ -122,7 +123,9 @@ def propose(
     if scene.dry_run:
         return _outcome(case, f"would propose: {said}", write.reason, pull=open_)
     head = git.tip(scene.repository, f"refs/heads/{case.branch}")
-    if not _is_ours(scene, case) and not scene.actor:
+    if scene.actor and is_persons(scene.repository, head):
+        raise left_alone(case.branch)
+    if not scene.actor and not is_reconcilers(scene.repository, head):
         return _outcome(case, "left alone", "somebody committed to its branch", pull=open_)
     if not (head and _proposes(scene, case, head, made)):
         head = _branch(scene, case, made, head)
@@ -170,9 +173,10 @@ def withdraw(
 ) -> None:
     """Close the open pull request of a rollout in words that are no person's no.
 
-    With `ours`, one that a person asked for is left alone.
+    With `ours`, one that a person asked for or committed to is left alone.
     """
-    if ours and not _is_ours(scene, case):
+    head = git.tip(scene.repository, f"refs/heads/{case.branch}")
+    if ours and not is_reconcilers(scene.repository, head):
         return
     for pull in pulls:
         if pull.state == "open" and not scene.dry_run:
@@ -181,16 +185,11 @@ def withdraw(
 
 
 def sweep(scene: Scene, case: Case) -> None:
-    """Delete our branch, where a merge or a withdrawal left it behind."""
+    """Delete the branch of a rollout that a merge or a withdrawal left behind."""
     ref = f"refs/heads/{case.branch}"
     head = git.tip(scene.repository, ref)
-    if head and not scene.dry_run and _is_ours(scene, case):
+    if head and not scene.dry_run and not is_persons(scene.repository, head):
         scene.move(ref, None, head)
-
-
-def _is_ours(scene: Scene, case: Case) -> bool:
-    head = git.tip(scene.repository, f"refs/heads/{case.branch}")
-    return head is None or git.commit_of(scene.repository, head).email == scene.author.email
 
 
 def refused_by(

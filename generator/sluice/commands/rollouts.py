@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sluice import git
 from sluice.commands.cycle import Outcome
+from sluice.commands.owning import is_persons
 from sluice.commands.rollout_base import Base, Scene, base_of
 from sluice.commands.rollout_counting import Counted, counted
 from sluice.commands.rollout_following import following, stuck
@@ -188,7 +189,7 @@ def _swept(scene: Scene, living: set[str], observers: Observers) -> None:
         if pull.state == "open" and pull.branch in stale:
             scene.forge.close(pull.number, "its rollout is over")
     for name, head in stale.items():
-        if git.commit_of(scene.repository, head).email == scene.author.email:
+        if not is_persons(scene.repository, head):
             with suppress(git.RefMovedError):
                 scene.move(f"refs/heads/{name}", None, head)
 

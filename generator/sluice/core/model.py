@@ -205,7 +205,8 @@ class Forge(Protocol):
 class Commit:
     """A commit as read from history; `trailers` in order, keys as written.
 
-    `committer` is empty where nobody asked for it.
+    `committer` is empty where nobody asked for it. `rewritten` says that it was written anew after
+    its author had made it.
     """
 
     id: str
@@ -216,6 +217,7 @@ class Commit:
     message: str
     trailers: Mapping[str, str] = field(default_factory=dict)
     committer: str = ""
+    rewritten: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ def _read(found: pygit2.Commit) -> Commit:
         message=found.message,
         trailers=_trailers(found),
         committer=found.committer.name,
+        rewritten=found.author.time != found.commit_time,
     )
 
 

@@ -8,7 +8,13 @@ from sluice.core.layout import Key
 from sluice.core.markdown import code, table
 from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import BRANCHES, Proposal
-from sluice.core.promotion.message import framed, marker, without_marker, written_in
+from sluice.core.promotion.message import (
+    framed,
+    is_emptied,
+    marker,
+    without_marker,
+    written_in,
+)
 from sluice.core.promotion.signals import Signal, labels, waiting
 from sluice.core.specs.resolve import Release
 
@@ -106,7 +112,9 @@ def share_of(pull: PullRequest, release: str) -> PullRequest:
     chain = chains_of(pull.body).get(name, ())
     known = written_in(pull.body).get("registered")
     registered = known.get(name) if isinstance(known, dict) else None
-    return replace(pull, body=marker(chain[0], chain[1:], registered) if chain else "")
+    if not chain:  # it is not about this release, unless somebody has emptied its text
+        return replace(pull, body="" if is_emptied(pull.body) else framed({}))
+    return replace(pull, body=marker(chain[0], chain[1:], registered))
 
 
 def _signal(members: Sequence[Proposal], held: Sequence[str]) -> Signal:

@@ -189,7 +189,7 @@ def _own(release: Release, pulls: Mapping[str, Sequence[PullRequest]]) -> Iterab
     for branch in (own, f"{own}{_ROLLOUT_BRANCH}"):
         yield from pulls.get(branch, ())
     for pull in pulls.get(branch_of_group(release), ()):
-        if share_of(pull, str(release.key)).body:
+        if read_marker(share_of(pull, str(release.key)).body):
             yield pull
 
 
