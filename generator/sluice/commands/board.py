@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 
+from sluice import files
 from sluice.commands.connect import Place
 from sluice.commands.sight import sight
 from sluice.commands.status import observed
@@ -33,7 +34,7 @@ def run(
     if out is None:
         sys.stdout.buffer.write(made)
     else:
-        _write(Path(out), made)
+        files.write_file(Path(out), made)
     return int(bool(found["broken"]))
 
 
@@ -52,14 +53,3 @@ def _checked(links: str | None) -> str | None:
     if scheme and scheme[0].lower() not in ("http:", "https:", "file:"):
         raise UsageError(f"--links {links}: give an address that begins with https://, or a path")
     return links
-
-
-def _write(path: Path, made: bytes) -> None:
-    """Write a file whole: who looks at it meanwhile sees the old one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(made)
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise UsageError(f"{path}: cannot write it: {error.strerror}") from None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from sluice import git
+from sluice import files, git
 from sluice.core.finding import UsageError
 from sluice.core.model import Forge, Signature
 from sluice.forges import forge_of, git_url, open_forge
@@ -145,10 +145,16 @@ def _origin(root: str | None, forge: str | None) -> str:
 
 
 def _state(given: str | None, environ: Mapping[str, str]) -> Path:
-    if given:
-        return Path(given)
+    """The folder of the mirrors, for this user alone.
+
+    Raises:
+        UsageError: a link or a file is in the way.
+    """
     cache = environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    return Path(cache) / "sluice"
+    # A home may be reached over a link; what is below it may not.
+    folder = Path(given) if given else Path(cache).resolve() / "sluice"
+    files.make_folder(folder, mode=0o700)
+    return folder
 
 
 def find_repository(repository: str | None, root: str | None) -> git.Repository:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from sluice import git
+from sluice import files, git
 from sluice.commands import history, init, pulls_show, reconcile
 from sluice.commands.connect import local_forge, person
 from sluice.core.finding import UsageError
@@ -23,7 +23,7 @@ def run(*, directory: str | None) -> int:
     top = Path(directory) if directory else Path(tempfile.mkdtemp(prefix="sluice-demo-"))
     if top.exists() and any(top.iterdir()):
         raise UsageError(f"{top} is not empty; name a new folder")
-    top.mkdir(parents=True, exist_ok=True)
+    files.make_folder(top)
     _say("Starting a real model registry on this machine (a few seconds)")
     with running_server(top / "registry") as url:
         click.echo(f"  {url}")

@@ -1,5 +1,6 @@
 """`sluice init`: write a GitOps repository."""
 
+import os
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import click
 from sluice import files, resources
 from sluice.commands.render import differences
 from sluice.commands.workspace import open_workspace
+from sluice.core import layout
 from sluice.core.finding import UsageError
 
 
@@ -29,12 +31,10 @@ def write(top: Path) -> None:
         UsageError: the folder holds something of what would be written.
     """
     wanted = starter()
-    taken = sorted(path for path in wanted if (top / path).exists())
+    taken = sorted(p for p in (*wanted, layout.MANIFESTS) if os.path.lexists(top / p))
     if taken:
         raise UsageError(f"{top} has {taken[0]} already; name a new folder")
-    if top.exists() and not top.is_dir():
-        raise UsageError(f"{top} is not a folder")
-    top.mkdir(parents=True, exist_ok=True)
+    files.make_folder(top)
     files.write(top, wanted)
     manifests = open_workspace(top).render()
     rendered = {path: manifest.content() for path, manifest in manifests.items()}

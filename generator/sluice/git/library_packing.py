@@ -94,7 +94,7 @@ def _drop(pack: Path) -> None:
 @contextmanager
 def _alone(path: Path) -> Iterator[bool]:
     """Whether no other process packs; the lock goes with the process."""
-    handle = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+    handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield True

@@ -167,6 +167,8 @@ def open_mirror(url: str, folder: Path, login: Login | None = None) -> Mirror:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise UsageError(f"{folder}: cannot keep a mirror there: {error.strerror}") from error
+    if path.is_symlink():
+        raise UsageError(f"{path} is a symbolic link: remove it, and a mirror is made anew")
     with _alone(path):
         repository = init_bare(path)
         if "origin" not in repository.remotes.names():
@@ -185,7 +187,11 @@ def _followed(refs: Mapping[str, str]) -> dict[str, str]:
 @contextmanager
 def _alone(path: str | Path) -> Iterator[None]:
     """Keep other processes from a mirror; the lock, a file beside it, goes with the process."""
-    handle = os.open(f"{Path(path)}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    lock = f"{Path(path)}.lock"
+    try:
+        handle = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise UsageError(f"{lock}: cannot lock the mirror: {error.strerror}") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
