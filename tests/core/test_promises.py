@@ -39,6 +39,7 @@ ELSEWHERE = {
     "ModelRelease.placement.pool": "as Environment.pools",
     "Environment.cluster.kubernetesVersion": "which schemas manifests are checked against",
     "Environment.storage.claims": "which claims releases may name: REF050",
+    "Environment.sources": "whose weights releases may serve: REF096, tests/core/test_places.py",
     "Environment.storage.imageVolumes": "whether images may be volumes: REF051",
     "ModelRelease.follows": "as Environment.follows",
     "ModelRelease.gates": "what the reconciler asks of a version",

@@ -65,6 +65,9 @@ class Fake:
             if name in self.models
         }
 
+    def is_gone(self, name: str) -> bool:
+        return bool(self.models) and name not in self.models
+
     def fresh(self, version: ModelVersion) -> ModelVersion:
         return next(v for v in self.models[version.name] if v.version == version.version)
 

@@ -26,10 +26,12 @@ class Authority:
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
 
-    def server(self, names: tuple[x509.GeneralName, ...] = _HERE) -> ssl.SSLContext:
-        """What a server of these names needs."""
+    def server(
+        self, names: tuple[x509.GeneralName, ...] = _HERE, *, days: int = 36_500
+    ) -> ssl.SSLContext:
+        """What a server of these names needs; its certificate is good for so many days of 2020."""
         key = ec.generate_private_key(ec.SECP256R1())
-        made = _builder("server", self.certificate.subject, key).add_extension(
+        made = _builder("server", self.certificate.subject, key, days).add_extension(
             x509.SubjectAlternativeName(names), critical=False
         )
         file = self.path.with_name(f"server-{len(names)}.pem")
@@ -51,7 +53,7 @@ def authority(folder: Path) -> Authority:
 
 
 def _builder(
-    name: str, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    name: str, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, days: int = 36_500
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -60,7 +62,7 @@ def _builder(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(_BEGIN)
-        .not_valid_after(_BEGIN + dt.timedelta(days=36_500))
+        .not_valid_after(_BEGIN + dt.timedelta(days=days))
     )
 
 

@@ -49,7 +49,8 @@ class Measurement:
     `value` may be NaN or infinite: the gates decide what that means. `doubt` is a reason not to
     trust it that the registry itself gives ("the run is deleted"), empty when there is none.
     `recorded` is in milliseconds since the epoch, `dataset` is name@digest, `scorers` the digest of
-    what judged the answers; 0 or empty when it is not known.
+    what judged the answers; 0 or empty when it is not known. `user`, `experiment` (its name and its
+    id) and `evaluator` say who wrote it, as far as the registry knows.
     """
 
     value: float
@@ -58,6 +59,10 @@ class Measurement:
     dataset: str = ""
     doubt: str = ""
     scorers: str = ""
+    user: str = ""
+    experiment: str = ""
+    experiment_id: str = ""
+    evaluator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,19 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True)
+class Contents:
+    """The files of a version, by their paths, as far as the registry lists them.
+
+    `loaders` are those of them that tell who loads the model to run code beside it. `gap` says why
+    the files are not known, empty where they are.
+    """
+
+    files: tuple[str, ...] = ()
+    loaders: tuple[str, ...] = ()
+    gap: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Evaluation:
     """All that the registry recorded about the quality and the making of one version.
 
@@ -94,6 +112,7 @@ class Evaluation:
     parameters: Mapping[str, str] = field(default_factory=dict)
     lineage: Lineage = Lineage()
     gaps: tuple[str, ...] = ()
+    contents: Contents = Contents(gap="the registry lists no files")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +141,12 @@ class Registry(Protocol):
         """Every version of each named model, newest number first; an absent name is absent.
 
         Of models that are not among `aliased`, the aliases may be as they were some time ago.
+        """
+
+    def is_gone(self, name: str) -> bool:
+        """Whether it says itself that there is no such model, and lists another one meanwhile.
+
+        False where it only does not show the model to us.
         """
 
     def fresh(self, version: ModelVersion) -> ModelVersion:

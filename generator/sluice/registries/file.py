@@ -12,11 +12,13 @@
             updated: 1795195803419
             ready: true
             tags: {digest: "sha256:..."}
+            files: [config.json, model.safetensors]   # all that lies at the source
             parameters: {lr: "1e-5"}
             metrics:
               mmlu/acc: 0.71                # a number, .nan and .inf included, or in full:
               toxicity: {value: 0.01, dataset: tox@76a479d3, recorded: 1795195803543, run: 3fdd,
-                         scorers: 5c04e4}
+                         scorers: 5c04e4, user: eval-bot, experiment: evaluations,
+                         evaluator: harness}
 
 The file is read at every call, so that an edit is seen like a change in a server. Text is taken as
 written, whatever YAML makes of it: `version: 07` is refused, `tags: {gpu: no}` is the text no.
@@ -32,7 +34,7 @@ from pathlib import Path
 import yaml
 
 from sluice.core.finding import Finding, FindingsError, Place, UsageError
-from sluice.core.model import Evaluation, Measurement, ModelVersion
+from sluice.core.model import Contents, Evaluation, Measurement, ModelVersion
 
 UNREADABLE = "REG001"
 WRONG = "REG002"
@@ -47,9 +49,11 @@ _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 _VERSION_KEYS = frozenset(
     {"version", "source", "stage", "aliases", "runId", "created", "updated", "ready"}
-    | {"tags", "parameters", "metrics"}
+    | {"tags", "parameters", "metrics", "files"}
 )
-_METRIC_KEYS = frozenset({"value", "dataset", "recorded", "run", "scorers"})
+_METRIC_KEYS = frozenset(
+    {"value", "dataset", "recorded", "run", "scorers", "user", "experiment", "evaluator"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,11 @@ class FileRegistry:
         models = self._models()
         known = sorted(set(names) & set(models))
         return {name: tuple(entry.version for entry in models[name]) for name in known}
+
+    def is_gone(self, name: str) -> bool:
+        """Whether the file has other models and not this one."""
+        models = self._models()
+        return bool(models) and name not in models
 
     def fresh(self, version: ModelVersion) -> ModelVersion:
         """Return the version as the file has it now."""
@@ -278,7 +287,11 @@ def _entry(reader: _Reader, name: str, node: yaml.Node) -> _Entry:
 def _evaluation(reader: _Reader, known: Mapping[str, yaml.Node], run_id: str) -> Evaluation:
     metrics = reader.mapping(known.get("metrics"))
     measurements = {key: _measurement(reader, metrics[key], run_id) for key in sorted(metrics)}
-    return Evaluation(measurements, reader.texts(known.get("parameters")))
+    parameters = reader.texts(known.get("parameters"))
+    if "files" not in known:
+        return Evaluation(measurements, parameters)
+    files = sorted({reader.text(each) for each in reader.items(known["files"])})
+    return Evaluation(measurements, parameters, contents=Contents(tuple(files)))
 
 
 def _measurement(reader: _Reader, node: yaml.Node, run_id: str) -> Measurement:
@@ -294,4 +307,7 @@ def _measurement(reader: _Reader, node: yaml.Node, run_id: str) -> Measurement:
         recorded=reader.integer(known.get("recorded")),
         dataset=reader.text(known.get("dataset")),
         scorers=reader.text(known.get("scorers")),
+        user=reader.text(known.get("user")),
+        experiment=reader.text(known.get("experiment")),
+        evaluator=reader.text(known.get("evaluator")),
     )

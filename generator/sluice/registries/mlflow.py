@@ -13,10 +13,12 @@ from urllib.parse import quote
 from sluice.core.finding import UsageError
 from sluice.core.model import MARK, Evaluation, ModelVersion
 from sluice.registries.hooks import Hooks
+from sluice.registries.mlflow_artifacts import relative
 from sluice.registries.mlflow_changes import changes
 from sluice.registries.mlflow_clients import Clients, Row_co, Search, connected
 from sluice.registries.mlflow_errors import (
     NOT_MLFLOW,
+    NonsenseError,
     is_forbidden,
     is_invalid,
     is_missing,
@@ -58,7 +60,25 @@ class MlflowRegistry:
         with one_line(self._uri):
             models = _models(clients, sorted(set(names)))
             found = _versions(clients, models)
-        return {name: _ordered(found[name], models[name].aliases) for name in models}
+        return {name: _ordered(found[name], models[name].aliases, self._uri) for name in models}
+
+    def is_gone(self, name: str) -> bool:
+        """Whether the server says that there is no such model, while it lists another one."""
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
+
+        clients = self._clients
+        with one_line(self._uri):
+            try:
+                _named(clients.direct.get_registered_model(name), name)
+            except UnicodeEncodeError:
+                return True
+            except MlflowException as error:
+                if not is_missing(error):
+                    return False
+            else:
+                return False
+            others = clients.public.search_registered_models(max_results=1)
+            return any(model.name for model in others)
 
     def changes(self, since: int) -> Mapping[str, tuple[int, object]]:
         """Return the models that changed at or after `since`, and the last one; see watch.py."""
@@ -85,7 +105,7 @@ class MlflowRegistry:
         if found is None or found.creation_timestamp != version.created:
             named = f"version {version.version} of {version.name!r}"
             raise UsageError(f"{named} is gone from the registry since it was listed")
-        return _version(found, version.aliases)
+        return _version(found, version.aliases, self._uri)
 
     def evaluation(self, version: ModelVersion) -> Evaluation:
         """Return the metrics of the version's logged model and runs, and its parameters."""
@@ -169,7 +189,7 @@ def _model(clients: Clients, name: str) -> "RegisteredModel | None":
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
     try:
-        return clients.direct.get_registered_model(name)
+        return _named(clients.direct.get_registered_model(name), name)
     except UnicodeEncodeError:
         return None
     except MlflowException as error:
@@ -202,7 +222,8 @@ def _versions(
 def _collect(rows: Iterable["Version"], found: dict[str, dict[str, "Version"]]) -> None:
     for version in rows:
         if version.name in found:
-            found[version.name][str(version.version)] = version
+            number = str(version.version)
+            found[version.name][number] = _numbered(version, version.name, number)
 
 
 def _add_hidden(clients: Clients, model: "RegisteredModel", found: dict[str, "Version"]) -> None:
@@ -220,11 +241,26 @@ def _version_of(clients: Clients, name: str, number: str) -> "Version | None":
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
     try:
-        return clients.direct.get_model_version(name, number)
+        return _numbered(clients.direct.get_model_version(name, number), name, number)
     except MlflowException as error:
         if is_missing(error):
             return None
         raise
+
+
+def _named(model: "RegisteredModel", name: str) -> "RegisteredModel":
+    """The model, if the answer is about it: an answer of another form says nothing of it."""
+    if model.name != name:
+        raise NonsenseError(f"the model {name!r}")
+    return model
+
+
+def _numbered(version: "Version", name: str, number: str) -> "Version":
+    """The version, if the answer is about it."""
+    is_asked = (version.name, str(version.version)) == (name, number)
+    if not (is_asked and number.isdecimal() and version.creation_timestamp):
+        raise NonsenseError(f"version {number} of {name!r}")
+    return version
 
 
 def _search(search: Search[Row_co], condition: str) -> list[Row_co] | None:
@@ -245,21 +281,21 @@ def _search(search: Search[Row_co], condition: str) -> list[Row_co] | None:
 
 
 def _ordered(
-    versions: Mapping[str, "Version"], aliases: Mapping[str, str]
+    versions: Mapping[str, "Version"], aliases: Mapping[str, str], uri: str
 ) -> tuple[ModelVersion, ...]:
     names: dict[str, list[str]] = {}
     for alias, number in sorted(aliases.items()):
         names.setdefault(str(number), []).append(alias)
     newest_first = sorted(versions.items(), key=lambda item: int(item[0]), reverse=True)
-    return tuple(_version(entity, names.get(number, ())) for number, entity in newest_first)
+    return tuple(_version(entity, names.get(number, ()), uri) for number, entity in newest_first)
 
 
-def _version(entity: "Version", aliases: Iterable[str]) -> ModelVersion:
+def _version(entity: "Version", aliases: Iterable[str], uri: str) -> ModelVersion:
     stage, tags = entity.current_stage or "", dict(entity.tags)
     return ModelVersion(
         name=entity.name,
         version=str(entity.version),
-        source=entity.source or "",
+        source=relative(entity.source or "", uri),
         created=entity.creation_timestamp,
         updated=entity.last_updated_timestamp or entity.creation_timestamp,
         run_id=entity.run_id or "",

@@ -17,6 +17,8 @@ _DEFAULT_SETTINGS = {
     # The client's own defaults wait four minutes for a dead server.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    # Credentials are meant for the address that was given, and for no other one.
+    "MLFLOW_ALLOW_HTTP_REDIRECTS": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
 }

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import traceback
 from collections.abc import Iterator
 from http import HTTPStatus
 from urllib.parse import urlsplit, urlunsplit
@@ -37,6 +38,10 @@ _ADVICE = {
 }
 
 
+class NonsenseError(ValueError):
+    """The server answered, but not about what it was asked for, which the text names."""
+
+
 @contextlib.contextmanager
 def one_line(uri: str, needs: str = TO_READ) -> Iterator[None]:
     """Turn every failure of the client inside into a UsageError about `uri`.
@@ -53,6 +58,8 @@ def one_line(uri: str, needs: str = TO_READ) -> Iterator[None]:
         problem = _complaint(error, uri, needs)
     except (json_format.ParseError, json.JSONDecodeError):
         problem = NOT_MLFLOW
+    except NonsenseError as error:
+        problem = f"{NOT_MLFLOW} (it was asked for {_quote(str(error))})"
     except ImportError as error:
         problem = f"needs the Python package {error.name}: install the full mlflow package"
     except ValueError as error:
@@ -77,6 +84,7 @@ def redacted(uri: str) -> str:
 def is_missing(error: Exception) -> bool:
     """Whether the server says that the thing asked for does not exist."""
     known = getattr(error, "error_code", "") in {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
+    known = known and _status_on_the_wire(error) in (HTTPStatus.NOT_FOUND, None)
     return known and not is_about_workspaces(error)
 
 
@@ -107,7 +115,9 @@ def _complaint(error: Exception, uri: str, needs: str) -> str:
         return _ADVICE[HTTPStatus(status)]
     host = urlsplit(uri).netloc.rpartition("@")[2]
     hosts = f"start it with --allowed-hosts {host}, and what else calls it"
+    redirected = HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST
     for applies, complaint, remedy in (
+        (redirected, "sends us to another address", _ELSEWHERE),
         (_WRONG_HOST in text, "rejects the host name", hosts),
         (status == HTTPStatus.FORBIDDEN, "denies access", f"the account needs {needs}"),
         (status >= HTTPStatus.INTERNAL_SERVER_ERROR, "fails", _in_the_log()),
@@ -125,10 +135,27 @@ def _in_the_log() -> str:
 
 def status_of(error: Exception) -> int | None:
     """Return the HTTP status that the server gave; None when there was no such answer."""
+    told = _status_on_the_wire(error)
+    if told is not None:
+        return told
     if hasattr(error, "json"):
         return int(error.get_http_status_code())  # type: ignore[attr-defined]
     found = _STATUS_IN_TEXT.search(str(error))
     return int(found[1] or found[2]) if found else None
+
+
+def _status_on_the_wire(error: Exception) -> int | None:
+    """The status of the answer that the client was looking at when it gave up.
+
+    The client drops it where the JSON of an answer has no error code of MLflow's: a 401 of a proxy
+    then looks like a failure of the server.
+    """
+    found = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        status = getattr(frame.f_locals.get("response"), "status_code", None)
+        if isinstance(status, int) and status >= HTTPStatus.MULTIPLE_CHOICES:
+            found = status
+    return found
 
 
 def _connection_complaint(cause: BaseException | None, text: str) -> str:
@@ -145,7 +172,7 @@ def _connection_complaint(cause: BaseException | None, text: str) -> str:
     for kind, complaint in (
         (exceptions.Timeout, _SLOW),
         (ReadTimeoutError, _SLOW),
-        (exceptions.SSLError, _UNTRUSTED),
+        (exceptions.SSLError, _untrusted(text)),
         (exceptions.ProxyError, "is not reachable through the proxy: check HTTPS_PROXY, NO_PROXY"),
         (NameResolutionError, "is not reachable: its host name is unknown here"),
         (exceptions.ChunkedEncodingError, _BROKEN),
@@ -157,6 +184,7 @@ def _connection_complaint(cause: BaseException | None, text: str) -> str:
     return NOT_MLFLOW if "not in a valid JSON format" in text else f"cannot be used: {_quote(text)}"
 
 
+_ELSEWHERE = "give that one if it is the tracking server's, or look for a login page before it"
 _BROKEN = (
     "breaks the connection off before its answer is whole: look into the server's log and at "
     "proxies before it, and check that its port speaks HTTP"
@@ -166,6 +194,18 @@ _UNTRUSTED = (
     "has no certificate that we trust: set MLFLOW_TRACKING_SERVER_CERT_PATH to its CA, or give "
     "http:// if it has no TLS"
 )
+
+
+def _untrusted(text: str) -> str:
+    """What is wrong with a certificate, where OpenSSL says it."""
+    lowered = text.lower()
+    if "certificate has expired" in lowered:
+        return "has a certificate that has expired: renew it"
+    if "certificate is not yet valid" in lowered:
+        return "has a certificate that is not valid yet: check the clocks of both machines"
+    if "mismatch" in lowered or "doesn't match" in lowered:
+        return "has a certificate for another host: give the name that stands in it"
+    return _UNTRUSTED
 
 
 def _quote(text: str) -> str:

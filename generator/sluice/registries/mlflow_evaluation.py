@@ -15,8 +15,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 from sluice.core.model import Evaluation, Measurement, ModelVersion
-from sluice.registries.mlflow_errors import is_forbidden, is_missing, is_unsupported
-from sluice.registries.mlflow_lineage import lineage
+from sluice.registries.mlflow_errors import (
+    NonsenseError,
+    is_forbidden,
+    is_missing,
+    is_unsupported,
+)
+from sluice.registries.mlflow_lineage import folder_of, lineage
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,6 +36,9 @@ _MOST_COPIES = 5
 RUNS_TAG = "sluice.evaluation-runs"
 """Tag of a version: the ids of runs that evaluated it, with spaces or commas between them."""
 SCORERS_TAG = "mlflow.genaiEvaluate.scorersDigest"
+EVALUATOR_TAG = "evaluated-by"
+"""Tag of a run: who or what evaluated, for gates that ask for it."""
+_USER_TAG = "mlflow.user"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -50,6 +58,7 @@ class _Runs:
     def __init__(self, client: "MlflowClient") -> None:
         self._client = client
         self._known: dict[str, Run | None] = {}
+        self._experiments: dict[str, str] = {}
         self.forbidden: set[str] = set()
 
     def get(self, run_id: str) -> "Run | None":
@@ -61,18 +70,35 @@ class _Runs:
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
         try:
-            return _found(self._client.get_run, run_id)
+            run = _found(self._client.get_run, run_id)
         except MlflowException as error:
             if not is_forbidden(error):
                 raise
-        self.forbidden.add(run_id)
-        return None
+            self.forbidden.add(run_id)
+            return None
+        if run is not None and run.info.run_id != run_id:
+            raise NonsenseError(f"the run {run_id}")
+        return run
 
     def absence(self, run_id: str) -> str:
         """Why there is no such run for us."""
         if run_id in self.forbidden:
             return f"the run {run_id} cannot be read: the account lacks READ on its experiment"
         return f"the run {run_id} does not exist"
+
+    def experiment(self, number: str) -> str:
+        """The name of an experiment; nothing where it cannot be read."""
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
+
+        if number and number not in self._experiments:
+            try:
+                found = self._client.get_experiment(number)
+                self._experiments[number] = found.name if found.experiment_id == number else ""
+            except MlflowException as error:
+                if not (is_missing(error) or is_forbidden(error)):
+                    raise
+                self._experiments[number] = ""
+        return self._experiments.get(number, "")
 
     def history(self, point: _Point) -> list[_Point]:
         """Every point of this metric in the run."""
@@ -96,11 +122,13 @@ def evaluate(client: "MlflowClient", version: ModelVersion) -> Evaluation:
         points[point.key] = _compared(point, runs, str(logged and logged.model_id))
     if version.run_id and own is None:
         gaps = (runs.absence(version.run_id), *gaps)
+    folder = folder_of(client, version, logged, hops)
     return Evaluation(
         measurements={key: _measurement(points[key], runs) for key in sorted(points)},
         parameters=dict(own.data.params) if own else {},
-        lineage=lineage(client, version, own, logged, hops),
+        lineage=lineage(version, own, logged, hops, folder),
         gaps=(*gaps, *([gap] if gap else [])),
+        contents=folder.contents(),
     )
 
 
@@ -132,12 +160,22 @@ def _measurement(judged: _Judged, runs: _Runs) -> Measurement:
         recorded=point.recorded,
         dataset=point.dataset,
         doubt=_doubt_about_run(point.run_id, runs) or judged.doubt or _doubt_about_value(point),
-        scorers=_scorers(runs.get(point.run_id)) if point.run_id else "",
+        **_writer(runs.get(point.run_id) if point.run_id else None, runs),
     )
 
 
-def _scorers(run: "Run | None") -> str:
-    return str(run.data.tags.get(SCORERS_TAG, "")) if run else ""
+def _writer(run: "Run | None", runs: _Runs) -> dict[str, str]:
+    """Who wrote a number, and what judged the answers: what the run says of itself."""
+    if run is None:
+        return {}
+    tags = run.data.tags
+    return {
+        "scorers": str(tags.get(SCORERS_TAG, "")),
+        "user": str(tags.get(_USER_TAG, "") or run.info.user_id or ""),
+        "experiment": runs.experiment(run.info.experiment_id),
+        "experiment_id": str(run.info.experiment_id or ""),
+        "evaluator": str(tags.get(EVALUATOR_TAG, "")),
+    }
 
 
 def _doubt_about_run(run_id: str, runs: _Runs) -> str:
@@ -247,11 +285,15 @@ def _logged_model(
     for _ in range(_MOST_COPIES):
         if found := _LOGGED.fullmatch(source):
             logged = _found(client.get_logged_model, found[1], even_if_unsupported=True)
+            if logged is not None and logged.model_id != found[1]:
+                raise NonsenseError(f"the logged model {found[1]}")
             gap = "" if logged else f"the logged model {found[1]} is not there or cannot be read"
             return logged, tuple(hops), gap
         if not (copied := _COPIED.fullmatch(source)):
             return None, tuple(hops), ""
         original = _found(client.get_model_version, copied["name"], copied["version"])
+        if original is not None and original.name != copied["name"]:
+            raise NonsenseError(f"version {copied['version']} of {copied['name']!r}")
         source = (original and original.source) or ""
         if not source:
             name = f"{copied['name']} {copied['version']}"

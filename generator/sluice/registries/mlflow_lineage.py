@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from sluice.core.model import Lineage, ModelVersion
+from sluice.registries.mlflow_artifacts import Folder, relative
 from sluice.registries.mlflow_errors import is_forbidden, is_invalid, is_missing, is_unsupported
 from sluice.registries.mlflow_workspaces import workspace
 
@@ -18,21 +19,25 @@ if TYPE_CHECKING:
 _BASES = ("base_model", "base_model_name_or_path", "base_model_name", "source_model_name", "base")
 _REVISIONS = ("base_model_revision", "source_model_revision", "base_revision", "revision")
 _ADAPTERS = ("peft_type", "adapter", "peft_adaptor")
-_PROXIED = "mlflow-artifacts:"
-_LARGEST_CARD = 1 << 20
-_SAFE_URI = re.compile(r"[\w.:/+@=-]+", re.ASCII)
 
 
 def lineage(
-    client: "MlflowClient",
     version: ModelVersion,
     run: "Run | None",
     logged: "LoggedModel | None",
     hops: Sequence[str],
+    folder: Folder,
 ) -> Lineage:
-    """Collect what is known; what cannot be read is left empty."""
-    storage = _storage(client, version, logged, hops)
-    card = _card(client, storage)
+    """Collect what is known; what cannot be read is left empty.
+
+    Args:
+        version: the version.
+        run: the run that made it, None when there is none.
+        logged: its logged model, None when there is none.
+        hops: the sources that its own source leads to.
+        folder: where its files are.
+    """
+    storage, card = folder.storage, _card(folder)
     known = {**_told(run), **_card_facts(card), **(dict(logged.params or {}) if logged else {})}
     known |= {key: value for key, value in version.tags.items() if value}
     tags = dict(run.data.tags) if run else {}
@@ -49,6 +54,17 @@ def lineage(
         base_revision=_first(known, _REVISIONS),
         adapter=_first(known, _ADAPTERS),
     )
+
+
+def folder_of(
+    client: "MlflowClient",
+    version: ModelVersion,
+    logged: "LoggedModel | None",
+    hops: Sequence[str],
+) -> Folder:
+    """Where the files are."""
+    storage = relative(_storage(client, version, logged, hops), client.tracking_uri)
+    return Folder(client.tracking_uri, storage)
 
 
 def _storage(
@@ -80,34 +96,13 @@ def _first(known: Mapping[str, str], names: Iterable[str]) -> str:
     return next((str(known[name]) for name in names if known.get(name)), "")
 
 
-def _card(client: "MlflowClient", storage: str) -> Mapping[str, object]:
+def _card(folder: Folder) -> Mapping[str, object]:
     """The model's own description, where the tracking server itself can hand it out."""
-    # Elsewhere it would need credentials of a bucket, which the reconciler has no use for.
-    if not storage.startswith(_PROXIED) or not _SAFE_URI.fullmatch(storage):
-        return {}
-    text = _read_card(client.tracking_uri, storage)
     try:
-        found = yaml.safe_load(text) if text and len(text) <= _LARGEST_CARD else None
-    except yaml.YAMLError:
+        found = yaml.safe_load(folder.text("MLmodel"))
+    except (yaml.YAMLError, RecursionError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _read_card(tracking_uri: str, storage: str) -> str:
-    import tempfile  # noqa: PLC0415  # only where there is something to fetch
-    from pathlib import Path  # noqa: PLC0415  # as above
-
-    from mlflow import artifacts  # noqa: PLC0415  # slow: only when used
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415  # as above
-
-    with tempfile.TemporaryDirectory() as folder:
-        uri = f"{storage.rstrip('/')}/MLmodel"
-        try:
-            path = artifacts.download_artifacts(uri, dst_path=folder, tracking_uri=tracking_uri)
-        except MlflowException:
-            # Not every model has one, and nothing is decided by it.
-            return ""
-        return Path(path).read_text(encoding="utf-8", errors="replace")
 
 
 def _card_facts(card: Mapping[str, object]) -> dict[str, str]:

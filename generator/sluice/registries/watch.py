@@ -60,6 +60,11 @@ class Watch:
             self._read_some(self._changed(wanted) | self._moved(wanted, aliased))
         return dict(self._known)
 
+    def is_gone(self, name: str) -> bool:
+        """Whether the registry says itself that there is no such model; always asked anew."""
+        self.calls["is gone"] += 1
+        return self._registry.is_gone(name)
+
     def fresh(self, version: ModelVersion) -> ModelVersion:
         """Return this version read anew: a tag, an approval too, changes without a date."""
         self.calls["fresh"] += 1

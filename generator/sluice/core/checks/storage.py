@@ -1,6 +1,7 @@
 """Whether a release's weights can be reached from its environment."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from sluice.core.catalog.entries import Catalog, Engine
 from sluice.core.catalog.stores import Store
@@ -10,9 +11,11 @@ from sluice.core.specs.load import Pointer
 from sluice.core.specs.resolve import Release, lookup
 from sluice.core.units import amount, bytes_text, version_key
 from sluice.core.workload.fetching import access, all_sources, can_stream, companions, model_source
+from sluice.core.workload.places import is_inward, is_listed
 from sluice.core.workload.sizing import weights
 from sluice.core.workload.sources import Source, SourceError, parse
 
+_MOST_NAMED = 5
 _CACHE: Pointer = ("weights", "cache", "claim")
 _LOAD = "weights.load"
 _KNOWN_SINCE, _DEFAULT_SINCE = "1.31", "1.35"
@@ -24,6 +27,8 @@ def check_storage(release: Release, catalog: Catalog) -> Iterator[Finding]:
     engine = catalog.engine(release.value("engine.name", ""), release.value("engine.version", ""))
     placed = list(_placed(release))
     for pointer, source in placed:
+        yield from _allowed(release, pointer, source)
+        yield from _host(release, pointer, source)
         yield from _claim(release, pointer, source.claim)
         if source.image:
             yield from _image_volume(release, pointer)
@@ -53,6 +58,38 @@ def _claim(release: Release, pointer: Pointer, claim: str) -> Iterator[Finding]:
         remedy = f"{listed}; storage.claims in {release.environment.document.path} is the list"
         message = f"the environment has no claim {claim!r}"
         yield Finding(release.origin(pointer)[0], "REF050", message, remedy)
+
+
+def _allowed(release: Release, pointer: Pointer, source: Source) -> Iterator[Finding]:
+    allowed = lookup(release.environment.spec, "sources.allowed")
+    if allowed is not None and not is_listed(source.uri, allowed):
+        message = f"the environment allows no weights from {source.uri}"
+        remedy = (
+            f"use a place that it lists, {', '.join(allowed[:_MOST_NAMED]) or 'none so far'}, or "
+            f"add this one to sources.allowed in {release.environment.document.path}"
+        )
+        yield Finding(release.origin(pointer)[0], "REF096", message, remedy)
+
+
+def _host(release: Release, pointer: Pointer, source: Source) -> Iterator[Finding]:
+    """Whether a source sends who fetches it to a machine that nobody meant."""
+    path = release.environment.document.path
+    message = remedy = ""
+    if source.host:
+        endpoint = access(release.environment, release.spec, source.scheme).get("endpoint", "")
+        if urlsplit(endpoint).netloc.lower() != source.host.lower():
+            message = f"the source names a server of its own, {source.host}"
+            remedy = f"write {source.uri}: storage.sources.models.endpoint in {path} is the server"
+    elif source.image:
+        allowed = lookup(release.environment.spec, "sources.allowed", ())
+        host = source.image.partition("/")[0]
+        named = [each for each in allowed if each.startswith("oci://") and each != "oci://"]
+        if is_inward(host) and not is_listed(source.uri, named):
+            message = f"{host} is a machine within, to which a node would be sent"
+            remedy = f"use a registry with a public name, or list oci://{host}/ under "
+            remedy += f"sources.allowed in {path}"
+    if message:
+        yield Finding(release.origin(pointer)[0], "REF097", message, remedy)
 
 
 def _image_volume(release: Release, pointer: Pointer) -> Iterator[Finding]:

@@ -29,7 +29,7 @@ _HUB = re.compile(r"hf://([\w.-]+/[\w.-]+)(?:@([\w.-]+))?")
 _BUCKET = re.compile(r"(s3|gs)://[a-z0-9][a-z0-9._-]+/(.+)")
 _IMAGE = re.compile(r"oci://([a-z0-9][\w.:/-]*?)(?:@(sha256:[0-9a-f]{64})(?:/(.*))?)?")
 _VERSION = re.compile(r"models:/([^/@]+)(?:/([^/@]+)((?:/[^/@]+)*)/?|@.+)?")
-_ARTIFACTS = re.compile(r"mlflow-artifacts:/{1,2}.*?([^/]+)/?")
+_ARTIFACTS = re.compile(r"mlflow-artifacts:(?://([^/]*))?(/(?!/)(?:.*/)?([^/]+))/?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LOGGED = re.compile(r"m-[0-9a-f]{32}")
 _FILE = re.compile(r"[^/]+\.(gguf|safetensors|bin)")
@@ -56,7 +56,7 @@ class Source:
     source itself. `volume` is the claim or the image to mount, if any; `fetched` says that an init
     container downloads `uri`, and `inner` is the folder in which the weights then arrive. `staged`
     says that the engine has nothing to fetch. `root` is the directory that files beside the weights
-    are named from, empty where there is none.
+    are named from, empty where there is none. `host` is the server that the source names itself.
     """
 
     location: str
@@ -67,6 +67,7 @@ class Source:
     revision: str = ""
     inner: str = ""
     root: str = ""
+    host: str = ""
     fetched: bool = False
     staged: bool = False
     streamed: bool = False
@@ -155,7 +156,11 @@ def _version(match: re.Match[str]) -> Source:
 
 
 def _artifacts(match: re.Match[str]) -> Source:
-    return _downloaded("models", match[0].rstrip("/"), match[1])
+    """Without the server that it names: who fetches goes to the one that the environment names."""
+    if "@" in (match[1] or ""):
+        raise SourceError(f"{masked(match[0])} has a user in its address", "remove the user")
+    source = _downloaded("models", f"mlflow-artifacts:{match[2]}", match[3])
+    return replace(source, host=match[1] or "")
 
 
 def _downloaded(scheme: str, uri: str, inner: str = "") -> Source:

@@ -1,0 +1,164 @@
+"""The files of a model version, as far as the tracking server itself hands them out.
+
+Nothing else is ever asked on behalf of a version: a source may name any machine, and our
+credentials are meant for one. Lists and files are read within limits of size and time.
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from sluice.core.model import Contents
+
+_ROUTE = "/api/2.0/mlflow-artifacts/artifacts"
+_STORED = re.compile(
+    r"mlflow-artifacts:(?://(?P<host>[^/]*))?/(?P<path>[\w.:+@=-]+(?:/[\w.:+@=-]+)*)/?", re.ASCII
+)
+_LARGEST_BYTES = 1 << 20
+_PIECE = 1 << 16
+_MOST_FILES = 2000
+_MOST_FOLDERS = 100
+_MOST_CONFIGS = 20
+_SECONDS = 30.0
+_CONFIG = "config.json"
+_CODE_OF_A_CONFIG = "auto_map"
+
+
+class UnlistedError(Exception):
+    """Why there is no list of files, in words that follow `its files are not known: `."""
+
+
+def relative(source: str, tracking_uri: str) -> str:
+    """A source of the tracking server's own storage without the name of that server."""
+    stored = _STORED.fullmatch(source)
+    if stored and stored["host"] and stored["host"].lower() == _host(tracking_uri):
+        return f"mlflow-artifacts:/{stored['path']}"
+    return source
+
+
+def _host(uri: str) -> str:
+    return urlsplit(uri).netloc.rpartition("@")[2].lower()
+
+
+@dataclass
+class Folder:
+    """Where a version is stored, if that is with the tracking server.
+
+    `until` is when reading ends, on the clock that only goes forward.
+    """
+
+    tracking_uri: str
+    storage: str
+    until: float = field(default_factory=lambda: time.monotonic() + _SECONDS)
+
+    def contents(self) -> Contents:
+        """Every file, and the configurations that have code loaded; or why they are not known."""
+        try:
+            files = self._files()
+            configs = [path for path in files if path.endswith(_CONFIG)][:_MOST_CONFIGS]
+            return Contents(
+                files=tuple(sorted(files)),
+                loaders=tuple(path for path in configs if self._loads_code(path)),
+            )
+        except UnlistedError as error:
+            return Contents(gap=str(error))
+
+    def text(self, name: str) -> str:
+        """The text of one file; nothing where there is none that can be read."""
+        try:
+            return self._read(f"{self._root()}/{name}").decode(errors="replace")
+        except UnlistedError:
+            return ""
+
+    def _root(self) -> str:
+        stored = _STORED.fullmatch(self.storage)
+        if stored is None or stored["host"]:
+            raise UnlistedError("the registry lists only what its own server keeps")
+        if {".", ".."} & set(stored["path"].split("/")):
+            raise UnlistedError("the registry keeps them under an address with dots")
+        return stored["path"]
+
+    def _files(self) -> list[str]:
+        root, files, folders = self._root(), list[str](), [""]
+        for count, folder in enumerate(folders):
+            if count >= _MOST_FOLDERS or len(files) > _MOST_FILES:
+                raise UnlistedError(f"there are more than {_MOST_FILES} of them")
+            for name, is_folder in self._listed(f"{root}/{folder}".rstrip("/")):
+                (folders if is_folder else files).append(f"{folder}/{name}".lstrip("/"))
+        if not files:
+            raise UnlistedError("the registry lists none where the version is stored")
+        return files
+
+    def _listed(self, path: str) -> Iterator[tuple[str, bool]]:
+        answer = self._json(self._get(_ROUTE, {"path": path}))
+        entries = answer.get("files", []) if isinstance(answer, dict) else None
+        if not isinstance(entries, list):
+            raise UnlistedError(_NONSENSE)
+        for entry in entries:
+            name = entry.get("path") if isinstance(entry, dict) else None
+            if not isinstance(name, str) or name in {"", ".", ".."} or "/" in name:
+                raise UnlistedError(_NONSENSE)
+            yield name, entry.get("is_dir") is True
+
+    def _loads_code(self, path: str) -> bool:
+        found = self._json(self._read(f"{self._root()}/{path}"))
+        return isinstance(found, dict) and bool(found.get(_CODE_OF_A_CONFIG))
+
+    def _json(self, content: bytes) -> Any:  # noqa: ANN401  # whatever a stranger wrote
+        try:
+            return json.loads(content)
+        except (ValueError, RecursionError):
+            raise UnlistedError(_NONSENSE) from None
+
+    def _read(self, path: str) -> bytes:
+        return self._get(f"{_ROUTE}/{quote(path)}", {})
+
+    def _get(self, route: str, query: Mapping[str, str]) -> bytes:
+        """Ask the tracking server, which may not send us to another one."""
+        from mlflow.exceptions import MlflowException  # noqa: PLC0415  # slow: only when used
+        from mlflow.utils import credentials, rest_utils  # noqa: PLC0415  # as above
+
+        if time.monotonic() > self.until:
+            raise UnlistedError(_SLOW)
+        access = credentials.get_default_host_creds(self.tracking_uri)  # type: ignore[no-untyped-call]
+        try:
+            answer = rest_utils.http_request(  # type: ignore[no-untyped-call]
+                access,
+                route,
+                "GET",
+                params=query,
+                stream=True,
+                allow_redirects=False,
+                extra_headers={"Accept-Encoding": "identity"},
+            )
+        except MlflowException:
+            raise UnlistedError("the registry's server does not hand them out") from None
+        with answer:
+            if answer.status_code != HTTPStatus.OK:
+                said = f"the registry's server refuses to hand them out ({answer.status_code})"
+                raise UnlistedError(said)
+            return self._body(answer.raw)
+
+    def _body(self, stream: Any) -> bytes:  # noqa: ANN401  # of a library without types
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415  # slow: only when used
+
+        found = bytearray()
+        try:
+            while piece := stream.read1(_PIECE, decode_content=False):
+                found += piece
+                if len(found) > _LARGEST_BYTES:
+                    raise UnlistedError(f"the answer is larger than {_LARGEST_BYTES} bytes")
+                if time.monotonic() > self.until:
+                    raise UnlistedError(_SLOW)
+        except (HTTPError, OSError):
+            raise UnlistedError("the registry's server breaks its answer off") from None
+        return bytes(found)
+
+
+_NONSENSE = "the registry's server answers, but not with a list of files"
+_SLOW = f"the registry's server takes longer than {_SECONDS:.0f} s"

@@ -1,0 +1,160 @@
+"""A source names a machine of its own: nobody goes there, and nothing of ours arrives."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from shells.mlflow_fake import RUN, Answer, Fake, run, said, version
+from shells.tls import ELSEWHERE, authority
+from sluice.core.finding import UsageError
+from sluice.core.model import Evaluation, ModelVersion
+from sluice.registries.mlflow import MlflowRegistry
+
+TOKEN = "secret-of-the-tracking-server"  # noqa: S105  # a canary
+LISTED = "/mlflow-artifacts/artifacts"
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", TOKEN)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_ALLOW_HTTP_REDIRECTS", "false")
+
+
+def looked(source: str, answers: Mapping[str, Answer], stored: str = "") -> Evaluation:
+    """What a registry says of a version with this source, when it is listed and evaluated."""
+    logged = {
+        "info": {
+            "model_id": f"m-{'1' * 32}",
+            "experiment_id": "7",
+            "name": "m",
+            "artifact_uri": stored,
+        }
+    }
+    server = Fake(
+        {
+            "/model-versions/get": said(model_version=version("m", "1", source=source, run_id=RUN)),
+            "/runs/get": said(run=run(acc=0.5)),
+            "/experiments/get": said(experiment={"experiment_id": "7", "name": "evals"}),
+            f"/logged-models/m-{'1' * 32}": said(model=logged),
+            "/get-download-uri": said(artifact_uri=stored),
+            **answers,
+        }
+    )
+    with server.serving() as address:
+        registry = MlflowRegistry(f"http://{address}")
+        found = registry.fresh(ModelVersion("m", "1", source, 1, 1, run_id=RUN))
+        return registry.evaluation(found)
+
+
+SPELLINGS = (
+    "mlflow-artifacts://{}/1/model",
+    "mlflow-artifacts://user:pw@{}/1/model",
+    "MLFLOW-ARTIFACTS://{}/1/model",
+    "http://{}/1/model",
+    "mlflow-artifacts://{}%2f/1/model",
+    "mlflow-artifacts:////{}/1/model",
+    "mlflow-artifacts:/../../{}/1",
+)
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_nothing_arrives_where_a_source_leads(spelling: str) -> None:
+    stranger = Fake({"": said(files=[])})
+    with stranger.serving() as elsewhere:
+        found = looked(spelling.format(elsewhere), {})
+    assert stranger.asked == []
+    assert found.contents.gap
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_nothing_arrives_where_the_place_of_a_logged_model_leads(spelling: str) -> None:
+    stranger = Fake({"": said(files=[])})
+    with stranger.serving() as elsewhere:
+        looked(f"models:/m-{'1' * 32}", {}, spelling.format(elsewhere))
+        looked("runs:/0/model", {}, spelling.format(elsewhere))
+    assert stranger.asked == []
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_the_tracking_server_sends_nobody_elsewhere(status: int) -> None:
+    stranger = Fake({"": said(files=[])})
+    with stranger.serving() as elsewhere:
+        moved = (status, f"http://{elsewhere}/x")
+        assert looked("mlflow-artifacts:/1/model", {LISTED: moved}).contents.gap
+        assert looked("mlflow-artifacts:/1/model", {LISTED: moved, "/MLmodel": moved})
+    assert stranger.asked == []
+
+
+def test_what_the_server_keeps_itself_is_listed_with_what_loads_code() -> None:
+    files = [
+        {"path": "config.json", "is_dir": False, "file_size": 10},
+        {"path": "modeling_x.py", "is_dir": False, "file_size": 10},
+        {"path": "deep", "is_dir": True},
+    ]
+
+    def listed(query: Mapping[str, list[str]]) -> Answer:
+        inner = [{"path": "w.safetensors", "is_dir": False}]
+        return said(files=files if query["path"] == ["1/model"] else inner)
+
+    answers = {"/config.json": said(auto_map={"AutoModel": "modeling_x.X"}), LISTED: listed}
+    found = looked("mlflow-artifacts:/1/model", answers)  # type: ignore[arg-type]
+    assert found.contents.files == ("config.json", "deep/w.safetensors", "modeling_x.py")
+    assert found.contents.loaders == ("config.json",)
+    assert found.contents.gap == ""
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, "[" * 100_000),
+        (200, "[]"),
+        (200, "{}"),
+        (200, json.dumps({"files": [{"path": "../x", "is_dir": True}]})),
+        (200, json.dumps({"files": [{"path": "x", "is_dir": True}]})),
+        (200, json.dumps({"files": [3]})),
+        (200, " " * (2 << 20)),
+        (500, ""),
+        (403, "{}"),
+    ],
+    ids=["nested", "list", "empty", "outside", "endless", "numbers", "large", "fails", "refused"],
+)
+def test_a_list_that_is_none_is_a_gap(answer: Answer) -> None:
+    found = looked("mlflow-artifacts:/1/model", {LISTED: answer})
+    assert (found.contents.files, bool(found.contents.gap)) == ((), True)
+    assert found.measurements["acc"].value == 0.5
+
+
+def test_the_name_of_the_server_itself_is_left_out() -> None:
+    server = Fake({})
+    with server.serving() as address:
+        named = f"mlflow-artifacts://{address.upper()}/1/model"
+        server.answers["/get"] = said(model_version=version("m", "1", source=named))
+        registry = MlflowRegistry(f"http://{address}")
+        found = registry.fresh(ModelVersion("m", "1", named, 1, 1))
+    assert found.source == "mlflow-artifacts:/1/model"
+    assert server.asked[0][1]["Authorization"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize(
+    ("names", "days", "complaint"),
+    [
+        ((), 1, "has a certificate that has expired: renew it"),
+        (ELSEWHERE, 36_500, "has a certificate for another host: give the name that stands in it"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    names: tuple[x509.GeneralName, ...],
+    days: int,
+    complaint: str,
+) -> None:
+    trusted = authority(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(trusted.path))
+    context = trusted.server(names, days=days) if names else trusted.server(days=days)
+    with Fake({}).serving(context) as address, pytest.raises(UsageError, match=complaint):
+        MlflowRegistry(f"https://{address}").versions(["m"])
