@@ -94,6 +94,11 @@ class Rollout:
         """Percent of the requests that the stable version gets."""
         return FULL - self.weight
 
+    @property
+    def ordinal(self) -> int:
+        """The number of the step for its counts; all of the requests is a step of its own."""
+        return self.step + (self.weight == FULL)
+
     def to(self, state: State, reason: str, *, since: int = 0, **more: int) -> "Rollout":
         """The rollout in another state.
 

@@ -3,7 +3,6 @@
 from sluice.core.rollout.checks import replicas_for
 from sluice.core.rollout.model import (
     FULL,
-    SERVED,
     SETBACKS,
     Decision,
     Observation,
@@ -59,7 +58,7 @@ def begin_again(rollout: Rollout, seen: Observation, now: int, reason: str) -> D
 def ease(rollout: Rollout, seen: Observation, now: int, reason: str) -> Decision:
     """One step less for a candidate that cannot keep up; then a person decides."""
     steps = rollout.plan.steps
-    before = rollout.step if rollout.state in SERVED else rollout.step - 1
+    before = rollout.step if rollout.weight == FULL else rollout.step - 1
     if not 0 <= before < len(steps) or steps[before].weight >= rollout.weight:
         return set_aside(rollout, seen, now, reason)
     weight = steps[before].weight
