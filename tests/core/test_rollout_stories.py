@@ -103,7 +103,7 @@ def test_how_soon_a_candidate_loses_weight(name: str, stories: dict[str, list[Ti
         ("queue-grows", "the queue is long"),
         ("shared-fault", "what both versions had is over: the step begins anew"),
         ("shared-fault-at-everything", "the stable version is kept: both versions are bad: errors"),
-        ("refuses-at-everything", "refusals: unknown: more than in any step before"),
+        ("refuses-at-everything", "refusals: unknown: unlike any step before"),
         ("nodes-come-and-go", "the candidate has no ready replica, 3 times"),
         ("silent-prometheus", "of which nothing was counted for 1200 s"),
         ("silent-prometheus", "there are no metrics"),
