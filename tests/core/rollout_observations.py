@@ -22,7 +22,16 @@ SYNCS = st.builds(
 JUDGEMENTS = st.builds(
     Judgement,
     verdict=st.sampled_from(
-        ["PASS", "PASS", "FAIL", "CONTINUE", "INCONCLUSIVE", "ENV_DEGRADED", "UNANSWERED"]
+        [
+            "PASS",
+            "PASS",
+            "FAIL",
+            "CONTINUE",
+            "INCONCLUSIVE",
+            "ENV_DEGRADED",
+            "UNANSWERED",
+            "UNEXPLAINED",
+        ]
     ),
     reason=st.just("said"),
     failed_at=st.none() | AGES,
@@ -62,6 +71,7 @@ VERDICTS: tuple[Verdict, ...] = (
     "INCONCLUSIVE",
     "ENV_DEGRADED",
     "UNANSWERED",
+    "UNEXPLAINED",
 )
 CHANGES: tuple[dict[str, Any], ...] = (
     {},

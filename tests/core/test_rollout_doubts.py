@@ -285,6 +285,54 @@ def test_refusals_that_only_the_candidate_gives_fail_it_by_kind() -> None:
     assert hidden.verdict == "PASS"
 
 
+def at_everything(gate: Gate, rate: float, others: float = 0.0, *, kept: bool = True) -> Counts:
+    """Half an hour beside the stable version with a twentieth bad, if kept, then alone; in the
+    last twenty minutes at other rates, of others too."""
+    every = [Batch(60 * i, (Cell(300, 0),), (Cell(300, 0),)) for i in range(30)]
+    before = [replace(b, candidate=(Cell(300, 15),), stable=(Cell(300, 15),)) for b in every]
+    alone = [
+        Batch(60 * i, (Cell(600, round(600 * now)),), (), 1, others=(Cell(600, round(600 * far)),))
+        for i in range(30, 60)
+        for now, far in [(rate, others) if i >= 40 else (0.05 if kept else 0, 0)]
+    ]
+    counted = GateCounts(gate, tuple([*before, *alone] if kept else alone))
+    fine = [replace(b, candidate=(Cell(600, 0),)) for b in alone]
+    errors = GateCounts(ERRORS, (*every, *fine))
+    return Counts((errors, counted), Parameters(burst=1, steps=2), step=1)
+
+
+REFUSED = Gate("refusals", required=False)
+LENGTH = Gate("length", two_sided=True, excluded=1.5)
+
+
+@pytest.mark.parametrize(
+    ("judged", "verdict"),
+    [
+        (at_everything(REFUSED, 0.4), "UNEXPLAINED"),
+        (at_everything(REFUSED, 0.05), "CONTINUE"),
+        (at_everything(REFUSED, 0.05, kept=False), "UNEXPLAINED"),  # nothing was refused before
+        (at_everything(REFUSED, 0.001, kept=False), "CONTINUE"),
+        (at_everything(REFUSED, 0.4, others=0.4), "ENV_DEGRADED"),
+        (at_everything(LENGTH, 0.4), "UNEXPLAINED"),
+        (at_everything(LENGTH, 0.0), "UNEXPLAINED"),
+        (at_everything(LENGTH, 0.05), "CONTINUE"),
+    ],
+)
+def test_what_clients_may_have_changed_is_seen_and_blames_nobody_alone(
+    judged: Counts, verdict: str
+) -> None:
+    assert judge(judged).verdict == verdict
+
+
+def test_what_is_over_is_not_unexplained_any_more() -> None:
+    rising = at_everything(REFUSED, 0.4)
+    errors, refused = rising.gates
+    over = [replace(b, at=b.at + 1800, candidate=(Cell(600, 30),)) for b in refused.batches[30:]]
+    errors = replace(errors, batches=errors.batches + tuple(over))
+    refused = replace(refused, batches=refused.batches + tuple(over))
+    assert judge(replace(rising, gates=(errors, refused))).verdict != "UNEXPLAINED"
+
+
 def test_refusals_that_begin_to_show_are_waited_for() -> None:
     few = refusals((1, 0))
     gates = [replace(each, batches=each.batches[:3]) for each in few.gates]

@@ -154,8 +154,10 @@ class Histories(RuleBasedStateMachine):
             self._earned(before, seen, asked)
         if weight < before.weight:
             assert (asked.kind, asked.lane) == ("lower", "push")
-            assert weight == 0 or (seen.alarms and weight in self._lower_weights(before))
-            assert seen.stable_ready is not False
+            unexplained = seen.judgement and seen.judgement.verdict == "UNEXPLAINED"
+            eased = seen.alarms or unexplained
+            assert weight == 0 or (eased and weight in self._lower_weights(before))
+            assert seen.stable_ready is not False or seen.replicas.stable
         if asked.kind == "settle":
             assert before.state == "FINALIZING"
         if asked.kind == "finalize" and not asked.approval:
@@ -183,7 +185,7 @@ class Histories(RuleBasedStateMachine):
             assert asked.rollout.weight == before.plan.steps[before.step].weight
             return
         assert before.state in ("STEP", "GATED", "INCONCLUSIVE")
-        assert verdict not in (None, "FAIL", "ENV_DEGRADED", "UNANSWERED")
+        assert verdict not in (None, "FAIL", "ENV_DEGRADED", "UNANSWERED", "UNEXPLAINED")
         assert asked.approval or not seen.blind
         assert asked.rollout is not None
         share = seen.replicas.most * asked.rollout.weight / FULL

@@ -35,6 +35,8 @@ COURSES = {
     "answers-some": "WARMING 0, STEP 10, PAUSED 0",
     "slow-leak": f"{SECOND}, PROMOTING 100, {BACK}",
     "late-errors": f"WARMING 0, STEP 10, GATED 10, {BACK}",
+    "refuses-at-everything": f"{SECOND}, PROMOTING 100, PAUSED 50, {BACK}",
+    "clients-change-at-everything": f"{SECOND}, PROMOTING 100, PAUSED 50",
     "silent-prometheus": f"WARMING 0, STEP 10, {ON}",
     "silent-for-ever": "WARMING 0, STEP 10, INCONCLUSIVE 10, PAUSED 0",
 }
@@ -45,6 +47,7 @@ LATEST = {
     "refuses-requests": 15,
     "broken-prefix-cache": 35,
     "slow-leak": 80,
+    "refuses-at-everything": 80,
     "late-errors": 330,
     "queue-grows": 30,
 }
@@ -100,6 +103,7 @@ def test_how_soon_a_candidate_loses_weight(name: str, stories: dict[str, list[Ti
         ("queue-grows", "the queue is long"),
         ("shared-fault", "what both versions had is over: the step begins anew"),
         ("shared-fault-at-everything", "the stable version is kept: both versions are bad: errors"),
+        ("refuses-at-everything", "refusals: unknown: unlike any step before"),
         ("nodes-come-and-go", "the candidate has no ready replica, 3 times"),
         ("silent-prometheus", "of which nothing was counted for 1200 s"),
         ("silent-prometheus", "there are no metrics"),

@@ -322,8 +322,9 @@ def test_the_alerts_ask_for_what_the_metrics_have() -> None:
     """Every metric and label of the rules is one that the daemon has."""
     telemetry = Telemetry()
     telemetry.following({KEY: Following(0, 10, "route", 1, (Hindrance("hangs", ""),))})
+    telemetry.asks({KEY: "rescue"})
     text = generate_latest(telemetry.registry).decode()
-    differs, hindered = alerts(KEY)
+    differs, hindered, rescue, decide = alerts(KEY)
     assert (
         differs["said"] == "Git says {{ $labels.git }} %, the cluster gives {{ $labels.cluster }} %"
     )
@@ -331,3 +332,8 @@ def test_the_alerts_ask_for_what_the_metrics_have() -> None:
         metric, _, rest = rule["expression"].partition(") (")[2].partition("{")
         assert f"{metric}{{" in text
         assert rest.startswith(f'release="{KEY}"}})')
+    telemetry.asks({KEY: "decide"})
+    text += generate_latest(telemetry.registry).decode()
+    for rule in (rescue, decide):
+        series = rule["expression"].removeprefix("max(").removesuffix(") > 0")
+        assert f"{series} 1.0" in text

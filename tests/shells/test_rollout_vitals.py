@@ -75,6 +75,19 @@ def test_refusals_of_both_versions_lead_on(stage: Stage) -> None:
     assert stage.state() == ("PROMOTING", 100)
 
 
+def test_refusals_that_begin_with_everything_are_given_to_both_versions_again(
+    stage: Stage,
+) -> None:
+    """No step before had any, so that none were kept; then it is seen whose they are."""
+    stage.run(60, until="PROMOTING")
+    stage.metrics.refused["2"] = 0.2
+    stage.run(40, until="PAUSED")
+    assert stage.state()[0] == "PAUSED"
+    assert stage.state()[1] < 100
+    stage.run(40, until="ROLLING_BACK")
+    assert stage.state() == ("ROLLING_BACK", 0)
+
+
 def test_a_step_of_which_half_was_not_counted_takes_longer(stage: Stage) -> None:
     """Prometheus answers, but scraped nothing for a while; then the soak is not over."""
     stage.run(3)

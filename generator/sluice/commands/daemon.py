@@ -105,6 +105,7 @@ class Daemon:
             if self.stop.is_set():
                 return
         self.telemetry.following({o.release: o.following for o in outcomes if o.following})
+        self.telemetry.asks({o.release: o.asks for o in outcomes if o.asks})
         for outcome in cycle(world):
             outcomes.append(outcome)
             self._told("promotion", outcome)

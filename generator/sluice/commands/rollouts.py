@@ -41,7 +41,8 @@ def tick(scene: Scene, observers: Observers) -> Iterator[Outcome]:
         return
     for key, reasons in base.unreadable().items():
         said = ("traffic stays where it is", *reasons)
-        yield Outcome(str(key), "rollout cannot be read", reasons=said, refused=True)
+        name = str(key)
+        yield Outcome(name, "rollout cannot be read", reasons=said, refused=True, asks="decide")
     cases = [case_of(base, release, history) for release, history in base.under_way()]
     gone = [
         Case(base, release, lost.rollout, past, lost.stable) for release, lost, past in base.lost()
@@ -115,7 +116,7 @@ def _moved(
     write = decision.write
     if pulls is None and (write is None or write.lane == "pull request"):
         said = f"{decision.reason}; the forge does not answer"
-        return _waiting(case, replace(decision, reason=said))
+        return replace(_waiting(case, replace(decision, reason=said)), asks=decision.asks)
     pulls = pulls or ()
     if write is not None and write.lane == "pull request":
         refusal = refused_by(scene, case, write, pulls)
@@ -123,9 +124,9 @@ def _moved(
             said = f"pull request #{refusal.number} was closed"
             write = hold(case.rollout, "PAUSED", now, said, seen).write
     if write is not None:
-        return apply(scene, case, write, pulls)
+        return replace(apply(scene, case, write, pulls), asks=decision.asks)
     withdraw(scene, case, pulls, decision.reason)
-    return _waiting(case, decision)
+    return replace(_waiting(case, decision), asks=decision.asks)
 
 
 def _followed(scene: Scene, case: Case, observers: Observers, outcome: Outcome) -> Outcome:

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sluice.commands.world import Outcome
 from sluice.core.progress.following import Following
+from sluice.core.rollout.model import Asks
 
 _LAG = (10, 30, 60, 120, 300, 600, 1800, 3600, 21600, 86400)
 _MILLISECONDS = 1000
@@ -74,6 +75,12 @@ class Telemetry:
             ["release", "kind"],
             registry=here,
         )
+        self._asks = Gauge(
+            "sluice_rollout_asks",
+            "Rollouts that only a person can move on.",
+            ["release", "what"],
+            registry=here,
+        )
         self._deliveries = Counter(
             "sluice_deliveries", "Webhook deliveries.", ["source", "result"], registry=here
         )
@@ -113,6 +120,12 @@ class Telemetry:
                 self._differs.labels(release, str(seen.committed), str(seen.live)).set(seen.since)
             for hindrance in seen.hindrances:
                 self._hindered.labels(release, hindrance.kind).set(1)
+
+    def asks(self, rollouts: Mapping[str, Asks]) -> None:
+        """Note which rollouts ask a person for what, by release."""
+        self._asks.clear()
+        for release, what in rollouts.items():
+            self._asks.labels(release, what).set(1)
 
     def delivery(self, source: str, result: str) -> None:
         """Count a delivery."""

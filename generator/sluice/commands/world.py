@@ -8,6 +8,7 @@ from typing import Any
 from sluice import git
 from sluice.core.model import Forge, PullRequest, Registry, Signature
 from sluice.core.progress.following import Following
+from sluice.core.rollout.model import Asks
 from sluice.forges.extras import ForgeExtras
 from sluice.registries.marking import Markable
 
@@ -26,7 +27,7 @@ class Outcome:
 
     `promoted` is when the registry last changed the version, in milliseconds since the epoch,
     `cause` the kind of failure where there was one. `following` is how the cluster follows the
-    weight of a rollout, before what was done now.
+    weight of a rollout, before what was done now; `asks` what its rollout asks a person for.
     """
 
     release: str
@@ -38,6 +39,7 @@ class Outcome:
     promoted: int = 0
     cause: str = ""
     following: Following | None = None
+    asks: Asks = ""
 
     @property
     def is_settled(self) -> bool:

@@ -20,7 +20,7 @@ from sluice.core.rollout.analysis import (
     watches_beside,
 )
 from sluice.core.rollout.counts import Answered, Batch, Parameters
-from sluice.core.rollout.model import SERVED, Rollout
+from sluice.core.rollout.model import FULL, Rollout
 from sluice.core.rollout.queries import Question, arm_labels, buckets
 from sluice.core.rollout.samples import INFINITE, STALE, Series, grid_of
 from sluice.core.specs.resolve import Release, Variant
@@ -142,11 +142,6 @@ class Subject:
         return max(BATCH, now - self.begin) + STALE
 
 
-def ordinal(rollout: Rollout) -> int:
-    """The number of the step for its counts; all of the traffic is a step of its own."""
-    return rollout.step + (rollout.state in SERVED)
-
-
 def subject_of(  # all that a subject is made of
     release: Release,
     rollout: Rollout,
@@ -179,14 +174,14 @@ def subject_of(  # all that a subject is made of
         stable=stable,
         grid=grid,
         begin=begin,
-        step=ordinal(rollout),
+        step=rollout.ordinal,
         parameters=parameters(release.spec),
         earlier=earlier.gates,
         lag=lag,
         guards=guards(release.spec),
         weight=rollout.weight,
         answers_from=start + SETTLING,
-        others=tuple(sorted(others))[:MOST_OTHERS] if rollout.state in SERVED else (),
+        others=tuple(sorted(others))[:MOST_OTHERS] if rollout.weight == FULL else (),
         most=most_replicas(release.spec),
         scaled="max" in release.spec.get("scaling", {}),
         answered=earlier.answered,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from sluice.core.progress.answering import answered_of, lost, others_asked, with_others
-from sluice.core.progress.subject import Answers, Arm, Earlier, Subject, ordinal
+from sluice.core.progress.subject import Answers, Arm, Earlier, Subject
 from sluice.core.progress.vitals import restarts_of
 from sluice.core.rollout import judgement_file
 from sluice.core.rollout.analysis import CACHE, LOAD, Watch
@@ -33,7 +33,7 @@ def questions(subject: Subject) -> Iterator[Question]:
         if any(watch.gate.matched for watch in arm.watches.values()):
             gauges = (arm.gauge(meaning) for meaning in (LOAD, *CACHE))
             yield from (gauge for gauge in gauges if gauge is not None)
-    for watch in subject.candidate.watches.values():
+    for watch in subject.candidate.every.values():
         yield from others_asked(watch, subject)
 
 
@@ -63,8 +63,9 @@ def counts_of(subject: Subject, answers: Answers, now: int, *, exhausted: bool =
 
 
 def _has_events(counted: GateCounts) -> bool:
-    """Whether a gate that only can fail counted anything that could speak against the candidate."""
-    return any(cell.bad for batch in counted.batches for cell in batch.candidate)
+    """Whether a gate that only can fail counted anything bad, of which the past is then known."""
+    batches = counted.batches
+    return any(cell.bad for batch in batches for cell in (*batch.candidate, *batch.stable))
 
 
 def _counted(watch: Watch, subject: Subject, answers: Answers, now: int) -> GateCounts:
@@ -76,7 +77,7 @@ def _counted(watch: Watch, subject: Subject, answers: Answers, now: int) -> Gate
     found: Iterable[Batch] = batches(own, stable, subject.grid, subject.step)
     if watch.gate.matched:
         found = _matched(found, subject, answers, now)
-    if subject.others and watch in subject.candidate.watches.values():
+    if subject.others:
         found = with_others(found, watch, subject, answers, now)
     said = "; ".join(promql(q, subject.window(now)) for q in _both(name, subject))
     return GateCounts(watch.gate, (*subject.earlier.get(name, ()), *found), said)
@@ -177,4 +178,4 @@ def earlier_batches(evidence: Iterable[bytes], rollout: Rollout, began: int) -> 
 
 
 def _is_earlier(batch: Batch | Answered, rollout: Rollout, began: int) -> bool:
-    return batch.at >= began and batch.step < ordinal(rollout)
+    return batch.at >= began and batch.step < rollout.ordinal

@@ -8,8 +8,7 @@ against the candidate nor for it. So a fault that is over leaves no verdict behi
 
 Once the candidate serves alone its rate is compared with the past too: what both versions had in
 the steps before is not held against it. A gate without rates of its own gets them from there: twice
-the most that the past allows for, and three times that; what need not pass gets none, since
-refusals follow from what clients ask.
+the most that the past allows for, and three times that; a two-sided one also as many times less.
 """
 
 import math
@@ -68,9 +67,22 @@ def test(gate: Gate, arms: Arms, parameters: Parameters, bound: float) -> Verdic
         parameters: risks and caps.
         bound: the ln E of one of all tests, of one step.
     """
-    rates = _rates(gate, arms)
-    if rates is None or not arms.current:
+    tested = _rates(gate, arms)
+    if not tested or not arms.current:
         return Verdicts()
+    bound += math.log(parameters.steps * len(tested))
+    each = [_test(rates, arms, parameters, bound) for rates in tested]
+    decisions = {verdicts.decision for verdicts in each}
+    decision: Decision = "reject" if "reject" in decisions else "continue"
+    if decisions == {"accept"}:
+        decision = "accept"
+    proofs = [verdicts.last for verdicts in each if verdicts.last is not None]
+    shared = any(verdicts.shared for verdicts in each)
+    return Verdicts(decision, max(proofs, default=None), shared=shared)
+
+
+def _test(rates: Absolute, arms: Arms, parameters: Parameters, bound: float) -> Verdicts:
+    """Test one pair of rates."""
     alpha, beta = parameters.alpha, parameters.beta
     against = _llr(rates, [b.candidate for b in arms.current], parameters.burst)
     whole = _llr(rates, [b.candidate for b in arms.current], None)
@@ -81,7 +93,6 @@ def test(gate: Gate, arms: Arms, parameters: Parameters, bound: float) -> Verdic
     against = [0.0 if ill else value for value, ill in zip(against, outage.ill, strict=True)]
     whole = [0.0 if ill else value for value, ill in zip(whole, outage.ill, strict=True)]
     path = ln_e_change_path(against) if arms.alone else list(accumulate(against))
-    bound += math.log(parameters.steps)
     proofs = [i for i, ln_e in enumerate(path) if ln_e >= bound and outage.open[i] <= 0]
     reject = sprt_bounds(alpha, beta)[1]
     decision = sprt(sum(whole), alpha, beta)
@@ -93,22 +104,33 @@ def test(gate: Gate, arms: Arms, parameters: Parameters, bound: float) -> Verdic
     return Verdicts(decision, proofs[-1] if proofs else None, shared=shared)
 
 
-def _rates(gate: Gate, arms: Arms) -> Absolute | None:
+def _rates(gate: Gate, arms: Arms) -> list[Absolute]:
     """The rates to test: those of the gate, above what was usual where nobody serves beside."""
     if not arms.alone:
-        return gate.absolute
+        return [gate.absolute] if gate.absolute else []
     past = total(cell for b in arms.before for cell in (*b.candidate, *b.stable))
     if gate.absolute is not None:
-        return _raised(gate.absolute, past)
-    if gate.two_sided or not gate.required or not past.requests:
-        return None
-    p0 = max(LEAST_RATE, WORSE * _at_most(past))
-    return Absolute(p0, min(MOST_RATE, BAD * p0)) if p0 < MOST_RATE / WORSE else None
+        return [_raised(gate.absolute, past)]
+    if not past.requests:
+        return []
+    found = []
+    more, fewer = WORSE * _at_most(past), _at_least(past) / WORSE
+    p0 = max(LEAST_RATE, more)
+    if p0 < MOST_RATE / WORSE:
+        found.append(Absolute(p0, min(MOST_RATE, BAD * p0)))
+    if gate.two_sided and fewer > 0:
+        found.append(Absolute(fewer, fewer / BAD))
+    return found
 
 
 def _at_most(arm: Cell) -> float:
     """An upper bound of a rate: three standard deviations of a Poisson count, and three more."""
     return (arm.bad + 3 + 3 * math.sqrt(arm.bad + 1)) / arm.requests
+
+
+def _at_least(arm: Cell) -> float:
+    """A lower bound of a rate, as far below it; 0 where there were too few."""
+    return max(0.0, arm.bad - 3 - 3 * math.sqrt(arm.bad + 1)) / arm.requests
 
 
 def _raised(rates: Absolute, past: Cell) -> Absolute:
@@ -164,8 +186,9 @@ def _suffers(rates: Absolute, current: Sequence[Batch], outage: Outages, reject:
 
 
 def _llr(rates: Absolute, arms: Sequence[tuple[Cell, ...]], burst: int | None) -> list[float]:
-    """Wald's log-likelihood ratio of each batch."""
-    most = math.inf if burst is None else burst * math.log(rates.p1 / rates.p0)
+    """Wald's log-likelihood ratio of each batch; where fewer are bad nothing is a burst."""
+    fewer = rates.p1 < rates.p0
+    most = math.inf if burst is None or fewer else burst * math.log(rates.p1 / rates.p0)
     return [
         sum(min(most, sprt_llr(cell.requests, cell.bad, rates.p0, rates.p1)) for cell in cells)
         for cells in arms

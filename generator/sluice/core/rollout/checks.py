@@ -135,6 +135,11 @@ def is_away(seen: Observation) -> bool:
     return seen.ready is False or seen.replicas.ready == 0
 
 
+def is_stable_away(seen: Observation) -> bool:
+    """Whether the stable version is known to have no ready replica: one that is left is enough."""
+    return seen.stable_ready is False and not seen.replicas.stable
+
+
 def replicas_for(weight: int, seen: Observation, rollout: Rollout) -> int:
     """Ready replicas of the candidate that a weight takes: its share of what serves everything.
 

@@ -46,7 +46,7 @@ def _served(rollout: Rollout, seen: Observation, now: int) -> Decision:
 
 def _why_kept(seen: Observation) -> str:
     """What speaks against taking the stable version away, of what was counted."""
-    if seen.alarms or verdict_of(seen) in ("ENV_DEGRADED", "FAIL"):
+    if seen.alarms or verdict_of(seen) in ("ENV_DEGRADED", "FAIL", "UNEXPLAINED"):
         said = "; ".join(seen.alarms) or f"{reason_of(seen)}; pause and resume to count anew"
         return f"the stable version is kept: {said}"
     if seen.share is not None and seen.share < SERVED_SHARE:

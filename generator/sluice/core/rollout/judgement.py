@@ -11,7 +11,7 @@ gate counts; `answers` tells of that.
 """
 
 import math
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,7 @@ from sluice.core.rollout import absolute
 from sluice.core.rollout.answers import seems_few, too_few
 from sluice.core.rollout.counts import (
     Batch,
+    Cell,
     Counts,
     Gate,
     GateCounts,
@@ -41,7 +42,9 @@ from sluice.core.rollout.sequential import (
     ln_mean_exp,
 )
 
-Verdict = Literal["FAIL", "PASS", "CONTINUE", "INCONCLUSIVE", "ENV_DEGRADED", "UNANSWERED"]
+Verdict = Literal[
+    "FAIL", "PASS", "CONTINUE", "INCONCLUSIVE", "ENV_DEGRADED", "UNANSWERED", "UNEXPLAINED"
+]
 Path = Callable[[Iterable[Pair], Ratio, Sequence[float]], list[float]]
 
 
@@ -72,7 +75,11 @@ class Judgement:
 def judge(counts: Counts) -> Judgement:
     """Judge the current step. Without enforced gates, or without data, nothing passes or fails."""
     gates = tuple(judge_gate(each, counts) for each in counts.gates)
-    required = {each.gate.name for each in counts.gates if each.gate.required}
+    return _objection(counts, gates) or _progress(counts, gates)
+
+
+def _objection(counts: Counts, gates: tuple[GateVerdict, ...]) -> Judgement | None:
+    """What speaks against more of the candidate beyond doubt; None when nothing does."""
     acting = [gate for gate in gates if not gate.observe]
     if counts.restarts >= counts.parameters.restarts:
         reason = f"the candidate restarted {counts.restarts} times in this step"
@@ -82,8 +89,18 @@ def judge(counts: Counts) -> Judgement:
         return Judgement("FAIL", gates, f"worse than allowed: {_names(failures)}", last)
     if unanswered := too_few(counts.answered, counts.step):
         return Judgement("UNANSWERED", gates, unanswered)
+    if unexplained := _of(acting, "UNEXPLAINED"):
+        said = "unlike any step before, and nobody serves beside it to compare with"
+        return Judgement("UNEXPLAINED", gates, f"{_names(unexplained)}: {said}")
     if degraded := _of(acting, "ENV_DEGRADED"):
         return Judgement("ENV_DEGRADED", gates, f"both versions are bad: {_names(degraded)}")
+    return None
+
+
+def _progress(counts: Counts, gates: tuple[GateVerdict, ...]) -> Judgement:
+    """Whether every gate passes that has to, and else what is waited for."""
+    required = {each.gate.name for each in counts.gates if each.gate.required}
+    acting = [gate for gate in gates if not gate.observe]
     deciding = [gate for gate in acting if gate.name in required]
     waiting = _of(deciding, "CONTINUE") or _suspicious(acting, required, counts.parameters)
     doubt = seems_few(counts.answered, counts.step, counts.parameters.alpha)
@@ -107,11 +124,15 @@ def judge_gate(counted: GateCounts, counts: Counts) -> GateVerdict:
     fixed = _fixed(counted, speaking, counts)
     tested = fixed.arms.current
     failed_at = [speaking[relative].at] if relative >= 0 else []
-    failed_at += [tested[fixed.verdicts.last].at] if fixed.verdicts.last is not None else []
+    proof = fixed.verdicts.last
+    blames = not (fixed.arms.alone and follows_clients(gate))
+    failed_at += [tested[proof].at] if proof is not None and blames else []
     passed = fixed.verdicts.decision == "accept" or _passes(gate, ln_ok, parameters)
     verdict: Verdict = "CONTINUE"
     if failed_at:
         verdict = "FAIL"
+    elif proof is not None and proof == len(tested) - 1:
+        verdict = "UNEXPLAINED"
     elif fixed.verdicts.shared:
         verdict = "ENV_DEGRADED"
     elif fixed.verdicts.decision != "reject" and passed and _is_enough(gate, current):
@@ -139,13 +160,31 @@ def _fixed(counted: GateCounts, speaking: Sequence[Batch], counts: Counts) -> _F
     """The absolute test; where nobody serves beside there is no load to be like."""
     gate, step = counted.gate, counts.step
     now = [batch for batch in counted.batches if batch.step == step]
-    alone = not _compares(now) and _compares(counted.batches)
+    before = [batch for batch in counted.batches if batch.step < step]
+    before = before or list(_without_bad(gate, counts))
+    alone = not _compares(now) and _compares(before)
     if not alone:
         now = [batch for batch in speaking if batch.step == step]
-    before = [batch for batch in counted.batches if batch.step < step]
     arms = absolute.Arms(now, before, alone)
     bound = counts.bound(required=gate.required and gate.absolute is not None)
     return _Fixed(arms, absolute.test(gate, arms, counts.parameters, bound))
+
+
+def follows_clients(gate: Gate) -> bool:
+    """Whether what a gate counts may as well follow from what clients ask of a version."""
+    return (not gate.required and gate.absolute is None) or gate.two_sided
+
+
+def _without_bad(gate: Gate, counts: Counts) -> Iterator[Batch]:
+    """The steps before as a gate saw them that is only kept once something is bad."""
+    deciding = (each for each in counts.gates if each.gate.required)
+    kept = next(deciding, None)
+    if gate.required or kept is None:
+        return
+    for batch in kept.batches:
+        if batch.step < counts.step:
+            own, other = total(batch.candidate).requests, total(batch.stable).requests
+            yield Batch(batch.at, (Cell(own, 0),), (Cell(other, 0),), batch.step)
 
 
 def _of(gates: Iterable[GateVerdict], verdict: Verdict) -> list[GateVerdict]:

@@ -48,7 +48,13 @@ from sluice.core.rollout.moves import (
     set_aside,
     wait,
 )
+from sluice.core.rollout.waits import asks_of
 
+ASKED = {
+    "decide": "decide: `sluice rollout status` says what it waits for",
+    "rescue": "help at once: clients suffer, and no weight can be moved to a version that answers",
+}
+"""What a person is asked for, in words."""
 Handler = Callable[[Rollout, Observation, int], Decision]
 
 
@@ -68,11 +74,14 @@ def next_step(rollout: Rollout, seen: Observation, now: int) -> Decision:
         notes.append(f"Git says {rollout.weight} %, the cluster gives {seen.weight} %")
     if rollout.state != "STABLE":
         notes += [said for said in (seen.misrouted, seen.unseen) if said]
+    asks = asks_of(rollout, seen, now, decision)
+    if asks:
+        notes.append(f"a person is asked to {ASKED[asks]}")
     write, reason = decision.write, decision.reason
     free = write is None or write.kind != "raise" or write.approval or rollout.returning
     if seen.held and not free:
         write, reason = None, f"{reason}, but {seen.held}"
-    return Decision(write, reason, tuple(notes))
+    return Decision(write, reason, tuple(notes), asks)
 
 
 def _decided(rollout: Rollout, seen: Observation, now: int) -> Decision:
@@ -113,6 +122,8 @@ def _without_proof(rollout: Rollout, seen: Observation, now: int) -> Decision | 
     if verdict_of(seen) == "UNANSWERED":
         lower = set_aside if seen.ready else begin_again
         return lower(rollout, seen, now, reason_of(seen))
+    if verdict_of(seen) == "UNEXPLAINED":  # less: the stable version beside it tells whose it is
+        return ease(rollout, seen, now, reason_of(seen))
     return _alarmed(rollout, seen, now) if seen.alarms else None
 
 
@@ -125,6 +136,17 @@ def _alarmed(rollout: Rollout, seen: Observation, now: int) -> Decision:
 
 
 def _warming(rollout: Rollout, seen: Observation, now: int) -> Decision:
+    """Until the first weight is given: by `maxWait` at the latest, whatever it waits for."""
+    decision, patience = _warmed(rollout, seen, now), rollout.plan.patience
+    moves = decision.write is not None and decision.write.lane == "push"
+    if patience is None or moves or rollout.returning:
+        return decision
+    if waited(seen, now) >= rollout.plan.warming + patience:
+        return roll_back(rollout, seen, now, f"nobody gave it a first weight: {decision.reason}")
+    return decision
+
+
+def _warmed(rollout: Rollout, seen: Observation, now: int) -> Decision:
     sync = seen.sync
     if sync is None or not sync.contains:
         return wait("waits for Argo CD to apply the candidate")

@@ -20,6 +20,9 @@ State = Literal[
 ]
 Kind = Literal["raise", "lower", "hold", "finalize", "settle", "restore"]
 Lane = Literal["pull request", "push"]
+Asks = Literal["", "decide", "rescue"]
+"""What a person is asked for: to decide what the reconciler may not, or to help at once, since
+clients suffer and nothing can be done for them by moving weight."""
 
 FULL = 100
 DAY = 24 * 3600
@@ -52,8 +55,9 @@ class Plan:
         rollback_window: how long the stable version is kept warm after the last step.
         drain: how long a rolled back candidate is kept for what it still answers.
         failure_age: a failure older than this does not roll back any more; a person decides.
-        patience: how long it may wait for a person before it is rolled back. None: while the
-            candidate has weight, for `patience_of` the state, and then it is set aside at 0.
+        patience: how long it may wait for a person before it is rolled back, its first weight
+            included. None: while the candidate has weight, for `patience_of` the state, and then it
+            is set aside at 0.
     """
 
     steps: tuple[Step, ...]
@@ -93,6 +97,11 @@ class Rollout:
     def stable_weight(self) -> int:
         """Percent of the requests that the stable version gets."""
         return FULL - self.weight
+
+    @property
+    def ordinal(self) -> int:
+        """The number of the step for its counts; all of the requests is a step of its own."""
+        return self.step + (self.weight == FULL)
 
     def to(self, state: State, reason: str, *, since: int = 0, **more: int) -> "Rollout":
         """The rollout in another state.
@@ -219,8 +228,9 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """At most one write, and in words what the rollout does or waits for."""
+    """At most one write, in words what the rollout does or waits for, and what a person must do."""
 
     write: Write | None
     reason: str
     notes: tuple[str, ...] = ()
+    asks: Asks = ""

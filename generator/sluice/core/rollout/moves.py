@@ -1,9 +1,8 @@
 """The commits that a rollout can ask for."""
 
-from sluice.core.rollout.checks import replicas_for
+from sluice.core.rollout.checks import is_away, is_stable_away, replicas_for
 from sluice.core.rollout.model import (
     FULL,
-    SERVED,
     SETBACKS,
     Decision,
     Observation,
@@ -29,9 +28,13 @@ def hold(rollout: Rollout, state: State, now: int, reason: str, seen: Observatio
 
 
 def roll_back(rollout: Rollout, seen: Observation, now: int, reason: str) -> Decision:
-    """All traffic to the stable version, unless that one is known to have no ready replica."""
-    if seen.stable_ready is False and rollout.weight > 0:
-        return wait(f"should roll back ({reason}), but the stable version has no ready replica")
+    """All traffic to the stable version, unless that one is known to have no ready replica.
+
+    Then a candidate that answers some is better than nobody, and only a person can help.
+    """
+    if is_stable_away(seen) and rollout.weight > 0:
+        reason = f"should roll back ({reason}), but the stable version has no ready replica"
+        return Decision(None, reason, asks="rescue")
     after = rollout.to("ROLLING_BACK", reason, since=now, weight=0)
     return act(Write("lower", after, reason, seen.judgement))
 
@@ -59,26 +62,30 @@ def begin_again(rollout: Rollout, seen: Observation, now: int, reason: str) -> D
 def ease(rollout: Rollout, seen: Observation, now: int, reason: str) -> Decision:
     """One step less for a candidate that cannot keep up; then a person decides."""
     steps = rollout.plan.steps
-    before = rollout.step if rollout.state in SERVED else rollout.step - 1
+    before = rollout.step if rollout.weight == FULL else rollout.step - 1
     if not 0 <= before < len(steps) or steps[before].weight >= rollout.weight:
         return set_aside(rollout, seen, now, reason)
     weight = steps[before].weight
     after = rollout.to("PAUSED", reason, since=now, step=before, weight=weight)
-    return _away(rollout, seen) or act(Write("lower", after, reason, seen.judgement))
+    return _withheld(rollout, seen, reason) or act(Write("lower", after, reason, seen.judgement))
 
 
 def _lowered(
     rollout: Rollout, state: State, seen: Observation, now: int, reason: str, **more: int
 ) -> Decision:
     after = rollout.to(state, reason, since=now, weight=0, **more)
-    return _away(rollout, seen) or act(Write("lower", after, reason, seen.judgement))
+    return _withheld(rollout, seen, reason) or act(Write("lower", after, reason, seen.judgement))
 
 
-def _away(rollout: Rollout, seen: Observation) -> Decision | None:
+def _withheld(rollout: Rollout, seen: Observation, why: str) -> Decision | None:
     """Traffic is not moved to a stable version that cannot take it."""
-    if seen.stable_ready is False and rollout.weight > 0:
-        return wait("neither version has a ready replica; traffic stays where it is")
-    return None
+    if not is_stable_away(seen) or rollout.weight == 0:
+        return None
+    reason = "neither version has a ready replica; traffic stays where it is"
+    if not is_away(seen):
+        away = "the stable version has no ready replica"
+        reason = f"the candidate should get less ({why}), but {away}"
+    return Decision(None, reason, asks="rescue")
 
 
 def onwards(
@@ -129,6 +136,6 @@ def recover(last: Rollout, seen: Observation, now: int) -> Decision:
         now: seconds since the epoch.
     """
     reason = "rollout.yaml was deleted while its rollout was under way"
-    if seen.stable_ready is False:
+    if is_stable_away(seen):
         return act(Write("hold", last.to("PAUSED", reason, since=now), reason))
     return act(Write("lower", last.to("ROLLING_BACK", reason, since=now, weight=0), reason))

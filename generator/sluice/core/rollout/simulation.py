@@ -22,7 +22,6 @@ from sluice.core.rollout.simulation_world import (
     counted,
     judged,
     observed,
-    ordinal,
     scaled,
     without,
 )
@@ -139,7 +138,7 @@ def _committed(state: State, write: Write, now: int) -> State:
     )
     restarted = after.weight != before.weight or (after.state not in HELD and begins_anew)
     if restarted and before.state in HELD:
-        state = without(state, ordinal(after))
+        state = without(state, after.ordinal)
     return replace(
         state,
         rollout=after,

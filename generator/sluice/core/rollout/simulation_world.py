@@ -123,7 +123,7 @@ def judged(scenario: Scenario, state: State, now: int) -> Judgement:
     longest = rollout.plan.steps[min(rollout.step, len(rollout.plan.steps) - 1)].longest
     spent = now - in_force(scenario, state)
     gates = tuple(GateCounts(gate, state.batches.get(gate.name, ())) for gate in scenario.gates)
-    step, exhausted = ordinal(rollout), spent >= longest
+    step, exhausted = rollout.ordinal, spent >= longest
     return judge(
         Counts(
             gates,
@@ -134,11 +134,6 @@ def judged(scenario: Scenario, state: State, now: int) -> Judgement:
             answered=state.answered,
         )
     )
-
-
-def ordinal(rollout: Rollout) -> int:
-    """The number of the step for its counts; all of the traffic is a step of its own."""
-    return rollout.step + 1 if rollout.state in ("PROMOTING", "FINALIZING") else rollout.step
 
 
 def counted(scenario: Scenario, state: State, now: int) -> State:
@@ -159,13 +154,13 @@ def counted(scenario: Scenario, state: State, now: int) -> State:
     answered = state.answered
     if found and begin >= since + SETTLING:
         own, other = total(found[0].candidate).requests, total(found[0].stable).requests
-        answered = (*answered, Answered(begin, own, other, weight, ordinal(state.rollout)))
+        answered = (*answered, Answered(begin, own, other, weight, state.rollout.ordinal))
     return replace(state, served=served, batches=batches, answered=answered)
 
 
 def _batch(scenario: Scenario, state: State, gate: Gate, begin: int) -> Batch | None:
     name = gate.name
-    step, like = ordinal(state.rollout), {w: scenario.like(w, begin) for w in ("load", "cache")}
+    step, like = state.rollout.ordinal, {w: scenario.like(w, begin) for w in ("load", "cache")}
     if name in scenario.recorded:
         rows = scenario.recorded[name]
         if state.served >= len(rows):

@@ -32,10 +32,19 @@ def following(release: str) -> list[dict[str, Any]]:
     said = "Git says {{ $labels.git }} %, the cluster gives {{ $labels.cluster }} %"
     hindered = f"max by (kind) (sluice_rollout_hindered{where}) > 0"
     why = "the cluster does not follow Git: {{ $labels.kind }}; see sluice rollout status"
+    stuck = "the candidate fails and the stable version cannot take over; see sluice rollout status"
+    waits = "the rollout waits for a person; see sluice rollout status"
     return [
         _rule("WeightDiffers", late, "1m", "critical", said),
         _rule("ClusterDoesNotFollow", hindered, "10m", "warning", why),
+        _rule("RolloutNeedsHelp", _asked(release, "rescue"), "2m", "critical", stuck),
+        _rule("RolloutWaits", _asked(release, "decide"), "15m", "warning", waits),
     ]
+
+
+def _asked(release: str, what: str) -> str:
+    where = _matching({"release": release, "what": what})
+    return f"max(sluice_rollout_asks{where}) > 0"
 
 
 def alerts(engine: Engine, pods: Mapping[str, str], *, sleeps: bool) -> list[dict[str, Any]]:
