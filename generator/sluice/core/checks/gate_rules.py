@@ -18,7 +18,7 @@ _ONE_OF = ("metric", "approval", "soak")
 _LIMITS = {"min", "max"}
 _OF_A_METRIC = {
     *(_LIMITS | {"maxRegression", "better", "standardErrors", "errorMetric"}),
-    *("dataset", "maxAge", "afterRegistration", "safety"),
+    *("dataset", "maxAge", "afterRegistration", "safety", "measuredBy"),
 }
 
 

@@ -4,6 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 Gate = Mapping[str, Any]
+WRITERS = {
+    "experiments": "in experiment",
+    "users": "by user",
+    "evaluators": "evaluated by",
+    "runs": "in run",
+}
+"""What a gate can ask of who wrote a number, each as it begins in a sentence."""
 _BOUNDS = {"min", "max", "maxRegression"}
 
 
@@ -26,6 +33,9 @@ def condition(gate: Gate) -> str:
         parts.append(f"not older than {gate['maxAge']}")
     if gate.get("afterRegistration"):
         parts.append("measured after the version was registered")
+    for kind, beginning in WRITERS.items():
+        if named := gate.get("measuredBy", {}).get(kind):
+            parts.append(f"{beginning} {' or '.join(named)}")
     return ", ".join(parts)
 
 

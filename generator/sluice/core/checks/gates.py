@@ -9,12 +9,13 @@ from decimal import Decimal
 from typing import Literal
 
 from sluice.core.checks.gate_words import Gate, better_is_lower, condition
+from sluice.core.checks.writers import counted, writer
 from sluice.core.model import Evaluation, Measurement
 from sluice.core.units import seconds
 
 # Milliseconds that the clock of who measured may be ahead of ours.
 _CLOCKS_DIFFER = 3_600_000
-Kind = Literal["measurement", "limit", "regression", "age", "approval", "soak"]
+Kind = Literal["measurement", "limit", "regression", "age", "approval", "soak", "origin"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class GateResult:
 
     `comparable` says whether both numbers come from the same questions. `waiting` is what a person
     or time can still bring about: the version is proposed, but does not merge by itself. `kind`
-    says on what it failed. Errors are standard errors, None if unknown.
+    says on what it failed. Errors are standard errors, None if unknown. `writers` say who wrote
+    the number of this version and that of the deployed one.
     """
 
     metric: str
@@ -41,6 +43,7 @@ class GateResult:
     lower_is_better: bool = False
     note: str = ""
     comparable: bool = True
+    writers: tuple[str, str] = ("", "")
 
     @property
     def delta(self) -> float | None:
@@ -96,7 +99,14 @@ def judge(
             then an allowed regression has nothing to hold against.
         times: needed by conditions on the age of a measurement.
     """
-    return [_judge(_Case(gate, candidate, baseline, times or Times())) for gate in gates]
+    return [
+        _judge(_Case(gate, counted(gate, candidate), _counted(gate, baseline), times or Times()))
+        for gate in gates
+    ]
+
+
+def _counted(gate: Gate, baseline: Evaluation | None) -> Evaluation | None:
+    return counted(gate, baseline) if baseline else None
 
 
 def standard_error(evaluation: Evaluation | None, metric: str, named: str = "") -> float | None:
@@ -136,6 +146,7 @@ def _judge(case: _Case) -> GateResult:
         lower_is_better=better_is_lower(gate),
         note="" if reason else _excuse(case, measured, before),
         comparable=comparable(measured, before),
+        writers=(writer(measured), writer(before)),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sluice.core.checks.gates import GateResult, comparable
+from sluice.core.checks.writers import writer
 from sluice.core.markdown import code, table
 from sluice.core.model import Measurement
 from sluice.core.plan.cost import Totals, money
@@ -80,12 +81,20 @@ def _gates(gates: Sequence[GateResult]) -> str:
             _number(gate.value, gate.error),
             _change(gate.delta),
             code(gate.dataset) or _NONE,
+            _writers(*gate.writers),
             code(gate.condition),
             _result(gate),
         )
         for gate in gates
     ]
-    return table(("gate", "deployed", "proposed", "change", "dataset", "condition", "result"), rows)
+    head = ("gate", "deployed", "proposed", "change", "dataset", "written by", "condition")
+    return table((*head, "result"), rows)
+
+
+def _writers(now: str, before: str) -> str:
+    """Who wrote the numbers of a row, the deployed version's too where it was somebody else."""
+    other = f"; deployed: {code(before)}" if before and before != now else ""
+    return (code(now) or _NONE) + other
 
 
 def _result(gate: GateResult) -> str:
@@ -103,7 +112,7 @@ def _others(story: Story) -> str:
         for name, found in sorted(story.evaluation.measurements.items())
         if name not in asked and "_stderr" not in name
     ]
-    head = ("also measured", "deployed", "proposed", "change")
+    head = ("also measured", "deployed", "proposed", "change", "written by")
     return _limited(head, rows)
 
 
@@ -112,7 +121,8 @@ def _other(name: str, found: Measurement, old: Measurement | None) -> tuple[str,
     known = old.value if old and not old.doubt else None
     change = None if known is None or found.doubt or not alike else found.value - known
     said = code(found.doubt) if found.doubt else _number(found.value)
-    return code(name), _number(known) + ("" if alike else _OTHERWISE), said, _change(change)
+    was = _number(known) + ("" if alike else _OTHERWISE)
+    return code(name), was, said, _change(change), _writers(writer(found), writer(old))
 
 
 def _memory(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

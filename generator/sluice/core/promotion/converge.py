@@ -22,6 +22,7 @@ from sluice.core.promotion.conditions import Circumstances, gates_of, judge_all,
 from sluice.core.promotion.evidence import evidence, path_of
 from sluice.core.promotion.lineage import source_of
 from sluice.core.promotion.message import Story, commit_message, is_rejection, read_marker, title
+from sluice.core.promotion.provenance import judge_provenance
 from sluice.core.promotion.signals import Signal, labels, merges_later, signal
 from sluice.core.promotion.wants import Want
 from sluice.core.rollout.file import PROMOTING, rollout_of
@@ -109,7 +110,10 @@ def propose(
     """
     release, version = want.release, want.version
     about = facts.about
-    gates = judge_all(release, version, facts.evaluation, facts.baseline, about)
+    gates = (
+        *judge_all(release, version, facts.evaluation, facts.baseline, about),
+        *judge_provenance(release, version, facts.evaluation, facts.baseline),
+    )
     failures = tuple(gate.reason for gate in gates if gate.failed)
     if failures:
         return Refusal(release.key, version.version, failures)
