@@ -55,7 +55,7 @@ def read(
 
     Args:
         root: the repository.
-        folders: paths below it; one that does not exist is empty.
+        folders: paths below it, which may be files; one that does not exist is empty.
         limit: bytes; of a larger file one byte more than this is read, which is enough to say so.
         skip: says of a path whether its file is left out.
     """
@@ -63,10 +63,12 @@ def read(
     for folder in folders:
         if _linked(root, folder):
             tree.links.append(folder)
-        else:
-            for path, entry in _files(root, folder, tree):
-                if not skip(path):
-                    tree.files[path] = _content(entry.path, limit)
+            continue
+        if (content := read_one(root, folder, limit)) is not None:
+            tree.files[folder] = content
+        for path, entry in _files(root, folder, tree):
+            if not skip(path):
+                tree.files[path] = _content(entry.path, limit)
     return tree
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from sluice import files, resources
+from sluice.commands.committed import check_committed
 from sluice.commands.pages import pages_for
-from sluice.commands.render import differences, raise_if_stale
+from sluice.commands.render import RENDERED_LIMIT, differences, differences_from, raise_if_stale
 from sluice.commands.revisions import at_revision, changed_lines
 from sluice.commands.waiving import waived
 from sluice.commands.workspace import Workspace, find_root, open_workspace
@@ -47,7 +48,10 @@ def run(
 
         whole = open_workspace(top) if fix(top, whole, whole.check()) else whole
     scope = _compared(top, base, whole) if base else Scope(whole)
-    findings = _waived(whole, *_findings(top, scope), complete=scope.only is None)
+    found, rendered = _findings(top, scope)
+    wanted = {path: manifest.content() for path, manifest in rendered.items()}
+    found += check_committed(top, {**whole.files, **wanted})
+    findings = _waived(whole, found, rendered, complete=scope.only is None)
     keys = whole.keys if scope.only is None else scope.only
     if registry and not failed(findings):
         from sluice.commands import registered  # noqa: PLC0415  # the registry's clients
@@ -186,14 +190,9 @@ def _stale(
     top: Path, wanted: dict[str, bytes], only: Iterable[layout.Key]
 ) -> dict[str, bytes | None]:
     """As `differences`, looking only at what the chosen releases own."""
-    present: dict[str, bytes] = {}
+    present = files.Tree()
     for key in only:
-        directory, *applications = layout.rendered_paths(key)
-        present |= files.read(top, [directory], 1 << 24).files
-        for application in applications:
-            content = files.read_one(top, application, 1 << 24)
-            present |= {} if content is None else {application: content}
-    changes: dict[str, bytes | None] = {
-        path: content for path, content in wanted.items() if present.get(path) != content
-    }
-    return changes | {path: None for path in present if path not in wanted}
+        there = files.read(top, layout.rendered_paths(key), RENDERED_LIMIT)
+        present.files |= there.files
+        present.links += there.links
+    return differences_from(present, wanted)

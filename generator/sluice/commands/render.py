@@ -12,7 +12,7 @@ from sluice.core import layout
 from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.reports.report import report
 
-_LIMIT = 1 << 24
+RENDERED_LIMIT = 1 << 24
 
 
 def run(*, check: bool, root: str | None, form: str) -> int:
@@ -47,7 +47,16 @@ def differences(top: Path, wanted: Mapping[str, bytes]) -> dict[str, bytes | Non
     Raises:
         FindingsError: when manifests/ holds something that was not rendered.
     """
-    present = files.read(top, [layout.MANIFESTS], _LIMIT)
+    present = files.read(top, [layout.MANIFESTS], RENDERED_LIMIT)
+    return differences_from(present, wanted)
+
+
+def differences_from(present: files.Tree, wanted: Mapping[str, bytes]) -> dict[str, bytes | None]:
+    """As `differences`, from what is there already.
+
+    Raises:
+        FindingsError: when something there was not rendered.
+    """
     foreign = [
         path
         for path, content in present.files.items()

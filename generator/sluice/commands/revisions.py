@@ -55,8 +55,13 @@ class Revision:
 
 
 def at_revision(top: Path, revision: str) -> Revision:
-    """A revision of the repository that holds a work tree."""
+    """A revision of the repository that holds a work tree.
+
+    Raises:
+        UsageError: there is no such revision, or Git shows other objects than there are.
+    """
     repository = git.open_repository(top)
+    git.refuse_replaced(repository)
     git.resolve(repository, revision)
     return Revision(repository, revision, prefix_of(top, repository))
 

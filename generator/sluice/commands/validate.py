@@ -1,5 +1,6 @@
 """`sluice validate`: specs only, and of the named files only what they need."""
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,7 +60,6 @@ def _chosen(
 def _named(top: Path, paths: tuple[str, ...]) -> tuple[Workspace, list[Finding], list[layout.Key]]:
     """Only the named files, their neighbours and their environments."""
     wanted: set[str] = set()
-    links: list[str] = []
     findings: list[Finding] = []
     keys: list[layout.Key] = []
     for path in paths:
@@ -81,8 +81,13 @@ def _named(top: Path, paths: tuple[str, ...]) -> tuple[Workspace, list[Finding],
             }
             folder = layout.release_path(key).rpartition("/")[0]
             wanted |= {f"{folder}/{path.name}" for path in (top / folder).glob("*.json")}
-    found = {path: files.read_one(top, path, SIZE_LIMIT) for path in sorted(wanted)}
     catalog = files.read(top, [layout.CATALOG], SIZE_LIMIT)
-    found[_WAIVERS] = files.read_one(top, _WAIVERS, SIZE_LIMIT)
-    present = {path: raw for path, raw in found.items() if raw is not None}
-    return Workspace({**catalog.files, **present}, tuple(links)), findings, keys
+    present = dict(catalog.files)
+    links = list(catalog.links)
+    for path in sorted(wanted | {_WAIVERS}):
+        content = files.read_one(top, path, SIZE_LIMIT)
+        if content is not None:
+            present[path] = content
+        elif os.path.lexists(top / path):
+            links.append(path)
+    return Workspace(present, tuple(links)), findings, keys

@@ -7,6 +7,7 @@ Everything works on the object database and the refs; no work tree is ever read 
 # First: what pygit2 reads as it is imported must be in order.
 from sluice.git.network import check_trust  # isort: split
 
+from sluice.git.checkout import ATTRIBUTES, is_ignored, is_unchanged, refuse_replaced, rewriting
 from sluice.git.commits import Merge, commit, committer_of, merge_trees
 from sluice.git.history import (
     FileChange,
@@ -50,6 +51,7 @@ from sluice.git.upstream import Direct, Mirror, Upstream, open_mirror
 from sluice.git.write import write_tree
 
 __all__ = [
+    "ATTRIBUTES",
     "CredentialsRefusedError",
     "Direct",
     "Entry",
@@ -82,6 +84,8 @@ __all__ = [
     "ids_at",
     "init_bare",
     "is_ancestor",
+    "is_ignored",
+    "is_unchanged",
     "list_tree",
     "merge_base",
     "merge_trees",
@@ -94,8 +98,10 @@ __all__ = [
     "read_tree",
     "redact",
     "refs_under",
+    "refuse_replaced",
     "remote_url",
     "resolve",
+    "rewriting",
     "sign",
     "signer_of",
     "tip",

@@ -21,6 +21,10 @@ class Entry(NamedTuple):
     id: str
     mode: int
 
+    @property
+    def is_file(self) -> bool:
+        return self.mode not in {FileMode.LINK, FileMode.COMMIT}
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:

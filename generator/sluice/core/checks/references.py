@@ -170,6 +170,6 @@ def stray(path: str) -> Finding:
 
 
 def link(path: str) -> Finding:
-    """A symbolic link where a file is expected."""
-    message = "a symbolic link: specs are files of this repository"
+    """A symbolic link, another repository, a pipe or a device where a file is expected."""
+    message = "no file of this repository: a link, another repository, a pipe or a device"
     return Finding(Place(path), "REF016", message, "put the file itself here")

@@ -1,0 +1,72 @@
+"""Whether the files that a check reads are those that Git has, and that others will read."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from sluice import git
+from sluice.commands.revisions import prefix_of
+from sluice.commands.workspace import FOLDERS
+from sluice.core import layout
+from sluice.core.checks.references import link
+from sluice.core.checks.repository_rules import check_ignored, check_names, check_rewritten
+from sluice.core.finding import Finding, UsageError
+
+_HEAD = "HEAD"
+
+
+def check_committed(top: Path, read: Mapping[str, bytes]) -> Iterator[Finding]:
+    """What is wrong with how Git has the files of a work tree; nothing where there is no Git.
+
+    Args:
+        top: the root of the specs.
+        read: what the check goes by: specs, policies, and manifests as they are to be.
+    """
+    try:
+        repository = git.open_repository(top)
+    except UsageError:
+        return
+    if repository.is_bare:
+        return
+    prefix = prefix_of(top, repository)
+    entries = _entries(repository, prefix)
+    there = {path for path in entries if os.path.lexists(top / path)}
+    for path in sorted(there):
+        if not entries[path].is_file:
+            yield link(path)
+    yield from check_names(there | read.keys())
+    yield from check_rewritten(dict(_rewritten(repository, prefix, entries, read)))
+    yield from check_ignored(
+        path
+        for path in sorted(read.keys() - entries.keys())
+        if git.is_ignored(repository, prefix + path)
+    )
+
+
+def _entries(repository: git.Repository, prefix: str) -> Mapping[str, git.Entry]:
+    """What is committed of the folders that are checked, by path."""
+    if repository.head_is_unborn:
+        return {}
+    folders = [f"{prefix}{folder}" for folder in (*FOLDERS, layout.MANIFESTS)]
+    found = git.list_tree(repository, _HEAD, folders)
+    return {path.removeprefix(prefix): entry for path, entry in found.items()}
+
+
+def _rewritten(
+    repository: git.Repository,
+    prefix: str,
+    entries: Mapping[str, git.Entry],
+    read: Mapping[str, bytes],
+) -> Iterator[tuple[str, str]]:
+    """Files that a checkout changes, and what changes them."""
+    for path in sorted(entries.keys() | read.keys()):
+        if path.rpartition("/")[2] == git.ATTRIBUTES:
+            yield path, "only the root of a repository may say how files are checked out"
+    paths = sorted(prefix + path for path in entries.keys() | read.keys())
+    marked = git.rewriting(repository, paths, prefix)
+    for path, attribute in marked.items():
+        yield path.removeprefix(prefix), f"{git.ATTRIBUTES} gives it {attribute}"
+    for path in sorted(read.keys() & entries.keys()):
+        is_other = prefix + path not in marked and entries[path].id != git.blob_id(read[path])
+        if is_other and git.is_unchanged(repository, prefix + path):
+            yield path, "Git takes both for the same, and they are not"
