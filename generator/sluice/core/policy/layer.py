@@ -52,7 +52,7 @@ def read_policies(files: Mapping[str, bytes]) -> Policies:
     policies: list[Policy] = []
     bindings: list[Binding] = []
     params: list[Mapping[str, Any]] = []
-    for part in _parts(files):
+    for part in _parts(files, findings):
         if is_policy(part.data):
             policies.append(read_policy(part, findings))
         elif is_binding(part.data):
@@ -145,11 +145,15 @@ def _rendered_params(policies: Policies, rendered: Manifests) -> Iterator[Mappin
             yield manifest.data
 
 
-def _parts(files: Mapping[str, bytes]) -> Iterator[Part]:
+def _parts(files: Mapping[str, bytes], findings: list[Finding]) -> Iterator[Part]:
+    """The objects of those files that can be read; what is wrong with the others is collected."""
     for path in sorted(files):
         folder, _, name = path.rpartition("/")
         if folder == layout.POLICIES and name.endswith(".yaml") and name != layout.WAIVERS:
-            yield from read_all(path, files[path], SIZE_LIMIT)
+            try:
+                yield from read_all(path, files[path], SIZE_LIMIT)
+            except FindingsError as error:
+                findings += error.findings
 
 
 def _findings(result: Result, manifest: Manifest | None, plan: Plan) -> Iterator[Finding]:

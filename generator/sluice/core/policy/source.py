@@ -122,8 +122,7 @@ def _documents(path: str, raw: bytes) -> Iterator[object]:
     loader = _Loader(raw)
     try:
         left = _NODE_LIMIT
-        while loader.check_node():
-            node = loader.get_node()
+        while loader.check_node() and (node := loader.get_node()) is not None:
             left -= _written_out(node, {})
             if left < 0:
                 message = f"aliases make more than {_NODE_LIMIT:,} values of it"
