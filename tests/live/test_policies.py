@@ -10,8 +10,9 @@ from live.cluster import Cluster
 from live.courtroom import Answer, Courtroom
 from live.policies import POLICIES, in_force, read_policy_file
 from live.processes import wait_for
-from sluice.commands.policy_test import _policy, _table
+from sluice.commands.policy_test import _table
 from sluice.core.policy.evaluate import Decision
+from sluice.core.policy.plan import compile_policy
 from sluice.core.policy.table import Outcome, read_cases, run_case
 
 TOP = Path(__file__).parents[2]
@@ -50,9 +51,10 @@ def courtroom(cluster: Cluster, policy: Path) -> Iterator[Courtroom]:
 def test_the_server_decides_each_case_as_we_do(
     courtroom: Courtroom, policy: Path, notes: list[str]
 ) -> None:
-    plan, bindings, params = _policy(str(policy), VERSION)
-    cases = read_cases(_table(str(policy.parent / "tests" / policy.name)), VERSION, params)
-    outcomes = [run_case(plan, bindings, case, blamed=False) for case in cases]
+    table = _table(str(policy.parent / "tests" / policy.name))
+    plan = compile_policy(table.policy, VERSION)
+    cases = read_cases(table.part, VERSION, table.params)
+    outcomes = [run_case(plan, table.bindings, case, blamed=False) for case in cases]
     courtroom.prepare(cases)
     with in_force(courtroom.cluster, read_policy_file(policy)):
         answers = [courtroom.ask(number, case) for number, case in enumerate(cases)]

@@ -1,14 +1,15 @@
 """`sluice check`: every layer, over everything or over what a revision changes."""
 
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from sluice import files, resources
 from sluice.commands.committed import check_committed
+from sluice.commands.judged_apart import judge_apart
 from sluice.commands.pages import pages_for
 from sluice.commands.render import RENDERED_LIMIT, differences, differences_from, raise_if_stale
 from sluice.commands.revisions import at_revision, changed_lines
@@ -19,7 +20,8 @@ from sluice.core.cluster.cluster_rules import check_objects
 from sluice.core.cluster.deprecations import deprecations
 from sluice.core.finding import Finding, FindingsError, failed
 from sluice.core.neighbours import neighbours
-from sluice.core.policy.layer import check_policies, check_types, read_policies
+from sluice.core.policy.layer import Begin, check_policies, check_types, read_policies
+from sluice.core.policy.model import Policy
 from sluice.core.reports.report import report
 from sluice.core.specs.resolve import Environment
 from sluice.core.trace import located
@@ -157,20 +159,42 @@ def _cluster(
     now, only = scope.now, scope.only
     policies = read_policies(now.files)
     table = deprecations(resources.catalog_file("deprecations"))
-    found: list[Finding] = []
-    if only is None:
-        for version in {e.kubernetes_version for e in now.specs.environments.values()}:
-            yield from check_types(policies, version, now.tools.kubernetes.data)
     concerned = None if only is None else {key.environment for key in only}
     # Bindings select by the labels of namespaces, also where only releases were rendered.
     kept = {} if concerned is None else _of_environments(now, concerned)
     whole, was = manifests | kept, (before | kept if scope.before else before)
-    for name, environment in {**_environments(scope.before), **now.specs.environments}.items():
-        if concerned is not None and name not in concerned:
-            continue
-        found += check_objects(environment, manifests, before, table)
-        found += check_policies(policies, environment, whole, was) if policies.policies else ()
+    environments = [
+        environment
+        for name, environment in {**_environments(scope.before), **now.specs.environments}.items()
+        if concerned is None or name in concerned
+    ]
+    found = [
+        finding
+        for environment in environments
+        for finding in check_objects(environment, manifests, before, table)
+    ]
+    if policies.policies:
+        typed = _versions(now) if only is None else set()
+        schemas = now.tools.kubernetes.data
+
+        def judge(some: Sequence[Policy], begin: Begin) -> list[Finding]:
+            chosen = replace(policies, policies=tuple(some))
+            said: list[Finding] = []
+            for version in typed:
+                said += check_types(chosen, version, schemas, begin)
+            for environment in environments:
+                said += check_policies(chosen, environment, whole, was, begin)
+            return said
+
+        said, refused = judge_apart(policies.policies, judge)
+        found += said
+        yield from refused
     yield from located(found, now.specs, whole, now.tools.source_map)
+
+
+def _versions(now: Workspace) -> set[str]:
+    """The versions of Kubernetes that its environments have."""
+    return {environment.kubernetes_version for environment in now.specs.environments.values()}
 
 
 def _environments(workspace: Workspace | None) -> Mapping[str, Environment]:

@@ -9,15 +9,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
+
+from sluice.commands.judged_apart import judge_apart
 from sluice.core.finding import Finding, FindingsError, UsageError
 from sluice.core.policy.admission import Admission, World, admit
 from sluice.core.policy.evaluate import Decision, Failure, Result, evaluate
+from sluice.core.policy.layer import Begin
 from sluice.core.policy.model import Binding, Policy
 from sluice.core.policy.normalise import normalise
 from sluice.core.policy.plan import Plan, compile_policy
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
 from sluice.core.policy.resources import resource_of
 from sluice.core.policy.source import SIZE_LIMIT, Part, read_all
+from sluice.core.reports.report import report
 
 _VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,3})(\.\S*)?")
 _OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
@@ -64,17 +69,26 @@ def run(
     """
     version = parse_version(kubernetes_version)
     asked = _operation(operation)
-    plans, bound = _policies([*read_parts(policies), *read_parts(bindings)], version)
-    if not plans:
+    known, bound = _policies([*read_parts(policies), *read_parts(bindings)])
+    if not known:
         raise UsageError("there is no ValidatingAdmissionPolicy in the files given as policies")
     given = read_parts(objects)
     world, where = _world(read_parts(params), read_parts(namespace), given)
     requests = _requests(given, read_parts(old), world, where, asked, version)
     if not requests:
         raise UsageError("there is nothing to decide on: name files with --object or --old")
-    judgements = _judgements(requests, plans, bound, world)
-    sys.stdout.write(_json(judgements) if form == "json" else _text(judgements))
-    return int(any(one.result.decision in _REFUSED for one in judgements))
+
+    def judge(some: Sequence[Policy], begin: Begin) -> tuple[str, bool]:
+        plans = _plans(some, version, begin)
+        judgements = _judgements(requests, plans, bound, world, begin)
+        said = _json(judgements) if form == "json" else _text(judgements)
+        return said, any(one.result.decision in _REFUSED for one in judgements)
+
+    (said, is_refused), findings = judge_apart(known, judge)
+    sys.stdout.write(said)
+    if findings:
+        click.echo(report(findings, "text", {}), nl=False, err=True)
+    return int(is_refused or bool(findings))
 
 
 def _operation(given: str | None) -> str:
@@ -84,18 +98,28 @@ def _operation(given: str | None) -> str:
     return name
 
 
+def _plans(policies: Sequence[Policy], version: tuple[int, int], begin: Begin) -> list[Plan]:
+    plans: list[Plan] = []
+    for index, policy in enumerate(policies):
+        begin(index)
+        plans.append(compile_policy(policy, version))
+    return plans
+
+
 def _judgements(
     requests: Iterable[tuple[Part, Admission]],
     plans: Sequence[Plan],
     bound: Sequence[Binding],
     world: World,
+    begin: Begin,
 ) -> list[Judgement]:
-    return [
-        Judgement(result, part, request)
-        for part, request in requests
-        for plan in plans
-        for result in evaluate(plan, bound, request, world)
-    ]
+    judgements: list[Judgement] = []
+    for part, request in requests:
+        for index, plan in enumerate(plans):
+            begin(index)
+            results = evaluate(plan, bound, request, world)
+            judgements += [Judgement(result, part, request) for result in results]
+    return judgements
 
 
 def parse_version(text: str) -> tuple[int, int]:
@@ -125,7 +149,7 @@ def _bytes(path: str) -> bytes:
         raise UsageError(f"{path}: {error.strerror}") from None
 
 
-def _policies(parts: Iterable[Part], version: tuple[int, int]) -> tuple[list[Plan], list[Binding]]:
+def _policies(parts: Iterable[Part]) -> tuple[list[Policy], list[Binding]]:
     findings: list[Finding] = []
     policies: list[Policy] = []
     bindings: list[Binding] = []
@@ -136,7 +160,7 @@ def _policies(parts: Iterable[Part], version: tuple[int, int]) -> tuple[list[Pla
             bindings.append(read_binding(part, findings))
     if findings:
         raise FindingsError(findings)
-    return [compile_policy(policy, version) for policy in policies], bindings
+    return policies, bindings
 
 
 def _world(

@@ -3,24 +3,63 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import click
+
 from sluice import resources
+from sluice.commands.judged_apart import judge_apart
 from sluice.commands.policy_eval import parse_version, read_parts
 from sluice.core import layout
 from sluice.core.finding import Finding, FindingsError, UsageError
-from sluice.core.policy.model import Binding
+from sluice.core.policy.layer import Begin
+from sluice.core.policy.model import Binding, Policy
 from sluice.core.policy.mutants import Mutant, mutants
 from sluice.core.policy.plan import Plan, compile_policy
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
 from sluice.core.policy.source import Part
 from sluice.core.policy.table import Case, Outcome, read_cases, run_case
+from sluice.core.reports.report import report
+from sluice.core.specs.load import Source
 from sluice.core.specs.schema import Schemas
 
 _VERSION = "1.34"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of cases with its policy."""
+
+    file: str
+    part: Part
+    version: tuple[int, int]
+    policy: Policy
+    bindings: tuple[Binding, ...]
+    params: list[Any]
+
+    @property
+    def name(self) -> str:
+        """The policy's name."""
+        return self.policy.name
+
+    @property
+    def source(self) -> Source:
+        """The policy's object in its file."""
+        return self.policy.source
+
+
+@dataclass(frozen=True)
+class Account:
+    """What is to be told of a table."""
+
+    text: str
+    record: dict[str, Any]
+    passed: bool
+    score: float
 
 
 @dataclass(frozen=True)
@@ -58,13 +97,28 @@ def run(*, paths: Sequence[str], mutation: bool, minimum_score: float | None, fo
         UsageError: when there are no tables, or no CEL engine.
         FindingsError: for tables and policies that cannot be read.
     """
-    suites = [_suite(path, mutate=mutation) for path in _tables(paths)]
-    sys.stdout.write(_json(suites) if form == "json" else "".join(map(_text, suites)))
-    low = minimum_score is not None and any(suite.score < minimum_score for suite in suites)
-    return int(low or not all(suite.passed for suite in suites))
+    tables = [_table(path) for path in _paths(paths)]
+
+    def judge(some: Sequence[Table], begin: Begin) -> list[Account]:
+        accounts: list[Account] = []
+        for index, table in enumerate(some):
+            suite = _suite(table, partial(begin, index), mutate=mutation)
+            accounts.append(_account(suite))
+        return accounts
+
+    accounts, findings = judge_apart(tables, judge)
+    sys.stdout.write(_json(accounts) if form == "json" else "".join(one.text for one in accounts))
+    if findings:
+        click.echo(report(findings, "text", {}), nl=False, err=True)
+    low = minimum_score is not None and any(one.score < minimum_score for one in accounts)
+    return int(low or bool(findings) or not all(one.passed for one in accounts))
 
 
-def _tables(paths: Sequence[str]) -> list[str]:
+def _account(suite: Suite) -> Account:
+    return Account(_text(suite), _record(suite), suite.passed, suite.score)
+
+
+def _paths(paths: Sequence[str]) -> list[str]:
     chosen = [Path(path) for path in paths] or [Path(layout.POLICIES, layout.POLICY_TESTS)]
     found = [file for path in chosen for file in ([path] if path.is_file() else _inside(path))]
     if not found:
@@ -81,19 +135,25 @@ def _inside(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.yaml"))
 
 
-def _suite(path: str, *, mutate: bool) -> Suite:
-    part = _table(path)
-    version = parse_version(part.data.get("kubernetesVersion", _VERSION))
-    beside = Path(path).parent / part.data.get("policy", f"../{Path(path).name}")
-    plan, bindings, params = _policy(os.path.normpath(beside), version)
-    cases = read_cases(part, version, params)
+def _suite(table: Table, begin: Callable[[], None], *, mutate: bool) -> Suite:
+    """Run the cases; `begin` is called before each piece of work."""
+    begin()
+    plan = compile_policy(table.policy, table.version)
+    if plan.problems:
+        raise FindingsError(plan.problems)
+    bindings, path = table.bindings, table.file
+    cases = read_cases(table.part, table.version, table.params)
     outcomes = tuple(run_case(plan, bindings, case) for case in cases)
     if not mutate:
         return Suite(path, plan, outcomes)
     tried = list(mutants(plan, bindings))
     telling = [outcome.case for outcome in outcomes if outcome.as_said]
-    survivors = tuple(mutant for mutant in tried if not _noticed(mutant, telling))
-    return Suite(path, plan, outcomes, survivors, len(tried))
+    survivors: list[Mutant] = []
+    for mutant in tried:
+        begin()
+        if not _noticed(mutant, telling):
+            survivors.append(mutant)
+    return Suite(path, plan, outcomes, tuple(survivors), len(tried))
 
 
 def _noticed(mutant: Mutant, cases: Sequence[Case]) -> bool:
@@ -102,17 +162,21 @@ def _noticed(mutant: Mutant, cases: Sequence[Case]) -> bool:
     )
 
 
-def _table(path: str) -> Part:
+def _table(path: str) -> Table:
     parts = read_parts([path])
     if len(parts) != 1:
         raise UsageError(f"{path} holds {len(parts)} documents, a table is one")
     findings = list(Schemas(resources.schema).findings(parts[0], "PolicyTest"))
     if findings:
         raise FindingsError(findings)
-    return parts[0]
+    data = parts[0].data
+    version = parse_version(data.get("kubernetesVersion", _VERSION))
+    beside = Path(path).parent / data.get("policy", f"../{Path(path).name}")
+    policy, bindings, params = _policy(os.path.normpath(beside))
+    return Table(path, parts[0], version, policy, bindings, params)
 
 
-def _policy(path: str, version: tuple[int, int]) -> tuple[Plan, tuple[Binding, ...], list[Any]]:
+def _policy(path: str) -> tuple[Policy, tuple[Binding, ...], list[Any]]:
     findings: list[Finding] = []
     parts = read_parts([path])
     policies = [read_policy(part, findings) for part in parts if is_policy(part.data)]
@@ -122,11 +186,8 @@ def _policy(path: str, version: tuple[int, int]) -> tuple[Plan, tuple[Binding, .
         raise FindingsError(findings)
     if len(policies) != 1:
         raise UsageError(f"{path} holds {len(policies)} policies; a table is about one")
-    plan = compile_policy(policies[0], version)
-    if plan.problems:
-        raise FindingsError(plan.problems)
     own = tuple(binding for binding in bindings if binding.policy == policies[0].name)
-    return plan, own, others
+    return policies[0], own, others
 
 
 def _text(suite: Suite) -> str:
@@ -161,8 +222,8 @@ def _got(outcome: Outcome) -> str:
     return f"{outcome.decision}{': ' + said if said else ''}{' at ' + places if places else ''}"
 
 
-def _json(suites: Sequence[Suite]) -> str:
-    data = {"version": 1, "suites": [_record(suite) for suite in suites]}
+def _json(accounts: Sequence[Account]) -> str:
+    data = {"version": 1, "suites": [one.record for one in accounts]}
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 

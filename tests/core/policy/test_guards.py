@@ -154,3 +154,61 @@ def test_numbers_beyond_every_range_are_an_error_and_no_crash() -> None:
     thing = {"apiVersion": "v1", "kind": "ConfigMap", "n": 1 << 80}
     result = decide({"validations": [{"expression": "object.n > 0"}]}, thing)
     assert result.decision == "deny"
+
+
+@pytest.mark.parametrize(
+    ("expression", "decision"),
+    [
+        ("[1, 2].indexOf(dyn(object.metadata[?'name'])) == -1", "allow"),
+        ("['b', 'a', 'a'].indexOf(dyn(object.metadata[?'name'].value())) == 1", "allow"),
+        ("['a', 'a', 'b'].lastIndexOf(dyn(object.metadata[?'name'].value())) == 1", "allow"),
+        ("['a', 'b'].lastIndexOf(dyn(optional.of('a'))) == -1", "allow"),
+        ("dyn([optional.of(1), optional.of(2)]).indexOf(optional.of(2)) == 1", "allow"),
+        ("dyn(optional.of(1)).includes(optional.of(1))", "allow"),
+        ("[1].includes(dyn(optional.none()))", "deny"),
+        ("dyn([optional.none(), 1]).max() == 1", "error"),
+        ("dyn([optional.of(1)]).sum() == 1", "error"),
+        ("dyn([{'a': optional.of(1)}]).isSorted()", "error"),
+        ("dyn([3, 1]).min() == 1 && optional.of(1) == optional.of(1)", "allow"),
+        ("{'a': 1}.transformMap(k, v, dyn(optional.of(v))).size() == 1", "error"),
+        ("{'a': 1}.transformMap(k, v, v).a == 1 && optional.none() == optional.none()", "allow"),
+    ],
+)
+def test_an_optional_where_a_value_is_wanted_ends_nothing(expression: str, decision: str) -> None:
+    result = decide({"validations": [{"expression": expression}]}, _listing(1), version=(1, 37))
+    failed = bool(result.messages) and "resulted in error" in result.messages[0]
+    assert ("error" if failed else result.decision) == decision
+
+
+def _looped(times: int) -> str:
+    expression = "true"
+    for number in range(times):
+        expression = f"[1].all(v{number}, {expression})"
+    return expression
+
+
+@pytest.mark.parametrize(("times", "decision"), [(12, "allow"), (24, "error"), (27, "error")])
+@pytest.mark.parametrize("failure_policy", ["Fail", "Ignore"])
+def test_loops_in_loops_are_run_or_refused(times: int, decision: str, failure_policy: str) -> None:
+    result = _one(_looped(times), 1, failurePolicy=failure_policy)
+    assert result.decision == decision
+    assert decision == "allow" or "nested more deeply" in result.messages[0]
+
+
+def test_thousands_of_validations_are_asked_together() -> None:
+    spec = {"validations": [{"expression": "true"}] * 1500}
+    assert decide(spec, _listing(1)).decision == "allow"
+
+
+def test_texts_written_out_that_grow_in_loops_are_refused() -> None:
+    variables = [{"name": "v0", "expression": repr("a" * 100)}]
+    variables += [
+        {"name": f"v{i}", "expression": f"variables.v{i - 1} + variables.v{i - 1}"}
+        for i in range(1, 12)
+    ]
+    loops = "'x' + variables.v11"
+    for name in "abcd":
+        loops = f"[0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map({name}, {loops})"
+    result = _one(f"{loops}.size() > 0", 1, variables=variables)
+    assert result.decision == "error"
+    assert "cost limit exceeded" in result.messages[0]

@@ -7,6 +7,7 @@ import pytest
 from core.policy.support import EVERYTHING as ALL
 from core.policy.support import part
 from sluice.core.finding import Finding, FindingsError
+from sluice.core.policy.layer import read_policies
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
 from sluice.core.policy.source import inside, read_all
 from sluice.core.specs.load import load
@@ -198,3 +199,29 @@ def test_what_cannot_be_read_is_a_finding(text: str, message: str) -> None:
 def test_bytes_that_are_no_text_are_a_finding() -> None:
     with pytest.raises(FindingsError):
         read_all("f.yaml", b"a: \xff\xfe")
+
+
+def _nested_aliases(first: str, layer: str, levels: int) -> bytes:
+    lines = [f"l0: &l0 {first}"]
+    for level in range(1, levels):
+        again = ", ".join([f"*l{level - 1}"] * 10)
+        lines.append(f"l{level}: &l{level} {layer.replace('ALIASES', again)}")
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize("layer", ["[ALIASES]", "{<<: [ALIASES]}", "{a: [ALIASES]}"])
+def test_aliases_that_multiply_beyond_measure_are_refused(layer: str) -> None:
+    with pytest.raises(FindingsError, match="aliases make more than") as raised:
+        read_all("p.yaml", _nested_aliases("{a: b}", layer, 9))
+    assert raised.value.findings[0].help
+
+
+def test_a_few_aliases_are_what_they_stand_for() -> None:
+    (part,) = read_all("p.yaml", _nested_aliases("b", "[ALIASES]", 3))
+    assert part.data["l2"] == [["b"] * 10] * 10
+
+
+def test_a_policy_file_that_is_too_large_is_refused_and_not_cut() -> None:
+    raw = b"kind: A\n" + b"#" * (1 << 20)
+    with pytest.raises(FindingsError, match="more than 1,048,576 bytes"):
+        read_policies({"policies/a.yaml": raw})

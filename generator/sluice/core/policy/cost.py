@@ -43,9 +43,23 @@ def building_depth(node: Node, depth: int = 0) -> int:
 
 
 def fills_memory(depth: int, elements: int, characters: int) -> bool:
-    """Whether values made in loops of that depth could take more memory than they should."""
-    rounds = min(_ENGINE_ROUNDS, elements**depth)
+    """Whether values made in loops of that depth could take more memory than they should.
+
+    Args:
+        depth: loops around what makes new values, as `building_depth` counts them.
+        elements: of the longest list that they run over.
+        characters: of the longest text that is copied in them.
+    """
+    rounds = min(_ENGINE_ROUNDS, elements ** min(depth, _ENGINE_ROUNDS.bit_length()))
     return bool(depth) and rounds * max(characters, 16 * elements) > _MEMORY_LIMIT
+
+
+def widest_literal(node: Node) -> int:
+    """The elements of the longest list that is written out, or made by `lists.range`."""
+    if node.kind is Kind.CALL and node.name == "lists.range":
+        return _ENGINE_ROUNDS
+    own = len(node.operands) if node.kind in (Kind.LIST, Kind.STRUCT) else 0
+    return max([own, *map(widest_literal, node.operands)])
 
 
 def steps(node: Node, size: int) -> int:
@@ -59,6 +73,11 @@ def steps(node: Node, size: int) -> int:
 def grows_too_much(node: Node, variable: Lookup) -> bool:
     """Whether values multiply: sums of sums of variables double with each step."""
     return _copies(node, variable, {}) > _COPIES_LIMIT
+
+
+def longest_text(node: Node, variable: Lookup) -> int:
+    """The characters that a text can have which is put together from those written out."""
+    return _TEXT_UNIT * _copies(node, variable, {})
 
 
 def _copies(node: Node, variable: Lookup, known: dict[str, int]) -> int:

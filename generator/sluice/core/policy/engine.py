@@ -98,8 +98,12 @@ class Engine:
         return Checker(environment, self._version)
 
     def program(self, node: Node) -> Program:
-        """A tree made ready to run."""
-        return Program(self._run.deserialize(write(node)), self._meter)
+        """A tree made ready to run; one that nests too deeply fails when it is run."""
+        try:
+            expression = self._run.deserialize(write(node))
+        except RuntimeError:
+            expression = None
+        return Program(expression, self._meter)
 
     def activation(self, data: Mapping[str, Any]) -> Any:  # noqa: ANN401  # the engine's
         """Values of variables; one serves any number of programs."""

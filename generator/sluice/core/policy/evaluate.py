@@ -192,7 +192,13 @@ class _Run:
 
     def _fills_memory(self, compiled: Compiled) -> bool:
         depth = compiled.building_depth
-        return bool(depth) and fills_memory(depth, self.request.size, self.request.text_size)
+        if not depth:
+            return False
+        request = self.request
+        elements = max(request.size, compiled.widest_literal)
+        return fills_memory(depth, request.size, request.text_size) or fills_memory(
+            depth, elements, compiled.longest_text
+        )
 
     def _evaluate(self, compiled: Compiled) -> Outcome:
         if self._fills_memory(compiled):
@@ -240,7 +246,7 @@ class _Run:
     def _fail(self, compiled: Compiled, failed: Failed, index: int | None) -> None:
         text = compiled.expression.text.strip()
         message = f"expression '{text}' resulted in error: {failed.message}"
-        if self.plan.policy.ignore_errors and not failed.over_budget:
+        if self.plan.policy.ignore_errors and not failed.is_fatal:
             self.notes.append(f"ignored: {message}")
             return
         self.failures.append(
@@ -249,8 +255,8 @@ class _Run:
                 place=compiled.expression.place,
                 index=index,
                 expression=text,
-                pointer=() if failed.over_budget else self._blame(compiled),
-                fatal=failed.over_budget,
+                pointer=() if failed.is_fatal else self._blame(compiled),
+                fatal=failed.is_fatal,
             )
         )
 

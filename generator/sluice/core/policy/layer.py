@@ -1,6 +1,6 @@
 """The policies of a repository on everything that its specs render, as findings."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +17,20 @@ from sluice.core.policy.resources import resource_of
 from sluice.core.policy.source import Part, read_all
 from sluice.core.policy.typecheck import type_warnings
 from sluice.core.semantic.problem import version_of
+from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.specs.resolve import Environment
 from sluice.core.workload.render import Manifest
 
 DECIDED = "POL010"
 """What a policy says to an object; the policy's name follows behind a slash."""
+
+
+Begin = Callable[[int], None]
+"""Told the number of a policy, counted from 0, before something is done with it."""
+
+
+def _nobody_asks(index: int) -> None:
+    del index
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,7 @@ def read_policies(files: Mapping[str, bytes]) -> Policies:
     policies: list[Policy] = []
     bindings: list[Binding] = []
     params: list[Mapping[str, Any]] = []
-    for part in _parts(files):
+    for part in _parts(files, findings):
         if is_policy(part.data):
             policies.append(read_policy(part, findings))
         elif is_binding(part.data):
@@ -55,14 +64,21 @@ def read_policies(files: Mapping[str, bytes]) -> Policies:
     return Policies(tuple(policies), tuple(bindings), tuple(params))
 
 
-def check_types(policies: Policies, version: str, schemas: Mapping[str, Any]) -> Iterator[Finding]:
+def check_types(
+    policies: Policies, version: str, schemas: Mapping[str, Any], begin: Begin
+) -> Iterator[Finding]:
     """Warnings about fields that built-in kinds do not have, as the cluster's own check gives."""
-    for policy in policies.policies:
+    for index, policy in enumerate(policies.policies):
+        begin(index)
         yield from type_warnings(compile_policy(policy, version_of(version)), schemas)
 
 
 def check_policies(
-    policies: Policies, environment: Environment, rendered: Manifests, before: Manifests
+    policies: Policies,
+    environment: Environment,
+    rendered: Manifests,
+    before: Manifests,
+    begin: Begin = _nobody_asks,
 ) -> Iterator[Finding]:
     """What the policies say to the manifests of one environment.
 
@@ -71,12 +87,16 @@ def check_policies(
         environment: whose cluster would be asked.
         rendered: what its specs render.
         before: what they rendered at the base revision; what is gone there is deleted.
+        begin: told which of the policies is looked at from now on.
 
     Raises:
         FindingsError: when a policy does not compile for the environment's version.
     """
     version = version_of(environment.kubernetes_version)
-    plans = [compile_policy(policy, version) for policy in policies.policies]
+    plans: list[Plan] = []
+    for index, policy in enumerate(policies.policies):
+        begin(index)
+        plans.append(compile_policy(policy, version))
     ours, theirs = of_cluster(environment, rendered), of_cluster(environment, before)
     namespaces = {
         manifest.data["metadata"]["name"]: manifest.data
@@ -92,7 +112,8 @@ def check_policies(
             stored=True,
         )
         shown = new or old
-        for plan in plans if shown else ():
+        for index, plan in enumerate(plans if shown else ()):
+            begin(index)
             for result in evaluate(plan, policies.bindings, asked, world):
                 yield from _findings(result, shown, plan)
 
@@ -124,11 +145,15 @@ def _rendered_params(policies: Policies, rendered: Manifests) -> Iterator[Mappin
             yield manifest.data
 
 
-def _parts(files: Mapping[str, bytes]) -> Iterator[Part]:
+def _parts(files: Mapping[str, bytes], findings: list[Finding]) -> Iterator[Part]:
+    """The objects of those files that can be read; what is wrong with the others is collected."""
     for path in sorted(files):
         folder, _, name = path.rpartition("/")
         if folder == layout.POLICIES and name.endswith(".yaml") and name != layout.WAIVERS:
-            yield from read_all(path, files[path])
+            try:
+                yield from read_all(path, files[path], SIZE_LIMIT)
+            except FindingsError as error:
+                findings += error.findings
 
 
 def _findings(result: Result, manifest: Manifest | None, plan: Plan) -> Iterator[Finding]:

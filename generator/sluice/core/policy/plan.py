@@ -3,18 +3,20 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, reduce
+from functools import cached_property, partial
 from typing import Any
 
 from sluice.core.finding import Finding
-from sluice.core.policy.cost import building_depth, grows_too_much
+from sluice.core.policy.cost import building_depth, grows_too_much, longest_text, widest_literal
 from sluice.core.policy.descriptors import Pool
 from sluice.core.policy.engine import Checked, Checker, CompileError, Engine, Problem, engine_for
 from sluice.core.policy.libraries import OPTIONAL_RESULTS, Version
 from sluice.core.policy.literals import literal_problems
 from sluice.core.policy.model import Expression, Named, Policy
-from sluice.core.policy.runtime import Program
+from sluice.core.policy.optionals import guarded, may_escape
+from sluice.core.policy.runtime import TOO_DEEP, Program
 from sluice.core.policy.syntax import TRUE, Kind, Node, block, rebuild, slot
+from sluice.core.policy.syntax_wire import LEVEL_LIMIT, levels
 
 COMPILE_RULE = "POL003"
 """An expression that the API server would refuse, or that cannot be decided offline."""
@@ -49,16 +51,35 @@ class Compiled:
     @cached_property
     def building_depth(self) -> int:
         """How many loops stand around what makes new values."""
-        trees = (self.variables[name] for name in self.used(self.root))
-        return max(building_depth(tree) for tree in (self.root, *trees))
+        return max(map(building_depth, self._trees))
+
+    @cached_property
+    def widest_literal(self) -> int:
+        """The elements of the longest list that is written out in it."""
+        return max(map(widest_literal, self._trees))
+
+    @cached_property
+    def longest_text(self) -> int:
+        """The characters that texts can have which it puts together from its own."""
+        return longest_text(self.root, self.variable)
+
+    @property
+    def _trees(self) -> tuple[Node, ...]:
+        """The expression and the variables that it needs."""
+        return (self.root, *(self.variables[name] for name in self.used(self.root)))
+
+    @cached_property
+    def _has_optionals(self) -> bool:
+        return may_escape(self._trees)
 
     def part(self, node: Node) -> Program:
         """Some node of the tree, ready to run; loop variables above it are taken from the data."""
         if id(node) not in self._parts:
             needed = self.used(node)
             slots = {name: slot(index) for index, name in enumerate(needed)}
-            values = tuple(_prepared(self.variables[name], slots) for name in needed)
-            program = self.engine.program(block(values, _prepared(node, slots)))
+            prepare = partial(_prepared, slots=slots, keep_optionals_out=self._has_optionals)
+            values = tuple(prepare(self.variables[name]) for name in needed)
+            program = self.engine.program(block(values, prepare(node)))
             self._parts[id(node)] = (node, program)
         return self._parts[id(node)][1]
 
@@ -108,7 +129,7 @@ class Plan:
         if not conditions[1:]:
             return None
         first = conditions[0]
-        root = reduce(_both, (condition.root for condition in conditions))
+        root = _all([condition.root for condition in conditions])
         checked = replace(first.checked, tree=replace(first.checked.tree, root=root))
         return replace(first, checked=checked, _parts={})
 
@@ -242,6 +263,8 @@ def _objections(compiled: Compiled, types: Sequence[str], version: Version) -> I
         literal_place(checked, node, message)
         for node, message in literal_problems(checked.tree, compiled.engine, version)
     )
+    if levels(checked.tree.root) > LEVEL_LIMIT:
+        yield Problem(1, 1, TOO_DEEP)
     if grows_too_much(checked.tree.root, compiled.variable):
         yield Problem(1, 1, "its values would grow beyond every limit")
 
@@ -261,8 +284,13 @@ def _presence_decided(text: str, known: Mapping[str, Node]) -> str:
     return _PRESENCE.sub(decided, text)
 
 
-def _both(one: Node, other: Node) -> Node:
-    return Node(Kind.CALL, name="_&&_", operands=(one, other))
+def _all(nodes: Sequence[Node]) -> Node:
+    """The conjunction, in halves: a chain of thousands would be too deep to be read."""
+    if len(nodes) == 1:
+        return nodes[0]
+    middle = len(nodes) // 2
+    operands = (_all(nodes[:middle]), _all(nodes[middle:]))
+    return Node(Kind.CALL, name="_&&_", operands=operands)
 
 
 def _references(node: Node) -> Iterator[str]:
@@ -275,11 +303,14 @@ def _is_variable(name: str) -> bool:
     return name.startswith(_PREFIX)
 
 
-def _prepared(node: Node, slots: Mapping[str, Node]) -> Node:
+def _prepared(node: Node, slots: Mapping[str, Node], *, keep_optionals_out: bool) -> Node:
     """The tree with variables as values of the block around it, and functions as they run."""
     if node.kind is Kind.IDENT and _is_variable(node.name):
         return TRUE if node.test else slots[node.name.removeprefix(_PREFIX)]
-    result = rebuild(node, tuple(_prepared(operand, slots) for operand in node.operands))
+    prepare = partial(_prepared, slots=slots, keep_optionals_out=keep_optionals_out)
+    result = rebuild(node, tuple(map(prepare, node.operands)))
+    if keep_optionals_out:
+        result = guarded(result)
     if result.kind is Kind.CALL and result.name == "lists.range":
         return replace(result, name="limit.range")
     if result.kind is Kind.CALL and result.name == "matches":

@@ -21,6 +21,7 @@ _WORDS = (
     (re.compile(r"Index error: index=(-?\d+) size=\d+"), r"index out of bounds: \1"),
 )
 
+TOO_DEEP = "nested more deeply than can be judged offline; take parts of it into variables"
 _BUDGET = "Iteration budget exceeded"
 _VARIABLES = ("object", "oldObject", "request", "namespaceObject", "params")
 _RUN_CONFIGURATION = (
@@ -39,6 +40,11 @@ class Failed:
     def over_budget(self) -> bool:
         """Whether the engine stopped it for looping too often."""
         return _BUDGET in self.message or "cost limit exceeded" in self.message
+
+    @property
+    def is_fatal(self) -> bool:
+        """Whether nothing is known of what a cluster would say."""
+        return self.over_budget or self.message == TOO_DEEP
 
 
 class Meter:
@@ -72,6 +78,8 @@ class Program:
 
         The type is asked first: the engine miscounts references to None when it hands out a null.
         """
+        if self._expression is None:
+            return Failed(TOO_DEEP)
         self._meter.left = lists.RANGE_LIMIT
         try:
             result = self._expression.eval(activation)
@@ -90,6 +98,8 @@ class Program:
 
     def items(self, activation: Any) -> list[Any] | Failed:  # noqa: ANN401  # the engine's
         """The elements of a list, or the keys of a map."""
+        if self._expression is None:
+            return Failed(TOO_DEEP)
         self._meter.left = lists.RANGE_LIMIT
         try:
             result = self._expression.eval(activation)

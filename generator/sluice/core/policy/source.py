@@ -13,12 +13,14 @@ from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.nesting import first_deeper
 from sluice.core.specs.load import Pointer, Source
 
-SIZE_LIMIT = 1 << 26
-"""Bytes; a cluster refuses single objects far smaller than that."""
+SIZE_LIMIT = 8 << 20
+"""Bytes; the largest bundles of the world have about five million, and each value takes memory."""
 
 _ITEMS = "items"
 _NO_OBJECT = "expected a mapping with apiVersion and kind"
 _DEPTH_LIMIT = 200
+_NODE_LIMIT = 1_000_000
+"""Values of a file with every alias written out: a few lines can stand for more than fits."""
 
 
 class _Loader(yaml.CSafeLoader):
@@ -84,25 +86,64 @@ class Part:
         return Place(self.path, mark.line + 1, mark.column + 1) if mark else Place(self.path)
 
 
-def read_all(path: str, raw: bytes) -> list[Part]:
+def read_all(path: str, raw: bytes, limit: int = SIZE_LIMIT) -> list[Part]:
     """Every object of a file; a `List` gives its items.
+
+    Args:
+        path: the file.
+        raw: its text.
+        limit: bytes that it may have.
 
     Raises:
         FindingsError: when the text cannot be read.
     """
-    if len(raw) > SIZE_LIMIT:
-        raise FindingsError([Finding(Place(path), "POL001", "the file is too large to be read")])
+    if len(raw) > limit:
+        message = f"the file has more than {limit:,} bytes, so it is not read"
+        raise FindingsError([Finding(Place(path), "POL001", message, "split it")])
     try:
         if deep := first_deeper(raw, _DEPTH_LIMIT):
             message = f"nested more than {_DEPTH_LIMIT} levels deep"
             raise FindingsError([Finding(Place(path, *deep), "POL001", message)])
-        documents = list(yaml.load_all(raw, Loader=_Loader))  # a safe loader
+        documents = list(_documents(path, raw))
     except (yaml.YAMLError, UnicodeError, ValueError, RecursionError) as error:
         raise FindingsError([_unreadable(path, error)]) from None
     parts: list[Part] = []
     for index, data in enumerate(documents):
         parts += _parts(path, raw, index, data)
     return parts
+
+
+def _documents(path: str, raw: bytes) -> Iterator[object]:
+    """The data of each document.
+
+    Raises:
+        FindingsError: when aliases multiply it beyond measure.
+    """
+    loader = _Loader(raw)
+    try:
+        left = _NODE_LIMIT
+        while loader.check_node() and (node := loader.get_node()) is not None:
+            left -= _written_out(node, {})
+            if left < 0:
+                message = f"aliases make more than {_NODE_LIMIT:,} values of it"
+                place = _marked(path, node.start_mark)
+                raise FindingsError([Finding(place, "POL001", message, "write the values out")])
+            yield loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _written_out(node: Node, known: dict[int, int]) -> int:
+    """The values that a node stands for when every alias in it is written out."""
+    if id(node) not in known:
+        known[id(node)] = 1  # what holds itself is refused when it is made
+        parts: list[Node] = []
+        if isinstance(node, MappingNode):
+            parts = [part for pair in node.value for part in pair]
+        elif isinstance(node, SequenceNode):
+            parts = node.value
+        known[id(node)] = 1 + sum(_written_out(part, known) for part in parts)
+    return known[id(node)]
 
 
 def inside(source: Source, pointer: Pointer, value: str, line: int, column: int) -> Place:

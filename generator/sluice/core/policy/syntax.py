@@ -58,6 +58,13 @@ class Tree:
 
 DYN = field(1, b"")
 TRUE = Node(Kind.CONSTANT, constant=field(2, 1))
+FALSE = Node(Kind.CONSTANT, constant=field(2, 0))
+NULL = Node(Kind.CONSTANT, constant=field(1, 0))
+
+
+def integer_constant(value: int) -> Node:
+    """A whole number."""
+    return Node(Kind.CONSTANT, constant=field(3, value))
 
 
 def ident(name: str) -> Node:

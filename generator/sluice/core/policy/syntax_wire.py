@@ -6,6 +6,9 @@ from dataclasses import replace
 from sluice.core.policy.syntax import Kind, Node, Tree, ident
 from sluice.core.policy.wire import double, field, fields
 
+LEVEL_LIMIT = 76
+"""Messages inside messages: the engine reads a hundred, and some are put around an expression."""
+
 
 def read(serialized: bytes) -> Tree:
     """The tree in an engine's serialised expression."""
@@ -33,6 +36,12 @@ def write(node: Node) -> bytes:
     """A serialised expression that the engine resolves when it runs."""
     parsed = field(2, _encode(node, _Counter()))
     return field(1, "type.googleapis.com/cel.expr.ParsedExpr") + field(2, parsed)
+
+
+def levels(node: Node) -> int:
+    """How deep the messages nest in which a tree is written."""
+    own = 3 if node.kind is Kind.STRUCT else 2  # an entry of a map is a message too
+    return own + max(map(levels, node.operands), default=0)
 
 
 def _message(value: int | bytes) -> bytes:
