@@ -22,6 +22,7 @@ from sluice.core.policy.layer import check_policies, check_types, read_policies
 from sluice.core.reports.report import report
 from sluice.core.specs.resolve import Environment
 from sluice.core.trace import located
+from sluice.core.unforeseen import UnforeseenError, finding, isolated
 from sluice.core.workload.render import Manifest
 
 
@@ -164,8 +165,13 @@ def _cluster(
     for name, environment in {**_environments(scope.before), **now.specs.environments}.items():
         if concerned is not None and name not in concerned:
             continue
-        found += check_objects(environment, manifests, before, table)
-        found += check_policies(policies, environment, whole, was) if policies.policies else ()
+        try:
+            with isolated("the rules of a cluster"):
+                found += check_objects(environment, manifests, before, table)
+                if policies.policies:
+                    found += check_policies(policies, environment, whole, was)
+        except UnforeseenError as error:
+            found.append(finding(environment.document.place(), error))
     yield from located(found, now.specs, whole, now.tools.source_map)
 
 

@@ -74,6 +74,12 @@ class Telemetry:
             ["release", "kind"],
             registry=here,
         )
+        self._unforeseen = Counter(
+            "sluice_unforeseen_errors",
+            "Errors that nobody foresaw, by what was dealt with.",
+            ["place"],
+            registry=here,
+        )
         self._deliveries = Counter(
             "sluice_deliveries", "Webhook deliveries.", ["source", "result"], registry=here
         )
@@ -113,6 +119,10 @@ class Telemetry:
                 self._differs.labels(release, str(seen.committed), str(seen.live)).set(seen.since)
             for hindrance in seen.hindrances:
                 self._hindered.labels(release, hindrance.kind).set(1)
+
+    def unforeseen(self, place: str) -> None:
+        """Count an error that nobody foresaw."""
+        self._unforeseen.labels(place).inc()
 
     def delivery(self, source: str, result: str) -> None:
         """Count a delivery."""

@@ -4,8 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import yaml
-
+from sluice.bounded import yaml_of
 from sluice.core.model import Lineage, ModelVersion
 from sluice.registries.mlflow_errors import is_forbidden, is_invalid, is_missing, is_unsupported
 from sluice.registries.mlflow_workspaces import workspace
@@ -87,8 +86,8 @@ def _card(client: "MlflowClient", storage: str) -> Mapping[str, object]:
         return {}
     text = _read_card(client.tracking_uri, storage)
     try:
-        found = yaml.safe_load(text) if text and len(text) <= _LARGEST_CARD else None
-    except yaml.YAMLError:
+        found = yaml_of(text) if text and len(text) <= _LARGEST_CARD else None
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 
