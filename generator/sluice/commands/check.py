@@ -25,6 +25,7 @@ from sluice.core.policy.model import Policy
 from sluice.core.reports.report import report
 from sluice.core.specs.resolve import Environment
 from sluice.core.trace import located
+from sluice.core.unforeseen import UnforeseenError, finding, isolated
 from sluice.core.workload.render import Manifest
 
 
@@ -163,16 +164,18 @@ def _cluster(
     # Bindings select by the labels of namespaces, also where only releases were rendered.
     kept = {} if concerned is None else _of_environments(now, concerned)
     whole, was = manifests | kept, (before | kept if scope.before else before)
+    found: list[Finding] = []
     environments = [
         environment
         for name, environment in {**_environments(scope.before), **now.specs.environments}.items()
         if concerned is None or name in concerned
     ]
-    found = [
-        finding
-        for environment in environments
-        for finding in check_objects(environment, manifests, before, table)
-    ]
+    for environment in environments:
+        try:
+            with isolated("the rules of a cluster"):
+                found += check_objects(environment, manifests, before, table)
+        except UnforeseenError as error:
+            found.append(finding(environment.document.place(), error))
     if policies.policies:
         typed = _versions(now) if only is None else set()
         schemas = now.tools.kubernetes.data

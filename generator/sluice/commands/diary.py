@@ -49,6 +49,13 @@ class Diary:
                 click.echo(f"sluice: {said}", err=True)
         self._warned = said
 
+    def defect(self, said: str) -> None:
+        """Write an error that nobody foresaw, with its trace."""
+        if self.form == "json":
+            self._record("unforeseen", "error", said=said)
+        else:
+            click.echo(f"sluice: {said}", err=True)
+
     def note(self, event: str, **fields: object) -> None:
         """Write what concerns the daemon itself; for programs only."""
         if self.form == "json":

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from sluice.bounded import json_of
 from sluice.core import layout
 from sluice.core.checks.gates import GateResult
 from sluice.core.layout import Key
@@ -79,7 +80,7 @@ def proposed(key: Key, version: str, files: Collection[str]) -> list[str]:
 
 def _created(raw: bytes) -> int | None:
     try:
-        data: Any = json.loads(raw)
+        data: Any = json_of(raw)
         created = data["created"]
     except (ValueError, KeyError, TypeError):
         return None

@@ -1,12 +1,12 @@
 """Who served when, why, approved by whom and on what evidence: read out of commits."""
 
-import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from sluice.bounded import json_of
 from sluice.core.model import Commit
 from sluice.core.promotion.tenure import State
 from sluice.core.units import duration
@@ -207,7 +207,7 @@ def _told(change: Change) -> dict[str, str]:
 def _evidence(path: str, raw: bytes) -> dict[str, Any]:
     """What a file says, as far as it can be read."""
     try:
-        data: Any = json.loads(raw)
+        data: Any = json_of(raw)
         gates = [{key: gate.get(key) for key in _OF_A_GATE} for gate in data["gates"]]
     except (ValueError, KeyError, TypeError, AttributeError):
         return {"path": path, "gates": None}

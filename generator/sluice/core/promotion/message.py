@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sluice.bounded import json_of
 from sluice.core.checks.gates import GateResult
 from sluice.core.layout import Key
 from sluice.core.markdown import code
@@ -135,7 +136,7 @@ def written_in(text: str) -> Mapping[str, Any]:
     """The data that our part of a text ends with; empty when there is none."""
     match = _marker(text)
     try:
-        return dict(json.loads(match[1])) if match else {}
+        return dict(json_of(match[1])) if match else {}
     except (TypeError, ValueError):
         return {}
 
