@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from core import trees
-from sluice.core.confidential import is_secret, masked, quotable
+from sluice.core.confidential import is_secret, quotable, redacted
 from sluice.core.reports.report import FORMATS, report
 
 SECRETS = [
@@ -62,4 +62,4 @@ def test_a_line_is_quoted_without_what_is_secret_in_it() -> None:
     )
     assert quotable("a: {token: 'x, y', top: 1}") == "a: {token: …, top: 1}"
     assert quotable("url: https://u:p@host/x") == "url: https://…@host/x"
-    assert masked("s3://bucket/a@b") == "s3://bucket/a@b"
+    assert redacted("s3://bucket/a@b") == "s3://bucket/a@b"

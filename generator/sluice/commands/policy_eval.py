@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sluice.core.finding import Finding, FindingsError, UsageError
+from sluice.core.outgoing import lines_of
 from sluice.core.policy.admission import Admission, World, admit
 from sluice.core.policy.evaluate import Decision, Failure, Result, evaluate
 from sluice.core.policy.model import Binding, Policy
@@ -235,4 +236,4 @@ def _text(judgements: Iterable[Judgement]) -> str:
             place = one.part.place(failure.pointer)
             lines.append(f"      {place}: {failure.message} [{failure.place}]")
         lines += [f"      {note}" for note in result.notes]
-    return "".join(f"{line}\n" for line in lines)
+    return lines_of(lines)

@@ -12,6 +12,7 @@ from sluice import resources
 from sluice.commands.policy_eval import parse_version, read_parts
 from sluice.core import layout
 from sluice.core.finding import Finding, FindingsError, UsageError
+from sluice.core.outgoing import lines_of
 from sluice.core.policy.model import Binding
 from sluice.core.policy.mutants import Mutant, mutants
 from sluice.core.policy.plan import Plan, compile_policy
@@ -130,7 +131,7 @@ def _policy(path: str, version: tuple[int, int]) -> tuple[Plan, tuple[Binding, .
 
 
 def _text(suite: Suite) -> str:
-    return "".join(f"{line}\n" for line in _lines(suite))
+    return lines_of(_lines(suite))
 
 
 def _lines(suite: Suite) -> Iterator[str]:

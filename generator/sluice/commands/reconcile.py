@@ -17,6 +17,7 @@ from sluice.commands.marking import marked
 from sluice.commands.rolling import rolling
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.model import Registry
+from sluice.core.outgoing import one_line
 from sluice.core.reports.report import report
 from sluice.forges.timing import Timing
 from sluice.registries import open_registry
@@ -73,7 +74,7 @@ def _cycle(world: World, form: str) -> int:
         records = [asdict(outcome) for outcome in outcomes]
         sys.stdout.write(json.dumps({"version": 1, "outcomes": records}, indent=2) + "\n")
     if problem := marked(world, outcomes):
-        click.echo(f"sluice: {problem}", err=True)
+        click.echo(f"sluice: {one_line(problem)}", err=True)
     return int(any(outcome.refused for outcome in outcomes))
 
 
@@ -82,7 +83,7 @@ def _pack(world: World) -> None:
     try:
         world.upstream.pack(world.is_stopping)
     except UsageError as error:
-        click.echo(f"sluice: {error}", err=True)
+        click.echo(f"sluice: {one_line(str(error))}", err=True)
 
 
 def _shown(outcomes: Iterator[Outcome], form: str) -> Iterator[Outcome]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from sluice.core.confidential import masked
+from sluice.core.confidential import redacted
 from sluice.core.names import slug
 
 MOUNT = "/models"
@@ -96,7 +96,7 @@ def parse(source: str) -> Source:
     for pattern, read in _READERS:
         if match := pattern.fullmatch(source):
             return read(match)
-    raise SourceError(f"{masked(source)} cannot be served", f"use {' or '.join(SCHEMES)}")
+    raise SourceError(f"{redacted(source)} cannot be served", f"use {' or '.join(SCHEMES)}")
 
 
 def streamed(source: Source) -> Source:
