@@ -264,7 +264,7 @@ def pulls_merge() -> None:
 @verb(
     "close",
     NUMBER,
-    click.option("--reason", default="", help="Why; kept with the pull request."),
+    REASON,
     REPOSITORY,
     ROOT,
     group=pulls,

@@ -14,6 +14,7 @@ from sluice.commands.revisions import at_revision, changed_lines
 from sluice.commands.waiving import waived
 from sluice.commands.workspace import Workspace, find_root, open_workspace
 from sluice.core import layout, tree
+from sluice.core.checks.secrets import leaked_specs
 from sluice.core.cluster.cluster_rules import check_objects
 from sluice.core.cluster.deprecations import deprecations
 from sluice.core.finding import Finding, FindingsError, failed
@@ -47,7 +48,9 @@ def run(
 
         whole = open_workspace(top) if fix(top, whole, whole.check()) else whole
     scope = _compared(top, base, whole) if base else Scope(whole)
-    findings = _waived(whole, *_findings(top, scope), complete=scope.only is None)
+    findings, rendered = _findings(top, scope)
+    findings += leaked_specs(scope.now.files)
+    findings = _waived(whole, findings, rendered, complete=scope.only is None)
     keys = whole.keys if scope.only is None else scope.only
     if registry and not failed(findings):
         from sluice.commands import registered  # noqa: PLC0415  # the registry's clients

@@ -49,7 +49,7 @@ _SUSPICIOUS = {"key", "keys", "auth", "pass", "pat", "session", *_SIGNATURES}
 """Names of secrets and of other things: what looks random there is taken for a secret."""
 
 _HARMLESS = re.compile(
-    r"(?:true|false|none|null|yes|no|\*+|x{3,}|</?[\w| ]*>|\$[({].*|\{\{.*)?", re.IGNORECASE
+    r"(?:true|false|none|null|yes|no|\*++|x{3,}+|</?[\w| ]*+>|\$[({].*+|\{\{.*+)?", re.IGNORECASE
 )
 """No secret, whatever it goes by: answers, blanks, a model's own words, references."""
 _NUMBER = re.compile(r"[-+]?[0-9]{1,12}(?:\.[0-9]{1,12})?(?:e[-+]?[0-9]{1,3})?", re.IGNORECASE)
@@ -62,20 +62,23 @@ _RANDOM_LENGTH, _RANDOM_BITS = 16, 3.2
 
 # A password may hold `/` and `@`; a path with an `@` in it has no `:` before its first `/`.
 _CREDENTIALS = re.compile(
-    r"(?<=://)(?:(?:[^\s/@\"'<>]*+@)+"
-    r"|[^\s/@:\"'<>\[]*+:(?![0-9]{1,5}(?:[/?#\s\"'<>]|\Z))(?:(?:[^\s@:\"'<>]|:(?!//))*+@)+)"
+    r"(?<=://)(?:(?:[^\s/@\"'<>]*+@)++"
+    r"|[^\s/@:\"'<>\[]*+:(?![0-9]{1,5}(?:[/?#\s\"'<>]|\Z))(?:(?:[^\s@:\"'<>]|:(?!//))*+@)++)"
 )
-_PARAMETER = re.compile(r"(?<=[?&;])([A-Za-z][\w.%-]*+)=([^&;#\s\"'<>]++)")
+_PARAMETER = re.compile(r"(?<=[?&;])([A-Za-z][\w.%-]*+)=((?:[^?&;#\s\"'<>\\]|\\[^\s\"'nrt])++)")
 _SIGNED = {"sig", "signature", "sas", "key", "auth", "pass", "session", "code"}
 """What hands out rights as a parameter of an address, beside what is secret anywhere."""
+# To its end; of one that is cut off, the lines that can be of it.
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
-    r"(?s:.*?)(?:-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)"
+    r"(?:(?:[^\"-]|-(?!----))*+-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+    r"|(?:(?:\s|\\[nr])*+[A-Za-z0-9+/=]{16,}+)*+)"
 )
-_ASSIGNED = re.compile(
-    r"""(?<![\w.-])-{0,2}(?P<name>[A-Za-z_][\w.-]*+)[ ]?=[ ]?"""
-    r"""(?P<value>"[^"\n]*+"|'[^'\n]*+'|[^\s"',;&|<>)\]}]++)"""
+_ASSIGNED = re.compile(r"(?<![\w.-])-{0,2}([A-Za-z_][\w.-]*+)[ ]?=[ ]?")
+_VALUE = re.compile(
+    r"""(?P<quote>["'])[^"'\n]*+(?P=quote)|(?:[^\s"'\\,;&|<>)\]}]|\\[^\s"'nrt])++"""
 )
+_BEGINNING = 128
 # Of JSON, also of JSON inside a text of JSON.
 _MEMBER = re.compile(
     r"""(?P<quote>\\?["'])(?P<name>[A-Za-z_][\w.-]*+)(?P=quote)[ ]{0,4}:[ ]{0,4}(?P=quote)"""
@@ -133,13 +136,14 @@ def credentials(text: str) -> bool:
 
 
 def leaks(text: str) -> list[Leak]:
-    """What looks like a secret in a text, in order; of two that overlap the longer one."""
-    found = sorted(_leaks(text), key=lambda leak: (leak.start, -leak.end))
-    kept: list[Leak] = []
-    for leak in found:
-        if not kept or leak.start >= kept[-1].end:
-            kept.append(leak)
-    return kept
+    """What looks like a secret in a text, in order; those that overlap are one."""
+    apart: list[Leak] = []
+    for leak in sorted(_leaks(text)):
+        if apart and leak.start < apart[-1].end:
+            apart[-1] = apart[-1]._replace(end=max(leak.end, apart[-1].end))
+        else:
+            apart.append(leak)
+    return apart
 
 
 def redacted(text: str) -> str:
@@ -179,12 +183,12 @@ def _entry(match: re.Match[str]) -> str:
 
 def _leaks(text: str) -> Iterator[Leak]:
     yield from _in_addresses(text)
-    for pattern in (_ASSIGNED, _MEMBER):
-        for match in pattern.finditer(text):
-            if _tells(match["name"], match["value"].strip("\"'")):
-                yield Leak(*match.span("value"), f"the value of {match['name'][:40]}")
+    yield from _assigned(text)
+    for match in _MEMBER.finditer(text):
+        if _tells(match["name"], match["value"]):
+            yield Leak(*match.span("value"), f"the value of {match['name'][:40]}")
     for match in _SCHEME.finditer(text):
-        if _is_random(match["value"]):
+        if any(c.isdigit() or c.isupper() for c in match["value"]):  # no word of prose
             yield Leak(*match.span("value"), "an authorization")
     for pattern, kind in _FORMS:
         for match in pattern.finditer(text):
@@ -195,12 +199,30 @@ def _in_addresses(text: str) -> Iterator[Leak]:
     for match in _CREDENTIALS.finditer(text) if "://" in text else ():
         # By SSH everybody is called `git`, and a name alone opens nothing.
         named = ":" not in match[0] and text.endswith(_SSH, 0, match.start())
-        if match[0] != f"{HIDDEN}@" and not named:
+        if match[0] not in ("@", f"{HIDDEN}@") and not named:
             yield Leak(match.start(), match.end() - 1, "an address with a password")
     for match in _PARAMETER.finditer(text):
         signed = is_secret(match[1]) or not _SIGNED.isdisjoint(_words(match[1])[-1:])
         if signed and match[2] != HIDDEN:
             yield Leak(*match.span(2), "a signed address")
+
+
+def _assigned(text: str) -> Iterator[Leak]:
+    """What stands after `name=`; what is read as a secret is not read again."""
+    end = 0
+    for match in _ASSIGNED.finditer(text):
+        name, start = match[1], match.end()
+        if match.start() < end or not _may_tell(name):
+            continue
+        sure = is_secret(name)
+        # Of what is only suspicious the beginning tells; other names may follow in it.
+        value = _VALUE.match(text, start) if sure else _VALUE.match(text, start, start + _BEGINNING)
+        if value is None:
+            continue
+        tells = _tells(name, value[0].strip("\"'"))
+        if tells:
+            yield Leak(*value.span(), f"the value of {name[:40]}")
+        end = value.end() if sure or tells else end
 
 
 def _words(name: str) -> list[str]:
@@ -221,6 +243,10 @@ def _tells(name: str, value: str) -> bool:
     if not _SIGNATURES.isdisjoint(last):
         return _is_random(value)
     return not _SUSPICIOUS.isdisjoint(last) and _is_random(value) and not _DIGEST.fullmatch(value)
+
+
+def _may_tell(name: str) -> bool:
+    return is_secret(name) or not _SUSPICIOUS.isdisjoint(_words(name)[-1:])
 
 
 def _is_random(value: str) -> bool:
