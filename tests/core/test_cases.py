@@ -20,6 +20,7 @@ ELSEWHERE = {
     "YAML012": "plain manifests, not specs: tests/core/semantic/test_manifest_files.py",
     "YAML013": "as YAML012",
     "REF016": "a symbolic link, below",
+    "SEC001": "beside the specs: tests/shells/test_secrets.py",
     "REF019": "a path outside the repository: tests/shells/test_files.py",
 }
 """Rules whose input cannot be kept in a case, and where they are tested."""

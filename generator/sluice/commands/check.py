@@ -16,6 +16,7 @@ from sluice.commands.revisions import at_revision, changed_lines
 from sluice.commands.waiving import waived
 from sluice.commands.workspace import Workspace, find_root, open_workspace
 from sluice.core import layout, tree
+from sluice.core.checks.secrets import leaked_specs
 from sluice.core.cluster.cluster_rules import check_objects
 from sluice.core.cluster.deprecations import deprecations
 from sluice.core.finding import Finding, FindingsError, failed
@@ -54,6 +55,7 @@ def run(
     found, rendered = _findings(top, scope)
     wanted = {path: manifest.content() for path, manifest in rendered.items()}
     found += check_committed(top, {**whole.files, **wanted})
+    found += leaked_specs(scope.now.files)
     findings = _waived(whole, found, rendered, complete=scope.only is None)
     keys = whole.keys if scope.only is None else scope.only
     if registry and not failed(findings):

@@ -18,6 +18,7 @@ from sluice.commands.marking import marked
 from sluice.commands.rolling import rolling
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.model import Registry
+from sluice.core.outgoing import one_line
 from sluice.core.reports.report import report
 from sluice.core.unforeseen import isolated
 from sluice.forges.timing import Timing
@@ -84,7 +85,7 @@ def _cycled(world: World, form: str) -> int:
         records = [asdict(outcome) for outcome in outcomes]
         sys.stdout.write(json.dumps({"version": 1, "outcomes": records}, indent=2) + "\n")
     if problem := marked(world, outcomes):
-        click.echo(f"sluice: {problem}", err=True)
+        click.echo(f"sluice: {one_line(problem)}", err=True)
     return int(any(outcome.refused for outcome in outcomes))
 
 
@@ -94,7 +95,7 @@ def _pack(world: World) -> None:
         with isolated("packing"):
             world.upstream.pack(world.is_stopping)
     except UsageError as error:
-        click.echo(f"sluice: {error}", err=True)
+        click.echo(f"sluice: {one_line(str(error))}", err=True)
 
 
 def _shown(outcomes: Iterator[Outcome], form: str) -> Iterator[Outcome]:
