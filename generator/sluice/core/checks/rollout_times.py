@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sluice.core.finding import Finding, Severity
-from sluice.core.rollout.analysis import delay, seconds_of, warm_up
-from sluice.core.rollout.file import plan_of
-from sluice.core.rollout.model import FULL
+from sluice.core.rollout.analysis import delay, warm_up
+from sluice.core.rollout.file import LONGEST, plan_of, seconds_of
 from sluice.core.specs.resolve import Release, lookup
 from sluice.core.units import duration, seconds
 from sluice.core.workload import delivery
@@ -33,7 +32,7 @@ def _of_step(
 ) -> Iterator[tuple[str, str, str]]:
     """Of one step: the field, what is wrong with it, and what to do."""
     soak = seconds(step["soak"])
-    longest = seconds_of(step, "maxSoak", max(soak, FULL * FULL * BATCH))
+    longest = seconds_of(step, "maxSoak", max(soak, LONGEST))
     if longest < soak:
         message = f"the longest time, {step['maxSoak']}, is shorter than the least, {step['soak']}"
         yield "maxSoak", message, "make maxSoak the longer one"
