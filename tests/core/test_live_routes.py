@@ -9,6 +9,7 @@ from core import reference
 from sluice.core.progress.live_routes import LiveRoutes, live_routes
 
 CANDIDATE = "chat-v8"
+STABLE = ("chat", "chat-v7")
 RULE: dict[str, Any] = {"matches": [{"path": {"type": "PathPrefix", "value": "/v1"}}]}
 BY_HEADER = {
     "matches": [{"headers": [{"name": "x-canary", "value": "always"}]}],
@@ -18,7 +19,7 @@ BY_HEADER = {
 
 def weights(provider: str, *objects: dict[str, Any]) -> LiveRoutes:
     named = {each["metadata"]["name"]: each for each in objects}
-    return live_routes(provider, named, "chat", CANDIDATE)
+    return live_routes(provider, named, "chat", CANDIDATE, STABLE)
 
 
 def http_route(*rules: dict[str, Any], **more: Any) -> dict[str, Any]:  # noqa: ANN401  # fields
@@ -69,6 +70,40 @@ def ingress(name: str, service: str, **notes: str) -> dict[str, Any]:
 )
 def test_an_http_route(rules: list[dict[str, Any]], expected: tuple[int, ...]) -> None:
     assert weights("gateway", http_route(*rules)) == LiveRoutes(expected)
+
+
+THIRD = {"name": "chat-v6", "weight": 60}
+
+
+@pytest.mark.parametrize(
+    ("provider", "objects", "expected"),
+    [
+        ("gateway", [http_route({"backendRefs": [*split(40, 0)["backendRefs"], THIRD]})], 0),
+        ("gateway", [http_route({"backendRefs": [{"name": "chat-v6"}]})], 0),
+        ("gateway", [http_route(split(90, 10, "chat-v6"))], 10),
+        ("istio", [virtual_service({"route": [to("chat-v6.models.svc.cluster.local")]})], 0),
+        ("nginx", [ingress("chat", "chat-v6")], 0),
+        (
+            "nginx",
+            [
+                ingress("chat", "chat-v7"),
+                ingress("chat-canary", "chat-v6", canary="true", canary_weight="10"),
+            ],
+            0,
+        ),
+    ],
+)
+def test_requests_for_neither_version_are_told_beside_the_weight(
+    provider: str, objects: list[dict[str, Any]], expected: int
+) -> None:
+    assert weights(provider, *objects) == LiveRoutes((expected,), astray=("chat-v6",))
+
+
+def test_a_service_without_weight_gets_nothing() -> None:
+    idle = http_route({"backendRefs": [*split(90, 10)["backendRefs"], {**THIRD, "weight": 0}]})
+    assert weights("gateway", idle) == LiveRoutes((10,))
+    off = ingress("chat-canary", "chat-v6", canary="true", canary_weight="0")
+    assert weights("nginx", ingress("chat", "chat-v7"), off) == LiveRoutes((0,))
 
 
 def test_a_pool_of_inference_replicas_is_a_backend_like_others() -> None:
@@ -212,4 +247,5 @@ def test_what_is_rendered_is_read_as_what_git_says(
         if manifest.data["kind"] == KINDS[provider]
         and manifest.data["metadata"]["namespace"] == "ai-inference"
     }
-    assert live_routes(provider, objects, "chat", "chat-v2") == LiveRoutes((weight,))
+    stable = ("chat", "chat-v1")
+    assert live_routes(provider, objects, "chat", "chat-v2", stable) == LiveRoutes((weight,))

@@ -41,6 +41,7 @@ ELSEWHERE = {
     "Environment.storage.claims": "which claims releases may name: REF050",
     "Environment.sources": "whose weights releases may serve: REF096, tests/core/test_places.py",
     "Environment.storage.imageVolumes": "whether images may be volumes: REF051",
+    "Rollout.weight": "only that of its state and step: REF008, and test_live_routes.py",
     "ModelRelease.follows": "as Environment.follows",
     "ModelRelease.gates": "what the reconciler asks of a version",
     "ModelRelease.model.quarantine": "versions that are refused: REF011",

@@ -37,6 +37,14 @@ COURSES = {
     "late-errors": f"WARMING 0, STEP 10, GATED 10, {BACK}",
     "refuses-at-everything": f"{SECOND}, PROMOTING 100, PAUSED 50, {BACK}",
     "clients-change-at-everything": f"{SECOND}, PROMOTING 100, PAUSED 50",
+    "errors-under-load": f"{SECOND}, {BACK}",
+    "better-and-slower": f"WARMING 0, STEP 10, {BACK}",
+    "one-bad-minute": f"{SECOND}, {ON}",
+    "metrics-end-halfway": f"{SECOND}, INCONCLUSIVE 50, PAUSED 0",
+    "resumed-after-hours": f"WARMING 0, STEP 10, PAUSED 10, STEP 10, STEP 50, {ON}",
+    "full-at-everything": f"{SECOND}, PROMOTING 100, PAUSED 50, PAUSED 10, PAUSED 0",
+    "nobody-to-go-back-to": f"WARMING 0, STEP 10, {BACK}",
+    "one-restart": f"{SECOND}, {ON}",
     "silent-prometheus": f"WARMING 0, STEP 10, {ON}",
     "silent-for-ever": "WARMING 0, STEP 10, INCONCLUSIVE 10, PAUSED 0",
 }
@@ -48,6 +56,10 @@ LATEST = {
     "broken-prefix-cache": 35,
     "slow-leak": 80,
     "refuses-at-everything": 80,
+    "errors-under-load": 25,
+    "better-and-slower": 15,
+    "full-at-everything": 47,
+    "nobody-to-go-back-to": 26,
     "late-errors": 330,
     "queue-grows": 30,
 }
@@ -104,6 +116,9 @@ def test_how_soon_a_candidate_loses_weight(name: str, stories: dict[str, list[Ti
         ("shared-fault", "what both versions had is over: the step begins anew"),
         ("shared-fault-at-everything", "the stable version is kept: both versions are bad: errors"),
         ("refuses-at-everything", "refusals: unknown: unlike any step before"),
+        ("better-and-slower", "worse than allowed: timeToFirstToken"),
+        ("metrics-end-halfway", "there are no metrics"),
+        ("nobody-to-go-back-to", "but the stable version has no ready replica"),
         ("nodes-come-and-go", "the candidate has no ready replica, 3 times"),
         ("silent-prometheus", "of which nothing was counted for 1200 s"),
         ("silent-prometheus", "there are no metrics"),
@@ -112,6 +127,15 @@ def test_how_soon_a_candidate_loses_weight(name: str, stories: dict[str, list[Ti
 )
 def test_a_story_says_why(name: str, words: str, stories: dict[str, list[Tick]]) -> None:
     assert words in reasons(stories[name])
+
+
+def test_a_person_is_called_while_nobody_can_be_gone_back_to(
+    stories: dict[str, list[Tick]],
+) -> None:
+    ticks = stories["nobody-to-go-back-to"]
+    called = [tick.time // 60 for tick in ticks if tick.decision.asks == "rescue"]
+    assert called[0] < 15
+    assert called[-1] == 24
 
 
 @pytest.mark.parametrize("form", ["text", "json"])

@@ -139,6 +139,7 @@ def test_the_text_of_the_reference() -> None:
         "    automated sync of chat is off\n"
         "    Argo CD: not in sync, Degraded\n"
         "\n"
+        "as of commit 0123456789\n"
         "unknown: somebody: did not answer\n"
     )
 

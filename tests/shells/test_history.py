@@ -174,6 +174,26 @@ def test_a_rollout_is_told_from_its_end(loop: Loop, told: Any) -> None:  # noqa:
     assert (newest["event"], before["event"], before["rolling"]) == ("settled", "promoted", True)
 
 
+def test_a_rollback_under_way_is_told(
+    loop: Loop,
+    told: Any,  # noqa: ANN401  # a function
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rollout = SPEC.replace("release", "rollout")
+    raw = loop.file(SPEC).replace('version: "1"', 'version: "2"').encode()
+    put(loop, {SPEC: raw, rollout: b"spec: {state: STEP}\n"}, "begin", 3_000)
+    put(loop, {rollout: b"spec: {state: ROLLING_BACK}\n"}, "errors", 4_000)
+    put(loop, {rollout: b"spec: {state: ROLLED_BACK}\n"}, "left", 5_000)
+    newest, before, _ = told()
+    assert (newest["event"], newest["why"], before["event"]) == (
+        "rolling back",
+        "errors",
+        "promoted",
+    )
+    assert run(loop, "production/chat", "text") == 0
+    assert "version 2, rolling back, in a rollout; now" in capsys.readouterr().out
+
+
 def test_it_answers_where_a_spec_is_broken(loop: Loop, told: Any) -> None:  # noqa: ANN401  # a function
     put(loop, {SPEC: b"spec: ["}, "oops", 3_000)
     assert [entry["version"] for entry in told()] == [None, "1"]

@@ -46,12 +46,14 @@ class Live:
 
     weight: int
     error: UsageError | None = None
+    third: int = 0
 
     def routes(self, provider: str, namespace: str) -> Mapping[str, Mapping[str, Any]]:
         assert (provider, namespace) == ("gateway", "ai-inference")
         if self.error:
             raise self.error
-        shares = {"chat-v1": FULL - self.weight, "chat-v2": self.weight}
+        shares = {"chat-v1": FULL - self.weight - self.third, "chat-v2": self.weight}
+        shares |= {"chat-v0": self.third} if self.third else {}
         backends = [{"name": name, "weight": weight} for name, weight in shares.items()]
         metadata = {"name": "chat", "namespace": namespace}
         spec = {"rules": [{"backendRefs": backends}]}
@@ -165,6 +167,18 @@ def test_the_live_route_is_compared_with_git(stage: Stage) -> None:
     bad = look(stage, Observers(stage.cluster, stage.metrics.ask, routes={"": Live(50)}))
     assert "Git says 10 %, the cluster gives 50 %" in bad.reasons
     assert "waits" in bad.reasons[0]
+
+
+def test_requests_that_go_to_neither_version_are_told_and_let_nothing_go_on(stage: Stage) -> None:
+    stage.run(30, until="STEP")
+    stage.run(1)
+    astray = Observers(stage.cluster, stage.metrics.ask, routes={"": Live(10, third=40)})
+    seen = look(stage, astray)
+    assert seen.following is not None
+    assert [each.kind for each in seen.following.hindrances] == ["astray"]
+    said = "the route chat gives requests to chat-v0, which is neither version"
+    assert said in seen.reasons
+    assert seen.reasons[0] == f"waits: {said}"
 
 
 def test_a_rollback_that_the_route_does_not_follow_goes_no_further(stage: Stage) -> None:

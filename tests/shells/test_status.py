@@ -96,6 +96,20 @@ def test_what_is_checked_out_counts_and_not_what_is_being_edited(
     assert "no remote `origin`" in data["unknown"]["pull requests"]
 
 
+def test_a_checkout_that_is_not_the_main_that_was_fetched_says_so(
+    loop: Loop, sluice: Sluice
+) -> None:
+    tree = _committed(loop.folder / "tree")
+    repository = git.open_repository(tree)
+    here = git.resolve(repository, "HEAD")
+    assert f"as of commit {here[:10]}" in sluice("status", "--root", str(tree))[1]
+    run_git(tree, "update-ref", "refs/remotes/origin/main", here)
+    assert "main" not in found(sluice, "--root", str(tree))["unknown"]
+    run_git(tree, "commit", "-qm", "mine", "--allow-empty")
+    said = found(sluice, "--root", str(tree))["unknown"]["main"]
+    assert f"main was at {here[:10]} when it was fetched last" in said
+
+
 def _committed(tree: Path) -> Path:
     """Make a repository of a folder, with a commit of all specs in it."""
     for words in (("init", "--quiet"), ("add", "environments"), ("commit", "-qm", "begin")):

@@ -20,12 +20,14 @@ from sluice.core.workload import values
 class LiveWeight:
     """Percent of the requests for the candidate, None where it is not known; and who says so.
 
-    `problem` is what is wrong with the route itself, in words.
+    `problem` is what is wrong with the route itself, and `astray` who gets requests that are
+    neither version's, in words.
     """
 
     weight: int | None = None
     source: Literal["route", "application", ""] = ""
     problem: str = ""
+    astray: str = ""
 
 
 def live_weight(case: Case, observers: Observers, weighing: Application | None) -> LiveWeight:
@@ -58,10 +60,15 @@ def _of_route(case: Case, observers: Observers) -> LiveWeight | None:
     objects = observers.live_routes(release.environment, traffic["provider"])
     if objects is None:
         return None
-    candidate = names.workload(release.key.name, rollout.candidate)
-    found = live_routes(traffic["provider"], objects, release.key.name, candidate)
-    weight = found.farthest(rollout.weight)
-    return LiveWeight(weight, "" if weight is None else "route", found.problem)
+    name = release.key.name
+    candidate = names.workload(name, rollout.candidate)
+    stable = {name, names.workload(name, rollout.stable)}
+    found = live_routes(traffic["provider"], objects, name, candidate, stable)
+    weight, astray = found.farthest(rollout.weight), ""
+    if found.astray:
+        services = " and ".join(found.astray)
+        astray = f"the route {name} gives requests to {services}, which is neither version"
+    return LiveWeight(weight, "" if weight is None else "route", found.problem, astray)
 
 
 def _applied(application: Application | None) -> str | None:

@@ -19,6 +19,7 @@ def following(case: Case, observers: Observers, now: int) -> Following:
     """What the cluster does of what Git says of a rollout."""
     seen = live(case, observers)
     problems = [Hindrance("route", seen.problem)] if seen.problem else []
+    problems += [Hindrance("astray", seen.astray)] if seen.astray else []
     return Following(
         committed=case.rollout.weight,
         live=seen.weight,

@@ -31,15 +31,19 @@ def sync(case: Case, observers: Observers, now: int) -> Sync | None:
 def observation(case: Case, observers: Observers, numbers: Counted | None, now: int) -> Observation:
     """All that one tick knows of a rollout."""
     workload = applications(case.release, observers).workload
+    routed = live(case, observers)
+    measured = _measured(numbers) if numbers else {}
+    if routed.astray:
+        measured["misrouted"] = routed.astray
     return Observation(
-        weight=live(case, observers).weight,
+        weight=routed.weight,
         sync=sync(case, observers, now),
         ready=ready_of(workload, case.release, stable=False),
         stable_ready=ready_of(workload, case.release, stable=True),
         reverted=case.history.reverted,
         held=_held(case, now),
         committed=case.history.time,
-        **(_measured(numbers) if numbers else {}),
+        **measured,
     )
 
 

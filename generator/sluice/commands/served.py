@@ -11,6 +11,7 @@ from sluice.core.model import Commit, Evaluation
 from sluice.core.promotion.conditions import Circumstances, asks_history
 from sluice.core.promotion.tenure import State, tenures
 from sluice.core.promotion.wants import Want
+from sluice.core.rollout.model import LEAVING
 from sluice.core.specs.load import load
 from sluice.core.specs.resolve import merge
 
@@ -60,7 +61,8 @@ def state_at(repository: git.Repository, commit: Commit, key: Key) -> State:
     found = whole.get("model")
     model: Mapping[str, Any] = found if isinstance(found, dict) else {}
     name, version = str(model.get("name", "")), str(model.get("version", ""))
-    return State(commit.time, name, version, rollout in files)
+    leaving = _spec(rollout, files.get(rollout)).get("state") in LEAVING
+    return State(commit.time, name, version, rollout in files, leaving)
 
 
 def _spec(path: str, raw: bytes | None) -> Mapping[str, Any]:

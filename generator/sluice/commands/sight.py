@@ -24,7 +24,8 @@ from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.unforeseen import UnforeseenError, isolated
 
 HEAD = "HEAD"
-_PULLS, _ARGOCD, _ROUTES = "pull requests", "Argo CD", "routes"
+FETCHED = "refs/remotes/origin/main"
+_PULLS, _ARGOCD, _ROUTES, _MAIN = "pull requests", "Argo CD", "routes", "main"
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ def sight(place: Place) -> Sight:
     unknown: dict[str, str] = {}
     specs = _specs(place)
     pulls, eyes = _pulls(specs.forge, unknown), observers()
+    if specs.behind:
+        unknown[_MAIN] = specs.behind
     applications = _applications(specs.workspace, eyes, unknown)
     before = len(eyes.problems)
     follows = {} if applications is None else _following(specs, eyes)
@@ -58,13 +61,15 @@ def sight(place: Place) -> Sight:
 class _Specs:
     """What is looked at: the files, the commit and repository they are from, and its forge.
 
-    To find the forge may fail without that mattering.
+    To find the forge may fail without that mattering. `behind` says how the commit is not that of
+    the remote, in words.
     """
 
     workspace: Workspace
     revision: str
     forge: Callable[[], Forge]
     repository: git.Repository | None = None
+    behind: str = ""
 
 
 def _specs(place: Place) -> _Specs:
@@ -89,7 +94,16 @@ def _checked_out(root: Path, forge: Callable[[], Forge]) -> _Specs:
         return _Specs(_uncommitted(root), "", forge)
     if not workspace.files:
         return _Specs(_uncommitted(root), "", forge)
-    return _Specs(workspace, commit, forge, revision.repository)
+    return _Specs(workspace, commit, forge, revision.repository, _behind(revision.repository))
+
+
+def _behind(clone: git.Repository) -> str:
+    """How what is checked out differs from the remote's main as it was fetched last."""
+    fetched, here = git.tip(clone, FETCHED), git.resolve(clone, HEAD)
+    if fetched is None or fetched == here:
+        return ""
+    said = f"this is of {here[:10]}, and main was at {fetched[:10]} when it was fetched last"
+    return f"{said}: `git pull`, or name the --repository"
 
 
 def _uncommitted(root: Path) -> Workspace:

@@ -55,6 +55,9 @@ def _any(release: Release, name: str, strategy: str) -> Iterator[Said]:
     traffic = values.traffic(release.environment, release.spec)
     if traffic is not None and traffic["pool"] is not None:
         yield _MOVER, f"{name} moves weights between Services, not between pools", _OTHER
+    if strategy == "shadow" and traffic and traffic["provider"] not in _copying(name):
+        message = f"{name} ignores that requests are to be copied by {traffic['provider']}"
+        yield ("rollout", "strategy"), message, f"use {' or '.join(_copying(name))}, or {_OTHER}"
     if traffic is None and strategy != "blue-green":
         message = f"without a route {name} can only switch from one version to the other"
         remedy = "use blue-green, or give the environment `traffic`"
@@ -62,6 +65,11 @@ def _any(release: Release, name: str, strategy: str) -> Iterator[Said]:
     for field in _UNKNOWN[name]:
         if field in release.value("rollout"):
             yield ("rollout", field), f"{name} has nothing that {field} could become", _OTHER
+
+
+def _copying(name: str) -> list[str]:
+    """The providers of traffic by which a controller has requests copied."""
+    return sorted(delivery.CONTROLLERS[name].makes_copies)
 
 
 def _tests(release: Release, name: str) -> Iterator[Said]:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 
+from sluice.core import layout
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.controllers import check_controller
+from sluice.core.checks.rollout_times import check_times
 from sluice.core.finding import Finding
 from sluice.core.rollout.analysis import check_analysis, check_comparison
-from sluice.core.rollout.file import from_text
-from sluice.core.rollout.model import FULL
+from sluice.core.rollout.file import from_text, rollout_of
+from sluice.core.rollout.model import FULL, Rollout
 from sluice.core.specs.load import Document
 from sluice.core.specs.resolve import Release
 from sluice.core.workload import delivery, values
@@ -17,13 +19,8 @@ _STEPPED = ("canary", "blue-green", "ab", "shadow")
 _ROUTED = ("canary", "ab", "shadow")
 _UNWEIGHTED = ("blue-green", "ab", "shadow")
 
-_WEIGHTS = {
-    "WARMING": 0,
-    "ROLLING_BACK": 0,
-    "ROLLED_BACK": 0,
-    "PROMOTING": FULL,
-    "FINALIZING": FULL,
-}
+_NUMBERS = ("step", "weight", "replicas", "setbacks")
+_ON_THE_WAY = ("STEP", "GATED", "INCONCLUSIVE", "FROZEN")
 
 IMPOSSIBLE: Mapping[tuple[str, str], tuple[str, str]] = {
     ("nginx", "shadow"): (
@@ -52,6 +49,8 @@ def check_rollout(release: Release, catalog: Catalog) -> Iterator[Finding]:
             yield from check_comparison(release, engine)
         yield from check_analysis(release, engine, gateway)
         yield from check_controller(release, strategy, engine, gateway)
+    if release.document.path == layout.release_path(release.key):  # a rollout goes by that plan
+        yield from check_times(release, strategy)
     yield from _file(release, strategy)
 
 
@@ -146,24 +145,58 @@ def _file(release: Release, strategy: str) -> Iterator[Finding]:
     if strategy in delivery.STEADY or delivery.is_elsewhere(release.spec):
         message = "a rollout needs a strategy with two versions side by side, and sluice"
         yield Finding(document.place(), "REF008", message, "delete rollout.yaml")
-    yield from _weight(document, strategy)
-    if "since" in spec and not _is_time(spec["since"]):
+    if "since" not in spec or _is_time(spec["since"]):
+        yield from _position(release, document, strategy)
+    else:
         place = document.place(("spec", "since"))
         yield Finding(place, "REF072", f"{spec['since']} is no time", "write a time that exists")
 
 
-def _weight(document: Document, strategy: str) -> Iterator[Finding]:
-    """A weight that its state or strategy never has: who was not seen ready gets nothing."""
-    state, weight = document.data["spec"]["state"], document.data["spec"]["weight"]
-    wanted = _WEIGHTS.get(state)
-    if wanted is not None and weight != wanted:
-        message = f"in {state} the candidate gets {wanted} % of the requests, not {weight} %"
-    elif strategy in _UNWEIGHTED and weight not in (0, FULL):
-        message = f"{strategy} gives the candidate all requests or none, not {weight} %"
-    else:
-        return
-    place = document.place(("spec", "weight"))
-    yield Finding(place, "REF008", message, "restore the file from Git, or delete it")
+def _position(release: Release, document: Document, strategy: str) -> Iterator[Finding]:
+    """A step or a weight that the rollout never has: who was not seen ready gets nothing.
+
+    Where the release was edited since, its steps are not those of the rollout any more: that pauses
+    it, and a person resumes.
+    """
+    rollout = rollout_of(release.spec, document.data["spec"])
+    steps = rollout.plan.steps
+    problems = [
+        (field, f"{document.data['spec'][field]} is no number that this file is written with")
+        for field in _NUMBERS
+        if isinstance(document.data["spec"].get(field), float)
+    ]
+    if rollout.spec_hash == rollout.current_hash and rollout.step >= len(steps):
+        message = (
+            f"the last step of the release is {len(steps) - 1}, and there is no {rollout.step}"
+        )
+        problems.append(("step", message))
+    elif strategy in _UNWEIGHTED and rollout.weight not in (0, FULL):
+        message = f"{strategy} gives the candidate all requests or none, not {rollout.weight} %"
+        problems.append(("weight", message))
+    elif rollout.weight not in _weights(rollout):
+        wanted = " or ".join(f"{weight} %" for weight in _weights(rollout))
+        where = f"{rollout.state} at step {rollout.step}"
+        message = f"in {where} the candidate gets {wanted} of the requests, not {rollout.weight} %"
+        problems.append(("weight", message))
+    if rollout.returning and rollout.state in _ON_THE_WAY:
+        message = f"a version that comes back gets everything at once, and is never {rollout.state}"
+        problems.append(("returning", message))
+    for field, message in problems:
+        key = field == "returning"
+        place = document.place(("spec", field), key=key)
+        yield Finding(place, "REF008", message, "restore the file from Git, or delete it")
+
+
+def _weights(rollout: Rollout) -> tuple[int, ...]:
+    """The weights that a candidate may have where its rollout stands."""
+    if rollout.state in ("PROMOTING", "FINALIZING"):
+        return (FULL,)
+    if rollout.state in ("WARMING", "ROLLING_BACK", "ROLLED_BACK"):
+        return (0,)
+    if rollout.spec_hash != rollout.current_hash or rollout.step >= len(rollout.plan.steps):
+        return (rollout.weight,)
+    step = rollout.plan.steps[rollout.step].weight
+    return (0, step, FULL) if rollout.state == "PAUSED" else (step,)
 
 
 def _is_time(text: str) -> bool:

@@ -34,11 +34,12 @@ def check_targets(release: Release, engine: Engine) -> Iterator[Finding]:
 
 
 def _ceiling(release: Release, engine: Engine, target: str, field: str) -> int | None:
-    """What the metric of one replica never exceeds; its copies of the engine are added up."""
+    """What the metric of one replica never exceeds; requests of its copies are added up."""
     copies = parallel_of(release.spec).data
     if target in PERCENT:
-        return _WHOLE * copies
-    most = str(release.value(field, engine.defaults.get(field)))
+        return _WHOLE
+    own = engine.defaults.get(field, engine.limits.get(field))
+    most = str(release.value(field, own))
     return int(most) * copies if most.isdecimal() else None
 
 

@@ -28,6 +28,7 @@ Kind = Literal[
     "by hand",
     "changed",
     "route",
+    "astray",
 ]
 """What stands in the way, for the label of a metric: no other words are ever in it."""
 

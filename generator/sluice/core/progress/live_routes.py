@@ -1,6 +1,6 @@
 """What the routes that are in the cluster give a candidate, whatever Git says of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,8 @@ _CANARY = "nginx.ingress.kubernetes.io/canary"
 _WEIGHT, _TOTAL = f"{_CANARY}-weight", f"{_CANARY}-weight-total"
 _REQUIRED = ("Accepted", "ResolvedRefs")
 Object = Mapping[str, Any]
+Backends = Sequence[tuple[Any, Any]]
+"""Names of Services and their weights, as they are written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +19,12 @@ class LiveRoutes:
     """The weights that the candidate has in them, in percent, and what is wrong with them.
 
     A route has several weights when its rules do not agree, and none where it is not there.
+    `astray` are the Services that get requests and are of neither version.
     """
 
     weights: tuple[int, ...]
     problem: str = ""
+    astray: tuple[str, ...] = ()
 
     def farthest(self, committed: int) -> int | None:
         """The weight that differs most from the committed one; None where none is known."""
@@ -28,7 +32,11 @@ class LiveRoutes:
 
 
 def live_routes(
-    provider: str, objects: Mapping[str, Object], release: str, candidate: str
+    provider: str,
+    objects: Mapping[str, Object],
+    release: str,
+    candidate: str,
+    stable: Collection[str],
 ) -> LiveRoutes:
     """What the cluster's routes say of a rollout.
 
@@ -37,35 +45,48 @@ def live_routes(
         objects: the routes in the release's namespace, by name.
         release: its name, which its route has too.
         candidate: the Service of the candidate.
+        stable: the names of Services that lead to the stable version.
     """
     if release not in objects:
         return LiveRoutes((), f"the cluster has no route {release}")
+    own = {candidate, *stable}
     if provider == "nginx":
-        shares = [_of_ingresses(objects[release], objects.get(f"{release}-canary"), candidate)]
-        return LiveRoutes(_percent(shares))
-    shares_of = {"gateway": _of_http_route, "istio": _of_virtual_service}[provider]
-    shares = list(shares_of(objects[release], candidate))
-    problem = _refusal(objects[release]) if shares else f"the route {release} leads nowhere"
-    return LiveRoutes(_percent(shares), problem)
+        main, canary = objects[release], objects.get(f"{release}-canary")
+        share = _of_ingresses(main, canary, candidate)
+        taking = _backends(canary) if canary is not None and _taken(canary) else set()
+        return LiveRoutes(
+            _percent([share]), astray=tuple(sorted((_backends(main) | taking) - own - {""}))
+        )
+    rules_of = {"gateway": _of_http_route, "istio": _of_virtual_service}[provider]
+    rules = list(rules_of(objects[release]))
+    problem = _refusal(objects[release]) if rules else f"the route {release} leads nowhere"
+    shares = [_share(backends, candidate) for backends in rules]
+    return LiveRoutes(_percent(shares), problem, _astray(rules, own))
+
+
+def _astray(rules: Iterable[Backends], own: Collection[str]) -> tuple[str, ...]:
+    """Who gets requests and is none of ours."""
+    getting = {str(name) for backends in rules for name, weight in backends if weight != 0}
+    return tuple(sorted(getting.difference(own, ("", "None"))))
 
 
 def _percent(shares: Sequence[float | None]) -> tuple[int, ...]:
     return tuple(sorted({round(FULL * share) for share in shares if share is not None}))
 
 
-def _of_http_route(route: Object, candidate: str) -> Iterator[float | None]:
-    """The share of each rule that no header chooses."""
+def _of_http_route(route: Object) -> Iterator[Backends]:
+    """The backends of each rule that no header chooses, with their weights."""
     for rule in _listed(route.get("spec"), "rules"):
         matches = _listed(rule, "matches")
         if matches and all(match.get("headers") for match in matches):
             continue
         backends = [(b.get("name"), b.get("weight", 1)) for b in _listed(rule, "backendRefs")]
         if backends:
-            yield _share(backends, candidate)
+            yield backends
 
 
-def _of_virtual_service(route: Object, candidate: str) -> Iterator[float | None]:
-    """The share of each rule that no header chooses; a sole destination gets everything."""
+def _of_virtual_service(route: Object) -> Iterator[Backends]:
+    """The same of Istio's routes; a sole destination gets everything."""
     for rule in _listed(route.get("spec"), "http"):
         matches = _listed(rule, "match")
         if matches and all(match.get("headers") for match in matches):
@@ -76,7 +97,7 @@ def _of_virtual_service(route: Object, candidate: str) -> Iterator[float | None]
             (_service(each), FULL if alone else each.get("weight", 0)) for each in destinations
         ]
         if backends:
-            yield _share(backends, candidate)
+            yield backends
 
 
 def _service(destination: Object) -> str:
@@ -88,16 +109,23 @@ def _service(destination: Object) -> str:
 def _of_ingresses(main: Object, canary: Object | None, candidate: str) -> float | None:
     """The share by the main Ingress, and by the second one that takes some of it."""
     base = 1.0 if candidate in _backends(main) else 0.0
+    taken = 0.0 if canary is None else _taken(canary)
+    if canary is None or taken is None:
+        return base if canary is None else None
+    gains = 1.0 if candidate in _backends(canary) else 0.0
+    return base * (1 - taken) + gains * taken
+
+
+def _taken(canary: Object) -> float | None:
+    """What the second Ingress takes, 0 to 1; None where its weight is no number."""
     notes = _mapping(_mapping(canary, "metadata"), "annotations")
-    if canary is None or notes.get(_CANARY) != "true":
-        return base
+    if notes.get(_CANARY) != "true":
+        return 0.0
     try:
         taken = int(notes.get(_WEIGHT, "0")) / int(notes.get(_TOTAL, str(FULL)))
     except (OverflowError, TypeError, ValueError, ZeroDivisionError):
         return None
-    taken = min(1.0, max(0.0, taken))
-    gains = 1.0 if candidate in _backends(canary) else 0.0
-    return base * (1 - taken) + gains * taken
+    return min(1.0, max(0.0, taken))
 
 
 def _backends(ingress: Object) -> set[str]:
@@ -109,7 +137,7 @@ def _backends(ingress: Object) -> set[str]:
     return found
 
 
-def _share(backends: Sequence[tuple[Any, Any]], candidate: str) -> float | None:
+def _share(backends: Backends, candidate: str) -> float | None:
     """The candidate's part; None where nobody gets anything, or a weight is no number."""
     try:
         total = sum(int(weight) for _, weight in backends)

@@ -13,7 +13,15 @@ from sluice.core.promotion.tenure import State
 from sluice.core.units import duration
 
 Event = Literal[
-    "created", "promoted", "rolled back", "changed", "settled", "moved", "removed", "restored"
+    "created",
+    "promoted",
+    "rolling back",
+    "rolled back",
+    "changed",
+    "settled",
+    "moved",
+    "removed",
+    "restored",
 ]
 
 _TRAILER = re.compile(r"([A-Za-z][A-Za-z-]*):[ \t]+(\S.*)")
@@ -171,6 +179,8 @@ def _event(before: State | None, now: State, seen: set[tuple[str, str]]) -> Even
         return removed if now.version != before.version else None
     if (now.model, now.version) != (before.model, before.version):
         return "rolled back" if (now.model, now.version) in seen else "promoted"
+    if now.leaving and not before.leaving:
+        return "rolling back"
     if now.rolling != before.rolling:
         return "changed" if now.rolling else "settled"
     return None
@@ -221,6 +231,8 @@ def _block(entry: Entry, now: int) -> str:
     length = duration(max(0, (now if until is None else until) - begin))
     what = f"version {change.state.version}" if change.state.version else "nothing"
     since = f" from {entry.previous}" if entry.previous and change.state.version else ""
+    if entry.event == "rolling back":
+        since = ""
     span = f"for {length}" if until is not None else f"now, for {length}"
     rolling = ", in a rollout" if change.state.rolling else ""
     lines = [

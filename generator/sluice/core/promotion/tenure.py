@@ -11,13 +11,14 @@ class State:
     """What main said of a release from a commit on; no version means that there was none.
 
     `time` is in seconds since the epoch. While a rollout is under way the version does not count
-    as serving.
+    as serving; `leaving` says that it is on its way out again.
     """
 
     time: int
     model: str = ""
     version: str = ""
     rolling: bool = False
+    leaving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ def _lines(found: Record, width: int) -> Iterator[str]:
         yield ""
     if not found["environments"]:
         yield "no environment is here"
+    if found["revision"]:
+        yield f"as of commit {found['revision'][:10]}"
     for broken in found["broken"]:
         said = f"{plain(broken['file'])}: {plain(broken['reason'])}"
         yield from _wrapped("cannot be read: ", [said], width)

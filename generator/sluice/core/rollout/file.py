@@ -74,15 +74,15 @@ def rollout_of(spec: Mapping[str, Any], written: Mapping[str, Any] | None) -> Ro
         plan=plan,
         candidate=written["candidate"],
         stable=written["stable"]["spec"]["model"]["version"],
-        step=written.get("step", 0),
-        weight=written["weight"],
+        step=int(written.get("step", 0)),
+        weight=int(written["weight"]),
         spec_hash=written.get("specHash", current),
         current_hash=current,
         since=from_text(written["since"]) if "since" in written else 0,
         reason=written.get("reason", ""),
         returning=written.get("returning", False),
-        replicas=written.get("replicas", 0),
-        setbacks=written.get("setbacks", 0),
+        replicas=int(written.get("replicas", 0)),
+        setbacks=int(written.get("setbacks", 0)),
     )
 
 

@@ -200,8 +200,7 @@ def _moved_routes(release: Release) -> Iterator[dict[str, Any]]:
         return
     paths = [route["weights"]]
     managed = delivery.managed_route(release.spec, release.key.name, provider)
-    if managed:  # a rule of copies has no name where rules need none
-        unnamed = provider == "gateway" and strategy == "shadow"
-        added = ".filters != null" if unnamed else f'.name == "{managed}"'
+    if managed:
+        added = f'.name == "{managed}"'
         paths.append(f"{route['rule']} | select({added})")
     yield {"group": route["group"], "kind": route["kind"], "paths": paths}

@@ -23,8 +23,9 @@ class Controller:
     """What a controller is given, how it tells versions apart, and what it makes by itself.
 
     `arm` are the labels that the metrics of the new pods have; {release} stands for its name.
-    `app` is the label that its Deployments select by, where that must be one of a few. `notes` say
-    what is otherwise than where we do it.
+    `makes_copies` are the providers of traffic by which it has requests copied. `app` is the
+    label that its Deployments select by, where that must be one of a few. `notes` say what is
+    otherwise than where we do it.
     """
 
     workload: tuple[str, str]
@@ -34,6 +35,7 @@ class Controller:
     app: str = ""
     makes_services: bool = False
     makes_routes: frozenset[str] = field(default_factory=frozenset)
+    makes_copies: frozenset[str] = field(default_factory=frozenset)
     notes: tuple[str, ...] = ()
 
 
@@ -43,6 +45,7 @@ CONTROLLERS: Mapping[str, Controller] = {
         strategies=frozenset({"canary", "blue-green", "ab", "shadow"}),
         arm={"rollouts_pod_template_hash": "{{args.candidate}}"},
         pod_label="rollouts-pod-template-hash",
+        makes_copies=frozenset({"istio"}),
         notes=(
             "the weight lives in the cluster: one that is built anew gives all to the new version",
             "after an abort Git names the version that failed, until somebody changes it",
@@ -56,6 +59,7 @@ CONTROLLERS: Mapping[str, Controller] = {
         app="app",
         makes_services=True,
         makes_routes=frozenset({"gateway", "istio"}),
+        makes_copies=frozenset({"gateway", "istio"}),
         notes=(
             "the weight lives in the cluster: one that is built anew gives all to the new version",
             "after a rollback Git names the version that failed, until somebody changes it",

@@ -28,16 +28,20 @@ def targets(engine: Engine, asked: Mapping[str, Any], pods: Mapping[str, str]) -
 
     The metrics API knows no colons, so a metrics adapter gives the engine's metric another name.
     A query must have one element, so it is summed over the pods of this version: shares too, since
-    the scaler divides by the replicas.
+    the scaler divides by the replicas. The copies of an engine in one pod share no cache: each has
+    a share of its own, and the pod has their mean.
     """
     for target, value in asked.items():
         series = engine.metrics[target]
+        chosen, combine = f"{series}{_matching(pods)}", "sum"
+        if target in PERCENT:
+            chosen, combine = f"avg by (pod) ({chosen})", "avg"
         held = Decimal(int(value)) / (100 if target in PERCENT else 1)
         yield {
             "metric": series.replace(":", "_"),
             "series": f'{series}{{namespace!="",pod!=""}}',
-            "adapter_query": f"sum({series}{{<<.LabelMatchers>>}}) by (<<.GroupBy>>)",
-            "query": f"sum({series}{_matching(pods)})",
+            "adapter_query": f"{combine}({series}{{<<.LabelMatchers>>}}) by (<<.GroupBy>>)",
+            "query": f"sum({chosen})",
             "value": canonical(str(held)),
             "threshold": str(held),
         }
