@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sluice.core.rollout.model import State
-from support.argocd.objects import Key, Live
+from support.argocd.objects import Change, Cluster, Key, Live
 from support.one_application import as_one_application
 from support.play import Play
 from support.rollouts import PAIRS, Commit, back, onwards
-from support.traffic import backends
+from support.traffic import backends, is_served
 
 STABLE, CANDIDATE = {"chat-v1": 100}, {"chat-v2": 100}
 AT_ONCE = 9
@@ -315,6 +315,28 @@ def test_a_whole_rollout_ends_with_everything_in_sync_and_no_old_object(
         play.settle(commit.tree)
     assert {state.sync for state in play.argo.states.values()} == {"Synced"}
     assert not [key for key in play.cluster.objects if key.name == "chat-v1"]
+
+
+@pytest.mark.parametrize("strategy", [strategy for name, strategy in PAIRS if name == "nginx"])
+def test_where_argo_cd_deletes_first_the_stable_version_is_still_there(strategy: str) -> None:
+    """Seen on Argo CD 3.5.7: nginx's second Ingress goes an instant before the main one moves."""
+    commits = onwards("nginx", strategy)
+    (last,) = [number for number, commit in enumerate(commits) if commit.state == "FINALIZING"]
+    play = begun(commits)
+    for commit in commits[1:last]:
+        play.settle(commit.tree)
+    seen: list[tuple[dict[str, int], bool]] = []
+
+    def look(cluster: Cluster, change: Change) -> None:
+        del change
+        served = all(is_served(cluster, backend) for backend in backends(cluster))
+        seen.append((play.shares(), served))
+
+    play.cluster.watch = look
+    play.settle(commits[last].tree)
+    assert STABLE in [shares for shares, _ in seen]
+    assert all(served for _, served in seen)
+    assert play.shares() == CANDIDATE
 
 
 # --- that these tests can fail

@@ -1,10 +1,11 @@
 """The whole chain: what is pushed to a real forge is applied by a real Argo CD."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,17 @@ from typing import Any
 import httpx
 import yaml
 
-from live import estate
 from live.argocd import NAMESPACE
-from live.cluster import Cluster
-from live.estate import CANDIDATE, MODEL, RELEASES, Release
+from live.cluster import MERGE, Cluster
+from live.estate import CANDIDATE, MODEL, Estate, Release
 from live.gitea import BOT, OWNER, Gitea
-from live.processes import wait_for
+from live.processes import running, wait_for
 from shells.git_fixtures import CLEAN, run_git
 
-REPOSITORY = "models"
+APPLICATIONS = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/applications"
+SLUICE = str(Path(sys.executable).parent / "sluice")
+PACE = 2
+"""Seconds between two looks of the daemon."""
 LATER = 405
 """What Gitea answers while it does not know yet whether a pull request can be merged."""
 
@@ -32,6 +35,7 @@ class Chain:
     folder: Path
     cluster: Cluster
     gitea: Gitea
+    estate: Estate
     url: str = ""
     clone: Path = field(init=False)
 
@@ -46,7 +50,7 @@ class Chain:
             "HOME": str(self.folder),
             "KUBECONFIG": str(self.cluster.kubeconfig),
             "SLUICE_ARGOCD": "kubernetes",
-            "SLUICE_FORGE": self.gitea.address(REPOSITORY),
+            "SLUICE_FORGE": self.gitea.address(self.estate.name),
             "SLUICE_FORGE_TOKEN": self.gitea.bot,
             "SLUICE_STATE": str(self.folder / "state"),
             "MLFLOW_TRACKING_URI": f"file:{self.folder / 'registry.json'}",
@@ -59,7 +63,7 @@ class Chain:
             AssertionError: when it fails.
         """
         done = subprocess.run(
-            [str(Path(sys.executable).parent / "sluice"), *arguments],
+            [SLUICE, *arguments],
             cwd=self.clone,
             env=self.environ,
             capture_output=True,
@@ -74,14 +78,24 @@ class Chain:
 
     def publish(self) -> None:
         """Write the repository, and push it to the forge."""
-        self.url = self.gitea.create(REPOSITORY)
-        estate.write(self.clone, self.url)
+        self.url = self.gitea.create(self.estate.name)
+        self.estate.write(self.clone, self.url)
         run_git(self.clone, "init", "--quiet", "--initial-branch=main")
         self.sluice("render")
         self.sluice("check")
         run_git(self.clone, "add", "--all")
         run_git(self.clone, "commit", "--quiet", "--message=Model releases")
         self.push("--force")
+
+    def pull(self) -> None:
+        """Bring the clone to where main is."""
+        run_git(self.clone, "pull", "--quiet", "--ff-only", self._remote, "main")
+
+    def commit(self, message: str) -> None:
+        """Commit what is in the clone, and push it, as a person does."""
+        run_git(self.clone, "add", "--all")
+        run_git(self.clone, "commit", "--quiet", f"--message={message}")
+        self.push()
 
     def push(self, *options: str) -> None:
         run_git(self.clone, "push", "--quiet", *options, self._remote, "main")
@@ -106,16 +120,23 @@ class Chain:
         """Let the reconciler look once."""
         return self.sluice("reconcile", "--once")
 
+    @contextlib.contextmanager
+    def reconciling(self) -> Iterator[None]:
+        """Let the reconciler run as a daemon until the end of the block."""
+        command = [SLUICE, "reconcile", f"--interval={PACE}", f"--root={self.clone}"]
+        with running(self.folder, "reconcile", command, self.environ):
+            yield
+
     def pulls(self) -> list[Mapping[str, Any]]:
         """Return the open pull requests, as the forge tells of them."""
         pulls: list[Mapping[str, Any]] = self.gitea.ask(
-            "GET", f"/repos/{OWNER}/{REPOSITORY}/pulls?state=open&limit=50"
+            "GET", f"/repos/{OWNER}/{self.estate.name}/pulls?state=open&limit=50"
         )
         return pulls
 
     def merge(self, number: int) -> None:
         """Merge a pull request, as a person does: again, while the forge still looks at it."""
-        path = f"/repos/{OWNER}/{REPOSITORY}/pulls/{number}/merge"
+        path = f"/repos/{OWNER}/{self.estate.name}/pulls/{number}/merge"
         answers: list[httpx.Response] = []
 
         def is_answered() -> bool:
@@ -125,15 +146,24 @@ class Chain:
         wait_for(is_answered, f"pull request {number} can be merged")
         assert answers[-1].is_success, answers[-1].text
 
+    def file(self, path: str, revision: str = "") -> str:
+        """Return a file as main has it, or an earlier revision; empty when it is not there."""
+        if not revision:
+            run_git(self.clone, "fetch", "--quiet", self._remote, "main")
+        at = revision or "FETCH_HEAD"
+        there = run_git(self.clone, "ls-tree", at, path)
+        return run_git(self.clone, "show", f"{at}:{path}") if there else ""
+
     def rollout(self, release: Release) -> Mapping[str, Any]:
         """Return what main says of a rollout, empty when there is none."""
-        run_git(self.clone, "fetch", "--quiet", self._remote, "main")
-        path = f"environments/{release.key}/rollout.yaml"
-        if not run_git(self.clone, "ls-tree", "FETCH_HEAD", path):
-            return {}
-        found = yaml.safe_load(run_git(self.clone, "show", f"FETCH_HEAD:{path}"))
-        spec: Mapping[str, Any] = found["spec"]
+        text = self.file(f"environments/{release.key}/rollout.yaml")
+        spec: Mapping[str, Any] = yaml.safe_load(text)["spec"] if text else {}
         return spec
+
+    def version(self, release: Release) -> str:
+        """Return the version that main says is the newest one."""
+        text = self.file(f"environments/{release.key}/release.yaml")
+        return str(yaml.safe_load(text)["spec"]["model"]["version"])
 
     @property
     def _remote(self) -> str:
@@ -141,7 +171,7 @@ class Chain:
 
     def prepare_cluster(self) -> None:
         """Make what a platform team has made before: namespaces with the volume of the models."""
-        for name in (release.namespace for release in RELEASES):
+        for name in (release.namespace for release in self.estate.releases):
             self.cluster.apply(
                 {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}},
                 {
@@ -160,9 +190,17 @@ class Chain:
         """Do what the README says is done once per cluster."""
         self.cluster.kubectl("apply", f"--filename={self.clone / 'manifests' / '_bootstrap'}")
 
+    def clear(self) -> None:
+        """Take everything out of the cluster, once no Argo CD follows the repository any more."""
+        for one in self.applications():
+            path = f"{APPLICATIONS}/{one['metadata']['name']}"
+            self.cluster.ask("PATCH", path, {"metadata": {"finalizers": None}}, kind=MERGE)
+            self.cluster.ask("DELETE", path)
+        names = [release.namespace for release in self.estate.releases]
+        self.cluster.kubectl("delete", "namespace", *names, "--wait=false", "--ignore-not-found")
+
     def applications(self) -> list[Mapping[str, Any]]:
-        path = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/applications"
-        items: list[Mapping[str, Any]] = self.cluster.ask("GET", path).json()["items"]
+        items: list[Mapping[str, Any]] = self.cluster.ask("GET", APPLICATIONS).json()["items"]
         return items
 
     def health(self, release: Release) -> str:
@@ -231,9 +269,13 @@ def _of_backends(cluster: Cluster, release: Release) -> int | None:
 
 
 def _of_annotations(cluster: Cluster, release: Release) -> int | None:
-    """Of nginx: by the annotation of the second Ingress, where there is one."""
-    if not cluster.get("ingress", release.name, release.namespace):
+    """Of nginx: by the annotation of the second Ingress, while the main one names another."""
+    main = cluster.get("ingress", release.name, release.namespace)
+    if not main:
         return None
+    paths = [path for rule in main["spec"]["rules"] for path in rule["http"]["paths"]]
+    if all(path["backend"]["service"]["name"].endswith(f"-v{CANDIDATE}") for path in paths):
+        return 100
     canary = cluster.get("ingress", f"{release.name}-canary", release.namespace)
     annotations = canary.get("metadata", {}).get("annotations", {})
     return int(annotations.get("nginx.ingress.kubernetes.io/canary-weight", 0))

@@ -23,7 +23,8 @@ from live.processes import Ports, running, wait_for, wait_until_up
 from shells.tls import authority
 
 TIMEOUT = 60.0
-VOLUMES = 20
+VOLUMES = 40
+MERGE = "application/merge-patch+json"
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import pytest
 from live.argocd import argocd, argocd_version
 from live.chain import Chain
 from live.cluster import Cluster, api_server, nodes
+from live.estate import Estate
 from live.gitea import Gitea, gitea_server
-from live.parts import ARGOCD, GITEA, KUBERNETES, NODES, Part, check_version
+from live.parts import ARGOCD, GITEA, KUBERNETES, NODES, check_version, need
 from live.processes import Ports
 from live.routing import accepting_routes
 
@@ -45,14 +46,6 @@ def pytest_terminal_summary(
         terminalreporter.write_line("\n".join(notes))
 
 
-def _need(*parts: Part) -> None:
-    """Skip what cannot run here, with what is missing and how to get it."""
-    for part in parts:
-        missing = part.missing()
-        if missing:
-            pytest.skip(f"{part.name} is not here. Missing: {'; '.join(missing)}")
-
-
 @pytest.fixture
 def notes(request: pytest.FixtureRequest) -> list[str]:
     """Give a list for what is to be told at the end."""
@@ -67,7 +60,7 @@ def ports() -> Ports:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Cluster]:
     """Give a cluster whose pods are scheduled and become ready."""
-    _need(KUBERNETES, NODES)
+    need(KUBERNETES, NODES)
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(api_server(tmp_path_factory.mktemp("cluster"), ports))
         check_version("KUBERNETES", cluster.ask("GET", "/version").json()["gitVersion"])
@@ -77,7 +70,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[
 
 @pytest.fixture(scope="session")
 def gitea(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Gitea]:
-    _need(GITEA)
+    need(GITEA)
     with gitea_server(tmp_path_factory.mktemp("gitea"), ports) as server:
         check_version("GITEA", server.ask("GET", "/version")["version"])
         yield server
@@ -85,12 +78,21 @@ def gitea(tmp_path_factory: pytest.TempPathFactory, ports: Ports) -> Iterator[Gi
 
 @pytest.fixture(scope="module")
 def chain(
-    tmp_path_factory: pytest.TempPathFactory, ports: Ports, cluster: Cluster, gitea: Gitea
+    tmp_path_factory: pytest.TempPathFactory,
+    ports: Ports,
+    cluster: Cluster,
+    gitea: Gitea,
+    estate: Estate,
 ) -> Iterator[Chain]:
-    """Give a repository on the forge that a real Argo CD brings to the cluster."""
-    _need(ARGOCD)
+    """Give a repository on the forge that a real Argo CD brings to the cluster.
+
+    The `estate` is the module's own.
+    """
+    need(ARGOCD)
+    check_version("ARGOCD", argocd_version())
+    chain = Chain(tmp_path_factory.mktemp("chain"), cluster, gitea, estate)
     with contextlib.ExitStack() as stack:
-        check_version("ARGOCD", argocd_version())
+        stack.callback(chain.clear)  # at the very end, when nobody brings it back
         stack.enter_context(accepting_routes(cluster))
         stack.enter_context(argocd(cluster, ports, tmp_path_factory.mktemp("argocd")))
-        yield Chain(tmp_path_factory.mktemp("chain"), cluster, gitea)
+        yield chain

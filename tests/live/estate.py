@@ -1,7 +1,7 @@
 """A GitOps repository as `sluice init` writes it, with an environment for each way to route."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ class Release:
         traffic: of its environment.
         strategy: how it rolls out.
         scaling: of its spec.
-        raised: the share, in percent, that its candidate gets before it breaks.
+        raised: the share, in percent, that its candidate gets first.
+        rollout: more of its spec's `rollout`.
     """
 
     environment: str
@@ -31,6 +32,7 @@ class Release:
     strategy: str = "canary"
     scaling: Mapping[str, Any] = field(default_factory=lambda: {"replicas": 1})
     raised: int = 10
+    rollout: Mapping[str, Any] = field(default_factory=dict)
     name: str = "chat"
 
     @property
@@ -59,46 +61,79 @@ RELEASES = (
     Release("ingress", INGRESS),
     Release("mesh", MESH),
 )
+HEADER = {"match": {"header": {"name": "x-model-release", "value": "next"}}}
+# Those that go on by what a Prometheus tells of them.
+JUDGED = (
+    Release("judged", GATEWAY),
+    Release("judged-ingress", INGRESS),
+    Release("judged-mesh", MESH),
+    Release("switched", INGRESS, strategy="blue-green", raised=100),
+    Release("switched-back", GATEWAY, strategy="blue-green", raised=100),
+    Release("chosen", GATEWAY, strategy="ab", raised=0, rollout=HEADER),
+    Release("chosen-mesh", MESH, strategy="ab", raised=0, rollout=HEADER),
+)
 
 
-def write(folder: Path, url: str) -> None:
-    """Write the repository, not rendered yet.
+@dataclass(frozen=True)
+class Estate:
+    """A repository.
 
-    Args:
-        folder: where; it must not be there.
-        url: where Argo CD reads it.
+    Attributes:
+        name: on the forge.
+        releases: what it serves.
+        prometheus: the address of who counts requests; where nobody does, nothing goes on by
+            itself.
     """
-    init.write(folder)
-    begun = folder / "environments" / "production"
-    environment = (begun / "environment.yaml").read_text()
-    release = (begun / "platform" / "chat" / "release.yaml").read_text()
-    shutil.rmtree(folder / "environments")
-    for one in RELEASES:
-        place = folder / "environments" / one.environment
-        _write(place / "environment.yaml", environment, _environment(one, environment, url))
-        _write(place / "platform" / one.name / "release.yaml", release, _release(one, release))
 
+    name: str
+    releases: Sequence[Release]
+    prometheus: str = ""
 
-def _environment(release: Release, text: str, url: str) -> Any:  # noqa: ANN401  # YAML
-    data = yaml.safe_load(text)
-    data["metadata"]["name"] = release.environment
-    spec = data["spec"]
-    spec["namespace"] = release.namespace
-    spec["traffic"] = {**release.traffic, "host": f"{release.environment}.example.com"}
-    spec["argocd"]["repoURL"] = url
-    spec["argocd"]["policies"] = release is RELEASES[0]
-    return data
+    def write(self, folder: Path, url: str) -> None:
+        """Write it, not rendered yet.
 
+        Args:
+            folder: where; it must not be there.
+            url: where Argo CD reads it.
+        """
+        init.write(folder)
+        begun = folder / "environments" / "production"
+        environment = (begun / "environment.yaml").read_text()
+        release = (begun / "platform" / "chat" / "release.yaml").read_text()
+        shutil.rmtree(folder / "environments")
+        for one in self.releases:
+            place = folder / "environments" / one.environment
+            _write(
+                place / "environment.yaml", environment, self._environment(one, environment, url)
+            )
+            path = place / "platform" / one.name / "release.yaml"
+            _write(path, release, self._release(one, release))
 
-def _release(release: Release, text: str) -> Any:  # noqa: ANN401  # YAML
-    data = yaml.safe_load(text)
-    spec = data["spec"]
-    spec["scaling"] = dict(release.scaling)
-    spec["rollout"] = {"strategy": release.strategy}
-    spec["lifecycle"] = {"drain": "30s"}  # so that what was taken back soon goes
-    if release.strategy == "canary":
-        spec["rollout"]["steps"] = [{"weight": release.raised, "soak": "1h"}]
-    return data
+    def _environment(self, release: Release, text: str, url: str) -> Any:  # noqa: ANN401  # YAML
+        data = yaml.safe_load(text)
+        data["metadata"]["name"] = release.environment
+        spec = data["spec"]
+        spec["namespace"] = release.namespace
+        spec["traffic"] = {**release.traffic, "host": f"{release.environment}.example.com"}
+        spec["argocd"]["repoURL"] = url
+        spec["argocd"]["policies"] = release is self.releases[0]
+        if self.prometheus:
+            spec["promotion"] = {"review": "automatic"}
+            spec["monitoring"]["prometheus"] = {"address": self.prometheus, "delay": "3s"}
+        return data
+
+    def _release(self, release: Release, text: str) -> Any:  # noqa: ANN401  # YAML
+        data = yaml.safe_load(text)
+        spec = data["spec"]
+        spec["scaling"] = dict(release.scaling)
+        spec["rollout"] = {"strategy": release.strategy, **release.rollout}
+        spec["lifecycle"] = {"drain": "30s"}  # so that what was taken back soon goes
+        if release.strategy in ("canary", "ab"):
+            soak = "5s" if self.prometheus else "1h"
+            spec["rollout"]["steps"] = [{"weight": release.raised, "soak": soak}]
+        if self.prometheus:
+            spec["rollout"] |= {"rollbackWindow": "5s", "analysis": {"warmUp": "1s"}}
+        return data
 
 
 def _write(path: Path, former: str, data: object) -> None:

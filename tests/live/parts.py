@@ -5,6 +5,8 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 HERE = Path(__file__).parent
 BUILD = "tests/live/build.sh"
 
@@ -31,7 +33,7 @@ class Part:
 
     Attributes:
         name: as people call it, with its version.
-        target: of build.sh.
+        target: of build.sh, empty for what is only installed.
         files: what build.sh leaves in the cache.
         programs: what must be installed.
     """
@@ -52,6 +54,14 @@ class Part:
         ]
 
 
+def need(*parts: Part) -> None:
+    """Skip what cannot run here, with what is missing and how to get it."""
+    for part in parts:
+        missing = part.missing()
+        if missing:
+            pytest.skip(f"{part.name} is not here. Missing: {'; '.join(missing)}")
+
+
 def check_version(name: str, answered: str) -> None:
     """Refuse a server of another version than versions.env names.
 
@@ -67,6 +77,7 @@ def check_version(name: str, answered: str) -> None:
 INSTALL = {
     "redis-server": "apt-get install redis-server",
     "git": "apt-get install git",
+    "prometheus": "apt-get install prometheus",
 }
 _VERSIONS = versions()
 DEFINITIONS = (
@@ -102,3 +113,4 @@ ARGOCD = Part(
     ("redis-server", "git"),
 )
 GITEA = Part(f"Gitea {_VERSIONS['GITEA']}", "gitea", ("gitea",), ("git",))
+PROMETHEUS = Part("Prometheus", "", (), ("prometheus",))

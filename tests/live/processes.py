@@ -87,6 +87,7 @@ def wait_for(
     what: str,
     seconds: float = PATIENCE,
     told: Callable[[], str] = lambda: "",
+    pause: float = POLL,
 ) -> float:
     """Return after how many seconds a condition came to hold.
 
@@ -95,6 +96,7 @@ def wait_for(
         what: in words, for the failure.
         seconds: how long it may take.
         told: what there is to say if it does not come to hold.
+        pause: seconds between two looks.
 
     Raises:
         AssertionError: when it did not come to hold in time.
@@ -103,7 +105,7 @@ def wait_for(
     while not condition():
         spent = time.monotonic() - began
         assert spent < seconds, f"not within {seconds:.0f} s: {what}\n{told()}"
-        time.sleep(POLL)
+        time.sleep(pause)
     return time.monotonic() - began
 
 

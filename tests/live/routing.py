@@ -11,11 +11,10 @@ from typing import Any
 
 import httpx
 
-from live.cluster import Cluster
+from live.cluster import MERGE, Cluster
 
 ROUTES = "/apis/gateway.networking.k8s.io/v1"
 EVERY = 0.5
-MERGE = "application/merge-patch+json"
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import pytest
 
 from live import argocd
 from live.chain import Chain
-from live.estate import AUTOSCALED, CANDIDATE, RELEASES, STABLE, Release
+from live.estate import AUTOSCALED, CANDIDATE, RELEASES, STABLE, Estate, Release
 from live.gitea import BOT
 from live.processes import POLL
 
@@ -24,6 +24,11 @@ IN_TIME = argocd.POLLS * argocd.RESYNC + 30.0
 CALM = 4 * argocd.RESYNC
 
 each_release = pytest.mark.parametrize("release", RELEASES, ids=lambda one: one.environment)
+
+
+@pytest.fixture(scope="module")
+def estate() -> Estate:
+    return Estate("models", RELEASES)
 
 
 @pytest.fixture(scope="module")

@@ -112,6 +112,20 @@ def _paths(node: object, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
             yield from _paths(below, (*path, name))
 
 
+@pytest.mark.parametrize("phase", ["Failed", "Error"])
+def test_a_hook_that_fails_is_named(phase: str) -> None:
+    """It was applied, so that its status is Synced (gitops-engine, sync_context.go of 3.5.7)."""
+    head, item = recorded("refused")
+    state = item["status"]["operationState"]
+    state["message"] = "one or more synchronization tasks completed unsuccessfully"
+    words = "Job has reached the specified backoff limit"
+    hook = {"kind": "Job", "name": "check", "hookType": "PreSync", "status": "Synced"}
+    state["syncResult"]["resources"] = [{**hook, "hookPhase": phase, "message": words}]
+    (only,) = found(head, item)
+    assert only.kind == "refused"
+    assert f"Job/check: {words}" in only.said
+
+
 @pytest.mark.parametrize("skip", ["true", "True", "1"])
 def test_an_application_that_is_not_looked_at_is_paused(skip: str) -> None:
     head, item = recorded("behind")

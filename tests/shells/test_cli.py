@@ -276,6 +276,8 @@ def test_doctor_tells_what_is_missing_and_the_remedy(tree: Path) -> None:
     assert not checks["hooks"]["ok"]
     assert "pre-commit install" in checks["hooks"]["remedy"]
     assert not checks["registry"]["ok"]
+    assert checks["webhooks"]["said"] == "not looked at: registry says why"
+    assert checks["forge"]["said"] == "not looked at: repository says why"
 
 
 def test_the_daemon_goes_on_after_a_failure_and_stops_when_asked(tmp_path: Path) -> None:

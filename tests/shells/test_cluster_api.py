@@ -28,6 +28,7 @@ class Api(BaseHTTPRequestHandler):
     answers: ClassVar[dict[str, list[Any]]] = {}
     status: ClassVar[int] = 200
     seen: ClassVar[list[tuple[str, str, str, Any]]] = []
+    queries: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         self._answer()
@@ -39,7 +40,8 @@ class Api(BaseHTTPRequestHandler):
         self._answer()
 
     def _answer(self) -> None:
-        path = self.path.partition("?")[0]
+        path, _, query = self.path.partition("?")
+        self.queries.append(query)
         length = int(self.headers.get("Content-Length") or 0)
         sent = json.loads(self.rfile.read(length)) if length else None
         self.seen.append((self.command, path, self.headers.get("Content-Type") or "", sent))
@@ -59,6 +61,8 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[Api
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     monkeypatch.setattr(Api, "answers", {})
     monkeypatch.setattr(Api, "seen", [])
+    monkeypatch.setattr(Api, "queries", [])
+    monkeypatch.setattr(Api, "status", 200)
     http = ThreadingHTTPServer(("127.0.0.1", 0), Api)
     thread = threading.Thread(target=http.serve_forever)
     thread.start()

@@ -193,6 +193,26 @@ def test_a_signal_ends_it_in_good_order(loop: Loop, number: int) -> None:
     assert json.loads(out.splitlines()[-1])["event"] == "stopped"
 
 
+@pytest.mark.parametrize(("spent", "paused"), [(0.0, True), (60.0, False)])
+def test_a_look_that_took_long_needs_no_pause_after_it(
+    loop: Loop, spent: float, *, paused: bool
+) -> None:
+    """A delivery that came meanwhile is not kept waiting once more."""
+    pauses: list[float] = []
+
+    class Stop(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            pauses.append(timeout or 0.0)
+            return False
+
+    made = daemon(loop)
+    made.stop = Stop()
+    made.began -= spent
+    made.woken("forge")
+    made.rest(3600)
+    assert (pauses[0] > 0) is paused
+
+
 def test_a_wake_ends_the_rest(loop: Loop) -> None:
     made = daemon(loop)
     ended = threading.Event()

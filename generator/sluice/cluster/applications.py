@@ -15,6 +15,7 @@ REFRESH = "argocd.argoproj.io/refresh"
 """Annotation by which Argo CD asks Git at once, past what it remembers; it then takes it away."""
 SKIP = "argocd.argoproj.io/skip-reconcile"
 _SYNCED = "Synced"
+_FAILED = ("Failed", "Error")
 _COMMIT = re.compile(r"[0-9a-f]{6,64}")
 _FILE = re.compile(r'error when \w+ing "[^"]*": ')
 """Where Argo CD kept an object when it applied it: a file of its own, which is gone."""
@@ -80,9 +81,12 @@ def _operation(state: Mapping[str, Any] | None) -> Operation | None:
 
 
 def _failures(result: Mapping[str, Any]) -> Iterator[str]:
-    """What the cluster said of each object that it did not take."""
+    """What was said of each object that the cluster did not take, and of each hook that failed.
+
+    A hook that runs and fails was applied all the same: its phase tells.
+    """
     for entry in result.get("resources") or ():
-        if entry.get("status") == "SyncFailed":
+        if entry.get("status") == "SyncFailed" or entry.get("hookPhase") in _FAILED:
             yield f"{entry.get('kind')}/{entry.get('name')}: {_plain(entry.get('message'))}"
 
 

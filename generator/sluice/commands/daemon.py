@@ -25,7 +25,7 @@ from sluice.registries.watch import Watch
 
 EVERYTHING, PACKING = "everything", "packing"
 FORGE = "forge"  # a source of webhooks
-# Deliveries come in swarms: one look serves them all.
+# Deliveries come in swarms: one look serves them all. Seconds between the beginnings of two looks.
 SHORTEST_PAUSE = 1.0
 _STUCK = 30 * 60.0
 
@@ -44,6 +44,7 @@ class Daemon:
     patience: Patience = field(default_factory=lambda: Patience(time.monotonic))
     trouble: str = "no cycle has ended yet"
     beat: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=time.monotonic)
 
     def run(self, listen: str | None, verifiers: Mapping[str, Verifier]) -> int:
         """Cycle until a signal; what is being done then is finished."""
@@ -64,7 +65,7 @@ class Daemon:
 
     def once(self) -> float:
         """Run a cycle; seconds until the next one."""
-        self.beat = began = time.monotonic()
+        self.beat = self.began = time.monotonic()
         wait = self.interval
         try:
             with isolated("a cycle", BrokenPipeError):
@@ -77,7 +78,7 @@ class Daemon:
             self.patience.succeeded(EVERYTHING)
             self.telemetry.success(self.world.clock())
             self.trouble = ""
-        self.telemetry.cycle.observe(time.monotonic() - began)
+        self.telemetry.cycle.observe(time.monotonic() - self.began)
         for what, do in (("counting calls", self._tell_usage), ("packing", self._pack)):
             with suppress(UnforeseenError), isolated(what, BrokenPipeError):
                 do()
@@ -147,11 +148,15 @@ class Daemon:
         return wait
 
     def rest(self, wait: float) -> None:
-        """Wait about so many seconds, or until somebody wakes us."""
-        pause = wait * self._spread()
-        self.beat = time.monotonic() + pause
-        self.stop.wait(min(wait, SHORTEST_PAUSE))
-        self.wake.wait(max(0.0, pause - SHORTEST_PAUSE))
+        """Wait about so many seconds, or until somebody wakes us.
+
+        A look that took long enough itself is a pause already.
+        """
+        now, pause = time.monotonic(), wait * self._spread()
+        self.beat = now + pause
+        shortest = max(0.0, min(wait, SHORTEST_PAUSE) - (now - self.began))
+        self.stop.wait(shortest)
+        self.wake.wait(max(0.0, pause - shortest))
         self.wake.clear()
         if self.forgets:
             self.forgets = False

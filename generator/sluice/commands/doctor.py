@@ -13,6 +13,7 @@ from sluice.commands.connect import Connected, connect
 from sluice.commands.cycle import AUTHOR, MAIN
 from sluice.commands.diagnosis import Diagnosis
 from sluice.commands.doctor_cluster import argocd, refresh, routes, webhook
+from sluice.commands.doctor_policies import policies
 from sluice.commands.rollout_observers import observers
 from sluice.commands.workspace import find_root, open_workspace
 from sluice.core.finding import FindingsError, UsageError, failed
@@ -46,6 +47,7 @@ def run(
         ("registry", lambda: _registry(registry, root)),
         ("webhooks", lambda: _webhooks(registry)),
         ("cluster", lambda: _cluster(root)),
+        ("policies", lambda: policies(open_workspace(find_root(root)))),
         ("argocd", lambda: argocd(open_workspace(find_root(root)), observers())),
         ("routes", lambda: routes(open_workspace(find_root(root)), observers())),
         ("refresh", lambda: refresh(open_workspace(find_root(root)), observers())),
@@ -64,13 +66,21 @@ def run(
 
 
 def _looked(looks: list[tuple[str, Callable[[], Diagnosis]]]) -> Iterator[Diagnosis]:
+    """Everything in turn; what is in the way of several is told by the first of them."""
+    told: dict[str, str] = {}
     for what, look in looks:
         try:
             yield look()
+            continue
         except UsageError as error:
-            yield Diagnosis(what, ok=False, said=str(error))
+            failure = Diagnosis(what, ok=False, said=str(error))
         except FindingsError:
-            yield Diagnosis(what, ok=False, said="the specs are broken", remedy="run sluice check")
+            said, remedy = "the specs are broken", "run sluice check"
+            failure = Diagnosis(what, ok=False, said=said, remedy=remedy)
+        first = told.setdefault(failure.said, what)
+        if first != what:
+            failure = Diagnosis(what, ok=True, said=f"not looked at: {first} says why")
+        yield failure
 
 
 def _git() -> Diagnosis:

@@ -66,7 +66,7 @@ def test_all_mistakes_are_found_at_once() -> None:
     messages = " ".join(problem.message for problem in plan.problems)
     for name in ("one", "two", "three", "four", "five", "six"):
         assert f"'{name}'" in messages
-    assert "must evaluate to string, not int" in messages
+    assert "must evaluate to string but got int" in messages
 
 
 def test_what_uses_a_broken_variable_is_not_blamed_for_it() -> None:

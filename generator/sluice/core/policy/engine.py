@@ -23,6 +23,9 @@ _PROBLEM = re.compile(
     r"ERROR: <input>:(-?\d+):(-?\d+): (.*?)(?=\n \||\nERROR: |\s*\[[A-Z_]+\]$|$)", re.DOTALL
 )
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
+_VARIABLE = re.compile(r"undeclared reference to 'variables\.?([^'.]*)")
+_CHAIN = re.compile(r"([A-Za-z_]\w*)(?:\s*\.\s*\w+)*\s*$")
+"""A name with fields after it, up to where a text ends."""
 
 
 class Problem(NamedTuple):
@@ -173,7 +176,7 @@ class Checker:
             expression = self._environment.compile(text)
             tree = read(expression.serialize())
         except (RuntimeError, RecursionError, UnicodeError, ValueError) as error:
-            raise CompileError(_problems(str(error), self._version)) from None
+            raise CompileError(_problems(str(error), text, self._version)) from None
         kind = expression.return_type()
         return Checked(text, tree, kind, str(kind))
 
@@ -209,14 +212,15 @@ def _yaml_type(name: str) -> str:
     return f"{{type_name: {TYPES.get(name, name)}}}"
 
 
-def _problems(message: str, version: Version) -> list[Problem]:
+def _problems(message: str, expression: str, version: Version) -> list[Problem]:
     found: list[Problem] = []
     explained: list[Problem] = []
     for line, column, text in _PROBLEM.findall(message):
         better = _explained(text.strip(), version)
         one = Problem(max(int(line), 1), max(int(column), 1), better or text.strip())
         (explained if better else found).append(one)
-    found = [one._replace(message=_plain(one.message)) for one in found if _first(one.message)]
+    lines = expression.split("\n")
+    found = [_as_the_server_says(one, lines) for one in found if _first(one.message)]
     return (
         explained or found or [Problem(1, 1, CODE.sub("", message).strip() or "does not compile")]
     )
@@ -227,11 +231,23 @@ def _first(message: str) -> bool:
     return "'*error*'" not in message
 
 
-def _plain(message: str) -> str:
-    text = message.replace(" (in container '')", "").replace("kubernetes.", "")
-    if text.startswith("undeclared reference to 'variables"):
-        return "no such variable, or one that is declared further down"
-    return text
+def _as_the_server_says(problem: Problem, lines: Sequence[str]) -> Problem:
+    """A problem in the words of the API server, and where it sees it.
+
+    Of a name that nobody declared the engine tells all fields, and the server the first name.
+    """
+    text = problem.message.replace(" (in container '')", "").replace("kubernetes.", "")
+    if variable := _VARIABLE.match(text):
+        said = "no such variable, or one that is declared further down; match conditions know none"
+        return problem._replace(message=f"undefined field '{variable[1]}': {said}")
+    undeclared = _UNDECLARED.match(text)
+    line = lines[problem.line - 1] if problem.line <= len(lines) else ""
+    before, at = line[: problem.column - 1], line[problem.column - 1 : problem.column]
+    chain = _CHAIN.search(before) if at == "." else None
+    if undeclared and chain and undeclared[1].startswith(f"{chain[1]}."):
+        column, said = chain.start() + 1, f"undeclared reference to '{chain[1]}'"
+        return problem._replace(column=column, message=said)
+    return problem._replace(message=text)
 
 
 def _explained(message: str, version: Version) -> str:

@@ -161,9 +161,10 @@ class Compiler:
     def plan(self) -> Plan:
         """Everything that compiles, and what is wrong with the rest."""
         self._variables()
-        checker = self._checker()
+        checker = self._checker(self.types)
         policy = self.policy
-        conditions = self._named(checker, policy.conditions, ("BOOL",))
+        # They are asked before anything else, and so know no variables.
+        conditions = self._named(self._checker({}), policy.conditions, ("BOOL",), {})
         validations: list[PlannedValidation] = []
         for index, one in enumerate(policy.validations):
             condition = self._compile(checker, one.expression, ("BOOL",))
@@ -183,14 +184,20 @@ class Compiler:
             tuple(self.compiled.items()),
         )
 
-    def _checker(self) -> Checker:
+    def _checker(self, variables: Mapping[str, Any]) -> Checker:
         params = self.policy.param_kind is not None
-        return self.engine.checker(self.types, params=params, pool=self.pool, typed=self.typed)
+        return self.engine.checker(variables, params=params, pool=self.pool, typed=self.typed)
 
     def _named(
-        self, checker: Checker, some: Sequence[Named], types: Sequence[str]
+        self,
+        checker: Checker,
+        some: Sequence[Named],
+        types: Sequence[str],
+        variables: Mapping[str, Node] | None = None,
     ) -> Iterator[tuple[str, Compiled]]:
-        compiled = [(one.name, self._compile(checker, one.expression, types)) for one in some]
+        compiled = [
+            (one.name, self._compile(checker, one.expression, types, variables)) for one in some
+        ]
         return iter([(name, one) for name, one in compiled if one])
 
     def _variables(self) -> None:
@@ -199,7 +206,7 @@ class Compiler:
         order = list(pending)
         while pending:
             ready = [name for name in pending if not self._waits_for(name, pending, order)]
-            checker = self._checker()
+            checker = self._checker(self.types)
             for name in ready:
                 earlier = {
                     one: self.trees[one] for one in order[: order.index(name)] if one in self.trees
@@ -252,7 +259,7 @@ def _objections(compiled: Compiled, types: Sequence[str], version: Version) -> I
     checked = compiled.checked
     if types and checked.type_name not in types:
         wanted = " or ".join(name.lower() for name in types)
-        yield Problem(1, 1, f"must evaluate to {wanted}, not {checked.type_name.lower()}")
+        yield Problem(1, 1, f"must evaluate to {wanted} but got {checked.type_name.lower()}")
     for node in checked.tree.root.walk():
         if node.kind is Kind.IDENT and _is_variable(node.name):
             name = node.name.removeprefix(_PREFIX)
