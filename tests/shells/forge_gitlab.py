@@ -172,7 +172,15 @@ def _note(state: ForgeState, said: Note) -> dict[str, Any]:
 
 
 def _notes(state: ForgeState, seen: Seen, number: str) -> Reply:
-    return Reply(data=[_note(state, each) for each in state.notes if each.number == int(number)])
+    words = {"asked": "enabled an automatic merge when all merge checks for 1234 pass"}
+    words |= {"withdrawn": "canceled the automatic merge"}
+    told = [
+        {"id": -at, "body": words[what], "author": _user(name, state), "system": True}
+        for what, name, at in state.get(int(number)).delegations
+        if what in words
+    ]
+    said = [_note(state, each) for each in state.notes if each.number == int(number)]
+    return Reply(data=[*told, *said])
 
 
 def _add_note(state: ForgeState, seen: Seen, number: str) -> Reply:

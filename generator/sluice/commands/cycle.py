@@ -170,6 +170,8 @@ def _persistent(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iter
                 raise UsageError(f"{min(keys)}: {error}, again and again") from None
             world.pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # spreads out processes
             seen = replace(seen, base=base_of(world), pulls=by_branch(world.pulls()))
+            # What was merged meanwhile may have the words of what was pushed after it.
+            yield from attending.attended(world, seen.pulls)
             again = wants(seen.base.sound.specs, seen.observed, seen.base.registered)
             seen = replace(seen, sharing=arranged(world, seen, again, again=True), ahead={})
             wanted = [want for want in again if want.release.key in keys]

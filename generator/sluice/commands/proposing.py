@@ -15,6 +15,7 @@ from sluice.core.promotion.converge import Proposal, branch_of
 from sluice.core.promotion.message import merged_by_hand, read_marker, withdrawn
 from sluice.core.promotion.notice import of_proposal
 from sluice.core.promotion.wants import Idle
+from sluice.forges.answers import HeadMovedError
 from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
 
@@ -328,6 +329,10 @@ def closed(world: World, release: str, pull: PullRequest, reason: str) -> Outcom
     if world.dry_run:
         return Outcome(release, "would close", version, pull.number, (reason,))
     give_back(world, pull)
-    world.forge.close(pull.number, reason, withdrawn(pull.body))
+    head = git.tip(world.repository, _ref(pull.branch)) or ""
+    try:
+        world.forge.close(pull.number, reason, withdrawn(pull.body), head)
+    except HeadMovedError as error:
+        return Outcome(release, "moved meanwhile", version, pull.number, (str(error),))
     sweep(world, pull.branch)
     return Outcome(release, "closed", version, pull.number, (reason,))

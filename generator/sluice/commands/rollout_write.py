@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,6 +27,7 @@ from sluice.core.rollout.counts import Counts
 from sluice.core.rollout.judgement_file import written
 from sluice.core.rollout.model import Rollout, Write
 from sluice.core.specs.resolve import Release
+from sluice.forges.answers import HeadMovedError
 
 SUFFIX = ".rollout"
 _BACK = ("lower", "restore")
@@ -180,7 +182,8 @@ def withdraw(
         return
     for pull in pulls:
         if pull.state == "open" and not scene.dry_run:
-            scene.forge.close(pull.number, reason, withdrawn(pull.body))
+            with suppress(HeadMovedError):  # who moved it has more to say on it
+                scene.forge.close(pull.number, reason, withdrawn(pull.body), head or "")
     sweep(scene, case)
 
 

@@ -57,6 +57,11 @@ class Gitea(Family):
     drafts_by_title = True
     _events = "timeline"
     _happened: ClassVar = ("type", "close", "delete_branch")
+    # It tells of no deletion after a closing, but of one by the button on its page.
+    _apart = 2
+    _withdrawn = "pull_cancel_scheduled_merge"
+    _delegated = frozenset({"pull_scheduled_merge", "reopen"})
+    _who = "user"
 
     def __init__(self, http: Transport, repository: str) -> None:
         super().__init__(http, repository)
@@ -139,8 +144,9 @@ class Gitea(Family):
 
         It looks again only when something happens to the pull request, so what is scheduled already
         is tried now, by the same rules. It takes a style that is not allowed, and drops the merge
-        without a word when its time has come: what was scheduled by a style that is not ours now
-        is scheduled anew.
+        without a word when its time has come: what we scheduled by a style that is not ours now is
+        scheduled anew. Nothing tells by which style another run or a person did that; so it stays,
+        and when it was dropped the next turn finds nothing scheduled.
         """
         later = {"merge_when_checks_succeed": True}
         style = self._style(pull.base)
@@ -149,7 +155,7 @@ class Gitea(Family):
         except RefusedError as error:
             if not error.says("already scheduled"):
                 raise
-            if self._scheduled.get(pull.number) == style:
+            if self._scheduled.get(pull.number, style) == style:
                 return self._merge_if_ready(pull)
             self.cancel_merge(pull)
             done = self._merged(pull, later, style)

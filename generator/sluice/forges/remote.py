@@ -13,7 +13,7 @@ from urllib.parse import quote
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest, State
 from sluice.forges.answers import HeadMovedError, RefusedError
-from sluice.forges.bodies import clean, fit, joined, one_line, same
+from sluice.forges.bodies import clean, fit, joined, one_line, replaced, same
 from sluice.forges.dialect import Change, Comment, Dialect, Words
 from sluice.forges.extras import Capabilities, Status
 from sluice.forges.hooks import Hook
@@ -46,7 +46,6 @@ class RemoteForge(Opinions):
         """`compare` is where the forge's own pages compare two branches."""
         super().__init__(dialect)
         self._http, self._compare = http, compare
-        self._me = ""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -138,15 +137,22 @@ class RemoteForge(Opinions):
         changed = self._dialect.change(pull, change) if change != Change() else pull
         return as_git_says(changed, self._truth)
 
-    def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
-        """Close without merging and say why; the branch stays. Done already: left as it is."""
+    def close(
+        self, number: int, reason: str, body: str | None = None, head: str = ""
+    ) -> PullRequest:
+        """Close without merging and say why; the branch stays. Done already: left as it is.
+
+        Raises:
+            HeadMovedError: its branch is not at `head`.
+            UsageError: it cannot be closed.
+        """
         pull = self.get(number)
         if pull.state != "open":
             return pull
-        # Indented, so that it is shown as it is and mentions nobody.
-        self.upsert_comment(number, "closed", f"Closed by sluice:\n\n    {one_line(reason, 2000)}")
+        self._check_head(pull.branch, head, pull.head)
+        self._say_why_closed(number, one_line(reason, 2000))
         try:
-            said = None if body is None else fit(body, self.capabilities.body)
+            said = None if body is None else replaced(pull.body, body, self.capabilities.body)
             return self._dialect.change(pull, Change(body=said, state="closed"))
         except RefusedError:
             pull = self.get(number)
@@ -180,8 +186,9 @@ class RemoteForge(Opinions):
         if pull.state != "open" or self._dialect.note_merge(pull, commit):
             return
         said = f"{pull.base} has what this proposes since {commit}, which was not noticed here"
-        self.upsert_comment(number, "closed", f"Closed by sluice:\n\n    {said}")
-        self._dialect.change(pull, Change(body=fit(body, self.capabilities.body), state="closed"))
+        self._say_why_closed(number, said)
+        text = replaced(pull.body, body, self.capabilities.body)
+        self._dialect.change(pull, Change(body=text, state="closed"))
 
     def request_reviews(
         self, number: int, users: Collection[str], teams: Collection[str] = ()
@@ -201,16 +208,27 @@ class RemoteForge(Opinions):
         if not self.has_status(commit, status):
             self._dialect.set_status(commit, self._fit(status))
 
-    def upsert_comment(self, number: int, key: str, text: str) -> None:
-        """Keep one comment of this key, ours, at this text (Markdown)."""
-        said = fit(f"{clean(text).rstrip()}\n\n{_marker(key)}", self.capabilities.body)
+    def upsert_comment(self, number: int, key: str, text: str, head: str = "") -> None:
+        """Keep one comment of this key, ours, at this text (Markdown); what is added to it stays.
+
+        Raises:
+            HeadMovedError: the pull request is not at `head`, the commit that this is about.
+            UsageError: the forge does not take it.
+        """
+        plain = clean(text).strip()
+        said = fit(f"{plain}\n\n{_marker(key)}", self.capabilities.body)
         comment = self.single_comment(number, key)
+        if comment and plain in comment.text.replace("\r\n", "\n"):
+            return
+        branch = self._get(number).branch if head else ""
+        self._check_head(branch, head)
         if comment is None:
             self._dialect.comment(number, said)
             # Nothing keeps another who is as fast from writing it too.
             comment = self.single_comment(number, key)
         if comment and not same(comment.text, said):
             self._dialect.recomment(number, comment.id, said)
+        self._check_head(branch, head)
 
     def single_comment(self, number: int, key: str) -> Comment | None:
         """Return our comment of this key; of several the oldest, and the others are deleted."""
@@ -236,11 +254,6 @@ class RemoteForge(Opinions):
         path = site.repository.partition(":")[2].partition("@")[0]
         standing, trials = self._dialect.standing(), self._dialect.trials()
         return list(rights(site, path, standing, trials, act))
-
-    def whoami(self) -> str:
-        """The account that we act as."""
-        self._me = self._me or self._dialect.whoami()
-        return self._me
 
     def git_login(self) -> tuple[str, str]:
         """User name and password for Git over HTTPS; the password is a secret that may expire."""
@@ -280,15 +293,30 @@ class RemoteForge(Opinions):
             if self._dialect.tip(branch) is None:
                 raise UsageError(f"cannot open a pull request: there is no branch {branch!r}")
 
-    def _check_head(self, words: Words, shown: str) -> None:
-        """See that words are about what their branch has; a forge may show an older head."""
-        if words.head and shown != words.head:
-            tip = self._dialect.tip(words.branch)
-            if tip != words.head:
-                raise HeadMovedError(words.branch, words.head, tip)
+    def _say_why_closed(self, number: int, reason: str) -> None:
+        """Tell it in a comment; where a conversation is locked, closing has to do without."""
+        with suppress(RefusedError):
+            # Indented, so that it is shown as it is and mentions nobody.
+            self.upsert_comment(number, "closed", f"Closed by sluice:\n\n    {reason}")
+
+    def _check_head(self, branch: str, head: str, shown: str = "") -> None:
+        """See that what is said is about what a branch has; a forge may show an older head.
+
+        Raises:
+            HeadMovedError: it is about another commit.
+        """
+        if head and shown != head:
+            tip = self._dialect.tip(branch)
+            if tip != head:
+                raise HeadMovedError(branch, head, tip)
 
     def _updated(self, pull: PullRequest, words: Words) -> PullRequest:
-        self._check_head(words, pull.head)
+        """Bring a pull request to words, and see that they were about its head all the while.
+
+        Nothing keeps another from pushing while they are written. Who was faster then finds words
+        of another commit, or has written theirs before: so it is looked at again.
+        """
+        self._check_head(words.branch, words.head, pull.head)
         title = titled(pull, words.title, by_title=self._dialect.drafts_by_title)
         body = self._joined(pull.body, words)
         held = {label.casefold() for label in pull.labels}
@@ -300,7 +328,18 @@ class RemoteForge(Opinions):
             add=tuple(sorted(x for x in words.labels if x.casefold() not in held)),
             remove=tuple(sorted(x for x in pull.labels if _ours(x) and x.casefold() not in wanted)),
         )
-        return self._dialect.change(pull, change) if change != Change() else pull
+        if change == Change():
+            return pull
+        changed = self._dialect.change(pull, change)
+        if changed.state != "open":
+            self._check_merged(words, changed)
+        else:
+            self._check_head(words.branch, words.head)
+        return changed
+
+    def _check_merged(self, words: Words, pull: PullRequest) -> None:
+        if words.head and pull.head != words.head:
+            raise HeadMovedError(words.branch, words.head, pull.head)
 
     def _pressed(
         self, number: int, expected_head: str, press: Callable[[PullRequest], PullRequest]
