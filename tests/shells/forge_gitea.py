@@ -18,7 +18,6 @@ from shells.forge_github import (
     shown,
     statuses,
     user,
-    when,
 )
 from shells.forge_state import ForgeState, Problem, Pull
 

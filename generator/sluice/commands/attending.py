@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sluice.commands import proposing
 from sluice.commands.heeding import give_back
-from sluice.commands.owning import promotions_at
-from sluice.commands.world import Outcome, World
+from sluice.commands.owning import is_free, promotions_at
+from sluice.commands.world import BASE, Outcome, World
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import BRANCHES
@@ -73,7 +73,9 @@ def _why_not(world: World, branch: str, pull: PullRequest, listed: Sequence[Pull
         return "it was closed"
     if pull.draft:
         return "it is a draft"
-    return "" if proposing.is_free(world, branch, listed) else "somebody committed to its branch"
+    if pull.base != BASE:
+        return f"it goes into {pull.base} now"
+    return "" if is_free(world, branch, listed) else "somebody committed to its branch"
 
 
 def _name(pull: PullRequest) -> str:

@@ -14,7 +14,7 @@ from sluice.commands.grouping import arranged, is_shared, pointless, shared, tog
 from sluice.commands.judging import Base, Pulls, Ready, Seen
 from sluice.commands.revisions import Revision, workspace_of
 from sluice.commands.workspace import FOLDERS, Workspace
-from sluice.commands.world import ALIKE, AUTHOR, MAIN, Outcome, World
+from sluice.commands.world import ALIKE, AUTHOR, MAIN, Outcome, World, main_of
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import ModelVersion, PullRequest
@@ -131,7 +131,7 @@ def base_of(world: World) -> Base:
     if not world.memory.looked:
         world.look()
     world.memory.looked = False
-    commit = git.resolve(world.repository, MAIN)
+    commit = main_of(world.repository)
     known: Base | None = world.memory.base
     if known and known.commit == commit:
         return known

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sluice import git
-from sluice.commands import judging, proposing, taking_back
+from sluice.commands import judging, owning, proposing, taking_back
 from sluice.commands.judging import Seen
 from sluice.commands.world import ALIKE, MAIN, Outcome, World
 from sluice.core import layout
@@ -80,7 +80,7 @@ def _groups(world: World, seen: Seen) -> dict[str, Group]:
     for branch in _branches(world, seen):
         pulls = seen.pulls.get(branch, ())
         living = next((pull for pull in pulls if pull.state == "open"), None)
-        edited = not proposing.is_free(world, branch, pulls)
+        edited = not owning.is_free(world, branch, pulls)
         if edited:
             held = _content(world, branch) if living else ()
             found[branch] = Group(frozenset(held), edited=True)
@@ -135,13 +135,13 @@ def pointless(world: World, seen: Seen, living: Sequence[str]) -> Iterator[Outco
         if branch in living:
             continue
         for pull in seen.pulls.get(branch, ()):
-            if pull.state == "open" and proposing.is_ours(world, branch):
+            if owning.is_withdrawable(world, pull):
                 if _is_deployed(seen, pull):
                     main = git.resolve(world.repository, MAIN)
                     yield proposing.settled(world, branch, pull, main)
                     continue
                 yield proposing.closed(world, branch, pull, "pointless now: nothing is left in it")
-        proposing.sweep(world, branch)
+        owning.sweep(world, branch, seen.pulls.get(branch, ()))
 
 
 def _is_deployed(seen: Seen, pull: PullRequest) -> bool:
@@ -220,7 +220,7 @@ def _member(
     no = judging.rejecting(world, want, concerned)
     if no:
         return judging.rejection(want, no.number)
-    if not proposing.is_ours(world, branch_of(want.release.key)):
+    if not owning.is_ours(world, branch_of(want.release.key)):
         said = "somebody committed to its own branch; delete that to hand it back"
         return Outcome(name, "left alone", want.version.version, reasons=(said,))
     try:
@@ -240,7 +240,7 @@ def _alone(world: World, seen: Seen, member: Proposal, branch: str) -> Iterator[
         if pull.state == "open":
             reason = f"it is part of the pull request of {branch} now"
             yield proposing.closed(world, str(member.key), pull, reason)
-    proposing.sweep(world, branch_of(member.key))
+    owning.sweep(world, branch_of(member.key))
 
 
 def _all_of(world: World, seen: Seen, branch: str) -> Sequence[PullRequest]:

@@ -13,6 +13,7 @@ from sluice.commands.heeding import objectors
 from sluice.commands.owning import is_persons, is_reconcilers, left_alone
 from sluice.commands.rollout_base import Base, Scene
 from sluice.commands.signalling import asked, published, signalled
+from sluice.commands.world import BASE
 from sluice.core import layout, tree
 from sluice.core.finding import UsageError, failed
 from sluice.core.model import PullRequest
@@ -129,6 +130,9 @@ def propose(
         raise left_alone(case.branch)
     if not scene.actor and not is_reconcilers(scene.repository, head):
         return _outcome(case, "left alone", "somebody committed to its branch", pull=open_)
+    if open_ is not None and open_.base != BASE and not (scene.actor or urgent):
+        said = f"it goes into {open_.base} now: change that back to {BASE}, or close it"
+        return _outcome(case, "left alone", said, pull=open_)
     if not (head and _proposes(scene, case, head, made)):
         head = _branch(scene, case, made, head)
     merges = (urgent or _is_automatic(case.release)) and not write.approval
