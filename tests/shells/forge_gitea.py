@@ -159,8 +159,9 @@ def _new_label(state: ForgeState, seen: Seen) -> Reply:
 
 
 def _label(state: ForgeState, seen: Seen, number: str) -> Reply:
-    state.get(int(number)).labels |= _names(state, seen.body["labels"])
-    return Reply(data=[])
+    pull = state.get(int(number))
+    pull.labels |= _names(state, seen.body["labels"])
+    return Reply(data=[{"id": state.label(name), "name": name} for name in sorted(pull.labels)])
 
 
 def _unlabel(state: ForgeState, seen: Seen, number: str, label: str) -> Reply:

@@ -83,7 +83,8 @@ def _edit(state: ForgeState, seen: Seen, number: str) -> Reply:
     pull.labels = (pull.labels | _names(body.get("add_labels"))) - _names(body.get("remove_labels"))
     if "reviewer_ids" in body:
         names = {number: name for name, number in state.users.items()}
-        pull.reviewers = [names[number] for number in body["reviewer_ids"]]
+        # Who has no access is left out without a word.
+        pull.reviewers = [names[number] for number in body["reviewer_ids"] if number in names]
     fields = {"title": "title", "description": "body", "target_branch": "base"}
     changed = {ours: body[theirs] for theirs, ours in fields.items() if theirs in body}
     return Reply(data=_shown(state, state.edit(pull, **changed)))

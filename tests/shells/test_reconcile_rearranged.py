@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shells.forge_harness import FAKES
-from shells.git_fixtures import run_git
+from shells.git_fixtures import MAIN, run_git
 from shells.loop import BRANCH, ENVIRONMENT, KEY, OTHER, SPEC
 from shells.remote_loop import RemoteLoop, remote_loop
 from sluice import git
@@ -115,3 +115,14 @@ def test_one_that_was_closed_by_a_deletion_and_brought_back_is_gone_on_with(
     assert (loop.chat().what, len(loop.pulls())) == ("unchanged", 1)
     loop.register(3)
     assert (loop.chat().what, len(loop.pulls())) == ("updated", 1)
+
+
+def test_a_branch_that_somebody_put_back_to_main_is_no_merge(loop: RemoteLoop) -> None:
+    """It has nothing of its own then, and nothing of anybody's is lost by moving it."""
+    main, tip = git.tip(loop.repository, MAIN), git.tip(loop.repository, BRANCH)
+    git.update_ref(loop.repository, BRANCH, main, tip)
+    loop.fake.state.detects = False
+    outcomes = {o.what for o in cycle(loop.world()) if o.release == KEY}
+    assert "merged by hand" not in outcomes
+    assert [(pull.number, pull.state) for pull in loop.pulls()] == [(1, "open")]
+    assert 'version: "2"' in loop.file(SPEC, BRANCH)

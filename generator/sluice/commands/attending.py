@@ -6,15 +6,16 @@ merge by hand; and what is merged in the moment between a push and its words has
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from sluice import git
 from sluice.commands import proposing
 from sluice.commands.heeding import give_back
 from sluice.commands.owning import is_free, promotions_at
-from sluice.commands.world import BASE, Outcome, World
+from sluice.commands.world import BASE, MAIN, Outcome, World
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import BRANCHES
 from sluice.core.promotion.mending import mended
-from sluice.core.promotion.message import given_back, is_about, read_marker, says_left
+from sluice.core.promotion.message import given_back, is_about, read_marker, says_left, written_in
 from sluice.core.promotion.signals import is_left_to_forge
 from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
@@ -39,6 +40,8 @@ def attended(world: World, pulls: Mapping[str, Sequence[PullRequest]]) -> Iterat
 
 
 def _attended(world: World, pull: PullRequest, why_not: str) -> Iterator[Outcome]:
+    if pull.unnoticed and _is_reset(world, pull):
+        return  # its branch is brought to what it proposes again
     if pull.unnoticed:
         yield proposing.settled(world, _name(pull), pull, pull.merged_as)
     elif pull.state == "merged":
@@ -50,6 +53,20 @@ def _attended(world: World, pull: PullRequest, why_not: str) -> Iterator[Outcome
                 world.forge.reword(pull.number, pull.title, given_back(pull.body))
         what = "would keep from merging" if world.dry_run else "kept from merging"
         yield Outcome(_name(pull), what, _version(pull), pull.number, (why_not,))
+
+
+def _is_reset(world: World, pull: PullRequest) -> bool:
+    """Whether main has the head of a pull request only since somebody put its branch back there."""
+    proposed = written_in(pull.body).get("commit")
+    if not isinstance(proposed, str) or is_about(pull.body, pull.head):
+        return False
+    try:
+        begun = git.commit_of(world.repository, proposed).parents
+        return not git.is_ancestor(world.repository, proposed, MAIN) and (
+            any(git.is_ancestor(world.repository, pull.head, parent) for parent in begun)
+        )
+    except UsageError:  # what it proposed is not known here any more
+        return False
 
 
 def _reworded(world: World, pull: PullRequest) -> Iterator[Outcome]:

@@ -231,7 +231,10 @@ class GitLab:
             return {str(user["username"]).lower() for user in raw.get("reviewers") or ()}
 
     def ask(self, number: int, kind: str, name: str) -> bool:
-        """Ask for a review; groups cannot be asked."""
+        """Ask for a review; groups cannot be asked.
+
+        Who has no access is left out without a word, and so is a second one where only one may be.
+        """
         users = (
             self._http.call("GET", "/users", params={"username": name}).data
             if kind == "user"
@@ -242,8 +245,10 @@ class GitLab:
         raw = self._http.call("GET", f"{self._requests}/{number}").data
         with self._http.reading():
             ids = {int(user["id"]) for user in (*(raw.get("reviewers") or ()), users[0])}
-        self._put(number, {"reviewer_ids": sorted(ids)})
-        return True
+        body = {"reviewer_ids": sorted(ids)}
+        raw = self._http.call("PUT", f"{self._requests}/{number}", body=body).data
+        with self._http.reading():
+            return any(user["id"] == users[0]["id"] for user in raw.get("reviewers") or ())
 
     def status(self, commit: str, context: str) -> Status | None:
         """What is said of a commit in this context."""

@@ -318,6 +318,7 @@ class RemoteForge(Opinions):
         """
         self._check_head(words.branch, words.head, pull.head)
         title = titled(pull, words.title, by_title=self._dialect.drafts_by_title)
+        title = one_line(title, self.capabilities.title)
         body = self._joined(pull.body, words)
         held = {label.casefold() for label in pull.labels}
         wanted = {label.casefold() for label in words.labels}
