@@ -56,9 +56,11 @@ class AbsentForge:
         del number, title, body
         self._refuse()
 
-    def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
+    def close(
+        self, number: int, reason: str, body: str | None = None, head: str = ""
+    ) -> PullRequest:
         """Nothing can be closed."""
-        del number, reason, body
+        del number, reason, body, head
         self._refuse()
 
     def merge(self, number: int, expected_head: str) -> PullRequest:

@@ -4,7 +4,7 @@ A forge is told things that it shows only a little later, so an answer that may 
 not a branch", "try again") leads to another look after a pause, and a duplicate to adoption.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
@@ -13,29 +13,26 @@ from urllib.parse import quote
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest, State
 from sluice.forges.answers import HeadMovedError, RefusedError
-from sluice.forges.bodies import clean, fit, joined, one_line, replaced, same
-from sluice.forges.dialect import Change, Comment, Dialect, Words
-from sluice.forges.extras import Capabilities, Status
+from sluice.forges.bodies import joined, one_line, replaced, same
+from sluice.forges.dialect import Change, Dialect, Words
 from sluice.forges.hooks import Hook
 from sluice.forges.http import Transport, Usage
-from sluice.forges.opinions import Opinions
 from sluice.forges.rights import Right, Trial, rights
+from sluice.forges.saying import ANSWERED, LOOKS, Sayings
 from sluice.forges.truth import as_git_says, titled
 
 PREFIX = "sluice/"
-_LOOKS = 5
 # What a pull request costs until all that belongs to it is said.
 _WRITES, _CALLS = 5, 15
-_ANSWERED = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 _FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 # What a merge button answers that is about the pull request rather than about the call.
 _UNMERGEABLE = (
     *(HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_ACCEPTABLE),
-    *_ANSWERED,
+    *ANSWERED,
 )
 
 
-class RemoteForge(Opinions):
+class RemoteForge(Sayings):
     """Pull requests of one repository on a server. `list` knows those of branches with PREFIX.
 
     Of the labels those that start with `sluice` are ours: they go when they are not asked for.
@@ -44,13 +41,8 @@ class RemoteForge(Opinions):
 
     def __init__(self, dialect: Dialect, http: Transport, compare: str) -> None:
         """`compare` is where the forge's own pages compare two branches."""
-        super().__init__(dialect)
-        self._http, self._compare = http, compare
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What fits."""
-        return self._dialect.capabilities
+        super().__init__(dialect, http)
+        self._compare = compare
 
     def is_linear(self) -> bool:
         """Whether it merges only branches that begin at the tip of their base.
@@ -107,7 +99,7 @@ class RemoteForge(Opinions):
             UsageError: a branch is missing, or `branch` has nothing that `base` lacks.
         """
         words = self._words(branch, base, title, body, labels, head)
-        for attempt in range(_LOOKS):
+        for attempt in range(LOOKS):
             current = self._open(words)
             if current:
                 return self._updated(current, words)
@@ -119,7 +111,7 @@ class RemoteForge(Opinions):
             except RefusedError as error:
                 # What was pushed or opened just now may not be found yet.
                 passes = error.status == HTTPStatus.NOT_FOUND or self._dialect.may_pass(error)
-                if attempt + 1 == _LOOKS or not passes:
+                if attempt + 1 == LOOKS or not passes:
                     self._check_branches(words)
                     raise
             self._http.pause(attempt)
@@ -190,56 +182,6 @@ class RemoteForge(Opinions):
         text = replaced(pull.body, body, self.capabilities.body)
         self._dialect.change(pull, Change(body=text, state="closed"))
 
-    def request_reviews(
-        self, number: int, users: Collection[str], teams: Collection[str] = ()
-    ) -> tuple[str, ...]:
-        """Ask each person once; return those that the forge does not accept."""
-        asked = self._dialect.reviewers(number)
-        wanted = [("user", u) for u in dict.fromkeys(users) if u.lower() not in asked]
-        wanted += [("team", t) for t in dict.fromkeys(teams) if t.lower() not in asked]
-        return tuple(name for kind, name in wanted if not self._asked(number, kind, name))
-
-    def has_status(self, commit: str, status: Status) -> bool:
-        """Whether that is what is said of a commit already."""
-        return self._dialect.status(commit, status.context) == self._fit(status)
-
-    def set_status(self, commit: str, status: Status) -> None:
-        """Say what we think of a commit, unless it is said already."""
-        if not self.has_status(commit, status):
-            self._dialect.set_status(commit, self._fit(status))
-
-    def upsert_comment(self, number: int, key: str, text: str, head: str = "") -> None:
-        """Keep one comment of this key, ours, at this text (Markdown); what is added to it stays.
-
-        Raises:
-            HeadMovedError: the pull request is not at `head`, the commit that this is about.
-            UsageError: the forge does not take it.
-        """
-        plain = clean(text).strip()
-        said = fit(f"{plain}\n\n{_marker(key)}", self.capabilities.body)
-        comment = self.single_comment(number, key)
-        if comment and plain in comment.text.replace("\r\n", "\n"):
-            return
-        branch = self._get(number).branch if head else ""
-        self._check_head(branch, head)
-        if comment is None:
-            self._dialect.comment(number, said)
-            # Nothing keeps another who is as fast from writing it too.
-            comment = self.single_comment(number, key)
-        if comment and not same(comment.text, said):
-            self._dialect.recomment(number, comment.id, said)
-        self._check_head(branch, head)
-
-    def single_comment(self, number: int, key: str) -> Comment | None:
-        """Return our comment of this key; of several the oldest, and the others are deleted."""
-        ended = [
-            c for c in self._dialect.comments(number) if c.text.rstrip().endswith(_marker(key))
-        ]
-        mine = sorted((c for c in ended if c.author == self.whoami()), key=lambda c: c.id)
-        for more in mine[1:]:
-            self._dialect.uncomment(number, more.id)
-        return mine[0] if mine else None
-
     def hooks(self) -> Sequence[Hook]:
         """The webhooks of the repository; UsageError when they are not shown to us."""
         return tuple(self._dialect.hooks())
@@ -258,10 +200,6 @@ class RemoteForge(Opinions):
     def git_login(self) -> tuple[str, str]:
         """User name and password for Git over HTTPS; the password is a secret that may expire."""
         return self._dialect.git_user, self._http.credentials.password()
-
-    def _fit(self, status: Status) -> Status:
-        text = one_line(status.description, self.capabilities.description)
-        return replace(status, description=text)
 
     def _words(
         self, branch: str, base: str, title: str, body: str, labels: Iterable[str], head: str
@@ -292,23 +230,6 @@ class RemoteForge(Opinions):
         for branch in (words.branch, words.base):
             if self._dialect.tip(branch) is None:
                 raise UsageError(f"cannot open a pull request: there is no branch {branch!r}")
-
-    def _say_why_closed(self, number: int, reason: str) -> None:
-        """Tell it in a comment; where a conversation is locked, closing has to do without."""
-        with suppress(RefusedError):
-            # Indented, so that it is shown as it is and mentions nobody.
-            self.upsert_comment(number, "closed", f"Closed by sluice:\n\n    {reason}")
-
-    def _check_head(self, branch: str, head: str, shown: str = "") -> None:
-        """See that what is said is about what a branch has; a forge may show an older head.
-
-        Raises:
-            HeadMovedError: it is about another commit.
-        """
-        if head and shown != head:
-            tip = self._dialect.tip(branch)
-            if tip != head:
-                raise HeadMovedError(branch, head, tip)
 
     def _updated(self, pull: PullRequest, words: Words) -> PullRequest:
         """Bring a pull request to words, and see that they were about its head all the while.
@@ -346,7 +267,7 @@ class RemoteForge(Opinions):
         self, number: int, expected_head: str, press: Callable[[PullRequest], PullRequest]
     ) -> PullRequest:
         """Press one of the merge buttons until it is clear what became of it."""
-        for attempt in range(_LOOKS):
+        for attempt in range(LOOKS):
             pull = self._at(number, expected_head)
             if pull.state != "open":
                 break
@@ -354,7 +275,7 @@ class RemoteForge(Opinions):
                 pull = press(pull)
                 break
             except RefusedError as error:
-                if attempt + 1 == _LOOKS or not self._dialect.may_pass(error):
+                if attempt + 1 == LOOKS or not self._dialect.may_pass(error):
                     pull = self._explained(number, expected_head, error)
                     break
             self._http.pause(attempt)
@@ -364,7 +285,7 @@ class RemoteForge(Opinions):
 
     def _at(self, number: int, expected_head: str) -> PullRequest:
         """Look until the forge has noticed the push of this head; UsageError if it moved on."""
-        for attempt in range(_LOOKS):
+        for attempt in range(LOOKS):
             pull = self.get(number)
             if pull.state != "open" or pull.head == expected_head:
                 return pull
@@ -399,22 +320,6 @@ class RemoteForge(Opinions):
         with suppress(UsageError):
             if self._dialect.tip(pull.branch) == pull.head:
                 self._dialect.drop(pull.branch)
-
-    def _asked(self, number: int, kind: str, name: str) -> bool:
-        for attempt in range(_LOOKS):
-            try:
-                return self._dialect.ask(number, kind, name)
-            except RefusedError as error:
-                if error.status not in (HTTPStatus.NOT_FOUND, *_ANSWERED):
-                    raise
-                if not self._dialect.may_pass(error):
-                    break
-            self._http.pause(attempt)
-        return False
-
-
-def _marker(key: str) -> str:
-    return f"<!-- sluice:comment {key} -->"
 
 
 def _ours(label: str) -> bool:
