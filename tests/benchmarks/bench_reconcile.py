@@ -92,7 +92,8 @@ class Pulls:
         self.all[branch] = pull
         return pull
 
-    def reword(self, number: int, title: str, body: str) -> PullRequest:
+    def reword(self, number: int, title: str, body: str, head: str = "") -> PullRequest:
+        del head
         return replace(self.get(number), title=title, body=body)
 
     def close(

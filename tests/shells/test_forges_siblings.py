@@ -99,3 +99,28 @@ def test_a_text_that_people_filled_keeps_their_words_and_our_marker(at: FakeHarn
     told = at.propose("t", stamped(ours("2", *["y" * 99] * 50), "1" * 40)).body
     assert told.endswith("x" * limit)
     assert '"version": "2"' in told
+
+
+def test_words_are_replaced_only_where_they_belong_and_a_title_stays(at: FakeHarness) -> None:
+    pull = at.propose("t", ours("1"))
+    with pytest.raises(HeadMovedError):
+        at.forge.reword(pull.number, "other", ours("2"), "2" * 40)
+    assert at.forge.get(pull.number).body.strip() == ours("1").strip()
+    at.fake.state.pulls[pull.number].title = "A person's title"
+    told = at.forge.reword(pull.number, "", ours("2"), pull.head)
+    assert (told.title, told.body.strip()) == ("A person's title", ours("2").strip())
+
+
+@pytest.mark.parametrize(("who", "said"), [("alice", "alice"), ("github-actions[bot]", "")])
+def test_a_token_that_cannot_ask_who_it_is_heeds_people(
+    tmp_path: Path, who: str, said: str
+) -> None:
+    with faked("github", tmp_path) as at:
+        pull = at.propose()
+        state = at.fake.state
+        state.waiting = True
+        at.forge.merge_when_ready(pull.number, pull.head)
+        state.merge_never(state.pulls[pull.number], who)
+        no = Reply(403, {"message": "Resource not accessible by integration"})
+        at.fake.faults.append(Fault("GET .*/user$", no, times=9))
+        assert at.forge.withdrawer(pull.number) == said

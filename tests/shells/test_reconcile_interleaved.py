@@ -99,16 +99,12 @@ def test_what_another_has_moved_meanwhile_is_not_closed(tmp_path: Path, kind: st
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("act", [another, a_merge])
 @pytest.mark.parametrize("kind", KINDS)
 def test_at_every_moment_of_a_turn(
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     kind: str,
     act: Callable[[RemoteLoop], None],
-    *,
-    after: bool,
 ) -> None:
     moment, crossed = 0, 1
     with pytest.MonkeyPatch.context() as patch:
@@ -118,7 +114,7 @@ def test_at_every_moment_of_a_turn(
             with remote_loop(tmp_path / str(moment), kind) as loop:
                 proposed(loop)
                 executioner.act = lambda loop=loop: act(loop)  # type: ignore[misc]
-                executioner.arm(moment, after=after)
+                executioner.arm(moment, after=False)
                 loop.cycle()
                 crossed = executioner.disarm()
                 assert_agree(loop)

@@ -17,6 +17,7 @@ from sluice.core.promotion.converge import BRANCHES
 from sluice.core.promotion.mending import mended
 from sluice.core.promotion.message import given_back, is_about, read_marker, says_left, written_in
 from sluice.core.promotion.signals import is_left_to_forge
+from sluice.forges.answers import HeadMovedError
 from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
 
@@ -34,6 +35,8 @@ def attended(world: World, pulls: Mapping[str, Sequence[PullRequest]]) -> Iterat
                 yield from _attended(world, pull, _why_not(world, branch, pull, listed))
             except RateLimitedError:
                 raise
+            except HeadMovedError:  # who moved it has words for it, and the next turn sees them
+                continue
             except UsageError as error:
                 name, said = _name(pull), (str(error),)
                 yield Outcome(name, "failed", _version(pull), pull.number, said, refused=True)
@@ -50,7 +53,7 @@ def _attended(world: World, pull: PullRequest, why_not: str) -> Iterator[Outcome
         if not world.dry_run:
             give_back(world, pull)
             if says_left(pull.body):
-                world.forge.reword(pull.number, pull.title, given_back(pull.body))
+                world.forge.reword(pull.number, "", given_back(pull.body), pull.head)
         what = "would keep from merging" if world.dry_run else "kept from merging"
         yield Outcome(_name(pull), what, _version(pull), pull.number, (why_not,))
 
@@ -76,7 +79,7 @@ def _reworded(world: World, pull: PullRequest) -> Iterator[Outcome]:
     words = mended(pull, promotions_at(world.repository, pull.head))
     if words:
         if not world.dry_run:
-            world.forge.reword(pull.number, *words)
+            world.forge.reword(pull.number, *words, pull.head)
         what = "would be worded anew" if world.dry_run else "worded anew"
         said = f"it was merged as {pull.head[:12]}, and its text was about another commit"
         yield Outcome(_name(pull), what, _version(pull), pull.number, (said,))

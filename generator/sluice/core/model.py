@@ -191,8 +191,11 @@ class Forge(Protocol):
         Only while the branch is at `head`, if that is given, and around the words of people.
         """
 
-    def reword(self, number: int, title: str, body: str) -> PullRequest:
-        """Change what one says, in whatever state it is, around the words of people."""
+    def reword(self, number: int, title: str, body: str, head: str = "") -> PullRequest:
+        """Change what one says, in whatever state it is, around the words of people.
+
+        Only while it is at `head`, if that is given; an empty title stays what it is.
+        """
 
     def close(
         self, number: int, reason: str, body: str | None = None, head: str = ""

@@ -51,9 +51,9 @@ class AbsentForge:
         del branch, base, title, body, labels, head
         self._refuse()
 
-    def reword(self, number: int, title: str, body: str) -> PullRequest:
+    def reword(self, number: int, title: str, body: str, head: str = "") -> PullRequest:
         """Nothing can be changed."""
-        del number, title, body
+        del number, title, body, head
         self._refuse()
 
     def close(

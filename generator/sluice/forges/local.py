@@ -82,9 +82,17 @@ class LocalForge:
         words = PullRequest(0, branch, base, title, body, head, labels=tuple(sorted(set(labels))))
         return self._records.change(lambda tip: self._ensuring(tip, words)).pull
 
-    def reword(self, number: int, title: str, body: str) -> PullRequest:
-        """Change what a pull request says, in whatever state it is."""
-        return self._records.change(lambda tip: self._rewording(tip, number, title, body)).pull
+    def reword(self, number: int, title: str, body: str, head: str = "") -> PullRequest:
+        """Change what a pull request says, in whatever state it is; an empty title stays.
+
+        Raises:
+            HeadMovedError: it is not at `head`.
+        """
+
+        def step(tip: str | None) -> Step:
+            return self._rewording(tip, number, title, body, head)
+
+        return self._records.change(step).pull
 
     def close(
         self, number: int, reason: str, body: str | None = None, head: str = ""
@@ -178,9 +186,12 @@ class LocalForge:
         message = f"Close #{number}: {one_line(pull.title)}\n\n{one_line(reason)}"
         return Step(closed, replacing(old, closed), message, (pull.head,))
 
-    def _rewording(self, tip: str | None, number: int, title: str, body: str) -> Step:
+    def _rewording(self, tip: str | None, number: int, title: str, body: str, head: str) -> Step:
         old = self._records.get(tip, number)
         now = self._now(old)
+        if head and now.pull.head != head:
+            raise HeadMovedError(now.pull.branch, head, now.pull.head)
+        title = title or now.pull.title
         text = joined(now.pull.body, body, _LARGEST)
         if (now.pull.title, now.pull.body) == (title, text):
             return Step(now)

@@ -54,11 +54,20 @@ class Opinions:
         """Which person took back on the forge what was left to it; nothing when it was us."""
         try:
             name = self._dialect.withdrawer(number)
-            return name if name and name != self.whoami() else ""
+            return name if name and not self._is_ours(name) else ""
         except RefusedError as error:
             if error.status not in _NOT_TOLD:
                 raise
             return ""
+
+    def _is_ours(self, name: str) -> bool:
+        """Whether an account is ours; the token of a workflow cannot ask, and is a robot's."""
+        try:
+            return name == self.whoami()
+        except RefusedError as error:
+            if error.status not in _NOT_TOLD:
+                raise
+            return name.endswith("[bot]")
 
     def whoami(self) -> str:
         """The account that we act as."""

@@ -117,16 +117,22 @@ class RemoteForge(Sayings):
             self._http.pause(attempt)
         raise UsageError(f"{branch}: {self._http.site} shows no pull request; try again")
 
-    def reword(self, number: int, title: str, body: str) -> PullRequest:
-        """Change what a pull request says, in whatever state it is."""
+    def reword(self, number: int, title: str, body: str, head: str = "") -> PullRequest:
+        """Change what a pull request says, in whatever state it is; an empty title stays.
+
+        Raises:
+            HeadMovedError: it is not at `head`.
+        """
         pull = self._get(number)
-        words = self._words(pull.branch, pull.base, title, body, pull.labels, "")
+        words = self._words(pull.branch, pull.base, title or pull.title, body, pull.labels, head)
+        self._check_shown(words, pull)
         text = self._joined(pull.body, words)
         change = Change(
             title=words.title if words.title != pull.title else None,
             body=text if not same(pull.body, text) else None,
         )
         changed = self._dialect.change(pull, change) if change != Change() else pull
+        self._check_shown(words, changed)
         return as_git_says(changed, self._truth)
 
     def close(
@@ -254,12 +260,12 @@ class RemoteForge(Sayings):
             return pull
         changed = self._dialect.change(pull, change)
         if changed.state != "open":
-            self._check_merged(words, changed)
+            self._check_shown(words, changed)
         else:
             self._check_head(words.branch, words.head)
         return changed
 
-    def _check_merged(self, words: Words, pull: PullRequest) -> None:
+    def _check_shown(self, words: Words, pull: PullRequest) -> None:
         if words.head and pull.head != words.head:
             raise HeadMovedError(words.branch, words.head, pull.head)
 
