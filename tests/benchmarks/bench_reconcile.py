@@ -96,11 +96,14 @@ class Pulls:
         self.all[branch] = pull
         return pull
 
-    def reword(self, number: int, title: str, body: str) -> PullRequest:
+    def reword(self, number: int, title: str, body: str, head: str = "") -> PullRequest:
+        del head
         return replace(self.get(number), title=title, body=body)
 
-    def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
-        del reason, body
+    def close(
+        self, number: int, reason: str, body: str | None = None, head: str = ""
+    ) -> PullRequest:
+        del reason, body, head
         return replace(self.get(number), state="closed")
 
     def merge(self, number: int, expected_head: str) -> PullRequest:

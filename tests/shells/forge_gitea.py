@@ -10,6 +10,7 @@ from shells.forge_github import (
     commits,
     delete_note,
     edit_note,
+    happened,
     notes,
     permitted,
     reviews,
@@ -17,7 +18,6 @@ from shells.forge_github import (
     shown,
     statuses,
     user,
-    when,
 )
 from shells.forge_state import ForgeState, Problem, Pull
 
@@ -144,11 +144,9 @@ _WORDS["dismissed"] = "REQUEST_CHANGES"
 
 
 def _timeline(state: ForgeState, seen: Seen, number: str) -> Reply:
-    words = {"closed": "close", "deleted": "delete_branch"}
-    happened = enumerate(state.get(int(number)).events, 1)
-    return Reply(
-        data=[{"id": i, "type": words[what], "created_at": when(at)} for i, (what, at) in happened]
-    )
+    words = {"closed": "close", "deleted": "delete_branch", "reopened": "reopen"}
+    words |= {"asked": "pull_scheduled_merge", "withdrawn": "pull_cancel_scheduled_merge"}
+    return Reply(data=happened(state, number, "type", words, "user"))
 
 
 def _labels(state: ForgeState, seen: Seen) -> Reply:
@@ -161,8 +159,9 @@ def _new_label(state: ForgeState, seen: Seen) -> Reply:
 
 
 def _label(state: ForgeState, seen: Seen, number: str) -> Reply:
-    state.get(int(number)).labels |= _names(state, seen.body["labels"])
-    return Reply(data=[])
+    pull = state.get(int(number))
+    pull.labels |= _names(state, seen.body["labels"])
+    return Reply(data=[{"id": state.label(name), "name": name} for name in sorted(pull.labels)])
 
 
 def _unlabel(state: ForgeState, seen: Seen, number: str, label: str) -> Reply:

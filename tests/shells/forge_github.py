@@ -170,10 +170,22 @@ def _reviews(state: ForgeState, seen: Seen, number: str) -> Reply:
 
 def _events(state: ForgeState, seen: Seen, number: str) -> Reply:
     words = {"closed": "closed", "deleted": "head_ref_deleted"}
-    happened = enumerate(state.get(int(number)).events, 1)
-    return Reply(
-        data=[{"id": i, "event": words[what], "created_at": when(at)} for i, (what, at) in happened]
-    )
+    words |= {"asked": "auto_merge_enabled", "withdrawn": "auto_merge_disabled"}
+    words |= {"reopened": "reopened"}
+    return Reply(data=happened(state, number, "event", words, "actor"))
+
+
+def happened(
+    state: ForgeState, number: str, key: str, words: Mapping[str, str], who: str
+) -> list[dict[str, Any]]:
+    """What happened to a pull request, oldest first, in the words of a forge."""
+    pull = state.get(int(number))
+    found = [(at, what, "alice") for what, at in pull.events]
+    found += [(at, what, name) for what, name, at in pull.delegations]
+    return [
+        {"id": i, key: words[what], "created_at": when(at), who: user(name, state)}
+        for i, (at, what, name) in enumerate(sorted(found), 1)
+    ]
 
 
 def _label(state: ForgeState, seen: Seen, number: str) -> Reply:

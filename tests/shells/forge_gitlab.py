@@ -83,7 +83,8 @@ def _edit(state: ForgeState, seen: Seen, number: str) -> Reply:
     pull.labels = (pull.labels | _names(body.get("add_labels"))) - _names(body.get("remove_labels"))
     if "reviewer_ids" in body:
         names = {number: name for name, number in state.users.items()}
-        pull.reviewers = [names[number] for number in body["reviewer_ids"]]
+        # Who has no access is left out without a word.
+        pull.reviewers = [names[number] for number in body["reviewer_ids"] if number in names]
     fields = {"title": "title", "description": "body", "target_branch": "base"}
     changed = {ours: body[theirs] for theirs, ours in fields.items() if theirs in body}
     return Reply(data=_shown(state, state.edit(pull, **changed)))
@@ -172,7 +173,15 @@ def _note(state: ForgeState, said: Note) -> dict[str, Any]:
 
 
 def _notes(state: ForgeState, seen: Seen, number: str) -> Reply:
-    return Reply(data=[_note(state, each) for each in state.notes if each.number == int(number)])
+    words = {"asked": "enabled an automatic merge when all merge checks for 1234 pass"}
+    words |= {"withdrawn": "canceled the automatic merge"}
+    told = [
+        {"id": -at, "body": words[what], "author": _user(name, state), "system": True}
+        for what, name, at in state.get(int(number)).delegations
+        if what in words
+    ]
+    said = [_note(state, each) for each in state.notes if each.number == int(number)]
+    return Reply(data=[*told, *said])
 
 
 def _add_note(state: ForgeState, seen: Seen, number: str) -> Reply:

@@ -41,6 +41,9 @@ class Pull:
     reviews: list[str] = field(default_factory=list)
     verdicts: dict[str, str] = field(default_factory=dict)  # by person: changes, approved
     events: list[tuple[str, int]] = field(default_factory=list)  # closed, deleted, and when
+    delegations: list[tuple[str, str, int]] = field(
+        default_factory=list
+    )  # asked, withdrawn or reopened, by whom and when
     draft: bool = False  # where a title does not say it
     automatic: str = ""  # the style by which it merges later
     message: str = ""  # what that is to say
@@ -207,10 +210,13 @@ class ForgeState:
         if sha != pull.head:
             raise Problem("moved")
         pull.automatic, pull.message = method, message
+        pull.delegations.append(("asked", ROBOT, self.now()))
 
-    def merge_never(self, pull: Pull) -> bool:
+    def merge_never(self, pull: Pull, who: str = ROBOT) -> bool:
         """Take a later merge back; whether there was one."""
         before, pull.automatic = pull.automatic, ""
+        if before:
+            pull.delegations.append(("withdrawn", who, self.now()))
         return bool(before)
 
     def finish(self) -> None:

@@ -137,6 +137,16 @@ def test_who_closes_it_says_no_whether_or_not_the_branch_stays(
     assert not fake.forge.lost_branch(pull.number)
 
 
+def test_who_closes_and_deletes_in_one_command_says_no(
+    tmp_path: Path, ours: dict[str, bytes]
+) -> None:
+    with faked("github", tmp_path) as at:
+        pull = proposed(at, ours)
+        at.fake.state.close(at.fake.state.get(pull.number))
+        at.fake.state.drop(at.branch)
+        assert not at.forge.lost_branch(pull.number)
+
+
 def test_what_happened_where_it_cannot_be_read_stays_a_no(
     fake: FakeHarness, ours: dict[str, bytes]
 ) -> None:

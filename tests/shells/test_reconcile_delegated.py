@@ -202,3 +202,50 @@ def test_shared_pull_requests_are_held_like_others(one: RemoteLoop) -> None:
     assert "alice asks for changes" in one.chat().reasons
     assert_not_merged(one)
     assert git.tip(one.repository, MAIN)
+
+
+def test_who_takes_it_back_on_the_forge_is_heeded_until_another_version_comes(
+    loop: RemoteLoop,
+) -> None:
+    state = loop.fake.state
+    assert state.merge_never(state.pulls[1], "alice")
+    said = "alice took its automatic merge back: turn that on again, or merge it yourself"
+    assert said in loop.chat().reasons
+    assert WAITS in state.pulls[1].labels
+    assert_not_merged(loop)
+    state.waiting = True
+    assert said in loop.chat().reasons
+    loop.register(3)
+    assert loop.chat().what == "merges when ready"
+    assert state.pulls[1].automatic
+
+
+def test_who_asks_for_it_again_on_the_forge_is_heeded_too(loop: RemoteLoop) -> None:
+    state = loop.fake.state
+    state.merge_never(state.pulls[1], "alice")
+    loop.chat()
+    state.merge_later(state.pulls[1], state.pulls[1].head)
+    assert loop.chat().what == "merges when ready"
+    state.finish()
+    assert 'version: "2"' in loop.file(SPEC)
+
+
+def test_what_we_took_back_ourselves_is_nobodys_word(loop: RemoteLoop) -> None:
+    state = loop.fake.state
+    object_to(loop)
+    loop.chat()
+    assert not state.pulls[1].automatic
+    state.pulls[1].verdicts["alice"] = "approved"
+    assert loop.chat().what == "merges when ready"
+
+
+def test_a_run_of_its_own_leaves_what_is_scheduled_as_it_is(loop: RemoteLoop) -> None:
+    before = loop.fake.writes()
+    for _ in range(2):
+        assert loop.chat().what == "merges when ready"
+    asked = loop.fake.writes()[len(before) :]
+    assert not [line for line in asked if line.startswith("DELETE") or "disable" in line]
+    assert [what for what, _, _ in loop.fake.state.pulls[1].delegations] in (
+        ["asked"],
+        ["asked"] * 3,  # GitLab is asked each time, which changes nothing
+    )

@@ -167,3 +167,15 @@ def test_it_merges_by_itself_when_each_of_them_may(loop: Loop) -> None:
     loop.register_both(2)
     assert {o.what for o in _both(loop).values()} == {"merged"}
     assert {o.what for o in _both(loop).values()} == {"nothing to do"}
+
+
+def test_closing_one_whose_text_was_emptied_rejects_what_its_commits_bring(loop: Loop) -> None:
+    _grouped(loop, "environment")
+    loop.register_both(2)
+    loop.cycle()
+    (pull,) = loop.pulls()
+    loop.reviewer.ensure(branch=pull.branch, base="main", title=pull.title, body="Not now.")
+    loop.reviewer.close(pull.number, "no")
+    assert {outcome.what for outcome in _both(loop).values()} == {"rejected"}
+    loop.register_both(3)
+    assert loop.chat().what == "proposed"

@@ -10,15 +10,16 @@ from sluice import git
 from sluice.commands import proposing
 from sluice.commands.causes import cause_of
 from sluice.commands.heeding import give_back
-from sluice.commands.owning import promotions_at
-from sluice.commands.world import Outcome, World
+from sluice.commands.owning import is_free, promotions_at
+from sluice.commands.world import BASE, MAIN, Outcome, World
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import BRANCHES
 from sluice.core.promotion.mending import mended
-from sluice.core.promotion.message import given_back, is_about, read_marker, says_left
+from sluice.core.promotion.message import given_back, is_about, read_marker, says_left, written_in
 from sluice.core.promotion.signals import is_left_to_forge
 from sluice.core.unforeseen import isolated
+from sluice.forges.answers import HeadMovedError
 from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
 
@@ -37,6 +38,8 @@ def attended(world: World, pulls: Mapping[str, Sequence[PullRequest]]) -> Iterat
                     yield from _attended(world, pull, _why_not(world, branch, pull, listed))
             except RateLimitedError:
                 raise
+            except HeadMovedError:  # who moved it has words for it, and the next turn sees them
+                continue
             except UsageError as error:
                 name, said = _name(pull), (str(error),)
                 version, cause = _version(pull), cause_of(error)
@@ -44,6 +47,8 @@ def attended(world: World, pulls: Mapping[str, Sequence[PullRequest]]) -> Iterat
 
 
 def _attended(world: World, pull: PullRequest, why_not: str) -> Iterator[Outcome]:
+    if pull.unnoticed and _is_reset(world, pull):
+        return  # its branch is brought to what it proposes again
     if pull.unnoticed:
         yield proposing.settled(world, _name(pull), pull, pull.merged_as)
     elif pull.state == "merged":
@@ -52,9 +57,23 @@ def _attended(world: World, pull: PullRequest, why_not: str) -> Iterator[Outcome
         if not world.dry_run:
             give_back(world, pull)
             if says_left(pull.body):
-                world.forge.reword(pull.number, pull.title, given_back(pull.body))
+                world.forge.reword(pull.number, "", given_back(pull.body), pull.head)
         what = "would keep from merging" if world.dry_run else "kept from merging"
         yield Outcome(_name(pull), what, _version(pull), pull.number, (why_not,))
+
+
+def _is_reset(world: World, pull: PullRequest) -> bool:
+    """Whether main has the head of a pull request only since somebody put its branch back there."""
+    proposed = written_in(pull.body).get("commit")
+    if not isinstance(proposed, str) or is_about(pull.body, pull.head):
+        return False
+    try:
+        begun = git.commit_of(world.repository, proposed).parents
+        return not git.is_ancestor(world.repository, proposed, MAIN) and (
+            any(git.is_ancestor(world.repository, pull.head, parent) for parent in begun)
+        )
+    except UsageError:  # what it proposed is not known here any more
+        return False
 
 
 def _reworded(world: World, pull: PullRequest) -> Iterator[Outcome]:
@@ -64,7 +83,7 @@ def _reworded(world: World, pull: PullRequest) -> Iterator[Outcome]:
     words = mended(pull, promotions_at(world.repository, pull.head))
     if words:
         if not world.dry_run:
-            world.forge.reword(pull.number, *words)
+            world.forge.reword(pull.number, *words, pull.head)
         what = "would be worded anew" if world.dry_run else "worded anew"
         said = f"it was merged as {pull.head[:12]}, and its text was about another commit"
         yield Outcome(_name(pull), what, _version(pull), pull.number, (said,))
@@ -78,7 +97,9 @@ def _why_not(world: World, branch: str, pull: PullRequest, listed: Sequence[Pull
         return "it was closed"
     if pull.draft:
         return "it is a draft"
-    return "" if proposing.is_free(world, branch, listed) else "somebody committed to its branch"
+    if pull.base != BASE:
+        return f"it goes into {pull.base} now"
+    return "" if is_free(world, branch, listed) else "somebody committed to its branch"
 
 
 def _name(pull: PullRequest) -> str:

@@ -14,7 +14,7 @@ from sluice.commands.grouping import arranged, is_shared, pointless, shared, tog
 from sluice.commands.judging import Base, Pulls, Ready, Seen
 from sluice.commands.revisions import Revision, workspace_of
 from sluice.commands.workspace import FOLDERS, Workspace
-from sluice.commands.world import ALIKE, AUTHOR, MAIN, Outcome, World
+from sluice.commands.world import ALIKE, AUTHOR, MAIN, Outcome, World, main_of
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import PullRequest
@@ -136,7 +136,7 @@ def base_of(world: World) -> Base:
     if not world.memory.looked:
         world.look()
     world.memory.looked = False
-    commit = git.resolve(world.repository, MAIN)
+    commit = main_of(world.repository)
     known: Base | None = world.memory.base
     if known and known.commit == commit:
         return known
@@ -190,6 +190,8 @@ def _persistent(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iter
                 raise UsageError(f"{min(keys)}: {error}, again and again") from None
             world.pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # spreads out processes
             seen = replace(seen, base=base_of(world), pulls=by_branch(world.pulls()))
+            # What was merged meanwhile may have the words of what was pushed after it.
+            yield from attending.attended(world, seen.pulls)
             again, _ = looking.asked_for(seen.base, seen.observed)
             seen = replace(seen, sharing=arranged(world, seen, again, again=True), ahead={})
             wanted = [want for want in again if want.release.key in keys]

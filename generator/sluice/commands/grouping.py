@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sluice import git
-from sluice.commands import judging, proposing, taking_back
+from sluice.commands import judging, owning, proposing, taking_back
 from sluice.commands.judging import Seen
 from sluice.commands.world import ALIKE, MAIN, Outcome, World
 from sluice.core import layout
@@ -102,7 +102,7 @@ def _group(world: World, seen: Seen, branch: str) -> Group | None:
     """What is at work on a shared branch."""
     pulls = seen.pulls.get(branch, ())
     living = next((pull for pull in pulls if pull.state == "open"), None)
-    edited = not proposing.is_free(world, branch, pulls)
+    edited = not owning.is_free(world, branch, pulls)
     if edited:
         held = _content(world, branch) if living else ()
         return Group(frozenset(held), edited=True)
@@ -162,14 +162,15 @@ def pointless(world: World, seen: Seen, living: Sequence[str]) -> Iterator[Outco
 
 
 def _emptied(world: World, seen: Seen, branch: str) -> Iterator[Outcome]:
-    for pull in seen.pulls.get(branch, ()):
-        if pull.state == "open" and proposing.is_ours(world, branch):
+    pulls = seen.pulls.get(branch, ())
+    for pull in pulls:
+        if owning.is_withdrawable(world, pull):
             if _is_deployed(seen, pull):
                 main = git.resolve(world.repository, MAIN)
                 yield proposing.settled(world, branch, pull, main)
                 continue
             yield proposing.closed(world, branch, pull, "pointless now: nothing is left in it")
-    proposing.sweep(world, branch)
+    owning.sweep(world, branch, pulls)
 
 
 def _is_deployed(seen: Seen, pull: PullRequest) -> bool:
@@ -263,7 +264,7 @@ def _share(
     no = judging.rejecting(world, want, concerned)
     if no:
         return judging.rejection(want, no.number)
-    if not proposing.is_ours(world, branch_of(want.release.key)):
+    if not owning.is_ours(world, branch_of(want.release.key)):
         said = "somebody committed to its own branch; delete that to hand it back"
         return Outcome(name, "left alone", want.version.version, reasons=(said,))
     try:
@@ -283,7 +284,7 @@ def _alone(world: World, seen: Seen, member: Proposal, branch: str) -> Iterator[
         if pull.state == "open":
             reason = f"it is part of the pull request of {branch} now"
             yield proposing.closed(world, str(member.key), pull, reason)
-    proposing.sweep(world, branch_of(member.key))
+    owning.sweep(world, branch_of(member.key))
 
 
 def _all_of(world: World, seen: Seen, branch: str) -> Sequence[PullRequest]:

@@ -1,10 +1,11 @@
 """What people say of a pull request keeps it from merging by itself, on the forge as well."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sluice.commands.world import World
 from sluice.core.model import Forge, PullRequest
 from sluice.core.promotion.converge import Proposal
+from sluice.core.promotion.message import is_alike
 from sluice.core.promotion.notice import held_back, objections
 from sluice.core.promotion.signals import LATER, is_left_to_forge
 from sluice.forges.extras import ForgeExtras
@@ -15,7 +16,17 @@ def heeded(world: World, proposal: Proposal, current: PullRequest | None) -> Pro
     if current is None or not proposal.automatic:
         return proposal
     found = objections(current, objectors(world.forge, current.number))
+    found = (*found, *_withdrawals(world, proposal, current))
     return held_back(proposal, found) if found else proposal
+
+
+def _withdrawals(world: World, proposal: Proposal, current: PullRequest) -> Iterator[str]:
+    """Who took back on the forge that it merges these very versions; that holds for no others."""
+    if not proposal.later or not is_alike(current.body, proposal.body):
+        return
+    name = world.forge.withdrawer(current.number) if isinstance(world.forge, ForgeExtras) else ""
+    if name:
+        yield f"{name} took its automatic merge back: turn that on again, or merge it yourself"
 
 
 def objectors(forge: Forge, number: int) -> Sequence[str]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sluice import git
 from sluice.commands import proposing, signalling
-from sluice.commands.owning import promotions_at
+from sluice.commands.owning import is_withdrawable, promotions_at
 from sluice.commands.served import circumstances
 from sluice.commands.workspace import Workspace
 from sluice.commands.world import Outcome, World
@@ -123,7 +123,7 @@ def withdrawn(
 ) -> Iterator[Outcome]:
     """Close what is open of a release whose newest version was refused."""
     for pull in pulls:
-        if pull.state == "open" and proposing.is_ours(world, pull.branch):
+        if is_withdrawable(world, pull):
             if not world.dry_run:
                 signalling.refused(world, pull, refusal(result.version, result.reasons))
             reason = f"version {result.version} took its place and was refused"

@@ -6,15 +6,22 @@ from typing import NamedTuple
 
 from sluice import git
 from sluice.commands.heeding import give_back, heeded, let_wait
-from sluice.commands.owning import is_reconcilers
+from sluice.commands.owning import (
+    is_free,
+    is_withdrawable,
+    may_move,
+    place_of,
+    sweep,
+)
 from sluice.commands.signalling import published
-from sluice.commands.world import AUTHOR, MAIN, Outcome, World
+from sluice.commands.world import AUTHOR, BASE, MAIN, Outcome, World
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest
-from sluice.core.promotion.converge import Proposal, branch_of
+from sluice.core.promotion.converge import BRANCHES, Proposal, branch_of
 from sluice.core.promotion.message import merged_by_hand, read_marker, withdrawn
 from sluice.core.promotion.notice import of_proposal
 from sluice.core.promotion.wants import Idle
+from sluice.forges.answers import HeadMovedError
 from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
 
@@ -34,14 +41,14 @@ def idle(world: World, want: Idle, pulls: Sequence[PullRequest]) -> Iterator[Out
     """Close what nobody asks for any more."""
     release = str(want.release.key)
     for pull in pulls:
-        if pull.state == "open" and is_ours(world, pull.branch):
+        if is_withdrawable(world, pull):
             if _is_deployed(pull, want):
                 yield settled(world, release, pull, git.resolve(world.repository, MAIN))
             else:
                 yield closed(world, release, pull, f"pointless now: {want.reason}")
-    sweep(world, branch_of(want.release.key))
+    left = sweep(world, branch_of(want.release.key), pulls)
     what = "cannot follow" if want.problem else "nothing to do"
-    yield Outcome(release, what, reasons=(want.reason,), refused=want.problem)
+    yield Outcome(release, what, reasons=(want.reason, *left), refused=want.problem)
 
 
 def _is_deployed(pull: PullRequest, want: Idle) -> bool:
@@ -64,7 +71,7 @@ def settled(world: World, release: str, pull: PullRequest, commit: str) -> Outco
             world.forge.settle(pull.number, commit, merged_by_hand(pull.body, commit))
         else:
             world.forge.close(pull.number, reason, merged_by_hand(pull.body, commit))
-        sweep(world, pull.branch)
+        reason = "; ".join((reason, *sweep(world, pull.branch)))
     what = "would settle" if world.dry_run else "merged by hand"
     return Outcome(release, what, version, pull.number, (reason,))
 
@@ -82,17 +89,6 @@ def _missing(world: World, pull: PullRequest, commit: str) -> Sequence[str]:
         return ()
 
 
-def sweep(world: World, branch: str) -> None:
-    """Delete a branch that a merge or a withdrawal left behind, unless others work on it."""
-    ref = _ref(branch)
-    head = git.tip(world.repository, ref)
-    if head is None or world.dry_run:
-        return
-    if is_reconcilers(world.repository, head) or git.is_ancestor(world.repository, head, MAIN):
-        with suppress(git.RefMovedError):
-            world.upstream.move(ref, None, head)
-
-
 def applied(
     world: World,
     base: str,
@@ -107,10 +103,10 @@ def applied(
     release = str(proposal.key)
     living = [pull for pull in pulls if pull.state == "open"]
     current = min(living, key=lambda pull: pull.number, default=None)
-    if not is_free(world, proposal.branch, pulls):
-        said = f"somebody committed to the branch {proposal.branch}; delete it to hand it back"
+    taken_over = _taken_over(world, proposal.branch, pulls)
+    if taken_over:
         number = current.number if current else 0
-        return Outcome(release, "left alone", proposal.version, number, (said,))
+        return Outcome(release, "left alone", proposal.version, number, (taken_over,))
     proposal = heeded(world, proposal, current)
     if world.dry_run:
         what = "would update" if current else "would propose"
@@ -132,6 +128,14 @@ def applied(
     return Outcome(release, what, proposal.version, pull.number, reasons)
 
 
+def _taken_over(world: World, branch: str, pulls: Sequence[PullRequest]) -> str:
+    """What a person has made of a branch or its pull request; nothing when it is still ours."""
+    if not is_free(world, branch, pulls):
+        return f"somebody committed to the branch {branch}; delete it to hand it back"
+    place = place_of(pulls)
+    return f"it goes into {place} now: change that back to {BASE}, or close it" if place else ""
+
+
 def _differing(world: World, base: str, proposal: Proposal) -> list[str]:
     """The files that a proposal changes: of those that it renders, many stay as they are."""
     paths = sorted(proposal.changes)
@@ -148,6 +152,8 @@ def pushed_ahead(
     """
     ends: dict[str, tuple[str | None, str]] = {}
     for proposal, pulls in ready:
+        if place_of(pulls):
+            continue
         with suppress(UsageError, git.RefMovedError):
             old, new = ends[proposal.branch] = _commits(world, base, proposal, pulls)
             if old != new or not proposal.later:
@@ -243,7 +249,12 @@ def _push(world: World, base: str, proposal: Proposal, pulls: Sequence[PullReque
     if head == commit:
         return Pushed(commit, moved=False)
     let_wait(world, pulls)
-    world.upstream.move(ref, commit, head)
+    try:
+        world.upstream.move(ref, commit, head)
+    except git.PushRefusedError as error:
+        raise git.PushRefusedError(
+            f"{error}: let the account create, force-push and delete branches under {BRANCHES}/"
+        ) from None
     # Who was faster may have merged this very version and dropped its branch. From here on the
     # branch is in everybody's way.
     try:
@@ -264,7 +275,7 @@ def _commits(
     """
     repository, ref = world.repository, _ref(proposal.branch)
     head = git.tip(repository, ref)
-    if not _may_move(world, head, pulls):
+    if not may_move(world, head, pulls):
         raise git.RefMovedError(ref, None, head)
     tree = git.write_tree(repository, base, proposal.changes)
     if head and _says(repository, head, tree, base) and _may_stay(world, proposal, head, base):
@@ -303,24 +314,6 @@ def _says(repository: git.Repository, head: str, tree: str, base: str) -> bool:
     )
 
 
-def is_ours(world: World, branch: str) -> bool:
-    """Whether nobody else has committed to a branch.
-
-    The branch itself counts, not what the forge thinks of it, which may be a little old.
-    """
-    return is_reconcilers(world.repository, git.tip(world.repository, _ref(branch)))
-
-
-def is_free(world: World, branch: str, pulls: Sequence[PullRequest]) -> bool:
-    """Whether a branch may be moved: it is ours, or what others did to it was merged."""
-    return _may_move(world, git.tip(world.repository, _ref(branch)), pulls)
-
-
-def _may_move(world: World, head: str | None, pulls: Sequence[PullRequest]) -> bool:
-    merged = any(pull.state == "merged" and pull.head == head for pull in pulls)
-    return merged or is_reconcilers(world.repository, head)
-
-
 def closed(world: World, release: str, pull: PullRequest, reason: str) -> Outcome:
     """Close a pull request of ours, in words that do not reject its version."""
     said = read_marker(pull.body)
@@ -328,6 +321,10 @@ def closed(world: World, release: str, pull: PullRequest, reason: str) -> Outcom
     if world.dry_run:
         return Outcome(release, "would close", version, pull.number, (reason,))
     give_back(world, pull)
-    world.forge.close(pull.number, reason, withdrawn(pull.body))
-    sweep(world, pull.branch)
-    return Outcome(release, "closed", version, pull.number, (reason,))
+    head = git.tip(world.repository, _ref(pull.branch)) or ""
+    try:
+        world.forge.close(pull.number, reason, withdrawn(pull.body), head)
+    except HeadMovedError as error:
+        return Outcome(release, "moved meanwhile", version, pull.number, (str(error),))
+    left = sweep(world, pull.branch)
+    return Outcome(release, "closed", version, pull.number, (reason, *left))

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sluice import git
-from sluice.commands.cycle import AUTHOR, MAIN
+from sluice.commands.cycle import AUTHOR
 from sluice.commands.workspace import Workspace
+from sluice.commands.world import main_of
 from sluice.core import layout
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
@@ -160,7 +161,7 @@ class Base:
 
 def base_of(repository: git.Repository) -> Base:
     """The head of the base branch now."""
-    return Base(repository, git.resolve(repository, MAIN))
+    return Base(repository, main_of(repository))
 
 
 def by_person(scene: Scene, person: Signature) -> Scene:

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from sluice.commands.heeding import objectors
 from sluice.commands.owning import is_persons, is_reconcilers, left_alone
 from sluice.commands.rollout_base import Base, Scene
 from sluice.commands.signalling import asked, published, signalled
+from sluice.commands.world import BASE
 from sluice.core import layout, tree
 from sluice.core.finding import UsageError, failed
 from sluice.core.layout import Key
@@ -27,6 +29,7 @@ from sluice.core.rollout.counts import Counts
 from sluice.core.rollout.judgement_file import written
 from sluice.core.rollout.model import Rollout, Write
 from sluice.core.specs.resolve import Release
+from sluice.forges.answers import HeadMovedError
 
 SUFFIX = ".rollout"
 _BACK = ("lower", "restore")
@@ -133,6 +136,9 @@ def propose(
         raise left_alone(case.branch)
     if not scene.actor and not is_reconcilers(scene.repository, head):
         return _outcome(case, "left alone", "somebody committed to its branch", pull=open_)
+    if open_ is not None and open_.base != BASE and not (scene.actor or urgent):
+        said = f"it goes into {open_.base} now: change that back to {BASE}, or close it"
+        return _outcome(case, "left alone", said, pull=open_)
     if not (head and _proposes(scene, case, head, made)):
         head = _branch(scene, case, made, head)
     merges = (urgent or _is_automatic(case.release)) and not write.approval
@@ -186,7 +192,8 @@ def withdraw(
         return
     for pull in pulls:
         if pull.state == "open" and not scene.dry_run:
-            scene.forge.close(pull.number, reason, withdrawn(pull.body))
+            with suppress(HeadMovedError):  # who moved it has more to say on it
+                scene.forge.close(pull.number, reason, withdrawn(pull.body), head or "")
     sweep(scene, case)
 
 

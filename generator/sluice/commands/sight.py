@@ -7,13 +7,14 @@ from pathlib import Path
 
 from sluice import files, git
 from sluice.commands.connect import Place, connect, connect_forge, now
-from sluice.commands.cycle import AUTHOR, MAIN
+from sluice.commands.cycle import AUTHOR
 from sluice.commands.revisions import at_revision, workspace_of
 from sluice.commands.rollout_base import Base
 from sluice.commands.rollout_following import following, settled
 from sluice.commands.rollout_observers import UNSET, Observers, observers
 from sluice.commands.rollouts import case_of
 from sluice.commands.workspace import FOLDERS, Workspace, find_root
+from sluice.commands.world import main_of
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import Application, Forge, PullRequest
@@ -78,7 +79,7 @@ def _specs(place: Place) -> _Specs:
         found = connect(place.repository, place.forge, place.root, place.state, AUTHOR)
         found.upstream.refresh()
         there = found.upstream.repository
-        commit = git.resolve(there, MAIN)
+        commit = main_of(there)
         return _Specs(workspace_of(there, commit), commit, lambda: found.forge, there)
     root = find_root(place.root)
     return _checked_out(root, lambda: connect_forge(place.forge, str(root), AUTHOR))

@@ -79,7 +79,7 @@ def published(
             head=head,
         )
     except HeadMovedError as error:
-        raise git.RefMovedError(f"refs/heads/{notice.branch}", head, error.found) from None
+        raise _moved(error) from None
     return pull, signalled(place, base, notice, pull, head)
 
 
@@ -104,7 +104,7 @@ def signalled(
 ) -> tuple[str, ...]:
     """Show what belongs to a pull request beside its words; return what the forge did not let us.
 
-    Arguments as those of `published`, of which this is the second half.
+    Arguments and errors as those of `published`, of which this is the second half.
     """
     forge = place.forge
     if not isinstance(forge, ForgeExtras) or pull.state != "open":
@@ -113,9 +113,16 @@ def signalled(
     shown = _Shown(_status(notice.signal), head, people, notice.comment)
     if place.shown.get(pull.number) == shown:
         return ()
-    problems = tuple(_tried(_steps(forge, pull.number, shown)))
+    try:
+        problems = tuple(_tried(_steps(forge, pull.number, shown)))
+    except HeadMovedError as error:
+        raise _moved(error) from None
     place.shown[pull.number] = shown
     return problems
+
+
+def _moved(error: HeadMovedError) -> git.RefMovedError:
+    return git.RefMovedError(f"refs/heads/{error.branch}", error.expected, error.found)
 
 
 Step = Callable[[], object]
@@ -123,15 +130,14 @@ Step = Callable[[], object]
 
 def _steps(forge: ForgeExtras, number: int, shown: _Shown) -> list[Step]:
     """Everything that there is to say, the status last; if that is said already, so is the rest."""
-    comment = shown.comment
 
     def note() -> None:
-        if comment:
-            forge.upsert_comment(number, _COMMENT, comment)
+        if shown.comment:
+            forge.upsert_comment(number, _COMMENT, shown.comment, shown.commit)
 
     if forge.has_status(shown.commit, shown.status):
-        # Two who were at it at once, and one of them killed, may have left two comments.
-        return [lambda: forge.single_comment(number, _COMMENT)] if comment else []
+        # Two who were at it at once may have left two comments, or one about another version.
+        return [note]
     return [
         lambda: _ask(forge, number, shown.people),
         note,
@@ -159,9 +165,9 @@ def _ask(forge: ForgeExtras, number: int, people: Reviewers) -> None:
 def _tried(steps: list[Step]) -> Iterator[str]:
     for step in steps:
         try:
-            with isolated("what is shown on a pull request", git.RefMovedError, HeadMovedError):
+            with isolated("what is shown on a pull request", git.RefMovedError):
                 step()
-        except RateLimitedError:
+        except (RateLimitedError, HeadMovedError):
             raise
         except UsageError as error:
             yield str(error)

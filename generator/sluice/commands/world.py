@@ -6,19 +6,42 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sluice import git
+from sluice.core.finding import UsageError
 from sluice.core.model import Forge, PullRequest, Registry, Signature
 from sluice.core.progress.following import Following
 from sluice.core.rollout.model import Asks
 from sluice.forges.extras import ForgeExtras
 from sluice.registries.marking import Markable
 
-MAIN = "refs/heads/main"
+BASE = "main"
+MAIN = f"refs/heads/{BASE}"
 AUTHOR = Signature("Sluice", "reconciler@sluice.dev")
 # For so many seconds what was found to need nothing is believed to need nothing still.
 RECHECK = 120
 # Releases that fail with the same words are not what is wrong.
 ALIKE = 3
 _SETTLED = frozenset({"unchanged", "rejected", "left alone", "refused", "comes later"})
+
+
+class NoMainError(UsageError):
+    """The repository has no branch main, and nothing is known of what is deployed."""
+
+    cause = "no main"
+
+
+def main_of(repository: git.Repository) -> str:
+    """The commit of the base branch.
+
+    Raises:
+        NoMainError: there is none.
+    """
+    head = git.tip(repository, MAIN)
+    if head is None:
+        raise NoMainError(
+            f"the repository has no branch {BASE}, which says what is deployed: if it was renamed, "
+            "rename it back, or push one; until then nothing is proposed, closed or moved"
+        )
+    return head
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,11 +216,19 @@ class Forge(Protocol):
         Only while the branch is at `head`, if that is given, and around the words of people.
         """
 
-    def reword(self, number: int, title: str, body: str) -> PullRequest:
-        """Change what one says, in whatever state it is, around the words of people."""
+    def reword(self, number: int, title: str, body: str, head: str = "") -> PullRequest:
+        """Change what one says, in whatever state it is, around the words of people.
 
-    def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
-        """Close without merging; `body` is what it says from then on."""
+        Only while it is at `head`, if that is given; an empty title stays what it is.
+        """
+
+    def close(
+        self, number: int, reason: str, body: str | None = None, head: str = ""
+    ) -> PullRequest:
+        """Close without merging, while it is at `head` if that is given.
+
+        `body` is what it says from then on, but for what people wrote into it meanwhile.
+        """
 
     def merge(self, number: int, expected_head: str) -> PullRequest:
         """Merge, if the head is still the expected one."""

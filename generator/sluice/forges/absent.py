@@ -51,14 +51,16 @@ class AbsentForge:
         del branch, base, title, body, labels, head
         self._refuse()
 
-    def reword(self, number: int, title: str, body: str) -> PullRequest:
+    def reword(self, number: int, title: str, body: str, head: str = "") -> PullRequest:
         """Nothing can be changed."""
-        del number, title, body
+        del number, title, body, head
         self._refuse()
 
-    def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
+    def close(
+        self, number: int, reason: str, body: str | None = None, head: str = ""
+    ) -> PullRequest:
         """Nothing can be closed."""
-        del number, reason, body
+        del number, reason, body, head
         self._refuse()
 
     def merge(self, number: int, expected_head: str) -> PullRequest:

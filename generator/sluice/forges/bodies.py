@@ -10,7 +10,8 @@ _HEADING = "### "
 _MARKER, _MARKER_END = "<!-- sluice:", "-->"
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 # Our part of a text: from this line to our first marker after it, or, where somebody has removed
-# the line, to our last marker.
+# the line, to our last marker. Of several that people have copied it is the last one outside of
+# code: a quotation stands above what is said of it. `core.promotion.message` reads it likewise.
 _BEGIN = re.compile(r"^<!-- sluice:begin -->[ \t\r]*$", re.MULTILINE)
 _END = re.compile(r"^<!-- sluice:v1 (\{[^\n]*?\}) -->", re.MULTILINE)
 _SUBJECT = ("version", "registered", "releases")
@@ -53,14 +54,40 @@ def joined(there: str, ours: str, limit: int, changes: str = "") -> str:
     return f"{before}{fit(ours.rstrip(), room, changes)}{after}"
 
 
+def replaced(there: str, other: str, limit: int) -> str:
+    """Return a body with our part as it is in another version of that body.
+
+    What people wrote meanwhile stays. Where the other one has no delimiters, it is the whole body.
+    """
+    begin, end = _part(other)
+    return joined(there, other[begin:end] if _BEGIN.search(other) else other, limit)
+
+
 def _part(text: str) -> tuple[int, int]:
     """Where our part begins and ends; before everything where there is none."""
-    begin = _BEGIN.search(text)
-    if begin:
-        end = _END.search(text, begin.end())
-        return begin.start(), end.end() if end else begin.end()
+    begins = [found.start() for found in _BEGIN.finditer(text)]
+    if len(begins) > 1:
+        outside = _outside_of_code(text)
+        begins = [at for at in begins if at in outside] or begins
+    for start, limit in reversed([*pairwise([*begins, len(text)])]):
+        end = _END.search(text, start, limit)
+        if end:
+            return start, end.end()
+    if begins:
+        line = _BEGIN.match(text, begins[-1])
+        return begins[-1], line.end() if line else begins[-1]
     ends = [found.end() for found in _END.finditer(text)]
     return 0, ends[-1] if ends else 0
+
+
+def _outside_of_code(text: str) -> set[int]:
+    """Where lines begin that are in no code block."""
+    starts, at = set(), 0
+    for line, inside in _lines(text):
+        if not inside:
+            starts.add(at)
+        at += len(line)
+    return starts
 
 
 def _subject(text: str) -> dict[str, object]:

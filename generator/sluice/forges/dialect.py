@@ -91,6 +91,9 @@ class Dialect(Protocol):
     def cancel_merge(self, pull: PullRequest) -> None:
         """Take that back, also of a closed one; nothing when it is not going to merge."""
 
+    def withdrawer(self, number: int) -> str:
+        """Who took a later merge back, if nobody has asked for one again; else nothing."""
+
     def note_merge(self, pull: PullRequest, commit: str) -> bool:
         """Tell of a merge that was not noticed; False where one cannot be told of it."""
 

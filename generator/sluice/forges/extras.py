@@ -69,11 +69,8 @@ class ForgeExtras(Protocol):
     def set_status(self, commit: str, status: Status) -> None:
         """Say what we think of a commit."""
 
-    def upsert_comment(self, number: int, key: str, text: str) -> None:
-        """Keep one comment of this key, ours, at this text (Markdown)."""
-
-    def single_comment(self, number: int, key: str) -> object:
-        """Return our comment of this key; of several the oldest, and the others are deleted."""
+    def upsert_comment(self, number: int, key: str, text: str, head: str = "") -> None:
+        """Keep one comment of this key, ours, at this text (Markdown), while it is at `head`."""
 
     def merge_when_ready(self, number: int, expected_head: str) -> PullRequest:
         """Merge once what the forge asks for is there, or now if nothing is missing."""
@@ -83,6 +80,12 @@ class ForgeExtras(Protocol):
 
     def objectors(self, number: int) -> Sequence[str]:
         """Who asked for changes, and has not taken that back; in order."""
+
+    def withdrawer(self, number: int) -> str:
+        """Which person took back on the forge what was left to it, and has not asked for it again.
+
+        Nothing when nobody did, or nobody but us.
+        """
 
     def unlabel(self, number: int, label: str) -> None:
         """Take a label off; nothing when it is not on."""

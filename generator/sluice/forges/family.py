@@ -26,8 +26,6 @@ from sluice.forges.raw import MANY, RECENT, Raw, seconds
 # Gitea calls what GitHub calls CHANGES_REQUESTED otherwise.
 _OBJECTIONS = frozenset({"CHANGES_REQUESTED", "REQUEST_CHANGES"})
 _VERDICTS = _OBJECTIONS | {"APPROVED", "DISMISSED"}
-# So many seconds are between two acts at least.
-_APART = 2
 
 
 class Family:
@@ -45,6 +43,10 @@ class Family:
     _oldest_first: ClassVar[bool]  # how it lists the commits of a pull request
     _events: ClassVar[str]  # where a pull request has what happened to it
     _happened: ClassVar[tuple[str, str, str]]  # the key of a kind of event; closing, deletion
+    _apart: ClassVar[int]  # so many seconds are between two acts at least
+    _withdrawn: ClassVar[str]  # the kind of event by which a later merge is taken back
+    _delegated: ClassVar[frozenset[str]]  # those after which that does not count any more
+    _who: ClassVar[str]  # where an event has its account
 
     def __init__(self, http: Transport, repository: str) -> None:
         self._http = http
@@ -123,15 +125,31 @@ class Family:
         Who closes a pull request and then deletes its branch needs longer for that.
         """
         key, closing, deletion = self._happened
-        closed, deleted = -_APART, -_APART
-        path = f"{self._root}/issues/{pull.number}/{self._events}"
-        for raw in self._http.pages(path, {}, self._size, MANY):
+        closed, deleted = -self._apart, -self._apart
+        for raw in self._happenings(pull.number):
             with self._http.reading():
                 if raw.get(key) == closing:
                     closed = seconds(raw["created_at"])
                 elif raw.get(key) == deletion:
                     deleted = seconds(raw["created_at"])
-        return abs(closed - deleted) < _APART and closed > 0
+        return abs(closed - deleted) < self._apart and closed > 0
+
+    def withdrawer(self, number: int) -> str:
+        """Who took a later merge back last, if nothing has happened since to make up for it."""
+        name = ""
+        for raw in self._happenings(number):
+            with self._http.reading():
+                kind = raw.get(self._happened[0])
+                if kind == self._withdrawn:
+                    name = str((raw.get(self._who) or {}).get("login") or "somebody")
+                elif kind in self._delegated:
+                    name = ""
+        return name
+
+    def _happenings(self, number: int) -> Iterable[Raw]:
+        """What happened to a pull request, oldest first."""
+        path = f"{self._root}/issues/{number}/{self._events}"
+        return self._http.pages(path, {}, self._size, MANY)
 
     def ask(self, number: int, kind: str, name: str) -> bool:
         """Ask for a review."""

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import ClassVar
 from urllib.parse import quote
 
+from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest, State
 from sluice.forges.addresses import Address
 from sluice.forges.answers import RefusedError, Site
@@ -57,6 +58,11 @@ class Gitea(Family):
     drafts_by_title = True
     _events = "timeline"
     _happened: ClassVar = ("type", "close", "delete_branch")
+    # It tells of no deletion after a closing, but of one by the button on its page.
+    _apart = 2
+    _withdrawn = "pull_cancel_scheduled_merge"
+    _delegated = frozenset({"pull_scheduled_merge", "reopen"})
+    _who = "user"
 
     def __init__(self, http: Transport, repository: str) -> None:
         super().__init__(http, repository)
@@ -114,13 +120,26 @@ class Gitea(Family):
         return self._read(self._http.call("POST", f"{self._root}/pulls", body=body).data)
 
     def change(self, pull: PullRequest, change: Change) -> PullRequest:
-        """Labels first, so that the last answer shows all."""
+        """Labels first, so that the last answer shows all.
+
+        A label that somebody deleted and we still know is left out without a word.
+        """
         labels = f"{self._root}/issues/{pull.number}/labels"
-        if change.add:
-            self._http.call("POST", labels, body={"labels": self._label_ids(change.add)})
+        self._label(labels, change.add)
         for number in self._label_ids(change.remove):
             self._gone(f"{labels}/{number}")
-        return self.patch(pull, change)
+        changed = self.patch(pull, change)
+        held = {label.casefold() for label in changed.labels}
+        missing = [label for label in change.add if label.casefold() not in held]
+        if not missing:
+            return changed
+        self._labels.clear()
+        self._label(labels, missing)
+        return self.pull(pull.number)
+
+    def _label(self, labels: str, names: Collection[str]) -> None:
+        if names:
+            self._http.call("POST", labels, body={"labels": self._label_ids(names)})
 
     def merge(self, pull: PullRequest) -> PullRequest:
         """Merge at the head that was seen."""
@@ -139,8 +158,9 @@ class Gitea(Family):
 
         It looks again only when something happens to the pull request, so what is scheduled already
         is tried now, by the same rules. It takes a style that is not allowed, and drops the merge
-        without a word when its time has come: what was scheduled by a style that is not ours now
-        is scheduled anew.
+        without a word when its time has come: what we scheduled by a style that is not ours now is
+        scheduled anew. Nothing tells by which style another run or a person did that; so it stays,
+        and when it was dropped the next turn finds nothing scheduled.
         """
         later = {"merge_when_checks_succeed": True}
         style = self._style(pull.base)
@@ -149,7 +169,7 @@ class Gitea(Family):
         except RefusedError as error:
             if not error.says("already scheduled"):
                 raise
-            if self._scheduled.get(pull.number) == style:
+            if self._scheduled.get(pull.number, style) == style:
                 return self._merge_if_ready(pull)
             self.cancel_merge(pull)
             done = self._merged(pull, later, style)
@@ -166,8 +186,20 @@ class Gitea(Family):
             return self.pull(pull.number)  # which it may have merged at this very moment
 
     def cancel_merge(self, pull: PullRequest) -> None:
-        """Nothing tells whether a merge is scheduled, so it is cancelled without looking."""
-        self._gone(f"{self._root}/pulls/{pull.number}/merge")
+        """Nothing tells whether a merge is scheduled, so it is cancelled without looking.
+
+        One that another account has scheduled may be cancelled by those who may merge; before 1.26
+        by administrators only.
+        """
+        try:
+            self._gone(f"{self._root}/pulls/{pull.number}/merge")
+        except RefusedError as error:
+            if not error.says("permission to cancel"):
+                raise
+            raise UsageError(
+                f"somebody else has left the merge of #{pull.number} to {self._http.site}, and the "
+                "account may not take that back: let it merge, or take it back by hand"
+            ) from None
 
     def note_merge(self, pull: PullRequest, commit: str) -> bool:
         """Mark it as merged by hand; not every repository allows that."""

@@ -100,6 +100,13 @@ class GitHub(Family):
     _oldest_first = True
     _events = "events"
     _happened: ClassVar = ("event", "closed", "head_ref_deleted")
+    # `gh pr close --delete-branch` does both, one within a second of the other. Times have seconds.
+    _apart = 1
+    _withdrawn = "auto_merge_disabled"
+    _delegated = frozenset(
+        {"auto_merge_enabled", "auto_squash_enabled", "auto_rebase_enabled", "reopened"}
+    )
+    _who = "actor"
 
     def open_of(self, branch: str, base: str) -> Iterable[PullRequest]:  # noqa: ARG002 - others need it
         """The open ones of a branch."""

@@ -37,6 +37,8 @@ _NOT_READY = {
     HTTPStatus.NOT_ACCEPTABLE,
     HTTPStatus.UNPROCESSABLE_ENTITY,
 }
+# How notes begin by which GitLab tells that a merge is left to it, and that this was taken back.
+_DELEGATED, _WITHDRAWN = "enabled an automatic merge", "canceled the automatic merge"
 # What is true in a moment, or what another has done already. It says that it can be merged when
 # what was missing has come in between.
 _PASSING = (
@@ -139,6 +141,18 @@ class GitLab:
                 said = self._http.quoted(said)
                 raise RefusedError(f"{self._http.site}: {said}", answer.status, said)
 
+    def withdrawer(self, number: int) -> str:
+        """Who took a later merge back last; GitLab tells it in notes of its own."""
+        name = ""
+        for raw in self._notes(number):
+            with self._http.reading():
+                said = str(raw["body"]) if raw.get("system") else ""
+                if said.startswith(_WITHDRAWN):
+                    name = _name(raw) or "somebody"
+                elif said.startswith(_DELEGATED):
+                    name = ""
+        return name
+
     def note_merge(self, pull: PullRequest, commit: str) -> bool:  # noqa: ARG002 - others need it
         """Nothing: it sees for itself what was pushed."""
         return False
@@ -183,11 +197,14 @@ class GitLab:
 
     def comments(self, number: int) -> Iterable[Comment]:
         """Oldest first."""
-        query = {"sort": "asc", "order_by": "created_at"}
-        for raw in self._http.pages(f"{self._requests}/{number}/notes", query, "per_page", MANY):
+        for raw in self._notes(number):
             with self._http.reading():
                 comment = Comment(int(raw["id"]), _name(raw), str(raw["body"]))
             yield comment
+
+    def _notes(self, number: int) -> Iterable[Raw]:
+        query = {"sort": "asc", "order_by": "created_at"}
+        return self._http.pages(f"{self._requests}/{number}/notes", query, "per_page", MANY)
 
     def comment(self, number: int, text: str) -> None:
         """Add one; sent once only, for nothing refuses a second one."""
@@ -214,7 +231,10 @@ class GitLab:
             return {str(user["username"]).lower() for user in raw.get("reviewers") or ()}
 
     def ask(self, number: int, kind: str, name: str) -> bool:
-        """Ask for a review; groups cannot be asked."""
+        """Ask for a review; groups cannot be asked.
+
+        Who has no access is left out without a word, and so is a second one where only one may be.
+        """
         users = (
             self._http.call("GET", "/users", params={"username": name}).data
             if kind == "user"
@@ -225,8 +245,10 @@ class GitLab:
         raw = self._http.call("GET", f"{self._requests}/{number}").data
         with self._http.reading():
             ids = {int(user["id"]) for user in (*(raw.get("reviewers") or ()), users[0])}
-        self._put(number, {"reviewer_ids": sorted(ids)})
-        return True
+        body = {"reviewer_ids": sorted(ids)}
+        raw = self._http.call("PUT", f"{self._requests}/{number}", body=body).data
+        with self._http.reading():
+            return any(user["id"] == users[0]["id"] for user in raw.get("reviewers") or ())
 
     def status(self, commit: str, context: str) -> Status | None:
         """What is said of a commit in this context."""

@@ -13,7 +13,7 @@ from itertools import islice
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest, Signature, State
 from sluice.forges.answers import HeadMovedError
-from sluice.forges.bodies import joined
+from sluice.forges.bodies import joined, replaced
 from sluice.forges.local_records import (
     PULLS,
     GitStore,
@@ -82,13 +82,31 @@ class LocalForge:
         words = PullRequest(0, branch, base, title, body, head, labels=tuple(sorted(set(labels))))
         return self._records.change(lambda tip: self._ensuring(tip, words)).pull
 
-    def reword(self, number: int, title: str, body: str) -> PullRequest:
-        """Change what a pull request says, in whatever state it is."""
-        return self._records.change(lambda tip: self._rewording(tip, number, title, body)).pull
+    def reword(self, number: int, title: str, body: str, head: str = "") -> PullRequest:
+        """Change what a pull request says, in whatever state it is; an empty title stays.
 
-    def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
-        """Close without merging; the branch stays. A merged or closed one is left as it is."""
-        return self._records.change(lambda tip: self._closing(tip, number, reason, body)).pull
+        Raises:
+            HeadMovedError: it is not at `head`.
+        """
+
+        def step(tip: str | None) -> Step:
+            return self._rewording(tip, number, title, body, head)
+
+        return self._records.change(step).pull
+
+    def close(
+        self, number: int, reason: str, body: str | None = None, head: str = ""
+    ) -> PullRequest:
+        """Close without merging; the branch stays. A merged or closed one is left as it is.
+
+        Raises:
+            HeadMovedError: it is not at `head`.
+        """
+
+        def step(tip: str | None) -> Step:
+            return self._closing(tip, number, reason, body, head)
+
+        return self._records.change(step).pull
 
     def merge(self, number: int, expected_head: str) -> PullRequest:
         """Merge with a merge commit, if the head is still the expected one, and drop the branch.
@@ -153,20 +171,27 @@ class LocalForge:
             )
         return head
 
-    def _closing(self, tip: str | None, number: int, reason: str, body: str | None) -> Step:
+    def _closing(
+        self, tip: str | None, number: int, reason: str, body: str | None, head: str
+    ) -> Step:
         old = self._records.get(tip, number)
         now = self._now(old)
         if now.pull.state != "open":
             return self._settling(old, now)
-        said = now.pull.body if body is None else body
+        if head and now.pull.head != head:
+            raise HeadMovedError(now.pull.branch, head, now.pull.head)
+        said = now.pull.body if body is None else replaced(now.pull.body, body, _LARGEST)
         pull = replace(now.pull, state="closed", body=said, updated=self._clock())
         closed = replace(now, pull=pull, reason=reason)
         message = f"Close #{number}: {one_line(pull.title)}\n\n{one_line(reason)}"
         return Step(closed, replacing(old, closed), message, (pull.head,))
 
-    def _rewording(self, tip: str | None, number: int, title: str, body: str) -> Step:
+    def _rewording(self, tip: str | None, number: int, title: str, body: str, head: str) -> Step:
         old = self._records.get(tip, number)
         now = self._now(old)
+        if head and now.pull.head != head:
+            raise HeadMovedError(now.pull.branch, head, now.pull.head)
+        title = title or now.pull.title
         text = joined(now.pull.body, body, _LARGEST)
         if (now.pull.title, now.pull.body) == (title, text):
             return Step(now)

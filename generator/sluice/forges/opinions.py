@@ -19,6 +19,7 @@ class Opinions:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._truth: Truth | None = None
+        self._me = ""
 
     def believe(self, truth: Truth) -> None:
         """Take from Git what is merged."""
@@ -48,6 +49,30 @@ class Opinions:
     def objectors(self, number: int) -> Sequence[str]:
         """Who asked for changes, and has not taken that back; in order."""
         return sorted(set(self._dialect.objectors(number)))
+
+    def withdrawer(self, number: int) -> str:
+        """Which person took back on the forge what was left to it; nothing when it was us."""
+        try:
+            name = self._dialect.withdrawer(number)
+            return name if name and not self._is_ours(name) else ""
+        except RefusedError as error:
+            if error.status not in _NOT_TOLD:
+                raise
+            return ""
+
+    def _is_ours(self, name: str) -> bool:
+        """Whether an account is ours; the token of a workflow cannot ask, and is a robot's."""
+        try:
+            return name == self.whoami()
+        except RefusedError as error:
+            if error.status not in _NOT_TOLD:
+                raise
+            return name.endswith("[bot]")
+
+    def whoami(self) -> str:
+        """The account that we act as."""
+        self._me = self._me or self._dialect.whoami()
+        return self._me
 
     def unlabel(self, number: int, label: str) -> None:
         """Take a label off; nothing when it is not on."""

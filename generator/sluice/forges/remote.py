@@ -4,7 +4,7 @@ A forge is told things that it shows only a little later, so an answer that may 
 not a branch", "try again") leads to another look after a pause, and a duplicate to adoption.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
@@ -13,29 +13,26 @@ from urllib.parse import quote
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest, State
 from sluice.forges.answers import HeadMovedError, RefusedError
-from sluice.forges.bodies import clean, fit, joined, one_line, same
-from sluice.forges.dialect import Change, Comment, Dialect, Words
-from sluice.forges.extras import Capabilities, Status
+from sluice.forges.bodies import joined, one_line, replaced, same
+from sluice.forges.dialect import Change, Dialect, Words
 from sluice.forges.hooks import Hook
 from sluice.forges.http import Transport, Usage
-from sluice.forges.opinions import Opinions
 from sluice.forges.rights import Right, Trial, rights
+from sluice.forges.saying import ANSWERED, LOOKS, Sayings
 from sluice.forges.truth import as_git_says, titled
 
 PREFIX = "sluice/"
-_LOOKS = 5
 # What a pull request costs until all that belongs to it is said.
 _WRITES, _CALLS = 5, 15
-_ANSWERED = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 _FORBIDDEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 # What a merge button answers that is about the pull request rather than about the call.
 _UNMERGEABLE = (
     *(HTTPStatus.BAD_REQUEST, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_ACCEPTABLE),
-    *_ANSWERED,
+    *ANSWERED,
 )
 
 
-class RemoteForge(Opinions):
+class RemoteForge(Sayings):
     """Pull requests of one repository on a server. `list` knows those of branches with PREFIX.
 
     Of the labels those that start with `sluice` are ours: they go when they are not asked for.
@@ -44,14 +41,8 @@ class RemoteForge(Opinions):
 
     def __init__(self, dialect: Dialect, http: Transport, compare: str) -> None:
         """`compare` is where the forge's own pages compare two branches."""
-        super().__init__(dialect)
-        self._http, self._compare = http, compare
-        self._me = ""
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What fits."""
-        return self._dialect.capabilities
+        super().__init__(dialect, http)
+        self._compare = compare
 
     def is_linear(self) -> bool:
         """Whether it merges only branches that begin at the tip of their base.
@@ -108,7 +99,7 @@ class RemoteForge(Opinions):
             UsageError: a branch is missing, or `branch` has nothing that `base` lacks.
         """
         words = self._words(branch, base, title, body, labels, head)
-        for attempt in range(_LOOKS):
+        for attempt in range(LOOKS):
             current = self._open(words)
             if current:
                 return self._updated(current, words)
@@ -120,33 +111,46 @@ class RemoteForge(Opinions):
             except RefusedError as error:
                 # What was pushed or opened just now may not be found yet.
                 passes = error.status == HTTPStatus.NOT_FOUND or self._dialect.may_pass(error)
-                if attempt + 1 == _LOOKS or not passes:
+                if attempt + 1 == LOOKS or not passes:
                     self._check_branches(words)
                     raise
             self._http.pause(attempt)
         raise UsageError(f"{branch}: {self._http.site} shows no pull request; try again")
 
-    def reword(self, number: int, title: str, body: str) -> PullRequest:
-        """Change what a pull request says, in whatever state it is."""
+    def reword(self, number: int, title: str, body: str, head: str = "") -> PullRequest:
+        """Change what a pull request says, in whatever state it is; an empty title stays.
+
+        Raises:
+            HeadMovedError: it is not at `head`.
+        """
         pull = self._get(number)
-        words = self._words(pull.branch, pull.base, title, body, pull.labels, "")
+        words = self._words(pull.branch, pull.base, title or pull.title, body, pull.labels, head)
+        self._check_shown(words, pull)
         text = self._joined(pull.body, words)
         change = Change(
             title=words.title if words.title != pull.title else None,
             body=text if not same(pull.body, text) else None,
         )
         changed = self._dialect.change(pull, change) if change != Change() else pull
+        self._check_shown(words, changed)
         return as_git_says(changed, self._truth)
 
-    def close(self, number: int, reason: str, body: str | None = None) -> PullRequest:
-        """Close without merging and say why; the branch stays. Done already: left as it is."""
+    def close(
+        self, number: int, reason: str, body: str | None = None, head: str = ""
+    ) -> PullRequest:
+        """Close without merging and say why; the branch stays. Done already: left as it is.
+
+        Raises:
+            HeadMovedError: its branch is not at `head`.
+            UsageError: it cannot be closed.
+        """
         pull = self.get(number)
         if pull.state != "open":
             return pull
-        # Indented, so that it is shown as it is and mentions nobody.
-        self.upsert_comment(number, "closed", f"Closed by sluice:\n\n    {one_line(reason, 2000)}")
+        self._check_head(pull.branch, head, pull.head)
+        self._say_why_closed(number, one_line(reason, 2000))
         try:
-            said = None if body is None else fit(body, self.capabilities.body)
+            said = None if body is None else replaced(pull.body, body, self.capabilities.body)
             return self._dialect.change(pull, Change(body=said, state="closed"))
         except RefusedError:
             pull = self.get(number)
@@ -180,47 +184,9 @@ class RemoteForge(Opinions):
         if pull.state != "open" or self._dialect.note_merge(pull, commit):
             return
         said = f"{pull.base} has what this proposes since {commit}, which was not noticed here"
-        self.upsert_comment(number, "closed", f"Closed by sluice:\n\n    {said}")
-        self._dialect.change(pull, Change(body=fit(body, self.capabilities.body), state="closed"))
-
-    def request_reviews(
-        self, number: int, users: Collection[str], teams: Collection[str] = ()
-    ) -> tuple[str, ...]:
-        """Ask each person once; return those that the forge does not accept."""
-        asked = self._dialect.reviewers(number)
-        wanted = [("user", u) for u in dict.fromkeys(users) if u.lower() not in asked]
-        wanted += [("team", t) for t in dict.fromkeys(teams) if t.lower() not in asked]
-        return tuple(name for kind, name in wanted if not self._asked(number, kind, name))
-
-    def has_status(self, commit: str, status: Status) -> bool:
-        """Whether that is what is said of a commit already."""
-        return self._dialect.status(commit, status.context) == self._fit(status)
-
-    def set_status(self, commit: str, status: Status) -> None:
-        """Say what we think of a commit, unless it is said already."""
-        if not self.has_status(commit, status):
-            self._dialect.set_status(commit, self._fit(status))
-
-    def upsert_comment(self, number: int, key: str, text: str) -> None:
-        """Keep one comment of this key, ours, at this text (Markdown)."""
-        said = fit(f"{clean(text).rstrip()}\n\n{_marker(key)}", self.capabilities.body)
-        comment = self.single_comment(number, key)
-        if comment is None:
-            self._dialect.comment(number, said)
-            # Nothing keeps another who is as fast from writing it too.
-            comment = self.single_comment(number, key)
-        if comment and not same(comment.text, said):
-            self._dialect.recomment(number, comment.id, said)
-
-    def single_comment(self, number: int, key: str) -> Comment | None:
-        """Return our comment of this key; of several the oldest, and the others are deleted."""
-        ended = [
-            c for c in self._dialect.comments(number) if c.text.rstrip().endswith(_marker(key))
-        ]
-        mine = sorted((c for c in ended if c.author == self.whoami()), key=lambda c: c.id)
-        for more in mine[1:]:
-            self._dialect.uncomment(number, more.id)
-        return mine[0] if mine else None
+        self._say_why_closed(number, said)
+        text = replaced(pull.body, body, self.capabilities.body)
+        self._dialect.change(pull, Change(body=text, state="closed"))
 
     def hooks(self) -> Sequence[Hook]:
         """The webhooks of the repository; UsageError when they are not shown to us."""
@@ -237,18 +203,9 @@ class RemoteForge(Opinions):
         standing, trials = self._dialect.standing(), self._dialect.trials()
         return list(rights(site, path, standing, trials, act))
 
-    def whoami(self) -> str:
-        """The account that we act as."""
-        self._me = self._me or self._dialect.whoami()
-        return self._me
-
     def git_login(self) -> tuple[str, str]:
         """User name and password for Git over HTTPS; the password is a secret that may expire."""
         return self._dialect.git_user, self._http.credentials.password()
-
-    def _fit(self, status: Status) -> Status:
-        text = one_line(status.description, self.capabilities.description)
-        return replace(status, description=text)
 
     def _words(
         self, branch: str, base: str, title: str, body: str, labels: Iterable[str], head: str
@@ -280,16 +237,15 @@ class RemoteForge(Opinions):
             if self._dialect.tip(branch) is None:
                 raise UsageError(f"cannot open a pull request: there is no branch {branch!r}")
 
-    def _check_head(self, words: Words, shown: str) -> None:
-        """See that words are about what their branch has; a forge may show an older head."""
-        if words.head and shown != words.head:
-            tip = self._dialect.tip(words.branch)
-            if tip != words.head:
-                raise HeadMovedError(words.branch, words.head, tip)
-
     def _updated(self, pull: PullRequest, words: Words) -> PullRequest:
-        self._check_head(words, pull.head)
+        """Bring a pull request to words, and see that they were about its head all the while.
+
+        Nothing keeps another from pushing while they are written. Who was faster then finds words
+        of another commit, or has written theirs before: so it is looked at again.
+        """
+        self._check_head(words.branch, words.head, pull.head)
         title = titled(pull, words.title, by_title=self._dialect.drafts_by_title)
+        title = one_line(title, self.capabilities.title)
         body = self._joined(pull.body, words)
         held = {label.casefold() for label in pull.labels}
         wanted = {label.casefold() for label in words.labels}
@@ -300,13 +256,24 @@ class RemoteForge(Opinions):
             add=tuple(sorted(x for x in words.labels if x.casefold() not in held)),
             remove=tuple(sorted(x for x in pull.labels if _ours(x) and x.casefold() not in wanted)),
         )
-        return self._dialect.change(pull, change) if change != Change() else pull
+        if change == Change():
+            return pull
+        changed = self._dialect.change(pull, change)
+        if changed.state != "open":
+            self._check_shown(words, changed)
+        else:
+            self._check_head(words.branch, words.head)
+        return changed
+
+    def _check_shown(self, words: Words, pull: PullRequest) -> None:
+        if words.head and pull.head != words.head:
+            raise HeadMovedError(words.branch, words.head, pull.head)
 
     def _pressed(
         self, number: int, expected_head: str, press: Callable[[PullRequest], PullRequest]
     ) -> PullRequest:
         """Press one of the merge buttons until it is clear what became of it."""
-        for attempt in range(_LOOKS):
+        for attempt in range(LOOKS):
             pull = self._at(number, expected_head)
             if pull.state != "open":
                 break
@@ -314,7 +281,7 @@ class RemoteForge(Opinions):
                 pull = press(pull)
                 break
             except RefusedError as error:
-                if attempt + 1 == _LOOKS or not self._dialect.may_pass(error):
+                if attempt + 1 == LOOKS or not self._dialect.may_pass(error):
                     pull = self._explained(number, expected_head, error)
                     break
             self._http.pause(attempt)
@@ -324,7 +291,7 @@ class RemoteForge(Opinions):
 
     def _at(self, number: int, expected_head: str) -> PullRequest:
         """Look until the forge has noticed the push of this head; UsageError if it moved on."""
-        for attempt in range(_LOOKS):
+        for attempt in range(LOOKS):
             pull = self.get(number)
             if pull.state != "open" or pull.head == expected_head:
                 return pull
@@ -359,22 +326,6 @@ class RemoteForge(Opinions):
         with suppress(UsageError):
             if self._dialect.tip(pull.branch) == pull.head:
                 self._dialect.drop(pull.branch)
-
-    def _asked(self, number: int, kind: str, name: str) -> bool:
-        for attempt in range(_LOOKS):
-            try:
-                return self._dialect.ask(number, kind, name)
-            except RefusedError as error:
-                if error.status not in (HTTPStatus.NOT_FOUND, *_ANSWERED):
-                    raise
-                if not self._dialect.may_pass(error):
-                    break
-            self._http.pause(attempt)
-        return False
-
-
-def _marker(key: str) -> str:
-    return f"<!-- sluice:comment {key} -->"
 
 
 def _ours(label: str) -> bool:

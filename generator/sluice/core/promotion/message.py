@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from sluice.bounded import json_of
@@ -18,6 +19,7 @@ from sluice.core.promotion import lineage
 # Our part of a text begins with this line and ends with the marker; all around it is people's.
 BEGIN = "<!-- sluice:begin -->"
 _BEGIN = re.compile(rf"^{BEGIN}[ \t\r]*$", re.MULTILINE)
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 # What follows on its line is somebody's who appended to the text as the forge trims it.
 _MARKER = re.compile(r"^<!-- sluice:v1 (\{.*?\}) -->", re.MULTILINE)
 # In the marker: the forge may have been told to merge later.
@@ -140,6 +142,13 @@ def written_in(text: str) -> Mapping[str, Any]:
         return {}
 
 
+def is_alike(text: str, other: str) -> bool:
+    """Whether two bodies that Sluice wrote propose the same versions."""
+    named = ("version", "registered", "releases")
+    ours, theirs = written_in(text), written_in(other)
+    return [ours.get(name) for name in named] == [theirs.get(name) for name in named]
+
+
 def is_emptied(text: str) -> bool:
     """Whether nothing of ours is left in a text, neither a marker nor that it was withdrawn."""
     return _marker(text) is None and "Withdrawn by sluice" not in text
@@ -152,7 +161,8 @@ def without_marker(text: str) -> str:
 
 def withdrawn(text: str) -> str:
     """The body with nothing in its marker, so that closing it is no person's rejection."""
-    return _with_marker(text, f"*Withdrawn by sluice.*\n\n{framed({})}")
+    said = f"*Withdrawn by sluice.*\n\n{framed({})}"
+    return _with_marker(text, said) if _marker(text) else f"{text}\n\n{BEGIN}\n{said}"
 
 
 def merged_by_hand(text: str, commit: str) -> str:
@@ -185,8 +195,8 @@ def says_left(text: str) -> bool:
 
 def given_back(text: str) -> str:
     """Our part of a body, saying that no more."""
-    match, begin = _marker(text), _BEGIN.search(text)
-    said = text[begin.end() if begin else 0 : match.start() if match else None].strip()
+    match = _marker(text)
+    said = _BEGIN.split(text[: match.start()])[-1].strip() if match else ""
     return f"{BEGIN}\n{said}\n\n{framed(_not_left(text))}"
 
 
@@ -206,12 +216,34 @@ def _with_marker(text: str, marker: str) -> str:
 
 
 def _marker(text: str) -> re.Match[str] | None:
-    """The first marker after the beginning of our part; in a text without one the last."""
-    begin = _BEGIN.search(text)
-    if begin:
-        return _MARKER.search(text, begin.end())
+    """The first marker after the beginning of our part; in a text without one the last.
+
+    Of several parts that people have copied it is the last whole one outside of code.
+    """
+    begins = [found.start() for found in _BEGIN.finditer(text)]
+    if len(begins) > 1:
+        begins = [at for at in begins if at in _outside_of_code(text)] or begins
+    for start, limit in reversed([*pairwise([*begins, len(text)])]):
+        found = _MARKER.search(text, start, limit)
+        if found:
+            return found
     markers = list(_MARKER.finditer(text))
-    return markers[-1] if markers else None
+    return markers[-1] if markers and not begins else None
+
+
+def _outside_of_code(text: str) -> set[int]:
+    """Where lines begin that are in no code block."""
+    starts, at, fence = set(), 0, ""
+    for each in text.splitlines(keepends=True):
+        found = _FENCE.match(each)
+        if found and not fence:
+            fence = found[1]
+        elif found and found[1].startswith(fence) and not each[found.end() :].strip():
+            fence = ""
+        elif not fence:
+            starts.add(at)
+        at += len(each)
+    return starts
 
 
 def line(text: str) -> str:
