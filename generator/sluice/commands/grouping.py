@@ -5,6 +5,12 @@ from dataclasses import replace
 
 from sluice import git
 from sluice.commands import judging, proposing, taking_back
+from sluice.commands.confirming import (
+    forget_measured,
+    is_confirmed,
+    keeps,
+    kept_open,
+)
 from sluice.commands.judging import Seen
 from sluice.commands.world import ALIKE, MAIN, Outcome, World
 from sluice.core import layout
@@ -32,6 +38,8 @@ from sluice.forges.extras import ForgeExtras
 MOST = 500
 # What became of a release for which nothing is opened.
 _FRUITLESS = frozenset({"refused", "rejected", "left alone"})
+# What became of a release of which it is not known what is to become of it.
+_UNSURE = frozenset({"failed", "not confirmed"})
 
 
 def arranged(
@@ -134,14 +142,29 @@ def pointless(world: World, seen: Seen, living: Sequence[str]) -> Iterator[Outco
     for branch in _branches(world, seen):
         if branch in living:
             continue
+        stays = False
         for pull in seen.pulls.get(branch, ()):
             if pull.state == "open" and proposing.is_ours(world, branch):
                 if _is_deployed(seen, pull):
                     main = git.resolve(world.repository, MAIN)
                     yield proposing.settled(world, branch, pull, main)
-                    continue
-                yield proposing.closed(world, branch, pull, "pointless now: nothing is left in it")
-        proposing.sweep(world, branch)
+                elif doubt := _doubt(world, seen, pull):
+                    stays = True
+                    yield kept_open(world, branch, pull, "", (doubt,))
+                else:
+                    said = "pointless now: nothing is left in it"
+                    yield proposing.closed(world, branch, pull, said)
+        if not stays:
+            proposing.sweep(world, branch)
+
+
+def _doubt(world: World, seen: Seen, pull: PullRequest) -> str:
+    """Why it is not sure that nobody asks for a release of a shared pull request any more."""
+    for key in sorted(members_of(pull)):
+        idle, said = seen.idle.get(key), read_marker(share_of(pull, str(key)).body)
+        if idle and not is_confirmed(world, idle, seen.observed, said[0] if said else ""):
+            return f"{key}: {idle.reason}"
+    return ""
 
 
 def _is_deployed(seen: Seen, pull: PullRequest) -> bool:
@@ -179,15 +202,24 @@ def _together(
 ) -> Iterator[Outcome]:
     members: list[Proposal] = []
     failures: list[str] = []
+    living = next((pull for pull in pulls if pull.state == "open"), None)
+    doubt = _doubt(world, seen, living) if living else ""
     for want in wants:
         result = _member(world, seen, want, pulls, failures)
         if isinstance(result, Outcome):
             yield result
+            if living and result.what in _UNSURE and want.release.key in members_of(living):
+                doubt = f"{result.release}: {result.reasons[0]}"
         elif len(members) < MOST:
             members.append(result)
         else:
             said = f"{branch} has {MOST} releases; this one comes after them"
             yield Outcome(str(result.key), "comes later", result.version, reasons=(said,))
+    if living and doubt:
+        # Without a member that is not known to be gone it would be another pull request.
+        for member in members:
+            yield kept_open(world, str(member.key), living, member.version, (doubt,))
+        return
     if not members:
         yield from pointless(world, replace(seen, pulls={branch: pulls}), ())
         return
@@ -231,7 +263,18 @@ def _member(
         if failures[-ALIKE:] == [said] * ALIKE:
             raise
         return Outcome(name, "failed", want.version.version, reasons=(said,), refused=True)
-    return judging.refused(name, result) if isinstance(result, Refusal) else result
+    if not isinstance(result, Refusal):
+        forget_measured(world, want.release.key)
+        return result
+    return _kept(world, result, name, concerned) or judging.refused(name, result)
+
+
+def _kept(world: World, result: Refusal, name: str, pulls: Sequence[PullRequest]) -> Outcome | None:
+    """The outcome of a version that stays proposed for now, though it is refused."""
+    for pull in pulls:
+        if pull.state == "open" and keeps(world, result, pull):
+            return kept_open(world, name, pull, result.version, result.reasons)
+    return None
 
 
 def _alone(world: World, seen: Seen, member: Proposal, branch: str) -> Iterator[Outcome]:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from sluice import git
+from sluice.commands.confirming import Observed, is_confirmed, kept_open
 from sluice.commands.heeding import give_back, heeded, let_wait
 from sluice.commands.signalling import published
 from sluice.commands.world import AUTHOR, MAIN, Outcome, World
@@ -29,18 +30,32 @@ class Pushed(NamedTuple):
 Ahead = Pushed | git.RefMovedError
 
 
-def idle(world: World, want: Idle, pulls: Sequence[PullRequest]) -> Iterator[Outcome]:
-    """Close what nobody asks for any more."""
-    release = str(want.release.key)
+def idle(
+    world: World, want: Idle, observed: Observed, pulls: Sequence[PullRequest]
+) -> Iterator[Outcome]:
+    """Close what nobody asks for any more, once that is sure."""
+    release, stays = str(want.release.key), False
     for pull in pulls:
-        if pull.state == "open" and is_ours(world, pull.branch):
-            if _is_deployed(pull, want):
-                yield settled(world, release, pull, git.resolve(world.repository, MAIN))
-            else:
-                yield closed(world, release, pull, f"pointless now: {want.reason}")
+        if pull.state != "open" or not is_ours(world, pull.branch):
+            continue
+        proposed = _proposed(pull)
+        if _is_deployed(pull, want):
+            yield settled(world, release, pull, git.resolve(world.repository, MAIN))
+        elif is_confirmed(world, want, observed, proposed):
+            yield closed(world, release, pull, f"pointless now: {want.reason}")
+        else:
+            stays = True
+            yield kept_open(world, release, pull, proposed, (want.reason,))
+    if stays:
+        return
     sweep(world, branch_of(want.release.key))
     what = "cannot follow" if want.problem else "nothing to do"
     yield Outcome(release, what, reasons=(want.reason,), refused=want.problem)
+
+
+def _proposed(pull: PullRequest) -> str:
+    said = read_marker(pull.body)
+    return said[0] if said else ""
 
 
 def _is_deployed(pull: PullRequest, want: Idle) -> bool:
