@@ -67,7 +67,9 @@ def test_a_release_may_follow_something_else_than_its_environment(loop: Loop) ->
     assert "is in `alias eu` of the registry" in loop.pulls()[0].body
     assert "follows: {alias: eu}" in loop.file(SPEC, BRANCH)
     loop.register(3, stage="Production")
-    assert loop.chat().reasons == ("no version is in alias eu",)
+    outcome = loop.chat()
+    assert outcome.reasons[0] == "no version is in alias eu"
+    assert (outcome.what, outcome.pull) == ("not confirmed", 1)
 
 
 def test_a_model_that_was_created_again_is_not_taken_for_the_deployed_one(loop: Loop) -> None:

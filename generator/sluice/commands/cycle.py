@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sluice import git
-from sluice.commands import attending, deciding, looking, proposing
+from sluice.commands import attending, confirming, deciding, looking, proposing
 from sluice.commands.causes import cause_of
 from sluice.commands.grouping import arranged, is_shared, pointless, shared, together
 from sluice.commands.judging import Base, Pulls, Ready, Seen
@@ -49,13 +49,16 @@ def cycle(world: World) -> Iterator[Outcome]:
     observed, silent = looking.observed_apart(world, base)
     if world.is_stopping():
         return
+    confirming.check_observed(world, base.followed[0] - silent.keys(), observed)
     pulls = by_branch(world.pulls())
     yield from attending.attended(world, pulls)
     seen = Seen(base, pulls, observed)
     failures: list[str] = []
     found, unclear = looking.asked_for(base, observed, silent)
     yield from looking.told(unclear)
+    confirming.forget_shown(world, found)
     seen = replace(seen, sharing=arranged(world, seen, found))
+    seen = replace(seen, idle={w.release.key: w for w in found if isinstance(w, Idle)})
     living = [*shared(seen, found), *looking.branches_with(pulls, unclear)]
     yield from pointless(world, seen, living)
     for some in _batches(_tasks(seen, found)):
@@ -211,7 +214,7 @@ def _release(world: World, seen: Seen, want: Want | Idle) -> Iterator[Outcome]:
     """All that is done for one release; each step looks at the world anew."""
     key = want.release.key
     if isinstance(want, Idle):
-        yield from proposing.idle(world, want, seen.pulls.get(branch_of(key), ()))
+        yield from proposing.idle(world, want, seen.observed, seen.pulls.get(branch_of(key), ()))
         return
     sight, known = _sight(world, seen, want)
     if known is None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sluice import git
 from sluice.commands import grouping, judging, proposing, taking_back
+from sluice.commands.confirming import forget_measured
 from sluice.commands.judging import Ready, Seen
 from sluice.commands.world import ALIKE, Outcome, World
 from sluice.core.finding import UsageError
@@ -31,8 +32,10 @@ def decided(world: World, seen: Seen, want: Want) -> Outcome | Ready:
         return judging.rejection(want, no.number)
     result = judging.judged(world, seen.base, want, pulls)
     if isinstance(result, Refusal):
-        list(judging.withdrawn(world, release, pulls, result))
-        return judging.refused(release, result)
+        told = list(judging.withdrawn(world, pulls, result))
+        waiting = next((each for each in told if each.what == "not confirmed"), None)
+        return waiting or judging.refused(release, result)
+    forget_measured(world, want.release.key)
     shared = () if _is_open(pulls) else grouping.former(world, seen, want)
     no = judging.rejecting(world, want, shared)
     return judging.rejection(want, no.number) if no else Ready(result, pulls)

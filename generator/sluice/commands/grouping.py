@@ -5,6 +5,12 @@ from dataclasses import replace
 
 from sluice import git
 from sluice.commands import judging, owning, proposing, taking_back
+from sluice.commands.confirming import (
+    forget_measured,
+    is_confirmed,
+    keeps,
+    kept_open,
+)
 from sluice.commands.judging import Seen
 from sluice.commands.world import ALIKE, MAIN, Outcome, World
 from sluice.core import layout
@@ -33,6 +39,8 @@ from sluice.forges.extras import ForgeExtras
 MOST = 500
 # What became of a release for which nothing is opened.
 _FRUITLESS = frozenset({"refused", "rejected", "left alone"})
+# What became of a release of which it is not known what is to become of it.
+_UNSURE = frozenset({"failed", "not confirmed"})
 
 
 def arranged(
@@ -162,15 +170,29 @@ def pointless(world: World, seen: Seen, living: Sequence[str]) -> Iterator[Outco
 
 
 def _emptied(world: World, seen: Seen, branch: str) -> Iterator[Outcome]:
-    pulls = seen.pulls.get(branch, ())
+    stays, pulls = False, seen.pulls.get(branch, ())
     for pull in pulls:
-        if owning.is_withdrawable(world, pull):
-            if _is_deployed(seen, pull):
-                main = git.resolve(world.repository, MAIN)
-                yield proposing.settled(world, branch, pull, main)
-                continue
+        if not owning.is_withdrawable(world, pull):
+            continue
+        if _is_deployed(seen, pull):
+            main = git.resolve(world.repository, MAIN)
+            yield proposing.settled(world, branch, pull, main)
+        elif doubt := _doubt(world, seen, pull):
+            stays = True
+            yield kept_open(world, branch, pull, "", (doubt,))
+        else:
             yield proposing.closed(world, branch, pull, "pointless now: nothing is left in it")
-    owning.sweep(world, branch, pulls)
+    if not stays:
+        owning.sweep(world, branch, pulls)
+
+
+def _doubt(world: World, seen: Seen, pull: PullRequest) -> str:
+    """Why it is not sure that nobody asks for a release of a shared pull request any more."""
+    for key in sorted(members_of(pull)):
+        idle, said = seen.idle.get(key), read_marker(share_of(pull, str(key)).body)
+        if idle and not is_confirmed(world, idle, seen.observed, said[0] if said else ""):
+            return f"{key}: {idle.reason}"
+    return ""
 
 
 def _is_deployed(seen: Seen, pull: PullRequest) -> bool:
@@ -207,19 +229,26 @@ def _together(
     world: World, seen: Seen, branch: str, wants: Sequence[Want], pulls: Sequence[PullRequest]
 ) -> Iterator[Outcome]:
     members: list[Proposal] = []
+    others: list[Outcome] = []
     failures: list[str] = []
-    failed = False
     for want in wants:
         result = _member(world, seen, want, pulls, failures)
         if isinstance(result, Outcome):
-            failed = failed or result.what == "failed"
+            others.append(result)
             yield result
         elif len(members) < MOST:
             members.append(result)
         else:
             said = f"{branch} has {MOST} releases; this one comes after them"
             yield Outcome(str(result.key), "comes later", result.version, reasons=(said,))
-    if not members and failed:
+    living = next((pull for pull in pulls if pull.state == "open"), None)
+    doubt = _why_unsure(world, seen, living, others) if living else ""
+    if living and doubt:
+        # Without a member that is not known to be gone it would be another pull request.
+        for member in members:
+            yield kept_open(world, str(member.key), living, member.version, (doubt,))
+        return
+    if not members and any(outcome.what == "failed" for outcome in others):
         return  # what cannot be judged is not what nobody wants
     if not members:
         yield from pointless(world, replace(seen, pulls={branch: pulls}), ())
@@ -232,6 +261,22 @@ def _together(
     reasons = (*outcome.reasons, *([demand_text(demand)] if demand else ()))
     for member in members:
         yield replace(outcome, release=str(member.key), version=member.version, reasons=reasons)
+
+
+def _why_unsure(world: World, seen: Seen, pull: PullRequest, others: Sequence[Outcome]) -> str:
+    """Why it is not sure that a shared pull request has lost one of its releases.
+
+    Args:
+        world: the registry, which may be asked.
+        seen: what this cycle has seen.
+        pull: the open pull request.
+        others: what came of releases that add nothing to it this time.
+    """
+    names = {str(key) for key in members_of(pull)}
+    for outcome in others:
+        if outcome.what in _UNSURE and outcome.release in names:
+            return f"{outcome.release}: {outcome.reasons[0]}"
+    return _doubt(world, seen, pull)
 
 
 def _demand(seen: Seen, branch: str, wants: Sequence[Want]) -> Demand | None:
@@ -275,7 +320,18 @@ def _share(
         if failures[-ALIKE:] == [said] * ALIKE:
             raise
         return Outcome(name, "failed", want.version.version, reasons=(said,), refused=True)
-    return judging.refused(name, result) if isinstance(result, Refusal) else result
+    if not isinstance(result, Refusal):
+        forget_measured(world, want.release.key)
+        return result
+    return _kept(world, result, name, concerned) or judging.refused(name, result)
+
+
+def _kept(world: World, result: Refusal, name: str, pulls: Sequence[PullRequest]) -> Outcome | None:
+    """The outcome of a version that stays proposed for now, though it is refused."""
+    for pull in pulls:
+        if pull.state == "open" and keeps(world, result, pull):
+            return kept_open(world, name, pull, result.version, result.reasons)
+    return None
 
 
 def _alone(world: World, seen: Seen, member: Proposal, branch: str) -> Iterator[Outcome]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sluice import git
 from sluice.commands import proposing, signalling
+from sluice.commands.confirming import keeps, kept_open
 from sluice.commands.owning import is_withdrawable, promotions_at
 from sluice.commands.served import circumstances
 from sluice.commands.workspace import Workspace
@@ -22,7 +23,7 @@ from sluice.core.promotion.message import is_emptied
 from sluice.core.promotion.sharing import ALONE, Sharing
 from sluice.core.promotion.signals import refusal
 from sluice.core.promotion.sound import Sound
-from sluice.core.promotion.wants import Want
+from sluice.core.promotion.wants import Idle, Want
 from sluice.core.tree import Standing, route_claims, standings
 
 Pulls = Mapping[str, Sequence[PullRequest]]
@@ -81,7 +82,7 @@ class Seen:
     """What a cycle looked at before it began to act; pull requests by their branch.
 
     `past` are all those of the shared branches of which it had to know, `ahead` what was decided
-    about some releases together.
+    about some releases together, `idle` the releases for which there is nothing to propose.
     """
 
     base: Base
@@ -90,6 +91,7 @@ class Seen:
     sharing: Sharing = ALONE
     past: dict[str, Sequence[PullRequest]] = field(default_factory=dict)
     ahead: Mapping[Key, Outcome | Ready] = field(default_factory=dict)
+    idle: Mapping[Key, Idle] = field(default_factory=dict)
 
     def about(self, key: Key) -> Sequence[PullRequest]:
         """The pull requests of a release: its own, and its share in those with others."""
@@ -118,16 +120,19 @@ def judged(
     return propose(want, facts, workspace.specs, workspace.files, workspace.tools)
 
 
-def withdrawn(
-    world: World, release: str, pulls: Sequence[PullRequest], result: Refusal
-) -> Iterator[Outcome]:
-    """Close what is open of a release whose newest version was refused."""
+def withdrawn(world: World, pulls: Sequence[PullRequest], result: Refusal) -> Iterator[Outcome]:
+    """Close what is open of a release whose newest version was refused, unless it is too early."""
+    release = str(result.key)
     for pull in pulls:
-        if is_withdrawable(world, pull):
-            if not world.dry_run:
-                signalling.refused(world, pull, refusal(result.version, result.reasons))
-            reason = f"version {result.version} took its place and was refused"
-            yield proposing.closed(world, release, pull, reason)
+        if not is_withdrawable(world, pull):
+            continue
+        if keeps(world, result, pull):
+            yield kept_open(world, release, pull, result.version, result.reasons)
+            continue
+        if not world.dry_run:
+            signalling.refused(world, pull, refusal(result.version, result.reasons))
+        reason = f"version {result.version} took its place and was refused"
+        yield proposing.closed(world, release, pull, reason)
 
 
 def rejecting(world: World, want: Want, pulls: Sequence[PullRequest]) -> PullRequest | None:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from sluice import git
+from sluice.commands.confirming import Observed, is_confirmed, kept_open
 from sluice.commands.heeding import give_back, heeded, let_wait
 from sluice.commands.owning import (
     is_free,
@@ -37,18 +38,32 @@ class Pushed(NamedTuple):
 Ahead = Pushed | git.RefMovedError
 
 
-def idle(world: World, want: Idle, pulls: Sequence[PullRequest]) -> Iterator[Outcome]:
-    """Close what nobody asks for any more."""
-    release = str(want.release.key)
+def idle(
+    world: World, want: Idle, observed: Observed, pulls: Sequence[PullRequest]
+) -> Iterator[Outcome]:
+    """Close what nobody asks for any more, once that is sure."""
+    release, stays = str(want.release.key), False
     for pull in pulls:
-        if is_withdrawable(world, pull):
-            if _is_deployed(pull, want):
-                yield settled(world, release, pull, git.resolve(world.repository, MAIN))
-            else:
-                yield closed(world, release, pull, f"pointless now: {want.reason}")
+        if not is_withdrawable(world, pull):
+            continue
+        proposed = _proposed(pull)
+        if _is_deployed(pull, want):
+            yield settled(world, release, pull, git.resolve(world.repository, MAIN))
+        elif is_confirmed(world, want, observed, proposed):
+            yield closed(world, release, pull, f"pointless now: {want.reason}")
+        else:
+            stays = True
+            yield kept_open(world, release, pull, proposed, (want.reason,))
+    if stays:
+        return
     left = sweep(world, branch_of(want.release.key), pulls)
     what = "cannot follow" if want.problem else "nothing to do"
     yield Outcome(release, what, reasons=(want.reason, *left), refused=want.problem)
+
+
+def _proposed(pull: PullRequest) -> str:
+    said = read_marker(pull.body)
+    return said[0] if said else ""
 
 
 def _is_deployed(pull: PullRequest, want: Idle) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sluice import git
 from sluice.core.finding import UsageError
+from sluice.core.layout import Key
 from sluice.core.model import Forge, PullRequest, Registry, Signature
 from sluice.core.progress.following import Following
 from sluice.core.rollout.model import Asks
@@ -72,10 +73,11 @@ class Outcome:
 
 @dataclass(slots=True)
 class Memory:
-    """What one cycle tells the next, only to save work: without it the outcome is the same.
+    """What one cycle tells the next: to save work, and to confirm what the registry hides.
 
     `looked` says that the repository was looked at for the cycle that begins, `listed` what the
-    forge listed, and how much had been written until then.
+    forge listed, and how much had been written until then. `registered` are the versions that the
+    registry listed, by model; `missing` is since when, in seconds, it does not show something.
     """
 
     base: Any = None
@@ -86,6 +88,8 @@ class Memory:
     lost: dict[tuple[int, int, str], bool] = field(default_factory=dict)
     marked: tuple[object, int] = (None, 0)
     marks: dict[tuple[str, str, int], Mapping[str, str]] = field(default_factory=dict)
+    registered: dict[str, frozenset[str]] = field(default_factory=dict)
+    missing: dict[tuple[Key, str], int] = field(default_factory=dict)
 
     def settle(self, release: str, seen: object, outcome: Outcome, now: int) -> None:
         """Keep what a release came to; `seen` is everything that it was judged by."""

@@ -22,6 +22,7 @@ from sluice.registries.mlflow_errors import (
     is_forbidden,
     is_invalid,
     is_missing,
+    next_page,
     one_line,
     redacted,
 )
@@ -270,8 +271,9 @@ def _search(search: Search[Row_co], condition: str) -> list[Row_co] | None:
     try:
         page = search(condition)
         rows = list(page)
+        tokens: set[str] = set()
         while page.token:
-            page = search(condition, page_token=page.token)
+            page = search(condition, page_token=next_page(page.token, tokens))
             rows += page
     except MlflowException as error:
         if is_invalid(error):

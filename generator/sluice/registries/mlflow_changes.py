@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from sluice.registries.mlflow_errors import next_page
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import RegisteredModel
@@ -17,6 +19,7 @@ def changes(client: "MlflowClient", since: int) -> dict[str, tuple[int, object]]
     """
     found: dict[str, tuple[int, object]] = {}
     token: str | None = None
+    tokens: set[str] = set()
     while True:
         page = client.search_registered_models(
             max_results=_A_PAGE, order_by=[_NEWEST_FIRST], page_token=token
@@ -29,6 +32,7 @@ def changes(client: "MlflowClient", since: int) -> dict[str, tuple[int, object]]
         token = page.token
         if not token:
             return found
+        token = next_page(token, tokens)
 
 
 def _state(model: "RegisteredModel") -> object:

@@ -42,6 +42,21 @@ class NonsenseError(ValueError):
     """The server answered, but not about what it was asked for, which the text names."""
 
 
+_MOST_PAGES = 1000
+
+
+def next_page(token: str, before: set[str]) -> str:
+    """The token of a page, which is added to those that were asked for before.
+
+    Raises:
+        NonsenseError: it was asked for already, or there is no end of pages.
+    """
+    if token in before or len(before) >= _MOST_PAGES:
+        raise NonsenseError("the next page")
+    before.add(token)
+    return token
+
+
 @contextlib.contextmanager
 def one_line(uri: str, needs: str = TO_READ) -> Iterator[None]:
     """Turn every failure of the client inside into a UsageError about `uri`.

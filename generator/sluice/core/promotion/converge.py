@@ -66,11 +66,15 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A version that is not proposed, with every reason."""
+    """A version that is not proposed, with every reason.
+
+    `unseen` says that the only reasons are numbers that the registry does not show.
+    """
 
     key: Key
     version: str
     reasons: tuple[str, ...]
+    unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +119,11 @@ def propose(
         *judge_all(release, version, facts.evaluation, facts.baseline, about),
         *judge_provenance(release, version, facts.evaluation, facts.baseline),
     )
-    failures = tuple(gate.reason for gate in gates if gate.failed)
-    if failures:
-        return Refusal(release.key, version.version, failures)
+    failed_gates = [gate for gate in gates if gate.failed]
+    if failed_gates:
+        unseen = all(gate.value is None and gate.kind == "measurement" for gate in failed_gates)
+        reasons = tuple(gate.reason for gate in failed_gates)
+        return Refusal(release.key, version.version, reasons, unseen)
     changes = _spec_changes(release, version, source_of(version, facts.evaluation))
     after, findings = _after(release, changes, specs, files, tools)
     if failed(findings):

@@ -71,12 +71,10 @@ def _refusals(
         host = _host(each)
         if host and host != endpoint.partition("://")[2].partition("/")[0].lower():
             yield _fails("it lies with the registry", f"{each} names a server of its own, {host}")
-    allowed = settings.get("allowed")
-    if allowed is None:
+    if "allowed" not in settings or not source.startswith(_REGISTRY):
         return
-    behind = [each for each in chain if source.startswith(_REGISTRY) and _is_behind(each)]
-    for each in behind:
-        if not is_listed(each, allowed):
+    for each in filter(_is_behind, chain):
+        if not is_listed(each, settings["allowed"]):
             reason = f"{source} leads to {each}, which sources.allowed of the environment lacks"
             yield _fails("it lies where weights may come from", reason)
 
@@ -137,9 +135,11 @@ def _code(
 def code_among(files: Iterable[str], loaders: Iterable[str]) -> str:
     """The files that run code, or may while they are read, in words; nothing where none does."""
     told = [f"{path} (auto_map)" for path in loaders]
-    endings = tuple(_PROGRAMS | _PICKLES)
-    found = [path for path in files if path.lower().endswith(endings)]
-    return _listed([*told, *found])
+    return _listed([*told, *(path for path in files if _ending(path) in _PROGRAMS | _PICKLES)])
+
+
+def _ending(path: str) -> str:
+    return "." + path.lower().rpartition("/")[2].rpartition(".")[2]
 
 
 def _single_file(source: str) -> str:

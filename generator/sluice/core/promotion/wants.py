@@ -26,11 +26,16 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """A release for which there is nothing to propose, and why."""
+    """A release for which there is nothing to propose, and why.
+
+    `unseen` says that this is so because the registry did not show something, which it may do only
+    for now.
+    """
 
     release: Release
     reason: str
     problem: bool = False
+    unseen: bool = False
 
 
 def wants(
@@ -65,7 +70,7 @@ def want_of(
     name, current = release.value("model.name"), release.value("model.version")
     versions = observed.get(name)
     if versions is None:
-        return Idle(release, _ABSENT.format(repr(name)), problem=True)
+        return Idle(release, _ABSENT.format(repr(name)), problem=True, unseen=True)
     chosen, notes = _chosen(versions, follow)
     deployed = next((v for v in versions if v.version == current), None)
     if deployed and registered not in (None, deployed.created):
@@ -74,7 +79,7 @@ def want_of(
             return Idle(release, f"{_another(chosen)}; {_RENUMBER}", problem=True)
     reason = _reason_to_wait(release, chosen, follow)
     if chosen is None or reason:
-        return Idle(release, reason)
+        return Idle(release, reason, unseen=chosen is None or not chosen.ready)
     if deployed is None and registered is None:
         notes = (*notes, f"the deployed version {current} is not in the registry")
     elif deployed is None and all(v.version != current for v in versions):
