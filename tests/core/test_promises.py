@@ -39,6 +39,7 @@ ELSEWHERE = {
     "ModelRelease.placement.pool": "as Environment.pools",
     "Environment.cluster.kubernetesVersion": "which schemas manifests are checked against",
     "Environment.storage.claims": "which claims releases may name: REF050",
+    "Environment.images": "which images are refused: ENG055",
     "Environment.storage.imageVolumes": "whether images may be volumes: REF051",
     "ModelRelease.follows": "as Environment.follows",
     "ModelRelease.gates": "what the reconciler asks of a version",

@@ -6,7 +6,7 @@ from sluice.core.plan.comparison import Field
 from sluice.core.ruling.comparison import policy_objects
 from sluice.core.ruling.direction import lets_more, loosens_environment
 
-LOOSER = [
+LOOSER: list[tuple[str, object, object]] = [
     ("spec.promotion.review", "required", "automatic"),
     ("spec.promotion.review", None, "automatic"),
     ("spec.accelerators.allowed[]", None, "nvidia-h100-80gb"),
@@ -28,7 +28,7 @@ LOOSER = [
     ("spec.argocd.automated.selfHeal", True, False),
     ("metadata.labels.pod-security.kubernetes.io/enforce", None, "baseline"),
 ]
-TIGHTER = [
+TIGHTER: list[tuple[str, object, object]] = [
     ("spec.promotion.review", "automatic", "required"),
     ("spec.accelerators.allowed[]", "nvidia-l4", None),
     ("spec.accelerators.allowed", None, ["nvidia-l4"]),
