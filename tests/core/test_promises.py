@@ -40,6 +40,7 @@ ELSEWHERE = {
     "Environment.cluster.kubernetesVersion": "which schemas manifests are checked against",
     "Environment.storage.claims": "which claims releases may name: REF050",
     "Environment.sources": "whose weights releases may serve: REF096, tests/core/test_places.py",
+    "Environment.images": "which images are refused: ENG055",
     "Environment.storage.imageVolumes": "whether images may be volumes: REF051",
     "Rollout.weight": "only that of its state and step: REF008, and test_live_routes.py",
     "ModelRelease.follows": "as Environment.follows",

@@ -12,14 +12,15 @@ from sluice.commands.committed import check_committed
 from sluice.commands.judged_apart import judge_apart
 from sluice.commands.pages import pages_for
 from sluice.commands.render import RENDERED_LIMIT, differences, differences_from, raise_if_stale
-from sluice.commands.revisions import at_revision, changed_lines
+from sluice.commands.revisions import Revision, at_revision, changed_lines
+from sluice.commands.ruling import check_by_base, warn_of_rules
 from sluice.commands.waiving import waived
 from sluice.commands.workspace import Workspace, find_root, open_workspace
 from sluice.core import layout, tree
 from sluice.core.checks.secrets import leaked_specs
 from sluice.core.cluster.cluster_rules import check_objects
 from sluice.core.cluster.deprecations import deprecations
-from sluice.core.finding import Finding, FindingsError, failed
+from sluice.core.finding import Finding, FindingsError, failed, in_order
 from sluice.core.neighbours import neighbours
 from sluice.core.policy.layer import Begin, check_policies, check_types, read_policies
 from sluice.core.policy.model import Policy
@@ -57,6 +58,7 @@ def run(
     found += check_committed(top, {**whole.files, **wanted})
     found += leaked_specs(scope.now.files)
     findings = _waived(whole, found, rendered, complete=scope.only is None)
+    findings = in_order([*findings, *_by_base(top, scope, rendered, findings)])
     keys = whole.keys if scope.only is None else scope.only
     if registry and not failed(findings):
         from sluice.commands import registered  # noqa: PLC0415  # the registry's clients
@@ -80,6 +82,7 @@ class Scope:
     """What is looked at: specs, those of the base revision, and which releases and files differ."""
 
     now: Workspace
+    revision: Revision | None = None
     before: Workspace | None = None
     only: list[layout.Key] | None = None
     changed: Collection[str] = ()
@@ -93,7 +96,7 @@ def _compared(top: Path, base: str, whole: Workspace) -> Scope:
     # A person may have edited what only `sluice render` should write.
     owners = [layout.rendered_for(path) for path in revision.rerendered()]
     if only is None or None in owners or any(map(_concerns_all, changed)):
-        return Scope(whole, revision.workspace(), changed=changed)
+        return Scope(whole, revision, revision.workspace(), changed=changed)
     only = sorted({*only, *filter(None, owners)})
     before = revision.workspace(_wanted(only, revision.files))
     now = whole.narrowed(only, changed)
@@ -101,7 +104,7 @@ def _compared(top: Path, base: str, whole: Workspace) -> Scope:
     near = neighbours(specs.releases, before.specs.releases, whole.keys, specs.environments)
     if near:
         now = whole.narrowed([*only, *near], changed)
-    return Scope(now, before, only, changed)
+    return Scope(now, revision, before, only, changed)
 
 
 def _concerns_all(path: str) -> bool:
@@ -153,6 +156,21 @@ def _rendered(before: Workspace | None, only: list[layout.Key] | None) -> dict[s
 
 def _present(before: Workspace, only: list[layout.Key] | None) -> list[layout.Key] | None:
     return None if only is None else [key for key in only if key in before.specs.releases]
+
+
+def _by_base(
+    top: Path, scope: Scope, rendered: dict[str, Manifest], findings: list[Finding]
+) -> Iterator[Finding]:
+    """What the rules of the base say of a change, and which of them it loosens."""
+    now, before, only = scope.now, scope.before, scope.only
+    if scope.revision is None or before is None:
+        return
+    yield from warn_of_rules(scope.revision, before, top, now)
+    if rendered:
+        names = before.specs.environments if only is None else {key.environment for key in only}
+        was = _rendered(before, only) | _of_environments(before, names)
+        kept = {} if only is None else _of_environments(now, names)
+        yield from check_by_base(now, before, rendered | kept, was, findings)
 
 
 def _cluster(

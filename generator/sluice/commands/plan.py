@@ -4,24 +4,38 @@ import json
 import sys
 
 from sluice.commands.revisions import at_revision
+from sluice.commands.ruling import applied_policies, ruling_files
 from sluice.commands.workspace import find_root, open_workspace
 from sluice.core.finding import FindingsError
 from sluice.core.plan import text as plan_text
 from sluice.core.plan.difference import plan
 from sluice.core.reports.report import report
+from sluice.core.ruling.comparison import compare_rules
 
 
 def run(*, base: str | None, root: str | None, form: str) -> int:
     """Print the difference between a revision and the work tree."""
     top = find_root(root)
     now = open_workspace(top)
-    before = at_revision(top, base or "HEAD").workspace()
+    revision = at_revision(top, base or "HEAD")
+    before = revision.workspace()
     try:
         rendered = now.render()
+        # Both trees must be whole for a plan to mean anything.
+        rendered_before = before.render()
     except FindingsError as error:
         sys.stderr.write(report(error.findings, "text", now.files))
         return 1
-    found = plan(before.specs, now.specs, before.render(), rendered, now.tools.catalog)
+    files_before, files_now = ruling_files(revision, before, top, now)
+    rules = compare_rules(before.specs, now.specs, files_before, files_now, now.tools.schemas)
+    found = plan(
+        before.specs,
+        now.specs,
+        {**rendered_before, **applied_policies(before)},
+        {**rendered, **applied_policies(now)},
+        now.tools.catalog,
+        rules,
+    )
     if form == "json":
         sys.stdout.write(json.dumps(plan_text.as_data(found), indent=2, default=str) + "\n")
     else:

@@ -41,9 +41,13 @@ class Revision:
         found = git.changed_paths(self.repository, self.name, "HEAD", folder)
         return [path.removeprefix(self.prefix) for path in found]
 
+    def inside(self, paths: Iterable[str]) -> list[str]:
+        """Paths of the specs' root as paths of the repository."""
+        return [f"{self.prefix}{path}" for path in paths]
+
     def workspace(self, paths: Iterable[str] = FOLDERS) -> Workspace:
         """The specs, or those in these files and folders."""
-        wanted = [f"{self.prefix}{path}" for path in paths]
+        wanted = self.inside(paths)
         found = git.read_tree(self.repository, self.name, wanted, SIZE_LIMIT)
         inner = {path.removeprefix(self.prefix): raw for path, raw in found.files.items()}
         # One byte too many is all that the reader needs to refuse a file for its size.

@@ -82,6 +82,18 @@ def belongs(path: str) -> bool:
     )
 
 
+def is_policy(path: str) -> bool:
+    """Whether a file has policies, bindings or their parameters."""
+    folder, _, name = path.rpartition("/")
+    return folder == POLICIES and name.endswith(".yaml") and name != WAIVERS
+
+
+def is_unread_policy(path: str) -> bool:
+    """Whether Argo CD would apply a file of policies/ that nothing here reads."""
+    folder, _, name = path.rpartition("/")
+    return folder == POLICIES and name.endswith((".yml", ".json", ".jsonnet"))
+
+
 def environment_path(environment: str) -> str:
     return f"{ENVIRONMENTS}/{environment}/environment.yaml"
 

@@ -23,6 +23,7 @@ from sluice.core.checks import (
 from sluice.core.checks.claims import Claims, check_claims, claims_of
 from sluice.core.checks.gate_rules import check_soaks
 from sluice.core.checks.route_claims import check_routes, routes_of
+from sluice.core.cluster.images import check_images
 from sluice.core.cluster.schemas import KubernetesSchemas
 from sluice.core.finding import Finding, FindingsError, Place, failed, in_order
 from sluice.core.layout import Key
@@ -411,3 +412,4 @@ def _refused(
     """What the target cluster would refuse of rendered objects."""
     for manifest in rendered:
         yield from tools.kubernetes.findings(manifest, environment.kubernetes_version)
+    yield from check_images(environment, rendered)

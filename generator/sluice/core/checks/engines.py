@@ -70,6 +70,26 @@ def _image(release: Release, engine: Engine, catalog: Catalog) -> Iterator[Findi
         message = f"Sluice knows no image of {engine.title} for {accelerator.title}"
         place = release.place("accelerator.name")
         yield Finding(place, "ENG011", message, "name one in engine.image or use another engine")
+    if release.value("engine.digest"):
+        yield from _digest(release, own or "")
+
+
+def _digest(release: Release, own: str) -> Iterator[Finding]:
+    """A digest is of one image: of which one must be plain where it is written."""
+    engine = release.document.data["spec"].get("engine", {})
+    apart = [
+        field
+        for field in ("name", "version", "image")
+        if release.value(f"engine.{field}") and (field in engine) != ("digest" in engine)
+    ]
+    if "@" in own:
+        message = "engine.image has a digest already"
+        yield Finding(release.place("engine.digest"), "ENG054", message, "remove one of the two")
+    elif apart:
+        where = release.place(f"engine.{apart[-1]}").file
+        message = f"the digest and engine.{apart[-1]} are in two files, so that one changes alone"
+        place = release.place("engine.digest")
+        yield Finding(place, "ENG054", message, f"write both into {where}")
 
 
 def _field(

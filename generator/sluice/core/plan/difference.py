@@ -10,6 +10,7 @@ from sluice.core.catalog.entries import Catalog
 from sluice.core.layout import Key
 from sluice.core.plan.comparison import Field, compare
 from sluice.core.plan.cost import Totals, totals_by_scope
+from sluice.core.plan.rule_change import RuleChange
 from sluice.core.tree import Specs, standings
 from sluice.core.workload.render import Manifest
 
@@ -49,17 +50,19 @@ class Plan:
     """The whole difference between two trees of specs.
 
     `totals` are by environment, and by team and release (`env/team/release`) where they change;
-    `notices` are what the update of a running workload means for its clients.
+    `notices` are what the update of a running workload means for its clients. `rules` are what
+    changes of the policies, gates and limits themselves.
     """
 
     changes: tuple[Change, ...]
     moves: tuple[Move, ...]
     totals: Mapping[str, tuple[Totals, Totals]]
     notices: tuple[str, ...] = ()
+    rules: tuple[RuleChange, ...] = ()
 
     @property
     def is_empty(self) -> bool:
-        return not self.changes
+        return not (self.changes or self.rules)
 
 
 def plan(
@@ -68,8 +71,18 @@ def plan(
     rendered_before: Mapping[str, Manifest],
     rendered_after: Mapping[str, Manifest],
     catalog: Catalog,
+    rules: Sequence[RuleChange] = (),
 ) -> Plan:
-    """Compare two trees, each with its specs and what they render."""
+    """Compare two trees, each with its specs and what they render.
+
+    Args:
+        before: the specs of the first tree.
+        after: those of the second.
+        rendered_before: what Argo CD applies of the first.
+        rendered_after: what it applies of the second.
+        catalog: for devices and prices.
+        rules: which rules differ.
+    """
     changes = tuple(_changes(rendered_before, rendered_after))
     keys = sorted(after.differing(before))
     return Plan(
@@ -80,6 +93,7 @@ def plan(
             *_notices(keys, changes, rendered_after, after, catalog),
             *_renamings(keys, changes, rendered_after),
         ),
+        tuple(rules),
     )
 
 

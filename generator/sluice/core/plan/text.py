@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sluice.core.markdown import code, table
 from sluice.core.outgoing import lines_of
 from sluice.core.plan.cost import Totals, between, money
 from sluice.core.plan.difference import Action, Change, Plan
+from sluice.core.plan.rule_change import RuleChange
 
 _SIGNS: dict[Action, str] = {"create": "+", "update": "~", "delete": "-"}
 _SHOWN_FIELDS = 12
@@ -34,6 +35,7 @@ def as_text(plan: Plan) -> str:
         ]
     lines += _unpriced(plan)
     lines += [f"! {notice}" for notice in plan.notices]
+    lines += [f"rule {told(change)}" for change in plan.rules]
     lines.append(counts(plan))
     return lines_of(lines)
 
@@ -46,7 +48,9 @@ def as_markdown(plan: Plan) -> str:
         (change.action, change.kind, code(change.name), "<br>".join(map(code, _fields(change))))
         for change in plan.changes
     ]
-    parts = [counts(plan), table(("", "kind", "name", "fields"), rows)]
+    parts = [counts(plan)]
+    if rows:
+        parts.append(table(("", "kind", "name", "fields"), rows))
     if plan.notices:
         parts.append("\n".join(f"- **{code(notice)}**" for notice in plan.notices))
     totals = [
@@ -54,6 +58,8 @@ def as_markdown(plan: Plan) -> str:
         for scope, (before, after) in plan.totals.items()
         if before != after
     ]
+    if plan.rules:
+        parts.append("\n".join(["Rules change:", "", *map(_rule, plan.rules)]))
     if totals:
         parts.append(table(("", *_HEADS), totals))
     parts += [f"- {code(line)}" for line in _unpriced(plan)]
@@ -67,11 +73,35 @@ def as_data(plan: Plan) -> dict[str, Any]:
         "changes": [asdict(change) for change in plan.changes],
         "releases": [asdict(move) for move in plan.moves],
         "notices": list(plan.notices),
+        "rules": [asdict(change) for change in plan.rules],
         "totals": {
             name: {"before": asdict(before), "after": asdict(after)}
             for name, (before, after) in plan.totals.items()
         },
     }
+
+
+def told(change: RuleChange) -> str:
+    """A rule that changes: where, what, whether more may pass, and whose it is."""
+    moved = ""
+    if (change.before, change.after) != (None, None):
+        moved = f": {_value(change.before)} -> {_value(change.after)}"
+    mark = " (LOOSER)" if change.loosens else ""
+    return f"{change.path}: {change.rule}{moved}{mark}{_for(change)}"
+
+
+def _rule(change: RuleChange) -> str:
+    shown = code(told(replace(change, loosens=False, owners=())), longest=400)
+    if not change.loosens:
+        return f"- {shown}"
+    return f"- **looser:** {shown}{_for(change)}"
+
+
+def _for(change: RuleChange) -> str:
+    """Who owns what is loosened."""
+    if not change.loosens:
+        return ""
+    return f", for {', '.join(change.owners)}" if change.owners else ", of which nobody is owner"
 
 
 def counts(plan: Plan) -> str:

@@ -1,6 +1,6 @@
 """The policies of a repository on everything that its specs render, as findings."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.specs.resolve import Environment
 from sluice.core.workload.render import Manifest
 
+Kinds = Collection[tuple[str, str]]
 DECIDED = "POL010"
 """What a policy says to an object; the policy's name follows behind a slash."""
 
@@ -51,17 +52,19 @@ def read_policies(files: Mapping[str, bytes]) -> Policies:
     findings: list[Finding] = []
     policies: list[Policy] = []
     bindings: list[Binding] = []
-    params: list[Mapping[str, Any]] = []
+    params: list[Part] = []
     for part in _parts(files, findings):
         if is_policy(part.data):
             policies.append(read_policy(part, findings))
         elif is_binding(part.data):
             bindings.append(read_binding(part, findings))
         else:
-            params.append(part.data)
+            params.append(part)
+    if not findings:  # a policy that cannot be read may be the one that takes an object
+        findings += _strangers(files, params, _param_kinds(policies))
     if findings:
         raise FindingsError(findings)
-    return Policies(tuple(policies), tuple(bindings), tuple(params))
+    return Policies(tuple(policies), tuple(bindings), tuple(part.data for part in params))
 
 
 def check_types(
@@ -135,25 +138,40 @@ def _identity(manifest: Manifest) -> tuple[str, str, str, str]:
 
 def _rendered_params(policies: Policies, rendered: Manifests) -> Iterator[Mapping[str, Any]]:
     """What the specs render of the kinds that policies have as parameters."""
-    kinds = {
-        (one.param_kind.api_version, one.param_kind.kind)
-        for one in policies.policies
-        if one.param_kind
-    }
+    kinds = _param_kinds(policies.policies)
     for manifest in rendered.values():
         if (manifest.data["apiVersion"], manifest.data["kind"]) in kinds:
             yield manifest.data
 
 
+def _param_kinds(policies: Iterable[Policy]) -> Kinds:
+    kinds = (policy.param_kind for policy in policies)
+    return {(kind.api_version, kind.kind) for kind in kinds if kind}
+
+
 def _parts(files: Mapping[str, bytes], findings: list[Finding]) -> Iterator[Part]:
     """The objects of those files that can be read; what is wrong with the others is collected."""
-    for path in sorted(files):
-        folder, _, name = path.rpartition("/")
-        if folder == layout.POLICIES and name.endswith(".yaml") and name != layout.WAIVERS:
-            try:
-                yield from read_all(path, files[path], SIZE_LIMIT)
-            except FindingsError as error:
-                findings += error.findings
+    for path in sorted(filter(layout.is_policy, files)):
+        try:
+            yield from read_all(path, files[path], SIZE_LIMIT)
+        except FindingsError as error:
+            findings += error.findings
+
+
+def _strangers(
+    files: Mapping[str, bytes], objects: Iterable[Part], kinds: Kinds
+) -> Iterator[Finding]:
+    """What Argo CD would apply from policies/, though it is no policy and none is given it."""
+    for path in sorted(filter(layout.is_unread_policy, files)):
+        message = "Argo CD would apply this file, and nothing here reads it"
+        yield Finding(Place(path), "POL006", message, "name it .yaml, or move it elsewhere")
+    for part in objects:
+        if (part.data.get("apiVersion"), part.data.get("kind")) not in kinds:
+            message = f"a {part.data.get('kind', 'thing')} is no policy, and no policy takes it"
+            remedy = (
+                "policies/ holds policies, bindings and objects of a paramKind; move it elsewhere"
+            )
+            yield Finding(part.place(), "POL006", message, remedy)
 
 
 def _findings(result: Result, manifest: Manifest | None, plan: Plan) -> Iterator[Finding]:

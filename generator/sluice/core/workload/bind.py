@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from jinja2.runtime import Context
 
 _TOKEN = re.compile("⟦(\\d+)⟧")
+_OBJECT = re.compile(
+    r"^(?:- )?apiVersion: (?:([a-z0-9.-]+)/)?v\w+\n {0,2}kind: (\w+)$", re.MULTILINE
+)
+"""The head of an object that a template renders; what it refers to is further in."""
 _ALLOWED_FILTERS = ("default", "first", "length", "sort")
 
 
@@ -36,8 +40,18 @@ class Templates:
         self._trees: dict[str, Any] = {}
 
     @cached_property
+    def _sources(self) -> Mapping[str, str]:
+        return self._read()
+
+    @cached_property
     def _environment(self) -> "Environment":
-        return _environment(self._read())
+        return _environment(self._sources)
+
+    @cached_property
+    def kinds(self) -> tuple[tuple[str, str], ...]:
+        """Group and kind of every object that any of the templates renders."""
+        texts = self._sources.values()
+        return tuple(sorted({found for text in texts for found in _OBJECT.findall(text)}))
 
     def render(self, name: str, values: Mapping[str, Any]) -> Any:  # noqa: ANN401  # any YAML
         """Render a template to data.

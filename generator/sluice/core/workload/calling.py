@@ -19,7 +19,9 @@ _SHARED_MEMORY = "2Gi"
 def image(engine: Engine, accelerator: Accelerator, spec: Spec) -> str:
     """The pinned image: the release's own, or the catalog's for the accelerator."""
     own, version = lookup(spec, "engine.image"), spec["engine"]["version"]
-    return str(own or engine.image(version, accelerator.image_variant))
+    digest = lookup(spec, "engine.digest")
+    named = str(own or engine.image(version, accelerator.image_variant))
+    return f"{named}@{digest}" if digest else named
 
 
 def container(

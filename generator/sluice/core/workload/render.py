@@ -17,6 +17,9 @@ from sluice.core.workload.bind import Templates
 from sluice.core.workload.objects import ROUTES, objects
 from sluice.core.workload.values import LABEL, MANAGER
 
+_NOT_OF_RELEASES = ("Namespace", "AppProject", "Application")
+"""What stands in no namespace, and what goes to the cluster of Argo CD with another project."""
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -77,7 +80,14 @@ class Renderer:
         self, environment: Environment, shared: Mapping[str, Any], source: str
     ) -> list[Manifest]:
         directory = layout.argocd_directory(environment.name)
-        project = self._templates.render("environment/project.yaml.j2", shared)
+        # All kinds, and not only those of today: Argo CD does not see what it may not apply, and
+        # would never prune what is left when another gateway or scaler is chosen.
+        kinds = [
+            {"group": group, "kind": kind}
+            for group, kind in self._templates.kinds
+            if kind not in _NOT_OF_RELEASES
+        ]
+        project = self._templates.render("environment/project.yaml.j2", {**shared, "kinds": kinds})
         wanted = applications.applications_of_environment(environment)
         return [
             Manifest(f"{directory}/appproject.yaml", project, source),

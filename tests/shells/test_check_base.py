@@ -1,4 +1,4 @@
-"""What a check of a repository goes by is what Git has, and what everybody will read."""
+"""A change is judged by what Git has of it, which everybody will read, and by its base's rules."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shells.git_fixtures import run_git
-from sluice.commands import check, init, validate
+from sluice.commands import check, init, plan, render, validate
 from sluice.core.finding import UsageError
 
 CHAT = "environments/production/platform/chat"
@@ -48,14 +48,15 @@ def write(path: Path, text: str) -> None:
 def found(capsys: pytest.CaptureFixture[str]) -> Callable[[Path, str | None], set[tuple[str, str]]]:
     """Rule and file of every error that a check finds."""
 
-    def run(top: Path, base: str | None = "base") -> set[tuple[str, str]]:
+    def run(top: Path, base: str | None = "base", severity: str = "error") -> set[tuple[str, str]]:
         code = check.run(
             base=base, root=str(top), form="json", registry=None, manifests=None, version="1.34"
         )
         said = json.loads(capsys.readouterr().out)["findings"]
-        errors = {(f["rule"], f["file"]) for f in said if f["severity"] == "error"}
+        errors = [f for f in said if f["severity"] == "error" and not f.get("waived")]
         assert code == bool(errors)
-        return errors
+        wanted = errors if severity == "error" else [f for f in said if f["severity"] == severity]
+        return {(f["rule"], f["file"]) for f in wanted}
 
     return run
 
@@ -197,3 +198,120 @@ def test_validating_a_file_follows_no_link_of_its_neighbours(
     assert code == 1
     assert "hunter2" not in said.out + said.err
     assert "REF016" in said.out
+
+
+IMAGE = """\
+  engine:
+    image: registry.example.com/engine:nightly-1
+"""
+PINNED = ("POL010/sluice-pinned-images", f"{CHAT}/release.yaml")
+WAIVER = """\
+apiVersion: sluice.dev/v1alpha1
+kind: Waivers
+waivers:
+  - rule: POL010/sluice-pinned-images
+    release: production/platform/chat
+    owner: platform
+    reason: until the next image is built
+    expires: "2099-12-31"
+"""
+
+
+def float_image(top: Path) -> None:
+    """Let the engine's image float, which a policy forbids."""
+    spec = top / CHAT / "release.yaml"
+    spec.write_text(spec.read_text("utf-8").replace("spec:\n", f"spec:\n{IMAGE}", 1), "utf-8")
+    assert render.run(check=False, root=str(top), form="text") == 0
+
+
+def drop_policy(top: Path) -> None:
+    (top / "policies" / "pinned-images.yaml").unlink()
+    (top / "policies" / "tests" / "pinned-images.yaml").unlink()
+
+
+def weaken_binding(top: Path) -> None:
+    policy = top / "policies" / "pinned-images.yaml"
+    policy.write_text(policy.read_text("utf-8").replace("[Deny]", "[Audit]"), "utf-8")
+
+
+def waive_it(top: Path) -> None:
+    write(top / "policies" / "waivers.yaml", WAIVER)
+
+
+@pytest.mark.parametrize("weaken", [drop_policy, weaken_binding, waive_it])
+def test_a_change_does_not_pass_by_weakening_its_own_judge(
+    tree: Path, found: Found, weaken: Callable[[Path], None]
+) -> None:
+    weaken(tree)
+    assert found(tree) == set()
+    loosened = {rule for rule, _ in found(tree, severity="warning")}
+    assert "RUL001" in loosened
+    float_image(tree)
+    commit(tree)
+    assert found(tree) == {PINNED}
+    # What has been approved before may be used.
+    assert found(tree, "HEAD") == set()
+
+
+def test_a_waiver_of_before_still_counts(tree: Path, found: Found) -> None:
+    waive_it(tree)
+    commit(tree)
+    run_git(tree, "tag", "--force", "base")
+    float_image(tree)
+    commit(tree)
+    assert found(tree) == set()
+
+
+def test_a_new_policy_may_come_with_waivers_of_what_was_there(tree: Path, found: Found) -> None:
+    drop_policy(tree)
+    float_image(tree)
+    commit(tree)
+    run_git(tree, "tag", "--force", "base")
+    run_git(tree, "checkout", "base~1", "--", "policies")
+    waive_it(tree)
+    commit(tree)
+    assert found(tree) == set()
+
+
+def test_only_policies_and_what_they_take_may_stand_among_policies(
+    tree: Path, found: Found
+) -> None:
+    write(tree / "policies" / "extra.yaml", ROLE_BINDING)
+    write(tree / "policies" / "extra.json", "{}")
+    commit(tree)
+    wrong = {("POL006", "policies/extra.yaml"), ("POL006", "policies/extra.json")}
+    assert found(tree) == wrong
+
+
+def test_a_plan_tells_of_rules_that_change(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drop_policy(tree)
+    waive_it(tree)
+    environment = tree / "environments" / "production" / "environment.yaml"
+    text = environment.read_text("utf-8")
+    text = text.replace("review: required", "review: automatic").replace("quota: 16", "quota: 20")
+    environment.write_text(text, "utf-8")
+    assert plan.run(base="base", root=str(tree), form="text") == 0
+    said = capsys.readouterr().out
+    for line in (
+        "- ValidatingAdmissionPolicy sluice-pinned-images",
+        "- ValidatingAdmissionPolicyBinding sluice-pinned-images",
+        (
+            "rule policies/pinned-images.yaml: ValidatingAdmissionPolicy sluice-pinned-images: "
+            "present -> absent (LOOSER), for @platform-team"
+        ),
+        (
+            "rule policies/waivers.yaml: waiver of POL010/sluice-pinned-images "
+            "production/platform/chat: absent -> 2099-12-31 (LOOSER), for @platform-team"
+        ),
+        (
+            "rule environments/production/environment.yaml: spec.promotion.review: "
+            "required -> automatic (LOOSER), for @platform-team"
+        ),
+        (
+            "rule environments/production/environment.yaml: spec.accelerators.quota: "
+            "16 -> 20 (LOOSER), for @platform-team"
+        ),
+    ):
+        assert line in said.splitlines()
+    assert plan.run(base="base", root=str(tree), form="markdown") == 0
+    assert "**looser:**" in capsys.readouterr().out

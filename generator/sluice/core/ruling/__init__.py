@@ -1,0 +1,1 @@
+"""The rules of a repository, compared: what a change of them lets pass."""
