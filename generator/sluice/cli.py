@@ -11,6 +11,7 @@ import click
 
 from sluice import __version__
 from sluice.core.finding import FindingsError, UsageError
+from sluice.core.outgoing import one_line
 from sluice.options import (
     AS_JSON,
     BASE,
@@ -29,6 +30,7 @@ from sluice.options import (
     STATE,
     STATE_DIRECTORY,
 )
+from sluice.streams import outlets, print_orders
 
 CLEAN, FINDINGS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -67,6 +69,8 @@ def verb(name: str, *decorators: Decorator, group: click.Group = cli) -> Decorat
     def register(described: Callable[..., None]) -> click.Command:
         def run(**options: Any) -> int:  # noqa: ANN401  # click's values
             module = importlib.import_module(f"sluice.commands.{described.__name__}")
+            if options.get("form") == "github":
+                print_orders()
             code: int = module.run(**options)
             return code
 
@@ -261,7 +265,7 @@ def pulls_merge() -> None:
 @verb(
     "close",
     NUMBER,
-    click.option("--reason", default="", help="Why; kept with the pull request."),
+    REASON,
     REPOSITORY,
     ROOT,
     group=pulls,
@@ -456,6 +460,11 @@ def demo() -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command line; the only place where an unexpected exception is caught."""
+    with outlets():
+        return _run(argv)
+
+
+def _run(argv: list[str] | None) -> int:
     try:
         result = cli.main(args=argv, prog_name="sluice", standalone_mode=False)
         sys.stdout.flush()
@@ -479,7 +488,7 @@ def _expected(error: Exception) -> int:
         click.echo(report(error.findings, "text", {}), nl=False)
         code = FINDINGS
     elif isinstance(error, UsageError):
-        click.echo(f"sluice: {error}", err=True)
+        click.echo(f"sluice: {one_line(str(error))}", err=True)
     elif isinstance(error, click.ClickException):
         error.show()
     elif isinstance(error, click.Abort):

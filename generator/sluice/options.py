@@ -2,6 +2,8 @@
 
 import click
 
+from sluice.core.confidential import redacted
+
 _REPORTS = click.Choice(["text", "json", "github", "gitlab", "junit", "sarif"])
 
 ROOT = click.option("--root", metavar="DIR", help="The repository; the nearest above when absent.")
@@ -41,7 +43,17 @@ STATE_DIRECTORY = click.option(
 )
 AS_JSON = click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 RELEASE = click.argument("release")
-REASON = click.option("--reason", default="", help="Why; it stands in the commit.")
+
+
+def _discreet(ctx: click.Context, parameter: click.Parameter, text: str) -> str:
+    """A text that Git keeps for good, without secrets in it."""
+    del ctx, parameter
+    return redacted(text)
+
+
+REASON = click.option(
+    "--reason", default="", callback=_discreet, help="Why; it is kept with what is done."
+)
 READY = click.option("--ready", is_flag=True, help="I have looked: the candidate is ready.")
 NUMBER = click.argument("number", type=int)
 STATE = click.option(

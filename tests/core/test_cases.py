@@ -16,9 +16,11 @@ from sluice.core.finding import Finding, failed
 
 ELSEWHERE = {
     "YAML001": "a file of 50 MB, below",
+    "SYS001": "what nobody foresees cannot be kept in a case: tests/core/test_unforeseen.py",
     "YAML012": "plain manifests, not specs: tests/core/semantic/test_manifest_files.py",
     "YAML013": "as YAML012",
     "REF016": "a symbolic link, below",
+    "SEC001": "beside the specs: tests/shells/test_secrets.py",
     "REF019": "a path outside the repository: tests/shells/test_files.py",
 }
 """Rules whose input cannot be kept in a case, and where they are tested."""

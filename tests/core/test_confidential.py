@@ -1,10 +1,28 @@
 """Secrets that somebody wrote where a reference belongs: found by their names, and not repeated."""
 
+import re
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from re import _constants, _parser  # type: ignore[attr-defined]  # how `re` understands a pattern
+from typing import Any
+
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core import trees
-from sluice.core.confidential import is_secret, masked, quotable
+from sluice.core import confidential
+from sluice.core.confidential import (
+    HIDDEN,
+    is_secret,
+    leaks,
+    quotable,
+    redacted,
+    redacted_data,
+    redacted_value,
+)
 from sluice.core.reports.report import FORMATS, report
 
 SECRETS = [
@@ -62,4 +80,220 @@ def test_a_line_is_quoted_without_what_is_secret_in_it() -> None:
     )
     assert quotable("a: {token: 'x, y', top: 1}") == "a: {token: …, top: 1}"
     assert quotable("url: https://u:p@host/x") == "url: https://…@host/x"
-    assert masked("s3://bucket/a@b") == "s3://bucket/a@b"
+    assert redacted("s3://bucket/a@b") == "s3://bucket/a@b"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("hf_token", "x"),
+        ("TOKEN_2", "x"),
+        ("PGPASSWORD", "12345678"),
+        ("db.pass", "hunter2"),
+        ("client_secret", "x"),
+        ("secret_key_base", "x"),
+        ("connectionString", "Server=x"),
+        ("dsn", "https://abc@errors.example.com/1"),
+        ("Authorization", "Basic dTpw"),
+        ("Set-Cookie", "a=b"),
+        ("x-api-key", "x"),
+        ("storage_account_key", "x"),
+        ("signature", "MEUCIQDx83kd9KQm27fjKq0ZzPq"),
+        ("wandb_key", "0123abcd4567efgh8901XYZ"),
+        ("password_value", "x"),
+    ],
+)
+def test_a_value_is_hidden_whose_name_says_that_it_is_secret(name: str, value: str) -> None:
+    assert redacted_value(name, value) == HIDDEN
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("tokens_per_second", "91.5"),
+        ("max_tokens", "512"),
+        ("tokenizer", "bpe"),
+        ("eos_token", "</s>"),
+        ("cost_per_token", "0.0003"),
+        ("use_auth_token", "True"),
+        ("api_key", "${API_KEY}"),
+        ("primary_key", "customer_id"),
+        ("cache_key", "3fddb86c90ab4e5fa1b2c3d4e5f60718"),
+        ("key", "9ef57b6c1b3d5a7e9f0b2d4c6e8a0f1b3d5c7e9a"),
+        ("digest", f"sha256:{'ab' * 32}"),
+        ("signature", f"sha256:{'ab' * 32}"),
+        ("run_id", "3fddb86c90ab4e5fa1b2c3d4e5f60718"),
+        ("model_signature", '{"inputs": [{"type": "string"}]}'),
+        ("source", "hf://org/model@3fddb86c90ab4e5fa1b2c3d4e5f607180a1b2c3d"),
+        ("source", "oci://registry:5000/models/chat@sha256:" + "ab" * 32),
+        ("source", "s3://bucket/a@b"),
+        ("repository", "ssh://git@git.example.com/ml/models.git"),
+        ("library", "sk-learn-contrib-of-many-people"),
+        ("model", "hf_tokenizer_of_a_long_name"),
+    ],
+)
+def test_what_is_no_secret_stays_as_it_is(name: str, value: str) -> None:
+    assert redacted_value(name, value) == value
+    assert redacted_value("tag", f"{name}={value}") == f"{name}={value}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgres://u:{}@h/db",
+        "postgres://u:p@{}@h/db",
+        "postgres://u:p/{}@h/db",
+        "kafka://a:b@h1,kafka://a:{}@h2",
+        "https://{}@github.com/acme/models",
+        "http://h/?X-Amz-Date=1&X-Amz-Signature={}",
+        "http://h/x?sv=2020&sig={}&se=2",
+        "http://h/x?a=b&amp;access_token={}",
+        "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\n{}1234567890",
+        "AccountName=x;AccountKey={};EndpointSuffix=y",
+        "host=db password='a {}' user=x",
+        '{{"password": "{}"}}',
+        '{{"env": "{{\\"password\\": \\"{}\\"}}"}}',
+        "serve --api-key={} --port=1",
+        'ARGS="--token={} --port=1"',
+    ],
+)
+def test_a_secret_is_known_by_its_form(text: str) -> None:
+    said = redacted(text.format("s3cr3t"))
+    assert "s3cr3t" not in said
+    assert HIDDEN in said
+    assert redacted(said) == said
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        f"hf_{'aB3' * 11}",
+        f"ghp_{'aB3' * 12}",
+        f"github_pat_{'aB3' * 12}",
+        f"glpat-{'aB3' * 7}",
+        "AKIAIOSFODNN7EXAMPLE",
+        f"AIza{'aB3-_' * 7}",
+        "xoxb-123456789012-abcdef",
+        f"sk-proj-{'aB3' * 10}",
+        f"Bearer {'aB3.' * 8}",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N",
+    ],
+)
+def test_a_token_of_a_service_is_known_wherever_it_stands(secret: str) -> None:
+    for text in (secret, f"it said: {secret}, and more", f'{{"x": "{secret}"}}', f"a/{secret}/b"):
+        assert secret.removeprefix("Bearer ") not in redacted(text)
+
+
+def test_data_is_redacted_by_the_name_that_is_nearest() -> None:
+    data = {
+        "parameters": {"token": "a", "lr": "1"},
+        "keys": {"api_keys": ["b", "c"]},
+        "n": [1, None],
+    }
+    assert redacted_data(data) == {
+        "parameters": {"token": HIDDEN, "lr": "1"},
+        "keys": {"api_keys": [HIDDEN, HIDDEN]},
+        "n": [1, None],
+    }
+
+
+PIECES = st.sampled_from(
+    [
+        *("://", "@", "a:", ":8080/", "?sig=", "&", "token=", '"password": "', "'", '"', " ", "\n"),
+        *("-----BEGIN PRIVATE KEY-----", "-----END", "hf_", "aB3" * 9, ".", "\\", "bearer ", "eyJ"),
+        *(HIDDEN, "é"),
+    ]
+)
+
+
+AROUND = st.lists(PIECES, max_size=15).map("".join)
+SECRET_PARTS = [
+    "token=s3cr3t",
+    '"password": "s3cr3t"',
+    "amqp://u:s3cr3t@h",
+    "x://h/?sig=s3cr3t",
+    "sig=pw=s3cr3t",
+]
+
+
+@given(AROUND, st.sampled_from(SECRET_PARTS), AROUND)
+def test_a_secret_is_found_whatever_stands_around_it(before: str, secret: str, after: str) -> None:
+    text = f"{before} {secret} {after}"
+    assert "s3cr3t" not in redacted(text)
+    found = leaks(text)
+    assert all(leak.start < leak.end for leak in found)
+    assert all(one.end <= other.start for one, other in pairwise(found))
+
+
+def repeats(parsed: Any) -> Iterator[str]:  # noqa: ANN401  # of `re`
+    """Every repetition without an end that can give back what it has read, or holds another."""
+    for operation, argument in parsed:
+        name = str(operation)
+        parts = argument if isinstance(argument, tuple | list) else ()
+        endless = name.endswith("REPEAT") and argument[1] is _constants.MAXREPEAT
+        if endless and not name.startswith("POSSESSIVE"):
+            yield name
+        nested = (part for part in parts if type(part).__name__ == "SubPattern")
+        branches = argument[1] if name == "BRANCH" else nested
+        for part in branches:
+            yield from repeats(part)
+
+
+def patterns() -> dict[str, re.Pattern[str]]:
+    return {n: p for n, p in vars(confidential).items() if isinstance(p, re.Pattern)}
+
+
+@pytest.mark.parametrize("name", patterns())
+def test_no_pattern_reads_anything_twice(name: str) -> None:
+    """The work grows with the text: a repetition never gives back, and each match has one place."""
+    assert list(repeats(_parser.parse(patterns()[name].pattern))) == []
+
+
+HOSTILE = [
+    *(
+        "a",
+        "://",
+        "://a:",
+        "@",
+        "a=",
+        "a='b=\"",
+        "?a",
+        "token ",
+        "eyJ",
+        "-----BEGIN ",
+        "sk-",
+        " = ",
+    ),
+    *(
+        "-----BEGIN PRIVATE KEY-----",
+        '"a": ',
+        "\\",
+        "://a@",
+        "bearer aaaa",
+        "é",
+        "hf_",
+        "A",
+        "a.b-",
+    ),
+]
+
+
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_the_steps_of_redacting_grow_with_the_text_and_no_faster(piece: str) -> None:
+    def steps(times: int) -> int:
+        text, counted = piece * times, 0
+
+        def count(frame: object, event: str, argument: object) -> None:
+            nonlocal counted
+            counted += 1
+
+        sys.setprofile(count)
+        try:
+            redacted(text)
+        finally:
+            sys.setprofile(None)
+        return counted
+
+    steps(1)
+    assert steps(2000) <= 2.1 * steps(1000) + 100

@@ -1,10 +1,10 @@
 """What Argo CD says of its applications: which revision is applied, and whether it is healthy."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sluice.bounded import json_of
 from sluice.cluster.applications import REFRESH, read
 from sluice.cluster.connection import SHORT_TIMEOUT, connected, every
 from sluice.core.finding import UsageError
@@ -79,7 +79,7 @@ class FileCluster:
     def applications(self, namespace: str) -> Mapping[str, Application]:
         """Every application in the namespace of an Argo CD, by name."""
         try:
-            items = json.loads(self._path.read_bytes())["items"]
+            items = json_of(self._path.read_bytes())["items"]
             chosen = [i for i in items if i["metadata"].get("namespace", namespace) == namespace]
             return dict(read(item) for item in chosen)
         except OSError as error:

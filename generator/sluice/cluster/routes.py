@@ -1,10 +1,10 @@
 """The routes of a cluster as they are there now, by the traffic provider that reads them."""
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from sluice.bounded import json_of
 from sluice.cluster.connection import AbsentError, connected, every
 from sluice.core.finding import UsageError
 from sluice.core.model import Routes
@@ -47,7 +47,7 @@ class FileRoutes:
     def routes(self, provider: str, namespace: str) -> Objects:
         """Every route of a provider in a namespace, by name."""
         try:
-            items = json.loads(self._path.read_bytes())["items"]
+            items = json_of(self._path.read_bytes())["items"]
             kind = KINDS[provider][3]
             return _by_name(
                 item

@@ -6,7 +6,9 @@ merge by hand; and what is merged in the moment between a push and its words has
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from sluice import git
 from sluice.commands import proposing
+from sluice.commands.causes import cause_of
 from sluice.commands.heeding import give_back
 from sluice.commands.owning import promotions_at
 from sluice.commands.world import Outcome, World
@@ -16,6 +18,7 @@ from sluice.core.promotion.converge import BRANCHES
 from sluice.core.promotion.mending import mended
 from sluice.core.promotion.message import given_back, is_about, read_marker, says_left
 from sluice.core.promotion.signals import is_left_to_forge
+from sluice.core.unforeseen import isolated
 from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
 
@@ -30,12 +33,14 @@ def attended(world: World, pulls: Mapping[str, Sequence[PullRequest]]) -> Iterat
     for branch, listed in pulls.items():
         for pull in listed:
             try:
-                yield from _attended(world, pull, _why_not(world, branch, pull, listed))
+                with isolated("a pull request", git.RefMovedError):
+                    yield from _attended(world, pull, _why_not(world, branch, pull, listed))
             except RateLimitedError:
                 raise
             except UsageError as error:
                 name, said = _name(pull), (str(error),)
-                yield Outcome(name, "failed", _version(pull), pull.number, said, refused=True)
+                version, cause = _version(pull), cause_of(error)
+                yield Outcome(name, "failed", version, pull.number, said, True, cause=cause)
 
 
 def _attended(world: World, pull: PullRequest, why_not: str) -> Iterator[Outcome]:

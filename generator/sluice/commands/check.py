@@ -16,6 +16,7 @@ from sluice.commands.revisions import at_revision, changed_lines
 from sluice.commands.waiving import waived
 from sluice.commands.workspace import Workspace, find_root, open_workspace
 from sluice.core import layout, tree
+from sluice.core.checks.secrets import leaked_specs
 from sluice.core.cluster.cluster_rules import check_objects
 from sluice.core.cluster.deprecations import deprecations
 from sluice.core.finding import Finding, FindingsError, failed
@@ -25,6 +26,7 @@ from sluice.core.policy.model import Policy
 from sluice.core.reports.report import report
 from sluice.core.specs.resolve import Environment
 from sluice.core.trace import located
+from sluice.core.unforeseen import UnforeseenError, finding, isolated
 from sluice.core.workload.render import Manifest
 
 
@@ -53,6 +55,7 @@ def run(
     found, rendered = _findings(top, scope)
     wanted = {path: manifest.content() for path, manifest in rendered.items()}
     found += check_committed(top, {**whole.files, **wanted})
+    found += leaked_specs(scope.now.files)
     findings = _waived(whole, found, rendered, complete=scope.only is None)
     keys = whole.keys if scope.only is None else scope.only
     if registry and not failed(findings):
@@ -163,16 +166,18 @@ def _cluster(
     # Bindings select by the labels of namespaces, also where only releases were rendered.
     kept = {} if concerned is None else _of_environments(now, concerned)
     whole, was = manifests | kept, (before | kept if scope.before else before)
+    found: list[Finding] = []
     environments = [
         environment
         for name, environment in {**_environments(scope.before), **now.specs.environments}.items()
         if concerned is None or name in concerned
     ]
-    found = [
-        finding
-        for environment in environments
-        for finding in check_objects(environment, manifests, before, table)
-    ]
+    for environment in environments:
+        try:
+            with isolated("the rules of a cluster"):
+                found += check_objects(environment, manifests, before, table)
+        except UnforeseenError as error:
+            found.append(finding(environment.document.place(), error))
     if policies.policies:
         typed = _versions(now) if only is None else set()
         schemas = now.tools.kubernetes.data

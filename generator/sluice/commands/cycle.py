@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sluice import git
-from sluice.commands import attending, deciding, proposing
+from sluice.commands import attending, deciding, looking, proposing
 from sluice.commands.causes import cause_of
 from sluice.commands.grouping import arranged, is_shared, pointless, shared, together
 from sluice.commands.judging import Base, Pulls, Ready, Seen
@@ -17,14 +17,16 @@ from sluice.commands.workspace import FOLDERS, Workspace
 from sluice.commands.world import ALIKE, AUTHOR, MAIN, Outcome, World
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
-from sluice.core.model import ModelVersion, PullRequest
+from sluice.core.model import PullRequest
 from sluice.core.plan.cost import tallies
 from sluice.core.promotion.converge import branch_of
-from sluice.core.promotion.sound import sound
-from sluice.core.promotion.wants import Idle, Want, wants
+from sluice.core.promotion.sound import Sound, sound
+from sluice.core.promotion.wants import Idle, Want
+from sluice.core.tree import culprits
+from sluice.core.unforeseen import UnforeseenError, isolated
 from sluice.forges.limits import RateLimitedError
 
-__all__ = ["AUTHOR", "MAIN", "Outcome", "World", "base_of", "by_branch", "cycle", "observe"]
+__all__ = ["AUTHOR", "MAIN", "Outcome", "World", "base_of", "by_branch", "cycle"]
 
 ATTEMPTS = 5
 # Branches that are pushed at once: while they are prepared, none of their releases is dealt with.
@@ -44,23 +46,25 @@ def cycle(world: World) -> Iterator[Outcome]:
     base = base_of(world)
     for name, reasons in base.sound.broken.items():
         yield Outcome(name, "broken", reasons=reasons, refused=True)
-    observed = observe(world, base)
+    observed, silent = looking.observed_apart(world, base)
     if world.is_stopping():
         return
     pulls = by_branch(world.pulls())
     yield from attending.attended(world, pulls)
     seen = Seen(base, pulls, observed)
     failures: list[str] = []
-    found = wants(base.sound.specs, observed, base.registered)
+    found, unclear = looking.asked_for(base, observed, silent)
+    yield from looking.told(unclear)
     seen = replace(seen, sharing=arranged(world, seen, found))
-    yield from pointless(world, seen, list(shared(seen, found)))
+    living = [*shared(seen, found), *looking.branches_with(pulls, unclear)]
+    yield from pointless(world, seen, living)
     for some in _batches(_tasks(seen, found)):
         due = [each for each in some if all(world.is_due(str(w.release.key)) for w in each)]
-        looking = replace(seen, ahead=_ahead(world, seen, due))
+        prepared = replace(seen, ahead=_ahead(world, seen, due))
         for wanted in due:
             if world.is_stopping():
                 return
-            yield from _isolated(world, looking, wanted, failures)
+            yield from _isolated(world, prepared, wanted, failures)
 
 
 def _batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
@@ -79,20 +83,18 @@ def _batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
 def _ahead(world: World, seen: Seen, tasks: Sequence[Task]) -> Mapping[Key, Outcome | Ready]:
     """What is decided about the releases that want something by themselves, if there are more."""
     alone = [w for task in tasks for w in task if isinstance(w, Want) and not is_shared(seen, w)]
-    new = [want for want in alone if _sight(world, seen, want)[1] is None]
-    return deciding.ahead(world, seen, new) if new[1:] and not world.dry_run else {}
+    try:
+        with isolated("several releases at once", git.RefMovedError):
+            new = [want for want in alone if _sight(world, seen, want)[1] is None]
+            return deciding.ahead(world, seen, new) if new[1:] and not world.dry_run else {}
+    except UnforeseenError:  # told of the release that it is about when its turn comes
+        return {}
 
 
 def _tasks(seen: Seen, found: Sequence[Want | Idle]) -> Iterator[Task]:
     """Each release by itself, then those that share a pull request together."""
     yield from ([want] for want in found if not is_shared(seen, want))
     yield from shared(seen, found).values()
-
-
-def observe(world: World, base: Base) -> Mapping[str, Sequence[ModelVersion]]:
-    """Every version of the models that a release follows."""
-    names, aliased = base.followed
-    return world.registry.versions(names, aliased)
 
 
 def _isolated(
@@ -104,9 +106,10 @@ def _isolated(
     """
     promoted = {str(w.release.key): w.version for w in wanted if isinstance(w, Want)}
     try:
-        for outcome in _persistent(world, seen, wanted):
-            version = promoted.get(outcome.release)
-            yield replace(outcome, promoted=version.updated if version else 0)
+        with isolated("a promotion"):
+            for outcome in _persistent(world, seen, wanted):
+                version = promoted.get(outcome.release)
+                yield replace(outcome, promoted=version.updated if version else 0)
     except (RateLimitedError, git.CredentialsRefusedError, git.SigningError):
         raise
     except UsageError as error:
@@ -115,6 +118,8 @@ def _isolated(
             name = str(want.release.key)
             number = promoted[name].version if name in promoted else ""
             yield Outcome(name, "failed", number, reasons=(said,), refused=True, cause=cause)
+        if isinstance(error, UnforeseenError):  # the same defect in many is not a server's trouble
+            return
         failures.append(said)
         if failures[-ALIKE:] == [said] * ALIKE:
             raise
@@ -137,12 +142,27 @@ def base_of(world: World) -> Base:
         return known
     workspace = known and _moved(world.repository, known, commit)
     workspace = workspace or workspace_of(world.repository, commit)
-    base = Base(commit, workspace, sound(workspace.specs, workspace.check()))
-    tallies(base.sound.specs, workspace.tools.catalog)
+    base = Base(commit, workspace, _sound(workspace))
     for specs in (workspace.specs, base.sound.specs):
         specs.settle()
     world.memory.base = base
     return base
+
+
+def _sound(workspace: Workspace) -> Sound:
+    """What of the specs is in order, with its devices and costs counted."""
+    catalog = workspace.tools.catalog
+    found = sound(workspace.specs, workspace.check())
+    try:
+        with isolated("the sums of all releases"):
+            tallies(found.specs, catalog)
+    except UnforeseenError:
+        odd = culprits(found.specs, lambda one: tallies(one, catalog))
+        if not odd:
+            raise
+        rest = found.specs.apart(found.specs.releases.keys() - odd)
+        return Sound(rest, {**found.broken, **{str(k): (str(e),) for k, e in odd.items()}})
+    return found
 
 
 def _moved(repository: git.Repository, known: Base, commit: str) -> Workspace | None:
@@ -170,7 +190,7 @@ def _persistent(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iter
                 raise UsageError(f"{min(keys)}: {error}, again and again") from None
             world.pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # spreads out processes
             seen = replace(seen, base=base_of(world), pulls=by_branch(world.pulls()))
-            again = wants(seen.base.sound.specs, seen.observed, seen.base.registered)
+            again, _ = looking.asked_for(seen.base, seen.observed)
             seen = replace(seen, sharing=arranged(world, seen, again, again=True), ahead={})
             wanted = [want for want in again if want.release.key in keys]
         else:

@@ -4,12 +4,13 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from types import FrameType
 
 from sluice.commands.causes import cause_of
 from sluice.commands.cycle import cycle
+from sluice.commands.defects import hearing
 from sluice.commands.diary import Diary
 from sluice.commands.listener import Listener, Verifier, listening
 from sluice.commands.marking import marked
@@ -18,6 +19,7 @@ from sluice.commands.rolling import rolling
 from sluice.commands.telemetry import Telemetry
 from sluice.commands.world import Outcome, World
 from sluice.core.finding import FindingsError, UsageError
+from sluice.core.unforeseen import UnforeseenError, isolated
 from sluice.forges.extras import ForgeExtras
 from sluice.registries.watch import Watch
 
@@ -47,7 +49,8 @@ class Daemon:
         """Cycle until a signal; what is being done then is finished."""
         listener = self.listener(verifiers)
         served = listening(listener, listen) if listen else nullcontext(0)
-        with _signals(self.asked_to_stop), served as port:
+        heard = hearing(self.telemetry.unforeseen, self.diary.defect)
+        with _signals(self.asked_to_stop), heard, served as port:
             self.diary.note("started", port=port)
             while not self.stop.is_set():
                 wait = self.once()
@@ -64,7 +67,8 @@ class Daemon:
         self.beat = began = time.monotonic()
         wait = self.interval
         try:
-            self._cycle()
+            with isolated("a cycle", BrokenPipeError):
+                self._cycle()
         except FindingsError as error:
             wait = self._troubled("broken base", error, self.diary.findings(error))
         except UsageError as error:
@@ -74,8 +78,9 @@ class Daemon:
             self.telemetry.success(self.world.clock())
             self.trouble = ""
         self.telemetry.cycle.observe(time.monotonic() - began)
-        self._tell_usage()
-        self._pack()
+        for what, do in (("counting calls", self._tell_usage), ("packing", self._pack)):
+            with suppress(UnforeseenError), isolated(what, BrokenPipeError):
+                do()
         return wait
 
     def woken(self, source: str) -> None:

@@ -11,6 +11,7 @@ from sluice.core.layout import Key
 from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import Refusal, branch_of, rejected
 from sluice.core.promotion.wants import Want
+from sluice.core.unforeseen import UnforeseenError, isolated
 from sluice.forges.limits import RateLimitedError
 
 
@@ -60,10 +61,14 @@ def _decisions(
         if failures == ALIKE or world.is_stopping():
             return
         try:
-            yield want.release.key, decided(world, seen, want)
+            with isolated("a promotion", git.RefMovedError):
+                result = decided(world, seen, want)
+            yield want.release.key, result
             failures = 0
         except RateLimitedError:
             return
+        except UnforeseenError:
+            continue
         except (UsageError, git.RefMovedError):  # told when its turn comes
             failures += 1
 

@@ -79,7 +79,7 @@ def _act(top: Path, url: str) -> None:
 
 
 def _say(what: str) -> None:
-    click.secho(f"\n== {what}", bold=True)
+    click.echo(f"\n== {what}")
 
 
 def _repository(clone: Path, bare: Path) -> None:

@@ -8,6 +8,7 @@ import click
 
 from sluice.commands.world import Outcome
 from sluice.core.finding import FindingsError
+from sluice.core.outgoing import lines_of, one_line
 from sluice.core.reports.report import report
 
 
@@ -46,8 +47,15 @@ class Diary:
             if self.form == "json":
                 self._record("warning", "warning", said=said)
             else:
-                click.echo(f"sluice: {said}", err=True)
+                click.echo(f"sluice: {one_line(said)}", err=True)
         self._warned = said
+
+    def defect(self, said: str) -> None:
+        """Write an error that nobody foresaw, with its trace."""
+        if self.form == "json":
+            self._record("unforeseen", "error", said=said)
+        else:
+            click.echo(f"sluice: {said}", err=True)
 
     def note(self, event: str, **fields: object) -> None:
         """Write what concerns the daemon itself; for programs only."""
@@ -68,5 +76,5 @@ def line(outcome: Outcome) -> str:
     said = f"version {outcome.version}"
     version = f" {said}" if outcome.version and f"{said} " not in f"{outcome.what} " else ""
     pull = f" (#{outcome.pull})" if outcome.pull else ""
-    reasons = "".join(f"\n    {reason}" for reason in outcome.reasons)
-    return f"{outcome.release}: {outcome.what}{version}{pull}{reasons}"
+    reasons = [f"    {reason}" for reason in outcome.reasons]
+    return lines_of([f"{outcome.release}: {outcome.what}{version}{pull}", *reasons]).rstrip("\n")

@@ -16,6 +16,7 @@ from sluice.commands.doctor_cluster import argocd, refresh, routes, webhook
 from sluice.commands.rollout_observers import observers
 from sluice.commands.workspace import find_root, open_workspace
 from sluice.core.finding import FindingsError, UsageError, failed
+from sluice.core.outgoing import lines_of
 from sluice.core.reports.report import summary
 from sluice.forges.extras import ForgeExtras
 from sluice.registries import open_registry
@@ -57,9 +58,8 @@ def run(
     else:
         for diagnosis in found:
             mark = "ok  " if diagnosis.ok else "FAIL"
-            sys.stdout.write(f"{mark} {diagnosis.what}: {diagnosis.said}\n")
-            if diagnosis.remedy:
-                sys.stdout.write(f"     {diagnosis.remedy}\n")
+            remedy = [f"     {diagnosis.remedy}"] if diagnosis.remedy else []
+            sys.stdout.write(lines_of([f"{mark} {diagnosis.what}: {diagnosis.said}", *remedy]))
     return int(not all(diagnosis.ok for diagnosis in found))
 
 

@@ -7,6 +7,7 @@ import click
 
 from sluice.core.finding import UsageError
 from sluice.core.model import Assessment
+from sluice.core.outgoing import lines_of
 from sluice.core.promotion.harness import read
 
 
@@ -29,9 +30,9 @@ def run(
         runs = Recorder(registry).record(model, version, found)
     for each in found:
         where = "not written" if dry_run else f"run {runs[each.task]}"
-        click.echo(f"{each.task} on {each.dataset}@{each.digest}: {where}")
-        for line in _lines(each):
-            click.echo(f"    {line}")
+        values = [f"    {line}" for line in _lines(each)]
+        about = f"{each.task} on {each.dataset}@{each.digest}: {where}"
+        click.echo(lines_of([about, *values]), nl=False)
     return 0
 
 

@@ -12,6 +12,7 @@ from sluice.commands.pages import page
 from sluice.commands.workspace import find_root, open_workspace
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.names import nearest
+from sluice.core.outgoing import lines_of
 from sluice.core.reports.rules import text
 from sluice.core.specs.load import Pointer
 from sluice.core.specs.resolve import Release
@@ -41,7 +42,7 @@ def run(*, release: str, field: str | None, root: str | None, form: str) -> int:
     width = max(len(f"{row['field']}: {_shown(row['value'])}") for row in rows)
     for row in rows:
         said = f"{row['field']}: {_shown(row['value'])}"
-        sys.stdout.write(f"{said:<{min(width, 60)}}  {row['place']}  ({row['from']})\n")
+        sys.stdout.write(lines_of([f"{said:<{min(width, 60)}}  {row['place']}  ({row['from']})"]))
     return 0
 
 

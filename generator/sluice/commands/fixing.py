@@ -10,6 +10,7 @@ from sluice import files
 from sluice.commands.workspace import Workspace
 from sluice.core import layout
 from sluice.core.finding import Finding
+from sluice.core.outgoing import lines_of
 from sluice.core.reports.fixes import Fixed, fix_file, may_be_fixed
 from sluice.core.specs.remedies import fixable_by
 
@@ -24,7 +25,7 @@ def fix(top: Path, workspace: Workspace, findings: Iterable[Finding]) -> int:
         changed, fixed = fix_file(path, raw, check)
         if changed != raw:
             changes[path] = changed
-            click.echo("".join(_said(fixed)), nl=False, err=True)
+            click.echo(lines_of(_said(fixed)), nl=False, err=True)
     if changes:
         files.write(top, changes)
     return len(changes)
@@ -37,8 +38,8 @@ def _check(around: Mapping[str, bytes], path: str, text: bytes) -> list[Finding]
 def _said(fixed: Iterable[Fixed]) -> Iterator[str]:
     for one in fixed:
         place = one.finding.place
-        yield f"fixed {place.file}:{place.line} [{one.finding.rule}]\n"
-        yield f"  - {one.before}\n  + {one.after}\n"
+        yield f"fixed {place.file}:{place.line} [{one.finding.rule}]"
+        yield from (f"  - {one.before}", f"  + {one.after}")
 
 
 def _around(workspace: Workspace, path: str) -> dict[str, bytes]:

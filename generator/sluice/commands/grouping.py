@@ -26,6 +26,7 @@ from sluice.core.promotion.group import (
 from sluice.core.promotion.message import read_marker
 from sluice.core.promotion.sharing import Group, Sharing, shared_by
 from sluice.core.promotion.wants import Idle, Want
+from sluice.core.unforeseen import UnforeseenError, isolated
 from sluice.forges.extras import ForgeExtras
 
 # A pull request of more is read by nobody, and its list does not fit.
@@ -57,6 +58,14 @@ def arranged(
 
 def _is_settled(world: World, seen: Seen, want: Want) -> bool:
     """Whether no pull request will be opened for a release, by what is known without asking."""
+    try:
+        with isolated("what is known of a release"):
+            return _is_known_to_be_settled(world, seen, want)
+    except UnforeseenError:  # told when its turn comes
+        return True
+
+
+def _is_known_to_be_settled(world: World, seen: Seen, want: Want) -> bool:
     key = want.release.key
     if any(pull.state == "open" for pull in seen.pulls.get(branch_of(key), ())):
         return True
@@ -69,7 +78,8 @@ def _is_good(world: World, seen: Seen, want: Want) -> bool:
     if world.is_stopping():
         return True
     try:
-        return isinstance(judging.judged(world, seen.base, want, ()), Proposal)
+        with isolated("a promotion"):
+            return isinstance(judging.judged(world, seen.base, want, ()), Proposal)
     except UsageError:  # told when its turn comes
         return False
 
@@ -78,15 +88,25 @@ def _groups(world: World, seen: Seen) -> dict[str, Group]:
     """The shared branches that are at work: with an open pull request, or in a person's hands."""
     found = {}
     for branch in _branches(world, seen):
-        pulls = seen.pulls.get(branch, ())
-        living = next((pull for pull in pulls if pull.state == "open"), None)
-        edited = not proposing.is_free(world, branch, pulls)
-        if edited:
-            held = _content(world, branch) if living else ()
-            found[branch] = Group(frozenset(held), edited=True)
-        elif living:
-            found[branch] = Group(members_of(living), demand=demand_of(living))
+        try:
+            with isolated("a shared pull request"):
+                group = _group(world, seen, branch)
+        except UnforeseenError:  # nobody can tell what is in it, so that nothing is done to it
+            group = Group(frozenset(), edited=True)
+        if group:
+            found[branch] = group
     return found
+
+
+def _group(world: World, seen: Seen, branch: str) -> Group | None:
+    """What is at work on a shared branch."""
+    pulls = seen.pulls.get(branch, ())
+    living = next((pull for pull in pulls if pull.state == "open"), None)
+    edited = not proposing.is_free(world, branch, pulls)
+    if edited:
+        held = _content(world, branch) if living else ()
+        return Group(frozenset(held), edited=True)
+    return Group(members_of(living), demand=demand_of(living)) if living else None
 
 
 def _branches(world: World, seen: Seen) -> list[str]:
@@ -134,14 +154,22 @@ def pointless(world: World, seen: Seen, living: Sequence[str]) -> Iterator[Outco
     for branch in _branches(world, seen):
         if branch in living:
             continue
-        for pull in seen.pulls.get(branch, ()):
-            if pull.state == "open" and proposing.is_ours(world, branch):
-                if _is_deployed(seen, pull):
-                    main = git.resolve(world.repository, MAIN)
-                    yield proposing.settled(world, branch, pull, main)
-                    continue
-                yield proposing.closed(world, branch, pull, "pointless now: nothing is left in it")
-        proposing.sweep(world, branch)
+        try:
+            with isolated("a shared pull request", git.RefMovedError):
+                yield from _emptied(world, seen, branch)
+        except UnforeseenError as error:
+            yield Outcome(branch, "failed", reasons=(str(error),), refused=True, cause=error.cause)
+
+
+def _emptied(world: World, seen: Seen, branch: str) -> Iterator[Outcome]:
+    for pull in seen.pulls.get(branch, ()):
+        if pull.state == "open" and proposing.is_ours(world, branch):
+            if _is_deployed(seen, pull):
+                main = git.resolve(world.repository, MAIN)
+                yield proposing.settled(world, branch, pull, main)
+                continue
+            yield proposing.closed(world, branch, pull, "pointless now: nothing is left in it")
+    proposing.sweep(world, branch)
 
 
 def _is_deployed(seen: Seen, pull: PullRequest) -> bool:
@@ -179,15 +207,19 @@ def _together(
 ) -> Iterator[Outcome]:
     members: list[Proposal] = []
     failures: list[str] = []
+    failed = False
     for want in wants:
         result = _member(world, seen, want, pulls, failures)
         if isinstance(result, Outcome):
+            failed = failed or result.what == "failed"
             yield result
         elif len(members) < MOST:
             members.append(result)
         else:
             said = f"{branch} has {MOST} releases; this one comes after them"
             yield Outcome(str(result.key), "comes later", result.version, reasons=(said,))
+    if not members and failed:
+        return  # what cannot be judged is not what nobody wants
     if not members:
         yield from pointless(world, replace(seen, pulls={branch: pulls}), ())
         return
@@ -212,6 +244,17 @@ def _member(
     world: World, seen: Seen, want: Want, pulls: Sequence[PullRequest], failures: list[str]
 ) -> Proposal | Outcome:
     """What one release adds, or why it adds nothing; what fails for many is not theirs."""
+    try:
+        with isolated("a promotion", git.RefMovedError):
+            return _share(world, seen, want, pulls, failures)
+    except UnforeseenError as error:
+        name, version, said = str(want.release.key), want.version.version, (str(error),)
+        return Outcome(name, "failed", version, reasons=said, refused=True, cause=error.cause)
+
+
+def _share(
+    world: World, seen: Seen, want: Want, pulls: Sequence[PullRequest], failures: list[str]
+) -> Proposal | Outcome:
     name = str(want.release.key)
     concerned = [*seen.about(want.release.key), *(share_of(pull, name) for pull in pulls)]
     taken = taking_back.taken(world, seen.base.commit, want, concerned)

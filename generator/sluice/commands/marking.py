@@ -6,11 +6,13 @@ Nothing depends on them: what cannot be written is one warning, and is tried aga
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from sluice.commands.cycle import base_of, by_branch, observe
+from sluice.commands.cycle import base_of, by_branch
+from sluice.commands.looking import observe
 from sluice.commands.world import ALIKE, RECHECK, Outcome, World
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.model import ModelVersion
 from sluice.core.promotion.marks import marks
+from sluice.core.unforeseen import isolated
 
 # So many versions in one cycle: the first one may find thousands, and promotions do not wait.
 MOST = 100
@@ -31,7 +33,8 @@ def marked(world: World, outcomes: Sequence[Outcome]) -> str:
     if memory.marked[0] == sight and world.clock() < memory.marked[1]:
         return ""
     try:
-        tasks = list(_tasks(world, outcomes))
+        with isolated("the tags in the registry"):
+            tasks = list(_tasks(world, outcomes))
     except FindingsError:
         return ""  # the next cycle tells
     except UsageError as error:
@@ -82,7 +85,8 @@ def _written(world: World, tasks: Sequence[Task]) -> Iterator[str]:
         if world.is_stopping() or failures == ALIKE:
             return
         try:
-            _write(world, version, tags)
+            with isolated("a tag in the registry"):
+                _write(world, version, tags)
         except UsageError as error:
             failures += 1
             yield str(error)

@@ -13,6 +13,7 @@ import click
 
 from sluice.commands.judged_apart import judge_apart
 from sluice.core.finding import Finding, FindingsError, UsageError
+from sluice.core.outgoing import lines_of
 from sluice.core.policy.admission import Admission, World, admit
 from sluice.core.policy.evaluate import Decision, Failure, Result, evaluate
 from sluice.core.policy.layer import Begin
@@ -259,4 +260,4 @@ def _text(judgements: Iterable[Judgement]) -> str:
             place = one.part.place(failure.pointer)
             lines.append(f"      {place}: {failure.message} [{failure.place}]")
         lines += [f"      {note}" for note in result.notes]
-    return "".join(f"{line}\n" for line in lines)
+    return lines_of(lines)

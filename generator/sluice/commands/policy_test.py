@@ -16,6 +16,7 @@ from sluice.commands.judged_apart import judge_apart
 from sluice.commands.policy_eval import parse_version, read_parts
 from sluice.core import layout
 from sluice.core.finding import Finding, FindingsError, UsageError
+from sluice.core.outgoing import lines_of
 from sluice.core.policy.layer import Begin
 from sluice.core.policy.model import Binding, Policy
 from sluice.core.policy.mutants import Mutant, mutants
@@ -191,7 +192,7 @@ def _policy(path: str) -> tuple[Policy, tuple[Binding, ...], list[Any]]:
 
 
 def _text(suite: Suite) -> str:
-    return "".join(f"{line}\n" for line in _lines(suite))
+    return lines_of(_lines(suite))
 
 
 def _lines(suite: Suite) -> Iterator[str]:

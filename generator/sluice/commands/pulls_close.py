@@ -3,11 +3,12 @@
 import click
 
 from sluice.commands.connect import find_repository, local_forge, person
+from sluice.core.outgoing import visible
 
 
 def run(*, number: int, reason: str, repository: str | None, root: str | None) -> int:
     """Close a pull request; its version counts as rejected."""
     bare = find_repository(repository, root)
     pull = local_forge(bare, person(bare)).close(number, reason)
-    click.echo(f"#{pull.number} is {pull.state}: {pull.title}")
+    click.echo(visible(f"#{pull.number} is {pull.state}: {pull.title}"))
     return 0

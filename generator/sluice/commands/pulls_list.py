@@ -5,6 +5,7 @@ import sys
 from dataclasses import asdict
 
 from sluice.commands.connect import find_repository, local_forge, person
+from sluice.core.outgoing import lines_of
 
 
 def run(*, state: str, repository: str | None, root: str | None, form: str) -> int:
@@ -18,7 +19,7 @@ def run(*, state: str, repository: str | None, root: str | None, form: str) -> i
         sys.stdout.write(json.dumps(records, indent=2) + "\n")
         return 0
     for pull in pulls:
-        sys.stdout.write(f"#{pull.number}  {pull.state:<6}  {pull.title}\n")
+        sys.stdout.write(lines_of([f"#{pull.number}  {pull.state:<6}  {pull.title}"]))
     if not pulls:
         sys.stderr.write(f"no pull requests{'' if state == 'all' else f' are {state}'}\n")
     return 0

@@ -3,6 +3,7 @@
 import click
 
 from sluice.commands.connect import find_repository, local_forge, person
+from sluice.core.outgoing import visible
 
 
 def run(*, number: int, repository: str | None, root: str | None) -> int:
@@ -10,5 +11,5 @@ def run(*, number: int, repository: str | None, root: str | None) -> int:
     bare = find_repository(repository, root)
     forge = local_forge(bare, person(bare))
     pull = forge.merge(number, forge.get(number).head)
-    click.echo(f"#{pull.number} is {pull.state}: {pull.title}")
+    click.echo(visible(f"#{pull.number} is {pull.state}: {pull.title}"))
     return 0

@@ -8,6 +8,7 @@ from sluice import git
 from sluice.commands.connect import find_repository, local_forge, person
 from sluice.core import layout
 from sluice.core.model import PullRequest
+from sluice.core.outgoing import lines_of
 
 
 def run(*, number: int, repository: str | None, root: str | None, form: str) -> int:
@@ -25,8 +26,9 @@ def run(*, number: int, repository: str | None, root: str | None, form: str) -> 
 
 def text(bare: git.Repository, pull: PullRequest, files: list[str]) -> str:
     """Title, body, files, and the difference of the spec."""
-    head = f"#{pull.number} {pull.title}\n{pull.state}: {pull.branch} -> {pull.base}\n"
-    listed = "".join(f"  {path}\n" for path in files)
+    branches = f"{pull.state}: {pull.branch} -> {pull.base}"
+    head = lines_of([f"#{pull.number} {pull.title}", branches])
+    listed = lines_of(f"  {path}" for path in files)
     diff = spec_diff(bare, pull, files)
     return f"{head}\n{pull.body}\nFiles changed\n{listed}\n{diff}"
 

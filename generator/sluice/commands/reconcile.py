@@ -12,12 +12,15 @@ import click
 
 from sluice.commands.connect import connect, forge_kind, now
 from sluice.commands.cycle import AUTHOR, Outcome, World, cycle
+from sluice.commands.defects import hearing
 from sluice.commands.diary import Diary, line
 from sluice.commands.marking import marked
 from sluice.commands.rolling import rolling
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.model import Registry
+from sluice.core.outgoing import one_line
 from sluice.core.reports.report import report
+from sluice.core.unforeseen import isolated
 from sluice.forges.timing import Timing
 from sluice.registries import open_registry
 from sluice.registries.marking import Markable
@@ -62,8 +65,17 @@ def _marker(registry: Registry, address: str | None) -> Markable:
 
 
 def _cycle(world: World, form: str) -> int:
+    """One cycle; an error that nobody foresaw is no success, whatever became of all the rest."""
+    places: list[str] = []
+    with hearing(places.append, lambda said: click.echo(f"sluice: {said}", err=True)):
+        code = _cycled(world, form)
+    return code or int(bool(places))
+
+
+def _cycled(world: World, form: str) -> int:
     try:
-        outcomes = list(_shown(chain(rolling(world), cycle(world)), form))
+        with isolated("a cycle", BrokenPipeError):
+            outcomes = list(_shown(chain(rolling(world), cycle(world)), form))
     except FindingsError as error:
         sys.stdout.write(report(error.findings, form, {}))
         return 1
@@ -73,16 +85,17 @@ def _cycle(world: World, form: str) -> int:
         records = [asdict(outcome) for outcome in outcomes]
         sys.stdout.write(json.dumps({"version": 1, "outcomes": records}, indent=2) + "\n")
     if problem := marked(world, outcomes):
-        click.echo(f"sluice: {problem}", err=True)
+        click.echo(f"sluice: {one_line(problem)}", err=True)
     return int(any(outcome.refused for outcome in outcomes))
 
 
 def _pack(world: World) -> None:
     """Tidy up, where that is due; what was done stays done when it cannot be."""
     try:
-        world.upstream.pack(world.is_stopping)
+        with isolated("packing"):
+            world.upstream.pack(world.is_stopping)
     except UsageError as error:
-        click.echo(f"sluice: {error}", err=True)
+        click.echo(f"sluice: {one_line(str(error))}", err=True)
 
 
 def _shown(outcomes: Iterator[Outcome], form: str) -> Iterator[Outcome]:

@@ -6,6 +6,7 @@ from sluice.commands.cycle import Outcome, World
 from sluice.commands.rollout_base import Scene
 from sluice.commands.rollout_observers import observers
 from sluice.commands.rollouts import tick
+from sluice.core.unforeseen import UnforeseenError, isolated
 
 
 def rolling(world: World) -> Iterator[Outcome]:
@@ -14,6 +15,14 @@ def rolling(world: World) -> Iterator[Outcome]:
     Raises:
         UsageError: when the repository cannot be read.
     """
+    try:
+        with isolated("rollouts"):
+            yield from _rolling(world)
+    except UnforeseenError as error:  # promotions go on
+        yield Outcome("rollouts", "failed", reasons=(str(error),), refused=True, cause=error.cause)
+
+
+def _rolling(world: World) -> Iterator[Outcome]:
     place = world.upstream
     world.look()
     scene = Scene(

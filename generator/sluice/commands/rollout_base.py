@@ -14,6 +14,7 @@ from sluice.core.model import Forge, PullRequest, Signature
 from sluice.core.progress.history import History, Lost, Revision, history_of, lost
 from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.specs.resolve import Release
+from sluice.core.unforeseen import UnforeseenError, isolated
 
 LOOKBACK = 200
 """Commits in which a deleted rollout.yaml is looked for."""
@@ -45,12 +46,14 @@ class Scene:
 class Base:
     """The head of the base branch: the releases that roll out, or lately did.
 
-    `instead` are files that are read in place of those of the commit.
+    `instead` are files that are read in place of those of the commit. `failed` are those of which
+    nobody can tell whether they roll out, so far as that was asked.
     """
 
     repository: git.Repository
     commit: str
     instead: Mapping[str, bytes] = field(default_factory=dict)
+    failed: dict[Key, UnforeseenError] = field(default_factory=dict)
 
     @cached_property
     def revisions(self) -> dict[Key, list[Revision]]:
@@ -104,14 +107,24 @@ class Base:
     def under_way(self) -> Iterator[tuple[Release, History]]:
         """Each release with a rollout.yaml, and its history."""
         for key, release in sorted(self.workspace.specs.releases.items()):
-            history = history_of(self.revisions[key])
+            try:
+                with isolated("the history of a rollout"):
+                    history = history_of(self.revisions[key])
+            except UnforeseenError as error:
+                self.failed[key] = error
+                continue
             if release.rollout is not None and history is not None:
                 yield release, history
 
     def lost(self) -> Iterator[tuple[Release, Lost, History]]:
         """Each release whose rollout.yaml was deleted in mid-rollout."""
         for key, release in sorted(self.workspace.specs.releases.items()):
-            gone = lost(release, self.revisions[key])
+            try:
+                with isolated("the history of a rollout"):
+                    gone = lost(release, self.revisions[key])
+            except UnforeseenError as error:
+                self.failed[key] = error
+                continue
             if gone is not None:
                 newest = self.revisions[key][0]
                 yield release, gone, History(newest.commit, newest.time, newest.time)

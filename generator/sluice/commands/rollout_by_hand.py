@@ -18,6 +18,7 @@ from sluice.commands.rollouts import case_of
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.layout import Key
 from sluice.core.model import PullRequest
+from sluice.core.outgoing import lines_of, one_line
 from sluice.core.rollout.by_hand import VERBS
 from sluice.core.rollout.model import Write
 from sluice.core.specs.resolve import Release
@@ -96,7 +97,7 @@ def of_branch(scene: Scene, case: Case) -> list[PullRequest]:
     try:
         return [pull for pull in scene.forge.list() if pull.branch == case.branch]
     except UsageError as error:
-        click.echo(f"its pull requests are not known: {error}", err=True)
+        click.echo(f"its pull requests are not known: {one_line(str(error))}", err=True)
         return []
 
 
@@ -146,7 +147,6 @@ def fits(key: Key, name: str) -> bool:
 def told(outcome: Outcome) -> int:
     """Say what became of it."""
     pull = f" (#{outcome.pull})" if outcome.pull else ""
-    click.echo(f"{outcome.release}: {outcome.what}{pull}")
-    for reason in outcome.reasons:
-        click.echo(f"    {reason}")
+    reasons = [f"    {reason}" for reason in outcome.reasons]
+    click.echo(lines_of([f"{outcome.release}: {outcome.what}{pull}", *reasons]), nl=False)
     return 0

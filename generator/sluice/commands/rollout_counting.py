@@ -16,6 +16,7 @@ from sluice.core.rollout.judgement import Judgement, judge
 from sluice.core.rollout.model import Replicas, Sync
 from sluice.core.rollout.queries import Question, chosen, combined, promql
 from sluice.core.rollout.samples import Series
+from sluice.core.unforeseen import UnforeseenError, isolated
 
 _Told = tuple[Question, Sequence[Series] | None]
 _COUNTED = ("STEP", "GATED", "INCONCLUSIVE", "FROZEN", "PAUSED", "PROMOTING")
@@ -58,12 +59,34 @@ def counted(
     for case, synced in cases:
         monitoring = case.release.environment.spec.get("monitoring", {})
         address = monitoring.get("prometheus", {}).get("address", "")
-        asked = _asked(case, synced, now)
+        try:
+            with isolated("what is asked about a rollout"):
+                asked = _asked(case, synced, now)
+        except UnforeseenError as error:
+            observers.problems.append(f"{case.release.key}: {error}")
+            continue
         if address and asked is not None:
             by_address[address].append(asked)
     found: dict[Key, Counted] = {}
     for address, listed in by_address.items():
-        found |= _at(address, listed, observers, now)
+        found |= _apart(address, listed, observers, now)
+    return found
+
+
+def _apart(
+    address: str, listed: Sequence[_Asked], observers: Observers, now: int
+) -> dict[Key, Counted]:
+    """As `_at`; what cannot be asked of all together is asked of each by itself."""
+    try:
+        with isolated("what is counted of rollouts"):
+            return _at(address, listed, observers, now)
+    except UnforeseenError as error:
+        if not listed[1:]:
+            observers.problems.append(f"{listed[0].case.release.key}: {error}")
+            return {}
+    found: dict[Key, Counted] = {}
+    for asked in listed:
+        found |= _apart(address, [asked], observers, now)
     return found
 
 
@@ -119,7 +142,12 @@ def _at(
     ]
     found = {}
     for asked in listed:
-        result = _judged(asked, told, now)
+        try:
+            with isolated("the judgement on a rollout"):
+                result = _judged(asked, told, now)
+        except UnforeseenError as error:
+            observers.problems.append(f"{asked.case.release.key}: {error}")
+            continue
         if result is None and asked.case.rollout.state == "WARMING":
             result = Counted(blind="Prometheus does not answer")  # so nothing would be judged
         if result is not None:

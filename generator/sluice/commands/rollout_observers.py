@@ -16,6 +16,7 @@ from sluice.core.model import Application, Cluster, Routes
 from sluice.core.rollout.queries import Question, promql
 from sluice.core.rollout.samples import Series
 from sluice.core.specs.resolve import Environment
+from sluice.core.unforeseen import isolated
 from sluice.core.workload.applications import IN_CLUSTER
 
 Ask = Callable[[str, str, float], Sequence[Series]]
@@ -58,7 +59,8 @@ class Observers:
             return None
         if namespace not in self._seen:
             try:
-                self._seen[namespace] = self.cluster.applications(namespace)
+                with isolated("Argo CD"):
+                    self._seen[namespace] = self.cluster.applications(namespace)
             except UsageError as error:
                 self._seen[namespace] = {}
                 self._refusals[namespace] = str(error)
@@ -92,7 +94,8 @@ class Observers:
         self, reader: Routes, environment: Environment, provider: str
     ) -> Objects | None:
         try:
-            return reader.routes(provider, environment.spec["namespace"])
+            with isolated("the routes of a cluster"):
+                return reader.routes(provider, environment.spec["namespace"])
         except (ForbiddenError, AbsentError) as error:
             self.gaps.append(f"the routes of {environment.name} are not read: {error}")
         except UsageError as error:
@@ -104,7 +107,8 @@ class Observers:
         if self.cluster is None:
             return self.why_silent(namespace)
         try:
-            self.cluster.refresh(namespace, name)
+            with isolated("Argo CD"):
+                self.cluster.refresh(namespace, name)
         except UsageError as error:
             return str(error)
         return ""
@@ -114,7 +118,8 @@ class Observers:
         if self.cluster is None or not self.ends:
             return ""
         try:
-            self.cluster.end(namespace, name, revision)
+            with isolated("Argo CD"):
+                self.cluster.end(namespace, name, revision)
         except UsageError as error:
             return f"a sync that hangs could not be ended: {error}"
         return f"ended the sync of {name} that hung at revision {revision[:10]}"
@@ -129,7 +134,8 @@ class Observers:
         if address in self._silent:
             return None
         try:
-            return self.ask(address, promql(question, window), time)
+            with isolated("Prometheus"):
+                return self.ask(address, promql(question, window), time)
         except UsageError as error:
             if isinstance(error, SilentError):
                 self._silent.add(address)

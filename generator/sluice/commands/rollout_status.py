@@ -15,6 +15,7 @@ from sluice.commands.rollout_seeing import observation, sync
 from sluice.commands.rollout_write import Case
 from sluice.commands.rollouts import case_of
 from sluice.core.layout import Key
+from sluice.core.outgoing import lines_of
 from sluice.core.progress.following import following_data
 from sluice.core.rollout.file import rollout_of, to_text
 from sluice.core.rollout.judgement_file import judgement_data
@@ -50,7 +51,7 @@ def run(*, release: str | None, form: str, **where: str | None) -> int:
     if not rows:
         sys.stderr.write("no rollout is under way\n")
     for problem in dict.fromkeys([*eyes.problems, *eyes.gaps]):
-        sys.stderr.write(f"{problem}\n")
+        sys.stderr.write(lines_of([problem]))
     return code
 
 
@@ -125,7 +126,7 @@ def _deed(row: dict[str, Any]) -> str:
 
 def _text(row: dict[str, Any]) -> str:
     if row["state"] == "STABLE":
-        return f"{row['release']}: STABLE: version {row['candidate']} gets everything\n"
+        return lines_of([f"{row['release']}: STABLE: version {row['candidate']} gets everything"])
     shares = f"version {row['candidate']} gets {row['weight']} %, {row['stable']} the rest"
     lines = [
         f"{row['release']}: {row['state']} since {row['since']}",
@@ -137,4 +138,4 @@ def _text(row: dict[str, Any]) -> str:
     for name, gate in (row["judgement"] or {"gates": {}})["gates"].items():
         lines.append(f"  {name}: {gate['verdict']}")
     lines += [f"  do: {_deed(row)}"] if _deed(row) else []
-    return "\n".join([*lines, ""])
+    return lines_of(lines)

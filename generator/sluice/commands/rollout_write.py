@@ -14,6 +14,7 @@ from sluice.commands.rollout_base import Base, Scene
 from sluice.commands.signalling import asked, published, signalled
 from sluice.core import layout, tree
 from sluice.core.finding import UsageError, failed
+from sluice.core.layout import Key
 from sluice.core.model import PullRequest
 from sluice.core.progress.change import Changes, after, rendered, spec_changes
 from sluice.core.progress.history import History
@@ -31,6 +32,11 @@ SUFFIX = ".rollout"
 _BACK = ("lower", "restore")
 
 
+def branch_for(key: Key) -> str:
+    """The branch of the living pull request of a release's rollout."""
+    return f"{branch_of(key)}{SUFFIX}"
+
+
 @dataclass(frozen=True)
 class Case:
     """A rollout at a commit: the release, where it stands, its history and what was counted."""
@@ -45,7 +51,7 @@ class Case:
     @property
     def branch(self) -> str:
         """The branch of its living pull request; no release has a dot in its name."""
-        return f"{branch_of(self.release.key)}{SUFFIX}"
+        return branch_for(self.release.key)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from sluice import git
+from sluice.commands.causes import cause_of
 from sluice.commands.cycle import Outcome
 from sluice.commands.owning import is_persons
 from sluice.commands.rollout_base import Base, Scene, base_of
@@ -13,16 +14,18 @@ from sluice.commands.rollout_following import following, stuck
 from sluice.commands.rollout_observers import Observers
 from sluice.commands.rollout_refresh import ask, end, refreshed
 from sluice.commands.rollout_seeing import observation, sync
-from sluice.commands.rollout_write import SUFFIX, Case, apply, refused_by, withdraw
+from sluice.commands.rollout_write import SUFFIX, Case, apply, branch_for, refused_by, withdraw
 from sluice.core.finding import UsageError
+from sluice.core.layout import Key
 from sluice.core.model import PullRequest
 from sluice.core.progress.history import History
 from sluice.core.promotion.converge import BRANCHES
 from sluice.core.rollout.file import rollout_of
 from sluice.core.rollout.machine import next_step
-from sluice.core.rollout.model import LEAVING, Decision, Observation, Write
+from sluice.core.rollout.model import LEAVING, Decision, Observation, Sync, Write
 from sluice.core.rollout.moves import hold, recover
 from sluice.core.specs.resolve import Release
+from sluice.core.unforeseen import UnforeseenError, isolated
 
 ATTEMPTS = 5
 Proposed = dict[str, list[PullRequest]]
@@ -43,21 +46,46 @@ def tick(scene: Scene, observers: Observers) -> Iterator[Outcome]:
         said = ("traffic stays where it is", *reasons)
         name = str(key)
         yield Outcome(name, "rollout cannot be read", reasons=said, refused=True, asks="decide")
-    cases = [case_of(base, release, history) for release, history in base.under_way()]
+    now = scene.clock()
+    asked = list(_asked(base, observers, now))
+    cases = [case for case, _ in asked]
     gone = [
         Case(base, release, lost.rollout, past, lost.stable) for release, lost, past in base.lost()
     ]
+    for key, error in base.failed.items():
+        yield _failed(key, "", error)
     pulls = _proposed(scene, observers) if cases or gone else {}
-    now = scene.clock()
-    asked = [(case, sync(case, observers, now)) for case in cases]
     numbers = counted(asked, observers, now)
     for case in cases:
         yield from _isolated(scene, case, observers, numbers.get(case.release.key), pulls)
     for case in gone:
         yield from _recovered(scene, case, observers, (pulls or {}).get(case.branch, ()))
-    _swept(scene, {case.branch for case in (*cases, *gone)}, observers)
+    living = {case.branch for case in (*cases, *gone)} | {branch_for(key) for key in base.failed}
+    try:
+        with isolated("what is left of rollouts"):
+            _swept(scene, living, observers)
+    except UnforeseenError as error:
+        observers.problems.append(str(error))
     for problem in dict.fromkeys(observers.problems):
         yield Outcome("rollouts", "not observed", reasons=(problem,))
+
+
+def _asked(base: Base, observers: Observers, now: int) -> Iterator[tuple[Case, Sync | None]]:
+    """Each rollout with what Argo CD says of it; of which that cannot be told is in `failed`."""
+    for release, history in base.under_way():
+        try:
+            with isolated("a rollout"):
+                case = case_of(base, release, history)
+                synced = sync(case, observers, now)
+        except UnforeseenError as error:
+            base.failed[release.key] = error
+            continue
+        yield case, synced
+
+
+def _failed(key: Key, version: str, error: UsageError) -> Outcome:
+    said = (str(error),)
+    return Outcome(str(key), "failed", version, 0, said, refused=True, cause=cause_of(error, ""))
 
 
 def case_of(base: Base, release: Release, history: History) -> Case:
@@ -78,8 +106,9 @@ def _isolated(
     for _ in range(ATTEMPTS):
         try:
             own = None if pulls is None else pulls.get(case.branch, ())
-            outcome = _moved(scene, case, observers, numbers, own)
-            yield _followed(scene, case, observers, outcome)
+            with isolated("a rollout", git.RefMovedError):
+                outcome = _moved(scene, case, observers, numbers, own)
+            yield _followed_apart(scene, case, observers, outcome)
         except git.RefMovedError:
             again = _again(scene, case)
             if again is None:
@@ -87,8 +116,7 @@ def _isolated(
             case, numbers = again, None if again.rollout != case.rollout else numbers
             pulls = _proposed(scene, observers)
         except UsageError as error:
-            version = case.rollout.candidate
-            yield Outcome(str(case.release.key), "failed", version, 0, (str(error),), refused=True)
+            yield _failed(case.release.key, case.rollout.candidate, error)
             return
         else:
             return
@@ -129,6 +157,16 @@ def _moved(
     return replace(_waiting(case, decision), asks=decision.asks)
 
 
+def _followed_apart(scene: Scene, case: Case, observers: Observers, outcome: Outcome) -> Outcome:
+    """As `_followed`; what was written stays told when nobody can tell how it is followed."""
+    try:
+        with isolated("how a rollout is followed"):
+            return _followed(scene, case, observers, outcome)
+    except UnforeseenError as error:
+        reasons = (*outcome.reasons, str(error))
+        return replace(outcome, reasons=reasons, refused=True, cause=error.cause)
+
+
 def _followed(scene: Scene, case: Case, observers: Observers, outcome: Outcome) -> Outcome:
     """With how the cluster follows, which is asked to look where it does not know the weight yet.
 
@@ -167,15 +205,17 @@ def _recovered(
 ) -> Iterator[Outcome]:
     """Write rollout.yaml again where it was deleted, with all requests at the stable version."""
     now = scene.clock()
-    decision = recover(case.rollout, observation(case, observers, None, now), now)
-    write: Write | None = decision.write
-    if write is not None:
-        try:
-            outcome = apply(scene, case, write, pulls)
-            yield refreshed(scene, case.release, observers, case.base.commit, outcome)
-        except (git.RefMovedError, UsageError) as error:
-            key, version = str(case.release.key), case.rollout.candidate
-            yield Outcome(key, "failed", version, 0, (str(error),), refused=True)
+    try:
+        with isolated("a rollout", git.RefMovedError):
+            decision = recover(case.rollout, observation(case, observers, None, now), now)
+            write: Write | None = decision.write
+            if write is not None:
+                outcome = apply(scene, case, write, pulls)
+                yield refreshed(scene, case.release, observers, case.base.commit, outcome)
+    except git.RefMovedError as error:
+        yield _failed(case.release.key, case.rollout.candidate, UsageError(str(error)))
+    except UsageError as error:
+        yield _failed(case.release.key, case.rollout.candidate, error)
 
 
 def _swept(scene: Scene, living: set[str], observers: Observers) -> None:
@@ -199,7 +239,8 @@ def _proposed(scene: Scene, observers: Observers) -> Proposed | None:
     """The pull requests by branch; None when the forge does not say."""
     found: dict[str, list[PullRequest]] = {}
     try:
-        pulls = scene.pulls() if scene.pulls else scene.forge.list()
+        with isolated("the forge"):
+            pulls = scene.pulls() if scene.pulls else scene.forge.list()
     except UsageError as error:
         observers.problems.append(str(error))
         return None

@@ -1,6 +1,7 @@
 """What `status` and `board` look at: the specs in Git, and what a forge and Argo CD say of them."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from sluice.core.progress.following import Following
 from sluice.core.progress.observation import application_name, routes_name
 from sluice.core.reports.status import Outside
 from sluice.core.specs.load import SIZE_LIMIT
+from sluice.core.unforeseen import UnforeseenError, isolated
 
 HEAD = "HEAD"
 _PULLS, _ARGOCD, _ROUTES = "pull requests", "Argo CD", "routes"
@@ -97,7 +99,8 @@ def _uncommitted(root: Path) -> Workspace:
 
 def _pulls(forge: Callable[[], Forge], unknown: dict[str, str]) -> list[PullRequest] | None:
     try:
-        return list(forge().list("open"))
+        with isolated("the forge"):
+            return list(forge().list("open"))
     except UsageError as error:
         unknown[_PULLS] = str(error)
         return None
@@ -124,12 +127,25 @@ def _following(specs: _Specs, eyes: Observers) -> dict[Key, Following | None]:
     time, releases = now(), specs.workspace.specs.releases
     if specs.repository is not None and any(each.rollout for each in releases.values()):
         base = Base(specs.repository, specs.revision)
-        cases = [case_of(base, *each) for each in base.under_way()]
-        found = {case.release.key: following(case, eyes, time) for case in cases}
+        for release, history in base.under_way():
+            with _told(eyes, release.key):
+                found[release.key] = following(case_of(base, release, history), eyes, time)
+        eyes.problems += [f"{key}: {error}" for key, error in base.failed.items()]
     for key, release in releases.items():
         if key not in found and release.rollout is None:
-            found[key] = settled(release, eyes, time)
+            with _told(eyes, key):
+                found[key] = settled(release, eyes, time)
     return found
+
+
+@contextmanager
+def _told(eyes: Observers, key: Key) -> Iterator[None]:
+    """Let what nobody foresaw of one release be told as what is not known of it."""
+    try:
+        with isolated("how a release is followed"):
+            yield
+    except UnforeseenError as error:
+        eyes.problems.append(f"{key}: {error}")
 
 
 def _named(workspace: Workspace) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ import sys
 from sluice import resources
 from sluice.commands.judge import read_bytes
 from sluice.core.finding import FindingsError
+from sluice.core.outgoing import lines_of
 from sluice.core.reports.report import report
 from sluice.core.rollout import scenario
 from sluice.core.rollout.simulation import simulate
@@ -28,5 +29,5 @@ def run(*, file: str, form: str) -> int:
         data = {"version": VERSION, "ticks": [as_data(tick) for tick in ticks]}
         sys.stdout.write(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.writelines(as_text(ticks))
+        sys.stdout.write(lines_of(as_text(ticks)))
     return 0

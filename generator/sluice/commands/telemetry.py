@@ -81,6 +81,12 @@ class Telemetry:
             ["release", "what"],
             registry=here,
         )
+        self._unforeseen = Counter(
+            "sluice_unforeseen_errors",
+            "Errors that nobody foresaw, by what was dealt with.",
+            ["place"],
+            registry=here,
+        )
         self._deliveries = Counter(
             "sluice_deliveries", "Webhook deliveries.", ["source", "result"], registry=here
         )
@@ -126,6 +132,10 @@ class Telemetry:
         self._asks.clear()
         for release, what in rollouts.items():
             self._asks.labels(release, what).set(1)
+
+    def unforeseen(self, place: str) -> None:
+        """Count an error that nobody foresaw."""
+        self._unforeseen.labels(place).inc()
 
     def delivery(self, source: str, result: str) -> None:
         """Count a delivery."""

@@ -10,6 +10,7 @@ import click
 from sluice import files
 from sluice.commands.workspace import Workspace, find_root, open_workspace
 from sluice.core import layout
+from sluice.core.checks.secrets import leaked_specs
 from sluice.core.finding import Finding, Place, UsageError, failed, in_order
 from sluice.core.reports.report import report
 from sluice.core.specs.load import SIZE_LIMIT
@@ -26,7 +27,8 @@ def run(*, paths: tuple[str, ...], root: str | None, form: str, mend: bool = Fal
 
         if fix(top, workspace, workspace.check(only)):
             workspace, findings, only = _chosen(top, paths)
-    findings = _answered_for(workspace, in_order([*findings, *workspace.check(only)]))
+    findings = [*findings, *workspace.check(only), *leaked_specs(workspace.files)]
+    findings = _answered_for(workspace, in_order(findings))
     if findings or form != "text":
         sys.stdout.write(report(findings, form, workspace.files, pages=_pages(form)))
     else:

@@ -3,13 +3,12 @@
 import re
 from collections.abc import Sequence
 
-_BREAKS = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
-_INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+from sluice.core.outgoing import one_line
 
 
 def code(text: object, longest: int = 200) -> str:
     """An inline code span that holds exactly this text, on one line and also inside a table."""
-    plain = _INVISIBLE.sub("", _BREAKS.sub(" ", str(text))).strip()
+    plain = one_line(str(text))
     plain = plain if len(plain) <= longest else plain[: longest - 1] + "…"
     if not plain:
         return ""

@@ -1,7 +1,7 @@
 """The pipeline: a tree of specs becomes findings and a tree of manifests."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -24,13 +24,14 @@ from sluice.core.checks.claims import Claims, check_claims, claims_of
 from sluice.core.checks.gate_rules import check_soaks
 from sluice.core.checks.route_claims import check_routes, routes_of
 from sluice.core.cluster.schemas import KubernetesSchemas
-from sluice.core.finding import Finding, Place, failed, in_order
+from sluice.core.finding import Finding, FindingsError, Place, failed, in_order
 from sluice.core.layout import Key
 from sluice.core.memory.architecture_config import architecture_from_config, read_config
 from sluice.core.specs.load import Document, load_each
 from sluice.core.specs.resolve import Environment, Release
 from sluice.core.specs.schema import FILES, Schemas
 from sluice.core.trace import SourceMap, located
+from sluice.core.unforeseen import UnforeseenError, finding, isolated
 from sluice.core.workload.render import Manifest, Renderer
 
 Files = Mapping[str, bytes]
@@ -80,6 +81,11 @@ class Specs:
             return self
         releases = {key: release for key, release in self.releases.items() if key not in keys}
         return Specs(self.environments, releases, self.findings, self, dict.fromkeys(keys))
+
+    def apart(self, keys: Collection[Key]) -> "Specs":
+        """These releases only, about which all is asked anew."""
+        releases = {key: self.releases[key] for key in sorted(keys)}
+        return Specs(self.environments, releases, self.findings)
 
     def settle(self) -> None:
         """Forget what they were made from, so that it can go: what is kept of it is counted."""
@@ -183,7 +189,11 @@ def _documents(files: Files, schemas: Schemas, findings: list[Finding]) -> dict[
     wanted = {path: raw for path, raw in files.items() if path.rpartition("/")[2] in FILES}
     documents: dict[str, Document] = {}
     for document in load_each(wanted, findings):
-        found = list(schemas.findings(document, FILES[document.path.rpartition("/")[2]]))
+        try:
+            with isolated("the schema of a file"):
+                found = list(schemas.findings(document, FILES[document.path.rpartition("/")[2]]))
+        except UnforeseenError as error:
+            found = [finding(document.place(), error)]
         findings += found
         if not found:
             documents[document.path] = document
@@ -198,9 +208,46 @@ def check(specs: Specs, tools: Toolkit, only: Iterable[Key] | None = None) -> li
         tools: schemas, catalog, templates.
         only: the releases to look at, and what is between them and others; all when absent.
     """
+    try:
+        with isolated("the checks of all releases"):
+            return _checked(specs, tools, only)
+    except UnforeseenError:
+        bad = culprits(specs, lambda one: _checked(one, tools))
+        if not bad:
+            raise
+        told = [finding(specs.releases[key].document.place(), bad[key]) for key in bad]
+        if only is not None:
+            only = [key for key in only if key not in bad]
+        return in_order([*told, *_checked(specs.apart(specs.releases.keys() - bad), tools, only)])
+
+
+def culprits(specs: Specs, ask: Callable[[Specs], object]) -> dict[Key, UnforeseenError]:
+    """The releases about which something cannot even be asked alone, and why.
+
+    Args:
+        specs: what could not be asked about as a whole.
+        ask: asks about specs, and fails.
+    """
+    found = {}
+    for key in sorted(specs.releases):
+        try:
+            with isolated("a release"):
+                ask(specs.apart([key]))
+        except FindingsError:
+            pass
+        except UnforeseenError as error:
+            found[key] = error
+    return found
+
+
+def _checked(specs: Specs, tools: Toolkit, only: Iterable[Key] | None = None) -> list[Finding]:
     findings = list(specs.findings)
     for environment in specs.environments.values():
-        findings += environments.check_environment(environment, tools.catalog)
+        try:
+            with isolated("the checks of an environment"):
+                findings += list(environments.check_environment(environment, tools.catalog))
+        except UnforeseenError as error:
+            findings.append(finding(environment.document.place(), error))
     findings += environments.check_environments(list(specs.environments.values()))
     wanted = specs.releases if only is None else only
     chosen = [key for key in wanted if key in specs.releases]
@@ -245,14 +292,24 @@ def render(
     manifests: dict[str, Manifest] = {}
     findings: list[Finding] = []
     for environment in specs.environments.values() if only is None else ():
-        rendered = tools.renderer.environment(environment)
+        try:
+            with isolated("the manifests of an environment"):
+                rendered = tools.renderer.environment(environment)
+                findings += list(_refused(rendered, environment, tools))
+        except UnforeseenError as error:
+            findings.append(finding(environment.document.place(), error))
+            continue
         manifests |= {manifest.path: manifest for manifest in rendered}
-        findings += _refused(rendered, environment, tools)
     for key in sorted(specs.releases.keys() & (specs.releases if only is None else only)):
         release = specs.releases[key]
-        rendered = tools.renderer.release(release) + tools.renderer.application(release)
+        try:
+            with isolated("the manifests of a release"):
+                rendered = tools.renderer.release(release) + tools.renderer.application(release)
+                findings += list(_refused(rendered, release.environment, tools))
+        except UnforeseenError as error:
+            findings.append(finding(release.document.place(), error))
+            continue
         manifests |= {manifest.path: manifest for manifest in rendered}
-        findings += _refused(rendered, release.environment, tools)
     return manifests, in_order(located(findings, specs, manifests, tools.source_map))
 
 
@@ -305,7 +362,12 @@ def _releases(
             findings.append(_no_release(rollout))
         broken = rollout is None and layout.rollout_path(key) in files
         if spec is not None and environment is not None and not broken:
-            described = _architectures(key, configs.get(key, {}), findings)
+            try:
+                with isolated("the description of a model"):
+                    described = _architectures(key, configs.get(key, {}), findings)
+            except UnforeseenError as error:
+                findings.append(finding(spec.place(), error))
+                continue
             yield key, Release(key, spec, environment, rollout, described)
 
 

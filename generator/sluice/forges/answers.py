@@ -1,12 +1,12 @@
 """What a forge answered, and every failure as one line that says what to do."""
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from sluice.bounded import json_of
 from sluice.core.finding import UsageError
 
 _LONGEST_QUOTE = 300
@@ -207,6 +207,6 @@ def _flat(value: object, deepest: int = _DEEPEST) -> str:
 
 def _json(text: str) -> Any:  # noqa: ANN401 - JSON is anything
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return json_of(text)
+    except ValueError:
         return None

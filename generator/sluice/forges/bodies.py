@@ -1,9 +1,10 @@
 """Texts as a forge can hold them: of bounded length, cut where a section begins."""
 
-import json
 import re
 from collections.abc import Iterator
 from itertools import pairwise
+
+from sluice.bounded import json_of
 
 _HEADING = "### "
 _MARKER, _MARKER_END = "<!-- sluice:", "-->"
@@ -66,10 +67,11 @@ def _subject(text: str) -> dict[str, object]:
     """The versions that a part of ours names in its marker."""
     ends = list(_END.finditer(text))
     try:
-        data = json.loads(ends[-1][1]) if ends else {}
+        data = json_of(ends[-1][1]) if ends else {}
     except ValueError:
         return {}
-    return {name: data[name] for name in _SUBJECT if name in data}
+    known = data if isinstance(data, dict) else {}
+    return {name: known[name] for name in _SUBJECT if name in known}
 
 
 def fit(text: str, limit: int, changes: str = "") -> str:

@@ -4,10 +4,10 @@ What it says is used for nothing else, and in doubt it is news. What is taken fo
 none is seen by the next look all the same.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sluice.bounded import json_of
 from sluice.forges.webhooks import Kind
 
 Made = Callable[[str, str | None], bool]
@@ -38,12 +38,12 @@ def is_echo(kind: Kind, headers: Mapping[str, str], body: bytes, made: Made) -> 
         made: what we did to branches.
     """
     try:
-        said = json.loads(body)
+        said = json_of(body)
         if kind == "gitlab":
             return _by_gitlab(said, made)
         event = next((headers[name] for name in _EVENTS if name in headers), "")
         return _by_others(event, said, made)
-    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return False
 
 

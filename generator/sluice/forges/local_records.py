@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
+from sluice.bounded import json_of
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest, Signature, State
 
@@ -132,7 +133,7 @@ class Records:
 
     def _read(self, blob: str) -> Record:
         try:
-            fields = json.loads(self._store.read(blob))
+            fields = json_of(self._store.read(blob))
             reason, merging = fields.pop("reason"), fields.pop("merging")
             labels = tuple(fields.pop("labels"))
             return Record(PullRequest(**fields, labels=labels), reason, merging)

@@ -6,7 +6,6 @@ certificates to trust; SLUICE_PROMETHEUS_TENANT for servers with several tenants
 followed, since credentials must not travel, and no proxy of the environment sees what is asked.
 """
 
-import json
 import math
 import ssl
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from sluice.bounded import json_of
 from sluice.core.finding import SilentError, UsageError
 
 CONNECT_SECONDS = 5.0
@@ -113,7 +113,7 @@ class Prometheus:
     def _ask(self, path: str, form: Mapping[str, str] | None) -> tuple[Any, tuple[str, ...]]:
         response, body = self._send(path, form)
         try:
-            answer = json.loads(body)
+            answer = json_of(body)
         except ValueError:
             answer = None
         if isinstance(answer, dict) and answer.get("status") == "error":

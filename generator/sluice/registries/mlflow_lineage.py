@@ -4,8 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import yaml
-
+from sluice.bounded import yaml_of
 from sluice.core.model import Lineage, ModelVersion
 from sluice.registries.mlflow_artifacts import Folder, relative
 from sluice.registries.mlflow_errors import is_forbidden, is_invalid, is_missing, is_unsupported
@@ -99,8 +98,8 @@ def _first(known: Mapping[str, str], names: Iterable[str]) -> str:
 def _card(folder: Folder) -> Mapping[str, object]:
     """The model's own description, where the tracking server itself can hand it out."""
     try:
-        found = yaml.safe_load(folder.text("MLmodel"))
-    except (yaml.YAMLError, RecursionError, ValueError):
+        found = yaml_of(folder.text("MLmodel"))
+    except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
 

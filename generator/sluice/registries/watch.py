@@ -54,10 +54,14 @@ class Watch:
         """Return every version of each named model; `aliased` are those followed by alias."""
         wanted = frozenset(names)
         stale = self._clock() - self._read_all >= RESYNC
-        if stale or wanted != self._names or not self._newest:
+        whole = stale or wanted != self._names or not self._newest
+        # Until all is read, nothing is: a change that was seen and not read would be forgotten.
+        self._names = frozenset()
+        if whole:
             self._read_everything(wanted)
         else:
             self._read_some(self._changed(wanted) | self._moved(wanted, aliased))
+        self._names = wanted
         return dict(self._known)
 
     def is_gone(self, name: str) -> bool:
@@ -88,7 +92,7 @@ class Watch:
         self._states = dict(self._poll(self._newest - OVERLAP if self._newest else 2**62))
         self.calls["read"] += 1
         self._known = dict(self._registry.versions(names))
-        self._names, self._read_all = names, self._clock()
+        self._read_all = self._clock()
 
     def _read_some(self, names: frozenset[str]) -> None:
         if not names:

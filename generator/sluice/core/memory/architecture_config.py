@@ -5,9 +5,10 @@ key, tied embeddings, which layers have a window) is in its code: the tables her
 `model_type`. A type without a row is taken for an ordinary decoder with gated feed-forward layers.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
+
+from sluice.bounded import json_of
 
 _QKV_BIAS = frozenset({"qwen2", "qwen2_moe", "qwen2_vl_text", "qwen2_5_vl_text"})
 _QK_NORM = frozenset({"qwen3", "qwen3_moe", "qwen3_next", "qwen3_vl_text", "gemma3_text"})
@@ -55,8 +56,8 @@ def read_config(raw: bytes) -> Mapping[str, Any]:
         ValueError: for anything but a JSON object.
     """
     try:
-        config = json.loads(raw)
-    except (ValueError, RecursionError) as error:
+        config = json_of(raw)
+    except ValueError as error:
         raise ValueError(f"this is no JSON: {error}") from None
     if not isinstance(config, Mapping):
         raise ValueError("config.json holds no object")  # noqa: TRY004 - one kind of error

@@ -11,6 +11,7 @@ from sluice.core.catalog.entries import Catalog, Engine
 from sluice.core.memory.architecture import Architecture
 from sluice.core.memory.preflight import kv_bytes_per_token
 from sluice.core.memory.weights import parameter_count, weight_bytes
+from sluice.core.outgoing import lines_of
 from sluice.core.plan.cost import HOURS_PER_MONTH, Totals, money, release_totals
 from sluice.core.specs.resolve import Release, Spec, Variant, lookup
 from sluice.core.units import bytes_text
@@ -197,7 +198,7 @@ def text(found: Mapping[str, Any]) -> str:
     for block in blocks:
         lines += _block(block)
     lines += [f"cost      {line}" for line in _cost_lines(found["cost"])]
-    return "\n".join(lines) + "\n"
+    return lines_of(lines)
 
 
 def _cost_lines(found: Mapping[str, Any]) -> list[str]:

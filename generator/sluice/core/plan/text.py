@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sluice.core.markdown import code, table
+from sluice.core.outgoing import lines_of
 from sluice.core.plan.cost import Totals, between, money
 from sluice.core.plan.difference import Action, Change, Plan
 
@@ -34,7 +35,7 @@ def as_text(plan: Plan) -> str:
     lines += _unpriced(plan)
     lines += [f"! {notice}" for notice in plan.notices]
     lines.append(counts(plan))
-    return "\n".join(lines) + "\n"
+    return lines_of(lines)
 
 
 def as_markdown(plan: Plan) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sluice.core.confidential import masked
+from sluice.core.confidential import redacted
 from sluice.core.model import Application, Operation, Source
 from sluice.core.units import duration
 
@@ -275,7 +275,7 @@ def place(source: Source) -> str:
     if not source.repository:
         return "several sources, or none"
     said = f"{source.path or '.'} at {source.revision or 'HEAD'} of {source.repository}"
-    return masked(said)
+    return redacted(said)
 
 
 def _address(repository: str) -> str:
@@ -292,5 +292,5 @@ def _short(revision: str) -> str:
 
 def _line(text: str) -> str:
     """A message on one line; of a long one the beginning, and the end, where the cause stands."""
-    words = masked(" ".join(text.split()))
+    words = redacted(" ".join(text.split()))
     return words if len(words) <= 2 * _PART else f"{words[:_PART]} … {words[-_PART:]}"

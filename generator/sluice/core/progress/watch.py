@@ -1,9 +1,9 @@
 """The counts of a rollout: what to ask for both versions, and batches from the answers."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from sluice.bounded import json_of
 from sluice.core.progress.answering import answered_of, lost, others_asked, with_others
 from sluice.core.progress.subject import Answers, Arm, Earlier, Subject
 from sluice.core.progress.vitals import restarts_of
@@ -162,7 +162,7 @@ def earlier_batches(evidence: Iterable[bytes], rollout: Rollout, began: int) -> 
     answered: dict[int, Answered] = {}
     for raw in evidence:
         try:
-            data = json.loads(raw)
+            data = json_of(raw)
             about = (data.get("candidate"), data.get("stable"))
             if about != (rollout.candidate, rollout.stable) or "gates" not in data:
                 continue

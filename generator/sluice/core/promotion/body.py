@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from sluice.core.checks.gates import GateResult, comparable
 from sluice.core.checks.writers import writer
+from sluice.core.confidential import redacted_value
 from sluice.core.markdown import code, table
 from sluice.core.model import Measurement
 from sluice.core.plan.cost import Totals, money
@@ -196,7 +197,9 @@ def _lineage(story: Story) -> str:
 def _row(origin: Origin, name: str) -> tuple[str, ...]:
     known = origin.before or not origin.now
     mark = "changed" if origin.changed and known else ""
-    return name, code(origin.now, _LONGEST) or _NONE, code(origin.before, _LONGEST) or _NONE, mark
+    values = (redacted_value(origin.name, value) for value in (origin.now, origin.before))
+    now, before = (code(value, _LONGEST) or _NONE for value in values)
+    return name, now, before, mark
 
 
 def _origins(story: Story) -> list[Origin]:

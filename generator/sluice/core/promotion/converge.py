@@ -9,6 +9,7 @@ from sluice.core import layout, tree
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks import windows
 from sluice.core.checks.gates import GateResult
+from sluice.core.checks.secrets import leaked
 from sluice.core.finding import Finding, failed
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, Follow, ModelVersion, PullRequest
@@ -128,12 +129,21 @@ def propose(
         reasons = tuple(finding.message for finding in refused)
         return Refusal(release.key, version.version, reasons)
     rendered = {path: manifest.content() for path, manifest in new.items()}
+    if found := list(leaked({**changes, **rendered}, _reviewed(release))):
+        reasons = tuple(f"{finding.place}: {finding.message}; {finding.help}" for finding in found)
+        return Refusal(release.key, version.version, reasons)
     gone = dict.fromkeys(old.keys() - new.keys())
     told = plan_text.as_markdown(plan(specs, after, old, new, tools.catalog))
     story = _story(want, facts, gates, told, path_of(release.key, version.version, files))
     story = _measured(story, release, after.releases[release.key], tools.catalog)
     held = (*filter(None, [want.doubt]), *waits(release, version, gates, about))
     return _proposal(story, {**changes, **rendered, **gone}, release, held)
+
+
+def _reviewed(release: Release) -> str:
+    """What people wrote or merged of a release: what looks like a credential there is none."""
+    texts = (release.document.raw, release.environment.document.raw)
+    return "\n".join(raw.decode(errors="replace") for raw in texts)
 
 
 def _story(

@@ -6,8 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from sluice.bounded import json_of
 from sluice.core import layout
 from sluice.core.checks.gates import GateResult
+from sluice.core.confidential import redacted_data
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, Follow, Measurement, ModelVersion
 from sluice.core.names import slug
@@ -25,7 +27,10 @@ def evidence(
     gates: Sequence[GateResult],
     baseline: Evaluation | None = None,
 ) -> bytes:
-    """What was known of a version when it was proposed; a function of what was observed only."""
+    """What was known of a version when it was proposed, without secrets.
+
+    A function of what was observed only.
+    """
     before = baseline.measurements if baseline else {}
     data = {
         "format": FORMAT,
@@ -45,7 +50,8 @@ def evidence(
         "baseline": {name: _measurement(m) for name, m in sorted(before.items())},
         "gates": [{k: _finite(v) for k, v in asdict(gate).items()} for gate in gates],
     }
-    return (json.dumps(data, indent=2, ensure_ascii=False, sort_keys=False) + "\n").encode()
+    told = redacted_data(data)
+    return (json.dumps(told, indent=2, ensure_ascii=False, sort_keys=False) + "\n").encode()
 
 
 def path_of(key: Key, version: str, taken: Collection[str]) -> str:
@@ -79,7 +85,7 @@ def proposed(key: Key, version: str, files: Collection[str]) -> list[str]:
 
 def _created(raw: bytes) -> int | None:
     try:
-        data: Any = json.loads(raw)
+        data: Any = json_of(raw)
         created = data["created"]
     except (ValueError, KeyError, TypeError):
         return None

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from sluice.bounded import json_of
 from sluice.core.finding import UsageError
 from sluice.core.model import Assessment
 
@@ -51,7 +52,7 @@ def read(raw: bytes, renamed: Mapping[str, str]) -> list[Assessment]:
 
 def _parsed(raw: bytes) -> dict[str, Any]:
     try:
-        data: Any = json.loads(raw)
+        data: Any = json_of(raw)
     except ValueError:
         data = None
     rows = data.get("results") if isinstance(data, dict) else None

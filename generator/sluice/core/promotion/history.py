@@ -1,13 +1,14 @@
 """Who served when, why, approved by whom and on what evidence: read out of commits."""
 
-import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from sluice.bounded import json_of
 from sluice.core.model import Commit
+from sluice.core.outgoing import lines_of, one_line
 from sluice.core.promotion.tenure import State
 from sluice.core.units import duration
 
@@ -207,7 +208,7 @@ def _told(change: Change) -> dict[str, str]:
 def _evidence(path: str, raw: bytes) -> dict[str, Any]:
     """What a file says, as far as it can be read."""
     try:
-        data: Any = json.loads(raw)
+        data: Any = json_of(raw)
         gates = [{key: gate.get(key) for key in _OF_A_GATE} for gate in data["gates"]]
     except (ValueError, KeyError, TypeError, AttributeError):
         return {"path": path, "gates": None}
@@ -228,7 +229,7 @@ def _block(entry: Entry, now: int) -> str:
         f"    why: {_line(entry.why)}",
         *(f"    evidence: {line}" for line in map(_summary, as_data(entry)["evidence"])),
     ]
-    return "\n".join(lines) + "\n"
+    return lines_of(lines)
 
 
 def _approval(entry: Entry) -> str:
@@ -253,7 +254,7 @@ def _summary(told: Mapping[str, Any]) -> str:
 
 def _line(text: str) -> str:
     """A text of others on one line, without what steers a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text).strip()
+    return one_line(text)
 
 
 def _iso(time: int) -> str:

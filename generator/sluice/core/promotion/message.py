@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sluice.bounded import json_of
 from sluice.core.checks.gates import GateResult
 from sluice.core.layout import Key
 from sluice.core.markdown import code
 from sluice.core.model import Evaluation, Follow, ModelVersion, PullRequest
+from sluice.core.outgoing import one_line
 from sluice.core.plan.cost import Totals
 from sluice.core.promotion import lineage
 
@@ -20,8 +22,6 @@ _BEGIN = re.compile(rf"^{BEGIN}[ \t\r]*$", re.MULTILINE)
 _MARKER = re.compile(r"^<!-- sluice:v1 (\{.*?\}) -->", re.MULTILINE)
 # In the marker: the forge may have been told to merge later.
 _LEFT = "left"
-_LINE = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
-_INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 # Forges make links of these, notify people, and close issues: `fixes #1` in a model's name. An
 # issue's address does that as well, and `[skip ci]` keeps the checks from running.
 _ACTIVE = re.compile(
@@ -135,7 +135,7 @@ def written_in(text: str) -> Mapping[str, Any]:
     """The data that our part of a text ends with; empty when there is none."""
     match = _marker(text)
     try:
-        return dict(json.loads(match[1])) if match else {}
+        return dict(json_of(match[1])) if match else {}
     except (TypeError, ValueError):
         return {}
 
@@ -216,5 +216,4 @@ def _marker(text: str) -> re.Match[str] | None:
 
 def line(text: str) -> str:
     """A text on one line that no forge acts on, for titles and trailers."""
-    plain = _INVISIBLE.sub("", _LINE.sub(" ", text)).strip()
-    return _ACTIVE.sub(lambda found: _PASSIVE[found[0]], plain)
+    return _ACTIVE.sub(lambda found: _PASSIVE[found[0]], one_line(text))

@@ -5,7 +5,6 @@ promote a version may name another organisation's as its source, and write 0.99 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 from sluice.core.checks.gates import GateResult
@@ -73,8 +72,10 @@ def _refusals(
         if host and host != endpoint.partition("://")[2].partition("/")[0].lower():
             yield _fails("it lies with the registry", f"{each} names a server of its own, {host}")
     allowed = settings.get("allowed")
+    if allowed is None:
+        return
     behind = [each for each in chain if source.startswith(_REGISTRY) and _is_behind(each)]
-    for each in behind if allowed is not None else ():
+    for each in behind:
         if not is_listed(each, allowed):
             reason = f"{source} leads to {each}, which sources.allowed of the environment lacks"
             yield _fails("it lies where weights may come from", reason)
@@ -136,8 +137,8 @@ def _code(
 def code_among(files: Iterable[str], loaders: Iterable[str]) -> str:
     """The files that run code, or may while they are read, in words; nothing where none does."""
     told = [f"{path} (auto_map)" for path in loaders]
-    endings = _PROGRAMS | _PICKLES
-    found = [path for path in files if PurePosixPath(path.lower()).suffix in endings]
+    endings = tuple(_PROGRAMS | _PICKLES)
+    found = [path for path in files if path.lower().endswith(endings)]
     return _listed([*told, *found])
 
 

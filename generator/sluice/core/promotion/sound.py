@@ -7,6 +7,7 @@ from sluice.core import layout
 from sluice.core.finding import Finding, FindingsError, failed
 from sluice.core.layout import Key
 from sluice.core.tree import Specs
+from sluice.core.unforeseen import RULE
 
 _TOLD = 3
 
@@ -33,6 +34,9 @@ def sound(specs: Specs, findings: Sequence[Finding]) -> Sound:
             broken.setdefault(owner, []).append(finding)
     out = [key for key in specs.releases if str(key) in broken or key.environment in broken]
     reasons = {name: _reasons(found) for name, found in sorted(broken.items())}
+    # What is counted for all anew whenever it changes must not meet again what nobody can count.
+    if any(finding.rule == RULE for finding in findings):
+        return Sound(specs.apart(specs.releases.keys() - set(out)), reasons)
     return Sound(specs.without(out), reasons)
 
 

@@ -48,19 +48,20 @@ def wants(
     """
     known = registered or {}
     return [
-        _want(release, follow, observed, known.get(release.key))
+        want_of(release, follow, observed, known.get(release.key))
         for _, release in sorted(specs.releases.items())
         for follow in (release.follows,)
         if follow is not None
     ]
 
 
-def _want(
+def want_of(
     release: Release,
     follow: Follow,
     observed: Mapping[str, Sequence[ModelVersion]],
     registered: int | None,
 ) -> Want | Idle:
+    """Compare one release with what the registry says; see `wants`."""
     name, current = release.value("model.name"), release.value("model.version")
     versions = observed.get(name)
     if versions is None:

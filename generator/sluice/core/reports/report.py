@@ -6,8 +6,8 @@ from typing import Any
 
 from sluice.core.confidential import quotable
 from sluice.core.finding import Finding, Place, Rendered, Severity, dotted, in_order
+from sluice.core.outgoing import in_place, visible
 from sluice.core.reports.report_formats import (
-    CONTROL,
     Shown,
     Sources,
     dumps,
@@ -16,7 +16,6 @@ from sluice.core.reports.report_formats import (
     gitlab,
     junit,
     sarif,
-    visible,
 )
 from sluice.core.specs.remedies import fixable_by
 
@@ -129,6 +128,6 @@ def _quoted(place: Place, shown: Shown) -> list[str]:
     width = min(len(token[0]), 40) if token else 1
     margin = " " * len(str(place.line))
     return [
-        f"  {place.line} | {CONTROL.sub('�', line)}",
+        f"  {place.line} | {in_place(line)}",
         f"  {margin} | {' ' * (place.column - 1)}{'^' * width}",
     ]

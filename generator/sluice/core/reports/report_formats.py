@@ -1,19 +1,16 @@
 """Findings in the formats that continuous integration reads."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 from sluice.core.finding import Finding, Rendered, Severity, dotted
+from sluice.core.outgoing import visible
 
 Sources = Mapping[str, bytes]
 """The text of the files that findings are about, for the lines that are shown."""
-
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
-"""What a terminal, a log or an XML reader would obey."""
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 _ANNOTATIONS = 10
@@ -178,11 +175,6 @@ def sentence(finding: Finding) -> str:
     """Message, rendered place and remedy, for formats with one text a finding."""
     shown = f" (rendered: {finding.rendered})" if finding.rendered else ""
     return f"{finding.message}{shown}" + (f". {finding.help}" if finding.help else "")
-
-
-def visible(said: str) -> str:
-    """On one line, without what a terminal, a log or an XML reader would obey."""
-    return CONTROL.sub(lambda match: ascii(match[0])[1:-1], said)
 
 
 def dumps(data: object) -> str:

@@ -27,6 +27,7 @@ from sluice.core.rollout.file import rollout_of, to_text
 from sluice.core.rollout.model import FULL, Rollout
 from sluice.core.specs.resolve import Environment, Release, lookup
 from sluice.core.tree import Specs, Standing, standings
+from sluice.core.unforeseen import UnforeseenError, isolated
 from sluice.core.units import duration
 
 VERSION = 1
@@ -79,16 +80,31 @@ def status(
         environment: only this one.
     """
     names = [n for n in sorted(specs.environments) if environment in (None, n)]
-    releases = [each for name in names for each in specs.of(name)]
     pulls = None if outside.pulls is None else _by_branch(outside.pulls)
+    releases: list[dict[str, Any]] = []
+    odd: dict[Key, UnforeseenError] = {}
+    for each in (each for name in names for each in specs.of(name)):
+        try:
+            with isolated("the status of a release"):
+                releases.append(_release(each, catalog, files, pulls, outside))
+        except UnforeseenError as error:
+            odd[each.key] = error
+    whole = specs
+    specs = specs.apart(specs.releases.keys() - odd) if odd else specs
     return {
         "version": VERSION,
         "revision": outside.revision,
         "unknown": dict(sorted(outside.unknown.items())),
         "environments": [_environment(specs, name, catalog) for name in names],
-        "releases": [_release(each, catalog, files, pulls, outside) for each in releases],
-        "broken": list(_broken(specs, files, environment)),
+        "releases": releases,
+        "broken": [*_broken(whole, files, environment), *_odd(odd)],
     }
+
+
+def _odd(odd: Mapping[Key, UnforeseenError]) -> Iterator[dict[str, str]]:
+    """The releases of which nothing can be told."""
+    for key, error in odd.items():
+        yield {"file": layout.release_path(key), "reason": str(error)}
 
 
 def _environment(specs: Specs, name: str, catalog: Catalog) -> dict[str, Any]:

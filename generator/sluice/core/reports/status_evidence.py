@@ -3,11 +3,11 @@
 Evidence that cannot be read says nothing, as if it were not there.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
+from sluice.bounded import json_of
 from sluice.core import layout
 from sluice.core.layout import Key
 from sluice.core.promotion.evidence import proposed
@@ -16,7 +16,7 @@ from sluice.core.rollout.model import Rollout
 
 BATCHES = 60
 """So many batches at the end are told one by one."""
-_ERRORS = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError, RecursionError)
+_ERRORS = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError)
 
 
 def evaluation_of(key: Key, version: str, files: Mapping[str, bytes]) -> dict[str, Any] | None:
@@ -25,7 +25,7 @@ def evaluation_of(key: Key, version: str, files: Mapping[str, bytes]) -> dict[st
     if not paths:
         return None
     try:
-        data = json.loads(files[paths[-1]])
+        data = json_of(files[paths[-1]])
         gates = [
             {
                 "metric": str(gate["metric"]),
@@ -49,7 +49,7 @@ def judgement_of(key: Key, rollout: Rollout, files: Mapping[str, bytes]) -> dict
         name = evidence_name(rollout).rpartition("-")[0]
         path = layout.evidence_path(key, f"{name}-{rollout.step - 1}")
     try:
-        data = json.loads(files[path])
+        data = json_of(files[path])
         said = data.get("judgement") or {}
         verdicts = said.get("gates") or {}
         gates = [_counted(gate, verdicts) for gate in data["gates"]]

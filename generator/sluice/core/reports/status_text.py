@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sluice.core.outgoing import one_line
 from sluice.core.plan.cost import between, money
 from sluice.core.progress.following import contrast
 from sluice.core.rollout.model import FULL
@@ -159,8 +160,7 @@ def _judged(judgement: Record | None) -> Iterator[str]:
 
 def plain(text: object) -> str:
     """A text on one line that a terminal only shows."""
-    line = "".join(c if c.isprintable() else " " for c in str(text))
-    return " ".join(line.split())
+    return " ".join(one_line(str(text)).split())
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], width: int) -> Iterator[str]:

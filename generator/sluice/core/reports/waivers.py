@@ -12,7 +12,7 @@ from sluice.core.specs.schema import Schemas
 PATH = f"{layout.POLICIES}/{layout.WAIVERS}"
 
 _UNREADABLE, _EXPIRED, _UNUSED, _FIRM = "WAV001", "WAV002", "WAV003", "WAV004"
-_JUDGED = ("K8S", "SEM", "DEP", "POL010")
+_JUDGED = ("K8S", "SEM", "SEC", "DEP", "POL010")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """A judgement for people."""
 
+from sluice.core.outgoing import lines_of
 from sluice.core.rollout.counts import Counts, total
 from sluice.core.rollout.judgement import GateVerdict, Judgement
 
@@ -17,7 +18,8 @@ def as_text(counts: Counts, judgement: Judgement) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    return "\n".join([f"{judgement.verdict}: {judgement.reason}", "", *lines, "", _bounds(counts)])
+    head = f"{judgement.verdict}: {judgement.reason}"
+    return lines_of([head, "", *lines, ""]) + _bounds(counts)
 
 
 def _row(gate: GateVerdict, counts: Counts, index: int) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from sluice.core.units import duration
 
 
 def as_text(ticks: Iterable[Tick]) -> Iterator[str]:
-    """A line for each tick in which something changed, and the commit it asks for."""
+    """A line, without its end, for each tick in which something changed and for its commit."""
     shown = ""
     for tick in ticks:
         rollout = tick.rollout
@@ -21,13 +21,13 @@ def as_text(ticks: Iterable[Tick]) -> Iterator[str]:
         numbers = _numbers(tick)
         line = f"{said}{numbers}{tick.decision.reason}"
         for event in tick.events:
-            yield f"{duration(tick.time):>8}  * {event}\n"
+            yield f"{duration(tick.time):>8}  * {event}"
         if line != shown or tick.decision.write:
-            yield f"{duration(tick.time):>8}  {line}\n"
+            yield f"{duration(tick.time):>8}  {line}"
         if tick.decision.write and line != shown:
             yield from _commit(tick.decision.write)
         for note in tick.decision.notes:
-            yield f"{'':>8}  ! {note}\n"
+            yield f"{'':>8}  ! {note}"
         shown = line
 
 
@@ -40,13 +40,13 @@ def _numbers(tick: Tick) -> str:
 
 def _commit(write: Write) -> Iterator[str]:
     head = f"{'':>8}  -> {write.kind} by {write.lane}"
-    yield head + (", for a person to merge" if write.approval else "") + "\n"
+    yield head + (", for a person to merge" if write.approval else "")
     said: dict[str, Any] = fields(write.rollout) if write.rollout else {"rollout.yaml": "removed"}
     if write.quarantine:
         said["quarantine"] = write.quarantine
     for key, value in said.items():
         if key not in ("specHash", "since", "reason"):
-            yield f"{'':>8}       {key}: {value}\n"
+            yield f"{'':>8}       {key}: {value}"
 
 
 def as_data(tick: Tick) -> dict[str, Any]:

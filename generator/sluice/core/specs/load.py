@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import yaml_rs
 
 from sluice.core.finding import Finding, FindingsError, Place
+from sluice.core.unforeseen import UnforeseenError, finding, isolated
 
 if TYPE_CHECKING:
     from sluice.core.specs.marks import Marks
@@ -41,6 +42,8 @@ _AMBIGUOUS = re.compile(
     re.MULTILINE,
 )
 
+_LARGEST_NUMBER = 1 << 63  # what the cluster stores, and what anything can be calculated with
+_MAY_BE_ODD = (dict, list, float, int)
 _NESTED = re.compile(rb"[-?:][ \t](?:[ \t]*[-?:][ \t]){31}|\n {64}")
 _CONTROL = re.compile(
     "\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]"
@@ -106,9 +109,13 @@ def load_each(files: Mapping[str, bytes], findings: list[Finding]) -> Iterator[D
     """The documents of those files that can be read; what is wrong with the others is collected."""
     for path in sorted(files):
         try:
-            yield load(path, files[path])
+            with isolated("reading a file"):
+                document = load(path, files[path])
+            yield document
         except FindingsError as error:
             findings.extend(error.findings)
+        except UnforeseenError as error:
+            findings.append(finding(Place(path), error))
 
 
 def _mapping(path: str, raw: bytes) -> Mapping[str, Any]:
@@ -156,21 +163,24 @@ def _is_suspicious(raw: bytes) -> bool:
 
 
 def _odd_parts(document: Document, data: object, pointer: Pointer) -> Iterator[Finding]:
-    """Keys that are no text, and numbers that JSON does not have."""
+    """Keys that are no text, and numbers that JSON or the cluster does not have."""
     if isinstance(data, dict):
         for key, value in data.items():
             if not isinstance(key, str):
                 place = document.place((*pointer, str(key)), key=True)
                 yield Finding(place, "YAML010", f"the key {key!r} is not text", "put it in quotes")
-            elif isinstance(value, dict | list | float):
+            elif isinstance(value, _MAY_BE_ODD):
                 yield from _odd_parts(document, value, (*pointer, key))
     elif isinstance(data, list):
         for index, value in enumerate(data):
-            if isinstance(value, dict | list | float):
+            if isinstance(value, _MAY_BE_ODD):
                 yield from _odd_parts(document, value, (*pointer, index))
     elif isinstance(data, float) and not math.isfinite(data):
         message = "a number without a finite value"
         yield Finding(document.place(pointer), "YAML011", message, "write a decimal number")
+    elif isinstance(data, int) and not -_LARGEST_NUMBER <= data < _LARGEST_NUMBER:
+        message = "a whole number that does not fit into 64 bits"
+        yield Finding(document.place(pointer), "YAML011", message, "write a smaller number")
 
 
 def _text(path: str, raw: bytes) -> str:

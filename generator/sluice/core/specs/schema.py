@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from sluice.core.confidential import HIDDEN, is_secret, masked
+from sluice.core.confidential import HIDDEN, is_secret, redacted
 from sluice.core.finding import Finding, Fix
 from sluice.core.names import meant, nearest
 from sluice.core.specs.load import Pointer, Source
@@ -190,7 +190,7 @@ def _shown(value: object) -> str:
     if value is None:
         return _TYPES["null"]
     text = repr(value) if isinstance(value, str) else str(value).lower()
-    text = masked(text)
+    text = redacted(text)
     return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004  # fits a terminal
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from sluice.core.confidential import masked
+from sluice.core.confidential import redacted
 from sluice.core.names import slug
 
 MOUNT = "/models"
@@ -97,7 +97,7 @@ def parse(source: str) -> Source:
     for pattern, read in _READERS:
         if match := pattern.fullmatch(source):
             return read(match)
-    raise SourceError(f"{masked(source)} cannot be served", f"use {' or '.join(SCHEMES)}")
+    raise SourceError(f"{redacted(source)} cannot be served", f"use {' or '.join(SCHEMES)}")
 
 
 def streamed(source: Source) -> Source:
@@ -158,7 +158,7 @@ def _version(match: re.Match[str]) -> Source:
 def _artifacts(match: re.Match[str]) -> Source:
     """Without the server that it names: who fetches goes to the one that the environment names."""
     if "@" in (match[1] or ""):
-        raise SourceError(f"{masked(match[0])} has a user in its address", "remove the user")
+        raise SourceError(f"{redacted(match[0])} has a user in its address", "remove the user")
     source = _downloaded("models", f"mlflow-artifacts:{match[2]}", match[3])
     return replace(source, host=match[1] or "")
 
