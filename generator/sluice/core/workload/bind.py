@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from jinja2.runtime import Context
 
 _TOKEN = re.compile("⟦(\\d+)⟧")
+_KEPT_TREES = 4096
+"""Shapes whose trees are kept: far more than specs have, and less than fills a memory."""
 _ALLOWED_FILTERS = ("default", "first", "length", "sort")
 
 
@@ -59,6 +61,8 @@ class Templates:
             raise TemplateError(f"{name}: {error}") from error
         tree = self._trees.get(text)
         if tree is None:
+            if len(self._trees) >= _KEPT_TREES:
+                self._trees.clear()
             tree = self._trees[text] = self._parsed(name, text, len(bound))
         return _fill(tree, bound)
 
