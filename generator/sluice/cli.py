@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -466,7 +467,8 @@ def main(argv: list[str] | None = None) -> int:
 def _run(argv: list[str] | None) -> int:
     try:
         result = cli.main(args=argv, prog_name="sluice", standalone_mode=False)
-    except (FindingsError, UsageError, click.ClickException, click.Abort, BrokenPipeError) as error:
+        sys.stdout.flush()
+    except (FindingsError, UsageError, click.ClickException, click.Abort, OSError) as error:
         return _expected(error)
     except Exception:  # noqa: BLE001  # the one place: a bug is shown whole and has its own code
         import traceback  # noqa: PLC0415  # only on failure
@@ -491,7 +493,20 @@ def _expected(error: Exception) -> int:
         error.show()
     elif isinstance(error, click.Abort):
         code = INTERRUPTED
-    else:  # nobody reads our output any more, and Python would complain when it flushes it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    elif isinstance(error, BrokenPipeError):  # nobody reads our output any more
+        _forget_output()
         code = CLEAN
+    elif isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else "cannot read or write: "
+        click.echo(f"sluice: {place}{error.strerror or error}", err=True)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _forget_output()
     return code
+
+
+def _forget_output() -> None:
+    """Drop what is still to be written: Python would complain about it when it ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

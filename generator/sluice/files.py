@@ -6,10 +6,12 @@ the one above it. What is being written stands in a folder that nobody else may 
 
 import ctypes
 import errno
+import fcntl
 import os
 import secrets
 import shutil
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +21,9 @@ from pathlib import Path, PurePosixPath
 from sluice.core.finding import UsageError
 
 _STAGING = ".sluice"
+_DRAFT = "write-"
+_YOUNG = 600
+"""Seconds in which a folder may be one whose run has not locked it yet."""
 _CHUNK = 1 << 14
 """Bytes; most files are smaller, and asking for many costs as much as reading many."""
 _RENAME_EXCHANGE = 2
@@ -58,6 +63,9 @@ def read(
         folders: paths below it, which may be files; one that does not exist is empty.
         limit: bytes; of a larger file one byte more than this is read, which is enough to say so.
         skip: says of a path whether its file is left out.
+
+    Raises:
+        UsageError: when something cannot be read.
     """
     tree = Tree()
     for folder in folders:
@@ -66,14 +74,35 @@ def read(
             continue
         if (content := read_one(root, folder, limit)) is not None:
             tree.files[folder] = content
-        for path, entry in _files(root, folder, tree):
-            if not skip(path):
-                tree.files[path] = _content(entry.path, limit)
+        with _explained(root / folder):
+            _read_below(root, folder, limit, skip, tree)
     return tree
 
 
+def _read_below(
+    root: Path, folder: str, limit: int, skip: Callable[[str], bool], tree: Tree
+) -> None:
+    for path, entry in _files(root, folder, tree):
+        if not skip(path):
+            tree.files[path] = _content(entry.path, limit)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Say which file or folder cannot be read, and why."""
+    try:
+        yield
+    except OSError as error:
+        named = error.filename if isinstance(error.filename, str) else ""
+        raise UsageError(f"cannot read {named or path}: {error.strerror}") from error
+
+
 def read_one(root: Path, path: str, limit: int) -> bytes | None:
-    """One file below the root, or None when there is none or it is reached over a link."""
+    """One file below the root, or None when there is none or it is reached over a link.
+
+    Raises:
+        UsageError: when it cannot be read.
+    """
     *folders, name = PurePosixPath(path).parts
     try:
         with _entered(root, folders) as folder:
@@ -83,7 +112,7 @@ def read_one(root: Path, path: str, limit: int) -> bytes | None:
     except OSError as error:
         if error.errno == errno.ELOOP:
             return None
-        raise
+        raise UsageError(f"cannot read {root / path}: {error.strerror}") from error
 
 
 def inside(root: Path, path: Path) -> str | None:
@@ -202,7 +231,8 @@ def _write(root: Path, top: str, changes: Mapping[str, bytes | None]) -> None:
         # Whatever stands there, a link too, is left alone.
         with suppress(FileExistsError):
             _create(".gitignore", staging, b"*\n")
-        with _private(staging, "write-") as fresh:
+        _sweep(staging)
+        with _private(staging, _DRAFT) as fresh:
             if top == ".":  # a single file of the root
                 _place(root, changes, fresh)
             else:
@@ -238,11 +268,25 @@ def _private(folder: int, prefix: str) -> Iterator[int]:
     try:
         inner = os.open(name, _FOLDER, dir_fd=folder)
         try:
+            with suppress(OSError):  # not every file system has locks
+                fcntl.flock(inner, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield inner
         finally:
             os.close(inner)
     finally:
         shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
+
+
+def _sweep(staging: int) -> None:
+    """Remove what killed runs left: old enough to be none that begins, and locked by nobody."""
+    for entry in list(os.scandir(staging)):
+        with suppress(OSError):
+            is_draft = entry.name.startswith(_DRAFT) and entry.is_dir(follow_symlinks=False)
+            if not is_draft or time.time() - entry.stat(follow_symlinks=False).st_mtime < _YOUNG:
+                continue
+            with _entered(staging, [entry.name]) as draft:
+                fcntl.flock(draft, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(entry.name, ignore_errors=True, dir_fd=staging)
 
 
 def _create(name: str, folder: int, content: bytes) -> None:

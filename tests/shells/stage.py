@@ -284,7 +284,7 @@ class Stage:
 
     def at(self, path: str, revision: str = MAIN) -> dict[str, Any] | None:
         files = git.read_tree(self.loop.repository, revision, [path]).files
-        return yaml.safe_load(files[path]) if path in files else None
+        return yaml.load(files[path], yaml.CSafeLoader) if path in files else None
 
     def version(self, revision: str = MAIN) -> str:
         found = self.at(RELEASE, revision)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from sluice import resources
@@ -31,7 +32,7 @@ def toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
         own: files of the repository's own catalog/, by path; they come before the package's.
     """
     files = own or {}
-    schemas = Schemas(resources.schema)
+    schemas = _schemas()
 
     def read(family: Family, name: str) -> Mapping[str, Any] | None:
         path = f"catalog/{family}/{name}.yaml"
@@ -51,8 +52,23 @@ def toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
         return tuple(sorted(added | set(resources.catalog_names(family))))
 
     catalog = Catalog(read, names)
-    renderer = Renderer(Templates(resources.templates), catalog)
-    return Toolkit(schemas, catalog, renderer, KubernetesSchemas(_kubernetes))
+    return Toolkit(schemas, catalog, Renderer(_templates(), catalog), _kubernetes_schemas())
+
+
+# What the package carries is the same for every tree, and takes long to be compiled.
+@lru_cache(maxsize=1)
+def _schemas() -> Schemas:
+    return Schemas(resources.schema)
+
+
+@lru_cache(maxsize=1)
+def _templates() -> Templates:
+    return Templates(resources.templates)
+
+
+@lru_cache(maxsize=1)
+def _kubernetes_schemas() -> KubernetesSchemas:
+    return KubernetesSchemas(_kubernetes)
 
 
 def _kubernetes() -> dict[str, Any]:

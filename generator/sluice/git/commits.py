@@ -10,6 +10,7 @@ from pygit2.enums import MergeFlag
 
 from sluice.core.finding import UsageError
 from sluice.core.model import Signature
+from sluice.git.faults import explains_faults
 from sluice.git.repository import Repository, commit_object
 from sluice.git.signing import Signer, sign, signer_of
 
@@ -21,6 +22,7 @@ class Merge(NamedTuple):
     conflicts: tuple[str, ...] = ()
 
 
+@explains_faults
 def commit(
     repo: Repository,
     tree: str,
@@ -95,6 +97,7 @@ def _signature(who: Signature, time: int) -> pygit2.Signature:
         raise UsageError(f"{who.name!r} <{who.email!r}> cannot sign a commit: {error}") from error
 
 
+@explains_faults
 def merge_trees(repo: Repository, ours: str, theirs: str) -> Merge:
     """Merge two commits in the object database and return the tree.
 

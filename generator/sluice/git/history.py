@@ -7,10 +7,12 @@ import pygit2
 
 from sluice.core.finding import UsageError
 from sluice.core.model import Commit
+from sluice.git.faults import explained, explains_faults
 from sluice.git.repository import Repository, commit_object, tree_object
 from sluice.git.trees import WHOLE, absent, changed_paths, list_tree
 
 
+@explains_faults
 def commit_of(repo: Repository, revision: str) -> Commit:
     """Return the commit that a revision names; UsageError when there is none."""
     return _read(commit_object(repo, revision))
@@ -49,11 +51,13 @@ def file_history(repo: Repository, revision: str, path: str) -> Iterator[Commit]
 def history_of(repo: Repository, revision: str, paths: Iterable[str]) -> Iterator[Commit]:
     """Yield, as `file_history`, the commits that changed any of these files."""
     wanted = list(paths)
-    found: pygit2.Commit | None = commit_object(repo, revision)
-    here = [id_at(found, path) for path in wanted]
+    with explained(repo):
+        found: pygit2.Commit | None = commit_object(repo, revision)
+        here = [id_at(found, path) for path in wanted]
     while found is not None:
-        parent = first_parent(repo, found)
-        before = [id_at(parent, path) for path in wanted]
+        with explained(repo):
+            parent = first_parent(repo, found)
+            before = [id_at(parent, path) for path in wanted]
         if before != here:
             yield _read(found)
         found, here = parent, before
@@ -68,6 +72,7 @@ class FileChange:
     after: bytes | None
 
 
+@explains_faults
 def file_changes(
     repo: Repository, revision: str, folder: str, name: str, least: int
 ) -> dict[str, list[FileChange]]:
@@ -128,24 +133,28 @@ def id_at(found: pygit2.Commit | None, path: str) -> pygit2.Oid | None:
     """Return what a commit has at a path, None when it has nothing there."""
     if found is None:
         return None
+    tree = found.tree
     try:
-        return found.tree[path].id
+        return tree[path].id
     except KeyError:
         return None
 
 
+@explains_faults
 def merge_base(repo: Repository, first: str, second: str) -> str | None:
     """Return the best common ancestor of two revisions, or None for unrelated histories."""
     base = repo.merge_base(commit_object(repo, first).id, commit_object(repo, second).id)
     return str(base) if base is not None else None
 
 
+@explains_faults
 def is_ancestor(repo: Repository, ancestor: str, revision: str) -> bool:
     """Whether `revision` contains `ancestor`; a commit contains itself."""
     older, newer = commit_object(repo, ancestor).id, commit_object(repo, revision).id
     return older == newer or repo.descendant_of(newer, older)
 
 
+@explains_faults
 def diff_text(repo: Repository, old: str, new: str, paths: Iterable[str] = ()) -> str:
     """Return a unified diff of two revisions, for people to read.
 

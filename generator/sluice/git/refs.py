@@ -8,6 +8,7 @@ import pygit2
 from pygit2.enums import ReferenceType
 
 from sluice.core.finding import UsageError
+from sluice.git.faults import explains_faults
 from sluice.git.repository import Repository
 
 _PATIENCE = 10.0
@@ -25,6 +26,7 @@ class RefMovedError(Exception):
         super().__init__(f"{name} moved: expected {expected or 'none'}, found {found or 'none'}")
 
 
+@explains_faults
 def tip(repo: Repository, name: str) -> str | None:
     """Return the commit id that a full ref name leads to, or None when it does not exist."""
     ref = repo.references.get(_checked(name))
@@ -36,6 +38,7 @@ def tip(repo: Repository, name: str) -> str | None:
         return None
 
 
+@explains_faults
 def refs_under(repo: Repository, prefix: str) -> dict[str, str]:
     """Return the direct refs whose full name starts with `prefix`, with what they point to."""
     return {
@@ -45,6 +48,7 @@ def refs_under(repo: Repository, prefix: str) -> dict[str, str]:
     }
 
 
+@explains_faults
 def update_ref(repo: Repository, name: str, new: str | None, expected: str | None) -> None:
     """Compare and swap: set the ref to `new` only if it is `expected` now.
 

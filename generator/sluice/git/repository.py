@@ -69,6 +69,9 @@ def tree_object(repo: Repository, revision: str) -> pygit2.Tree:
     try:
         return found if isinstance(found, pygit2.Tree) else found.peel(pygit2.Tree)
     except (pygit2.GitError, ValueError) as error:
+        if isinstance(found, pygit2.Commit):
+            missing = f"object {found.tree_id} is missing; run git fsck there, or fetch all of it"
+            raise UsageError(f"{repo.path}: {missing}") from error
         raise UsageError(f"{revision!r} is no commit or tree") from error
 
 

@@ -8,6 +8,7 @@ import pygit2
 from pygit2.enums import FileMode
 
 from sluice.core.finding import UsageError
+from sluice.git.faults import explains_faults
 from sluice.git.repository import Repository, tree_object
 
 LIMIT = 1 << 20
@@ -38,6 +39,7 @@ class Tree:
     oversized: frozenset[str] = frozenset()
 
 
+@explains_faults
 def list_tree(repo: Repository, revision: str, prefixes: Iterable[str] = ()) -> dict[str, Entry]:
     """Return every entry that is no directory, by path, in tree order, without reading contents.
 
@@ -52,6 +54,7 @@ def list_tree(repo: Repository, revision: str, prefixes: Iterable[str] = ()) -> 
     }
 
 
+@explains_faults
 def read_tree(
     repo: Repository, revision: str, prefixes: Iterable[str] = (), limit: int = LIMIT
 ) -> Tree:
@@ -85,6 +88,7 @@ def absent(blob: pygit2.Oid | str) -> UsageError:
     return UsageError(f"object {blob} is missing from this repository; {WHOLE}")
 
 
+@explains_faults
 def ids_at(repo: Repository, revision: str, paths: Iterable[str]) -> tuple[str | None, ...]:
     """Return the ids of directories or files, which tell whether anything in them has changed."""
     root = tree_object(repo, revision)
@@ -92,6 +96,7 @@ def ids_at(repo: Repository, revision: str, paths: Iterable[str]) -> tuple[str |
     return tuple(None if entry is None else str(entry.id) for entry in found)
 
 
+@explains_faults
 def read_blob(repo: Repository, blob: str) -> bytes:
     """Return the content of a blob by its id; UsageError when the repository lacks it."""
     try:
@@ -105,6 +110,7 @@ def blob_id(content: bytes) -> str:
     return str(pygit2.hash(content))
 
 
+@explains_faults
 def changed_paths(repo: Repository, old: str, new: str, prefix: str = "") -> list[str]:
     """Return the sorted paths under `prefix` that were added, changed or deleted.
 

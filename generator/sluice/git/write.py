@@ -7,6 +7,7 @@ import pygit2
 from pygit2.enums import FileMode
 
 from sluice.core.finding import UsageError
+from sluice.git.faults import explains_faults
 from sluice.git.repository import Repository, tree_object
 from sluice.git.trees import DEPTH
 
@@ -22,6 +23,7 @@ class _Node:
     below: dict[str, "_Node"] = field(default_factory=dict)
 
 
+@explains_faults
 def write_tree(repo: Repository, base: str | None, changes: Mapping[str, bytes | None]) -> str:
     """Write the tree that results from applying changes (None deletes) and return its id.
 

@@ -178,8 +178,8 @@ def _odd_parts(document: Document, data: object, pointer: Pointer) -> Iterator[F
     elif isinstance(data, float) and not math.isfinite(data):
         message = "a number without a finite value"
         yield Finding(document.place(pointer), "YAML011", message, "write a decimal number")
-    elif isinstance(data, int) and not -_LARGEST_NUMBER <= data < _LARGEST_NUMBER:
-        message = "a whole number that does not fit into 64 bits"
+    elif isinstance(data, float | int) and not -_LARGEST_NUMBER <= data < _LARGEST_NUMBER:
+        message = "a number that does not fit into 64 bits"
         yield Finding(document.place(pointer), "YAML011", message, "write a smaller number")
 
 

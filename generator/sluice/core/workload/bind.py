@@ -21,6 +21,8 @@ _OBJECT = re.compile(
     r"^(?:- )?apiVersion: (?:([a-z0-9.-]+)/)?v\w+\n {0,2}kind: (\w+)$", re.MULTILINE
 )
 """The head of an object that a template renders; what it refers to is further in."""
+_KEPT_TREES = 4096
+"""Shapes whose trees are kept: far more than specs have, and less than fills a memory."""
 _ALLOWED_FILTERS = ("default", "first", "length", "sort")
 
 
@@ -73,6 +75,8 @@ class Templates:
             raise TemplateError(f"{name}: {error}") from error
         tree = self._trees.get(text)
         if tree is None:
+            if len(self._trees) >= _KEPT_TREES:
+                self._trees.clear()
             tree = self._trees[text] = self._parsed(name, text, len(bound))
         return _fill(tree, bound)
 
