@@ -103,10 +103,10 @@ def _read_card(tracking_uri: str, storage: str) -> str:
         uri = f"{storage.rstrip('/')}/MLmodel"
         try:
             path = artifacts.download_artifacts(uri, dst_path=folder, tracking_uri=tracking_uri)
-        except MlflowException:
-            # Not every model has one, and nothing is decided by it.
+            return Path(path).read_text(encoding="utf-8", errors="replace")
+        except (MlflowException, OSError):
+            # Not every model has one, some have a folder of that name, and nothing is decided by it.
             return ""
-        return Path(path).read_text(encoding="utf-8", errors="replace")
 
 
 def _card_facts(card: Mapping[str, object]) -> dict[str, str]:
