@@ -52,7 +52,8 @@ class _Watcher:
                 late = [c for c, end in self._ends.items() if self.given_up or end <= now]
                 self._cut.update(late)
                 if late:
-                    cut()
+                    with suppress(OSError):  # tried again soon
+                        cut()
             time.sleep(_POLL)
 
 
@@ -104,8 +105,8 @@ def cut() -> None:
 
 def _streams() -> Iterator[socket.socket]:
     """The TCP sockets of this process, each by a handle of its own."""
-    folder = next(name for name in _FOLDERS if os.path.isdir(name))  # noqa: PTH112  # no path of a user
-    for name in os.listdir(folder):  # noqa: PTH208  # as above
+    folder = next(filter(os.path.isdir, _FOLDERS), None)
+    for name in os.listdir(folder) if folder else ():  # noqa: PTH208  # numbers, no paths
         with suppress(OSError, ValueError):
             found = socket.socket(fileno=os.dup(int(name)))
             if (

@@ -246,6 +246,7 @@ def test_nothing_is_inflated(
     assert not inflated
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [in_headers, in_silence])
 def test_a_signal_ends_a_daemon_whose_registry_drips(
     tmp_path: Path, answer: Callable[[Server, socket.socket], None]

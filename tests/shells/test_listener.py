@@ -71,10 +71,13 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(impatience, "ANSWER_SECONDS", 0.6)
 
 
-def test_silent_connections_keep_nobody_out() -> None:
+@pytest.mark.parametrize(
+    "begin", [b"", b"POST /webhooks/forge HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab"]
+)
+def test_silent_and_slow_connections_keep_nobody_out(begin: bytes) -> None:
     with served() as server, contextlib.ExitStack() as open_:
         for _ in range(impatience.MOST_CONNECTIONS + 50):
-            open_.enter_context(server.connected())
+            open_.enter_context(server.connected()).sendall(begin)
         assert server.is_healthy()
 
 

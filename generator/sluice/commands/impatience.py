@@ -14,7 +14,7 @@ HEADER_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 """From there until the answer is out, the body of the request included."""
 MOST_CONNECTIONS = 256
-"""One more takes the place of the one that has been silent for longest."""
+"""One more takes the place of another: of one that is silent, if there is one."""
 
 
 class ImpatientProtocol(H11Protocol):
@@ -26,10 +26,13 @@ class ImpatientProtocol(H11Protocol):
         """Wait for the first request."""
         super().connection_made(transport)
         self._wait(HEADER_SECONDS)
-        others = self.connections - {self}
-        silent = [each for each in others if isinstance(each, ImpatientProtocol) and each.is_silent]
-        if len(self.connections) > MOST_CONNECTIONS and silent:
-            min(silent, key=lambda each: each.deadline).give_up()
+        others = [
+            each
+            for each in self.connections
+            if isinstance(each, ImpatientProtocol) and each is not self
+        ]
+        if len(others) >= MOST_CONNECTIONS:
+            min(others, key=lambda each: (not each.is_silent, each.deadline)).give_up()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing more."""

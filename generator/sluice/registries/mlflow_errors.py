@@ -59,7 +59,7 @@ def one_line(uri: str, needs: str = TO_READ, seconds: float | None = None) -> It
         problem = _SLOW
     except MlflowException as error:
         problem = _complaint(error, uri, needs)
-    except (json_format.ParseError, json.JSONDecodeError):
+    except (json_format.ParseError, json.JSONDecodeError, RecursionError):
         problem = NOT_MLFLOW
     except ImportError as error:
         problem = f"needs the Python package {error.name}: install the full mlflow package"

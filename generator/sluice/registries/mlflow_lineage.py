@@ -105,7 +105,7 @@ def _read_card(tracking_uri: str, storage: str) -> str:
             path = artifacts.download_artifacts(uri, dst_path=folder, tracking_uri=tracking_uri)
             return Path(path).read_text(encoding="utf-8", errors="replace")
         except (MlflowException, OSError):
-            # Not every model has one, some have a folder of that name, and nothing is decided by it.
+            # Not every model has one, some have a folder there, and nothing is decided by it.
             return ""
 
 
