@@ -459,7 +459,7 @@ def demo() -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a command line; the only place where an unexpected exception is caught."""
+    """Run a command line; what nobody foresaw and no boundary has caught is shown whole."""
     with outlets():
         return _run(argv)
 
@@ -470,7 +470,7 @@ def _run(argv: list[str] | None) -> int:
         sys.stdout.flush()
     except (FindingsError, UsageError, click.ClickException, click.Abort, OSError) as error:
         return _expected(error)
-    except Exception:  # noqa: BLE001  # the one place: a bug is shown whole and has its own code
+    except Exception:  # noqa: BLE001  # the last place: a bug is shown whole and has its own code
         import traceback  # noqa: PLC0415  # only on failure
 
         traceback.print_exc()

@@ -9,11 +9,13 @@ from sluice.bounded import DEEPEST, LONGEST_NUMBER, json_of, yaml_of
 from sluice.core import tree
 from sluice.core.finding import Finding, FindingsError, UsageError
 from sluice.core.layout import Key
+from sluice.core.promotion.message import read_marker
 from sluice.core.promotion.sound import sound
 from sluice.core.reports.status import Outside, status
 from sluice.core.specs.resolve import Release
 from sluice.core.unforeseen import RULE, UnforeseenError, isolated
 from sluice.core.workload.render import Renderer
+from sluice.forges.bodies import joined
 
 SECRET = "canary-in-an-error"  # noqa: S105  # of a test
 CHAT = "production/platform/chat"
@@ -80,6 +82,16 @@ def test_yaml_is_bounded_in_depth_and_has_no_aliases() -> None:
     for text in ("[" * 101 + "]" * 101, "a: " * 5, "- " * 50_000 + "x", "a: &x [1]\nb: *x", "a: ["):
         with pytest.raises(ValueError, match=r"\w"):
             yaml_of(text)
+
+
+@pytest.mark.parametrize(
+    "data",
+    ['{"version": ' * 5_000 + "1" + "}" * 5_000, '{"a": ' + "9" * 5_000 + "}", '{"version": "1"}'],
+)
+def test_what_is_in_the_marker_of_a_body_is_not_believed_to_have_its_form(data: str) -> None:
+    body = f"<!-- sluice:begin -->\ntext\n\n<!-- sluice:v1 {data} -->\n"
+    assert read_marker(body) is None
+    assert joined(body, body, 200_000).count("sluice:v1") == 1
 
 
 @pytest.fixture

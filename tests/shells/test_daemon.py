@@ -144,7 +144,8 @@ def test_a_signed_delivery_wakes_once_and_nothing_else_does(loop: Loop) -> None:
         assert client.get("/webhooks/registry").status_code == 405
         assert client.post("/webhooks/other", content=BODY).status_code == 404
         metrics = client.get("/metrics").text
-    assert 'sluice_deliveries_total{result="accepted",source="registry"} 2.0' in metrics
+    assert 'sluice_deliveries_total{result="accepted",source="registry"} 1.0' in metrics
+    assert 'sluice_deliveries_total{result="replayed",source="registry"} 1.0' in metrics
     assert SECRET not in metrics
 
 

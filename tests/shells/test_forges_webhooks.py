@@ -39,7 +39,8 @@ def _standard(body: bytes = BODY, name: str = "d1", time: int = NOW) -> dict[str
 def test_the_right_one_is_accepted(kind: Kind, headers: dict[str, str]) -> None:
     for given in (headers, {name.upper(): value for name, value in headers.items()}):
         delivery = verify(kind, given, BODY, SECRET, NOW)
-        assert (delivery.accepted, delivery.reason, delivery.id) == (True, "", "d1")
+        signed = sha256(BODY).hexdigest()  # what names itself is not, and could be made up
+        assert (delivery.accepted, delivery.reason, delivery.id) == (True, "", signed)
 
 
 @pytest.mark.parametrize(("kind", "headers"), SIGNED)

@@ -5,13 +5,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import jsonschema_rs
 import pytest
 import yaml
+from prometheus_client import generate_latest
 
 from shells.git_fixtures import CLEAN
 from sluice import cli, resources
+from sluice.commands.telemetry import Telemetry
 from sluice.core.rollout import judgement_file, scenario
 from sluice.core.rollout.judgement import judge
 from sluice.core.rollout.simulation import simulate
@@ -65,10 +68,20 @@ def test_every_yaml_block_is_valid(text: str) -> None:
         assert not list(Schemas(resources.schema).findings(document, data["kind"]))
     elif data.get("kind") == "Scenario":
         assert list(simulate(scenario.read("x", text.encode(), resources.schema(scenario.SCHEMA))))
+    elif "groups" in data:
+        _assert_alerts(data["groups"])
     elif "spec" in data:
         assert all(_fits(name, value) for name, value in data["spec"].items())
     else:
         assert set(data) <= {"models", "repos"}
+
+
+def _assert_alerts(groups: list[dict[str, Any]]) -> None:
+    """The alerts are about metrics that there are."""
+    known = generate_latest(Telemetry().registry).decode()
+    for rule in (rule for group in groups for rule in group["rules"]):
+        (metric,) = re.findall(r"sluice_\w+", rule["expr"])
+        assert f"# TYPE {metric} " in known
 
 
 def _fits(name: str, value: object) -> bool:

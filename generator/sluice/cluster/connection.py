@@ -6,11 +6,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from sluice.core.finding import UsageError
+from sluice.deadlines import within
 
 TIMEOUT = 20
 """Seconds to connect, and again to answer."""
 SHORT_TIMEOUT = 5
 """The same for what nobody should wait for."""
+WHOLE_SECONDS = 120
+"""For all that is asked at once, however many pages it has."""
 PAGE = 250
 _FORBIDDEN, _ABSENT = 403, 404
 
@@ -41,7 +44,7 @@ def connected(context: str | None, doing: str = "") -> Iterator[Any]:
 
     settings = _configured(context)
     try:
-        with client.ApiClient(settings) as api:
+        with within(WHOLE_SECONDS, _late), client.ApiClient(settings) as api:
             yield api
     except client.ApiException as error:
         said = f"the cluster answers {error.status} {error.reason}"
@@ -50,6 +53,10 @@ def connected(context: str | None, doing: str = "") -> Iterator[Any]:
         raise kinds.get(error.status, UsageError)(said) from None
     except HTTPError as error:
         raise UsageError(f"the cluster does not answer: {first_line(error)}") from None
+
+
+def _late() -> UsageError:
+    return UsageError("the cluster does not answer in time")
 
 
 def _configured(context: str | None) -> Any:  # noqa: ANN401  # the client is not typed

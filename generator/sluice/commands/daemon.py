@@ -1,6 +1,8 @@
 """The reconciler as a daemon: cycles until it is told to stop, later and later after failures."""
 
+import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,6 +22,7 @@ from sluice.commands.telemetry import Telemetry
 from sluice.commands.world import Outcome, World
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.unforeseen import UnforeseenError, isolated
+from sluice.deadlines import give_up
 from sluice.forges.extras import ForgeExtras
 from sluice.registries.watch import Watch
 
@@ -28,6 +31,9 @@ FORGE = "forge"  # a source of webhooks
 # Deliveries come in swarms: one look serves them all. Seconds between the beginnings of two looks.
 SHORTEST_PAUSE = 1.0
 _STUCK = 30 * 60.0
+# Seconds after a signal: what is being done may come to its end, then its connections are cut, and
+# then the process ends.
+_PATIENT, _LAST = 5.0, 9.0
 
 
 @dataclass
@@ -94,7 +100,7 @@ class Daemon:
         self.wake.set()
 
     def asked_to_stop(self) -> None:
-        """End after the release that is being dealt with."""
+        """End after the release that is being dealt with, and soon, whatever remotes do."""
         self.stop.set()
         self.wake.set()
 
@@ -178,17 +184,32 @@ class Daemon:
         self.telemetry.usage("git", self.world.upstream.calls, None)
 
 
+def _end_now() -> None:
+    """End in the midst of a call that nothing can interrupt; the next run goes on from there."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
 @contextmanager
 def _signals(stop: Callable[[], None]) -> Iterator[None]:
     """Let SIGTERM and SIGINT stop the loop instead of the process."""
 
     def asked(_number: int, _frame: FrameType | None) -> None:
         stop()
+        for seconds, ending in ((_PATIENT, give_up), (_LAST, _end_now)):
+            timer = threading.Timer(seconds, ending)
+            timer.daemon = True
+            timer.start()
+            timers.append(timer)
 
+    timers: list[threading.Timer] = []
     numbers = (signal.SIGTERM, signal.SIGINT)
     before = [signal.signal(number, asked) for number in numbers]
     try:
         yield
     finally:
+        for timer in timers:
+            timer.cancel()
         for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -17,8 +17,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from sluice.commands.impatience import settings
 from sluice.commands.telemetry import Telemetry
 from sluice.core.finding import UsageError
+from sluice.core.unforeseen import UnforeseenError, isolated
 
 LARGEST_BODY = 2**20
 _BODY_SECONDS = 10.0
@@ -58,6 +60,7 @@ class Listener:
     trouble: Callable[[], str]
     wake: Callable[[str], object]
     verifiers: Mapping[str, Verifier]
+    _open: set[object] = field(default_factory=set)
     _known: OrderedDict[tuple[str, str], None] = field(default_factory=OrderedDict)
 
     def app(self) -> Starlette:
@@ -71,8 +74,8 @@ class Listener:
             ]
         )
 
-    def _health(self, ask: Callable[[], str]) -> Callable[[Request], Response]:
-        def answer(_request: Request) -> Response:
+    def _health(self, ask: Callable[[], str]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(_request: Request) -> Response:
             wrong = ask()
             return PlainTextResponse(f"{wrong or 'ok'}\n", 503 if wrong else 200)
 
@@ -86,20 +89,33 @@ class Listener:
         verify = self.verifiers.get(source)
         if verify is None:
             return PlainTextResponse("no secret is configured for these webhooks\n", 404)
-        body = await _body(request)
+        if len(self._open) >= _AT_ONCE:
+            return PlainTextResponse("too many deliveries at once: send it again\n", 503)
+        turn = object()
+        self._open.add(turn)
+        try:
+            body = await _body(request)
+        finally:
+            self._open.discard(turn)
         if body is None:
             return PlainTextResponse("the body is too large or does not come\n", 413)
-        delivery = verify(dict(request.headers), body)
-        self.telemetry.delivery(source, _result(delivery))
+        try:
+            with isolated("a webhook"):
+                delivery = verify(dict(request.headers), body)
+        except UnforeseenError:
+            return PlainTextResponse("this delivery cannot be read\n", 400)
+        is_new = not delivery.accepted or self._is_new(source, delivery.id)
+        self.telemetry.delivery(source, _result(delivery) if is_new else "replayed")
         if not delivery.accepted:
             return PlainTextResponse(f"{delivery.reason}\n", 401)
-        if self._is_new(source, delivery.id) and delivery.is_news:
+        if is_new and delivery.is_news:
             self.wake(source)
         return PlainTextResponse("ok\n", 202)
 
     def _is_new(self, source: str, name: str) -> bool:
         """Whether a delivery was not seen before; one without an id always is."""
         if name and (source, name) in self._known:
+            self._known.move_to_end((source, name))
             return False
         self._known[source, name] = None
         while len(self._known) > _REMEMBERED:
@@ -136,10 +152,7 @@ def listening(listener: Listener, where: str) -> Iterator[int]:
         UsageError: it is no HOST:PORT, or another program has it.
     """
     bound = _bound(where)
-    config = uvicorn.Config(
-        listener.app(), log_config=None, access_log=False, limit_concurrency=_AT_ONCE
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(uvicorn.Config(listener.app(), **settings()))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
     try:

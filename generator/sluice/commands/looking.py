@@ -44,7 +44,7 @@ def observed_apart(world: World, base: Base) -> tuple[Observed, dict[str, Unfore
                 left += [some[half:], some[:half]]
                 continue
             silent.update(dict.fromkeys(some, error))
-            if not found and len(silent) >= ALIKE:
+            if not found and (len(silent) >= ALIKE or not left):
                 raise
     return found, silent
 

@@ -12,11 +12,14 @@ from urllib.parse import unquote, urljoin, urlsplit
 import httpx
 
 from sluice.core.finding import UsageError
+from sluice.deadlines import within
+from sluice.encoding import PLAIN, refuse_encoding
 from sluice.forges.answers import Answer, MovedError, Site, answer_of, redact
 from sluice.forges.credentials import Credentials
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-_DEADLINE = 120.0
+_DEADLINE = 60.0
+"""Seconds for one exchange as a whole."""
 _LARGEST = 64 * 2**20
 _REDIRECTS = 3
 _REMEMBERED = 128
@@ -108,6 +111,7 @@ class Wire:
         headers = {
             "User-Agent": "sluice",
             "Accept": "application/json",
+            **PLAIN,
             **self._site.headers,
             "Authorization": self._credentials.header(),
         }
@@ -132,17 +136,21 @@ class Wire:
 
     def _received(self, prepared: httpx.Request) -> Answer:
         """Read an answer within bounds of size and time, however it drips."""
-        end = self._clock() + _DEADLINE
         content = bytearray()
-        response = self._client.send(prepared, stream=True)
-        try:
-            for chunk in response.iter_bytes():
-                content += chunk
-                if len(content) > _LARGEST or self._clock() > end:
-                    raise self._site.problem("does not come to an end of its answer: try again")
-        finally:
-            response.close()
+        with within(_DEADLINE, self._endless):
+            response = self._client.send(prepared, stream=True)
+            try:
+                refuse_encoding(response)
+                for chunk in response.iter_bytes():
+                    content += chunk
+                    if len(content) > _LARGEST:
+                        raise self._endless()
+            finally:
+                response.close()
         return answer_of(response.status_code, response.headers, bytes(content))
+
+    def _endless(self) -> UsageError:
+        return self._site.problem("does not come to an end of its answer: try again")
 
     def _remember(self, key: str, answer: Answer) -> None:
         self._known.pop(key, None)

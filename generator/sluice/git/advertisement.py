@@ -16,8 +16,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from sluice.deadlines import within
+from sluice.encoding import PLAIN, refuse_encoding
 from sluice.git.callbacks import CredentialsRefusedError, Login, reason_of, refused
-from sluice.git.network import check_trust, proxy_of, seconds
+from sluice.git.network import WHOLE_SECONDS, check_trust, proxy_of, seconds
 
 Service = Literal["git-upload-pack", "git-receive-pack"]
 
@@ -67,7 +69,12 @@ def ask(
     header = f"Basic {b64encode(':'.join(known).encode()).decode()}"
     where = url.rstrip("/") + f"/info/refs?service={service}"
     try:
-        with _client(proxy).stream("GET", where, headers={"Authorization": header}) as answer:
+        headers = {"Authorization": header}
+        with (
+            within(WHOLE_SECONDS, _late),
+            _client(proxy).stream("GET", where, headers=headers) as answer,
+        ):
+            refuse_encoding(answer)
             asked_for = answer.headers.get("WWW-Authenticate", "").lower()
             if answer.status_code == HTTPStatus.UNAUTHORIZED and asked_for.startswith("basic"):
                 raise CredentialsRefusedError(refused(url))
@@ -81,6 +88,10 @@ def ask(
         raise UnansweredError(reason_of("timed out")) from None
     except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, ValueError):
         return None
+
+
+def _late() -> UnansweredError:
+    return UnansweredError(reason_of("timed out"))
 
 
 def _denied(answer: httpx.Response, reason: str) -> UnansweredError:
@@ -147,7 +158,7 @@ def _client(proxy: str | None) -> httpx.Client:
         verify=ssl.create_default_context(),
         timeout=httpx.Timeout(whole, connect=connect),
         limits=httpx.Limits(keepalive_expiry=_KEPT),
-        headers={"User-Agent": _AGENT},
+        headers={"User-Agent": _AGENT, **PLAIN},
         follow_redirects=False,
     )
     atexit.register(client.close)

@@ -13,6 +13,9 @@ from sluice.core.finding import UsageError
 _CA = "SSL_CERT_FILE"
 _CONNECT_TIMEOUT = 10_000  # milliseconds
 _TIMEOUT = 60_000
+WHOLE_SECONDS = 120.0
+"""For a conversation of few bytes as a whole; those that carry a repository have `LONG_SECONDS`."""
+LONG_SECONDS = 1800.0
 
 
 def check_trust(environ: Mapping[str, str] = os.environ) -> None:

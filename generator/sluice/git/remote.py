@@ -13,13 +13,14 @@ import pygit2
 from pygit2.enums import FetchPrune
 
 from sluice.core.finding import UsageError
+from sluice.deadlines import within
 from sluice.git.callbacks import (
     Callbacks,
     CredentialsRefusedError,
     Login,
     redact,
 )
-from sluice.git.network import configure, proxy_of
+from sluice.git.network import LONG_SECONDS, WHOLE_SECONDS, configure, proxy_of
 from sluice.git.refs import RefMovedError
 from sluice.git.repository import Repository, open_repository
 
@@ -88,7 +89,10 @@ def clone(url: str, path: str | PathLike[str]) -> Repository:
     callbacks, proxy = _callbacks(url), proxy_of(url)
     try:
         # Freed before the move: the paths that the handle holds would be the old ones.
-        pygit2.clone_repository(url, partial, bare=True, callbacks=callbacks, proxy=proxy).free()
+        with within(LONG_SECONDS, _late):
+            pygit2.clone_repository(
+                url, partial, bare=True, callbacks=callbacks, proxy=proxy
+            ).free()
         partial.rename(target)
     except (pygit2.GitError, OSError, TypeError, ValueError) as error:
         raise UsageError(f"cannot clone {redact(url)}: {callbacks.explain(error)}") from None
@@ -111,7 +115,8 @@ def advertised(
         return said
     callbacks = _callbacks(source.url or "", login)
     try:
-        heads = source.list_heads(callbacks=callbacks, proxy=proxy_of(source.url or ""))
+        with within(WHOLE_SECONDS, _late):
+            heads = source.list_heads(callbacks=callbacks, proxy=proxy_of(source.url or ""))
     except (pygit2.GitError, OSError, TypeError, ValueError) as error:
         where = redact(source.url or remote)
         raise UsageError(f"cannot read {where}: {callbacks.explain(error)}") from None
@@ -136,12 +141,13 @@ def fetch(
     source = _remote(repo, remote)
     callbacks = _callbacks(source.url or "", login, getattr(said, "header", ""))
     try:
-        source.fetch(
-            list(refspecs) or None,
-            callbacks=callbacks,
-            prune=FetchPrune.PRUNE,
-            proxy=proxy_of(source.url or ""),
-        )
+        with within(LONG_SECONDS, _late):
+            source.fetch(
+                list(refspecs) or None,
+                callbacks=callbacks,
+                prune=FetchPrune.PRUNE,
+                proxy=proxy_of(source.url or ""),
+            )
     except (pygit2.GitError, OSError, TypeError, ValueError) as error:
         where = redact(source.url or remote)
         raise UsageError(f"cannot fetch from {where}: {callbacks.explain(error)}") from None
@@ -215,10 +221,16 @@ def _send(
 ) -> None:
     refspecs = [_refspec(ref, new) for ref, (_, new) in updates.items()]
     try:
-        target.push(refspecs, callbacks, proxy=proxy_of(_address(target)))
+        with within(WHOLE_SECONDS, _late):
+            target.push(refspecs, callbacks, proxy=proxy_of(_address(target)))
     except (pygit2.GitError, OSError, TypeError, ValueError) as error:
         said = f"cannot push to {callbacks.address}: {callbacks.explain(error)}"
         raise UsageError(said) from None
+
+
+def _late() -> OSError:
+    """What a conversation that was cut is taken for."""
+    return TimeoutError("timed out")
 
 
 def _address(target: pygit2.Remote) -> str:

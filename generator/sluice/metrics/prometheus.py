@@ -17,9 +17,13 @@ import httpx
 
 from sluice.bounded import json_of
 from sluice.core.finding import SilentError, UsageError
+from sluice.deadlines import within
+from sluice.encoding import PLAIN, CompressedError, refuse_encoding
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 20.0
+WHOLE_SECONDS = 40.0
+"""For one exchange as a whole, however slowly the answer comes."""
 SIZE_LIMIT = 64 << 20
 """Bytes of an answer; fifty rollouts for a day are a quarter of it."""
 _LONGEST_QUOTE = 200
@@ -135,13 +139,19 @@ class Prometheus:
                 return self._read("GET", path, params=form)
         except httpx.TimeoutException:
             raise SilentError(self._said("does not answer in time")) from None
+        except CompressedError as error:
+            raise self._problem(f"cannot be read: {error}") from None
         except httpx.HTTPError as error:
             raise SilentError(self._said(f"does not answer: {_quote(str(error))}")) from None
         return response, body
 
     def _read(self, method: str, path: str, **more: Any) -> tuple[httpx.Response, bytes]:  # noqa: ANN401  # httpx's arguments
         body = bytearray()
-        with self._client.stream(method, path, **more) as response:
+        with (
+            within(WHOLE_SECONDS, lambda: SilentError(self._said("does not answer in time"))),
+            self._client.stream(method, path, **more) as response,
+        ):
+            refuse_encoding(response)
             for part in response.iter_bytes():
                 body += part
                 if len(body) > SIZE_LIMIT:
@@ -176,7 +186,7 @@ def _split(address: str) -> Any:  # noqa: ANN401  # urllib's result
 
 
 def _credentials(environment: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, str] | None]:
-    headers = {"accept": "application/json", "user-agent": "sluice"}
+    headers = {"accept": "application/json", "user-agent": "sluice", **PLAIN}
     if tenant := environment.get(f"{_PREFIX}TENANT"):
         headers["x-scope-orgid"] = _header(tenant, "TENANT")
     if token := environment.get(f"{_PREFIX}TOKEN"):

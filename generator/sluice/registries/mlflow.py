@@ -18,6 +18,7 @@ from sluice.registries.mlflow_changes import changes
 from sluice.registries.mlflow_clients import Clients, Row_co, Search, connected
 from sluice.registries.mlflow_errors import (
     NOT_MLFLOW,
+    WHOLE_SECONDS,
     NonsenseError,
     is_forbidden,
     is_invalid,
@@ -58,7 +59,7 @@ class MlflowRegistry:
     ) -> Mapping[str, Sequence[ModelVersion]]:
         """Return every version of each named model, newest first; an absent name is absent."""
         clients = self._clients
-        with one_line(self._uri):
+        with one_line(self._uri, seconds=WHOLE_SECONDS + len(names)):
             models = _models(clients, sorted(set(names)))
             found = _versions(clients, models)
         return {name: _ordered(found[name], models[name].aliases, self._uri) for name in models}

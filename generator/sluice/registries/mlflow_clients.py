@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from sluice.encoding import PLAIN
 from sluice.registries.mlflow_errors import one_line
 
 if TYPE_CHECKING:
@@ -75,6 +76,18 @@ def connected(uri: str) -> Clients:
         )
 
 
+def _refuse_compression() -> None:
+    """Ask for answers as they are, and inflate none: a few bytes may stand for any memory.
+
+    The transport of the client has no setting for either.
+    """
+    from requests import utils  # noqa: PLC0415 - slow: only when used
+    from urllib3.response import HTTPResponse  # noqa: PLC0415 - as above
+
+    setattr(utils, "DEFAULT_ACCEPT_ENCODING", PLAIN["Accept-Encoding"])  # noqa: B010  # is final
+    HTTPResponse.CONTENT_DECODERS = []
+
+
 def _prepare() -> None:
     """Set what must stand before the client is imported, where the user set nothing."""
     for key, value in _DEFAULT_SETTINGS.items():
@@ -82,6 +95,7 @@ def _prepare() -> None:
     # Its transport is the only one that does not know this setting.
     if os.environ.get("SSL_CERT_FILE") and not os.environ.get("CURL_CA_BUNDLE"):
         os.environ.setdefault("REQUESTS_CA_BUNDLE", os.environ["SSL_CERT_FILE"])
+    _refuse_compression()
     transport = logging.getLogger("urllib3.connectionpool")
     if transport.level == logging.NOTSET:
         # Each retry is a warning there; the failure itself is told once, by us.

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit, urlunsplit
 
 from sluice.core.finding import UsageError
+from sluice.deadlines import within
 from sluice.registries.mlflow_workspaces import is_about_workspaces, workspace
 
 NOT_MLFLOW = (
@@ -38,6 +39,10 @@ _ADVICE = {
 }
 
 
+WHOLE_SECONDS = 120.0
+"""For what is asked at once, however many calls of the client that takes."""
+
+
 class NonsenseError(ValueError):
     """The server answered, but not about what it was asked for, which the text names."""
 
@@ -58,20 +63,23 @@ def next_page(token: str, before: set[str]) -> str:
 
 
 @contextlib.contextmanager
-def one_line(uri: str, needs: str = TO_READ) -> Iterator[None]:
+def one_line(uri: str, needs: str = TO_READ, seconds: float | None = None) -> Iterator[None]:
     """Turn every failure of the client inside into a UsageError about `uri`.
 
-    `needs` says which permission the account lacks when it is denied. The cause is not chained: it
-    would show the address with its credentials.
+    `needs` says which permission the account lacks when it is denied, `seconds` how long all of it
+    may take. The cause is not chained: it would show the address with its credentials.
     """
     from google.protobuf import json_format  # type: ignore[import-untyped] # noqa: PLC0415 - slow
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
     try:
-        yield
+        with within(WHOLE_SECONDS if seconds is None else seconds, TimeoutError):
+            yield
+    except TimeoutError:
+        problem = _SLOW
     except MlflowException as error:
         problem = _complaint(error, uri, needs)
-    except (json_format.ParseError, json.JSONDecodeError):
+    except (json_format.ParseError, json.JSONDecodeError, RecursionError):
         problem = NOT_MLFLOW
     except NonsenseError as error:
         problem = f"{NOT_MLFLOW} (it was asked for {_quote(str(error))})"
