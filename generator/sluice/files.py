@@ -16,6 +16,7 @@ from sluice.core.finding import UsageError
 _STAGING = ".sluice"
 _CHUNK = 1 << 14
 """Bytes; most files are smaller, and asking for many costs as much as reading many."""
+_SUFFIXES = (".yaml", ".yml", ".json")
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -27,10 +28,14 @@ def _nothing(path: str) -> bool:
 
 @dataclass
 class Tree:
-    """Files by path relative to the root; symbolic links are named, never followed."""
+    """Files by path relative to the root; symbolic links are named, never followed.
+
+    `odd` are pipes, devices and sockets, and folders that are named as files are.
+    """
 
     files: dict[str, bytes] = field(default_factory=dict)
     links: list[str] = field(default_factory=list)
+    odd: list[str] = field(default_factory=list)
 
 
 def read(
@@ -56,8 +61,10 @@ def read(
 
 
 def read_one(root: Path, path: str, limit: int) -> bytes | None:
-    """One file below the root, or None when it is not there."""
+    """One file below the root, or None when it is not there, or is no file."""
     try:
+        if not (root / path).is_file():  # a pipe would be waited for
+            return None
         with (root / path).open("rb") as file:
             return file.read(limit + 1)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -142,9 +149,13 @@ def _files(root: Path, folder: str, tree: Tree) -> Iterator[tuple[str, os.DirEnt
         if entry.is_symlink():
             tree.links.append(path)
         elif entry.is_dir():
+            if entry.name.endswith(_SUFFIXES):
+                tree.odd.append(path)
             yield from _files(root, path, tree)
         elif entry.is_file():
             yield path, entry
+        else:
+            tree.odd.append(path)
 
 
 def _content(path: str, limit: int) -> bytes:

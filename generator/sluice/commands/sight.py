@@ -92,7 +92,7 @@ def _checked_out(root: Path, forge: Callable[[], Forge]) -> _Specs:
 
 def _uncommitted(root: Path) -> Workspace:
     found = files.read(root, FOLDERS, SIZE_LIMIT)
-    return Workspace(found.files, tuple(found.links))
+    return Workspace(found.files, tuple(found.links), tuple(found.odd))
 
 
 def _pulls(forge: Callable[[], Forge], unknown: dict[str, str]) -> list[PullRequest] | None:

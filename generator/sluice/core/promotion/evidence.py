@@ -86,7 +86,7 @@ def _created(raw: bytes) -> int | None:
     try:
         data: Any = json.loads(raw)
         created = data["created"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return created if isinstance(created, int) else None
 

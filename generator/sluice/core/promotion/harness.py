@@ -52,7 +52,7 @@ def read(raw: bytes, renamed: Mapping[str, str]) -> list[Assessment]:
 def _parsed(raw: bytes) -> dict[str, Any]:
     try:
         data: Any = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         data = None
     rows = data.get("results") if isinstance(data, dict) else None
     if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
