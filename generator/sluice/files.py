@@ -26,6 +26,7 @@ _YOUNG = 600
 """Seconds in which a folder may be one whose run has not locked it yet."""
 _CHUNK = 1 << 14
 """Bytes; most files are smaller, and asking for many costs as much as reading many."""
+_SUFFIXES = (".yaml", ".yml", ".json")
 _RENAME_EXCHANGE = 2
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -46,11 +47,13 @@ class Tree:
     """Files by path relative to the root.
 
     `links` are what is no file of this tree: symbolic links, which are never followed, folders
-    that are another repository's, pipes, sockets and devices.
+    that are another repository's, pipes, sockets and devices. `odd` are folders that are named as
+    files are.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
     links: list[str] = field(default_factory=list)
+    odd: list[str] = field(default_factory=list)
 
 
 def read(
@@ -330,6 +333,8 @@ def _files(root: Path, folder: str, tree: Tree) -> Iterator[tuple[str, os.DirEnt
         if entry.name == _REPOSITORY:
             continue
         if entry.is_dir(follow_symlinks=False):
+            if entry.name.endswith(_SUFFIXES):
+                tree.odd.append(path)
             yield from _files(root, path, tree)
         elif entry.is_file(follow_symlinks=False):
             yield path, entry

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core import hostile
-from sluice.core.names import distance, nearest, slug, workload
+from sluice.core.names import distance, nearest, slug, some, workload
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 TEXTS = st.text(min_size=1, max_size=100) | st.sampled_from([t for t in hostile.TEXTS if t])
@@ -85,3 +85,9 @@ def test_one_edit_is_a_distance_of_at_most_one(word: str, at: int, letter: str) 
     assert (
         distance(word, word[:at] + word[at + 1 : at + 2] + word[at : at + 1] + word[at + 2 :]) <= 1
     )
+
+
+def test_of_many_names_the_first_few_are_listed() -> None:
+    assert some([]) == ""
+    assert some(["a", "b"]) == "a, b"
+    assert some([f"n{n}" for n in range(1000)]) == "n0, n1, n2, n3, n4 and 995 more"

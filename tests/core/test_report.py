@@ -226,6 +226,15 @@ def test_no_finding_adds_a_command_to_a_workflow_log(findings: list[Finding]) ->
         assert not {"\r", "\n"} & set(message)
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_message_has_an_end(form: str) -> None:
+    secret = f"{'x' * 990} postgres://u:{'s3cr3t' * 9}@h"
+    found = Finding(Place("a.yaml"), "SCH001", f"{secret} {'y' * 20_000}", "z" * 20_000)
+    said = report([found], form, {})
+    assert len(said) < 5_000
+    assert "s3cr3t" not in said
+
+
 @settings(max_examples=150, deadline=None)
 @given(FINDINGS, st.binary(max_size=30) | st.just(b"\x1b[31m::error::x\r"))
 def test_no_finding_and_no_line_of_a_file_controls_a_terminal(

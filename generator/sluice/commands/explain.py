@@ -11,7 +11,7 @@ from typing import Any
 from sluice.commands.pages import page
 from sluice.commands.workspace import find_root, open_workspace
 from sluice.core.finding import FindingsError, UsageError
-from sluice.core.names import nearest
+from sluice.core.names import nearest, some
 from sluice.core.outgoing import lines_of
 from sluice.core.reports.rules import text
 from sluice.core.specs.load import Pointer
@@ -85,7 +85,7 @@ def find_release(specs: Specs, name: str) -> Release:
         raise FindingsError(specs.findings)
     known = [str(key) for key in specs.releases]
     close = nearest(wanted[-1], [key.name for key in specs.releases])
-    hint = f"did you mean {close}?" if close else f"known: {', '.join(known)}"
+    hint = f"did you mean {close}?" if close else f"known: {some(known)}"
     raise UsageError(f"there is no release {name}; {hint}")
 
 

@@ -18,6 +18,7 @@ from sluice.commands.rollouts import case_of
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.layout import Key
 from sluice.core.model import PullRequest
+from sluice.core.names import some
 from sluice.core.outgoing import lines_of, one_line
 from sluice.core.rollout.by_hand import VERBS
 from sluice.core.rollout.model import Write
@@ -117,7 +118,7 @@ def find_case(base: Base, release: str) -> Case:
         listed = ", ".join(str(case.release.key) for case in chosen)
         raise UsageError(f"{release!r} is more than one rollout: {listed}")
     if not chosen:
-        listed = ", ".join(str(case.release.key) for case in cases) or "none"
+        listed = some([str(case.release.key) for case in cases]) or "none"
         raise UsageError(f"no rollout of {release!r} is under way; under way: {listed}")
     return chosen[0]
 

@@ -109,7 +109,7 @@ def _behind(clone: git.Repository) -> str:
 
 def _uncommitted(root: Path) -> Workspace:
     found = files.read(root, FOLDERS, SIZE_LIMIT)
-    return Workspace(found.files, tuple(found.links))
+    return Workspace(found.files, tuple(found.links), tuple(found.odd))
 
 
 def _pulls(forge: Callable[[], Forge], unknown: dict[str, str]) -> list[PullRequest] | None:

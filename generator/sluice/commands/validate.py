@@ -10,6 +10,7 @@ import click
 from sluice import files
 from sluice.commands.workspace import Workspace, find_root, open_workspace
 from sluice.core import layout
+from sluice.core.checks.references import odd
 from sluice.core.checks.secrets import leaked_specs
 from sluice.core.finding import Finding, Place, UsageError, failed, in_order
 from sluice.core.reports.report import report
@@ -71,6 +72,9 @@ def _named(top: Path, paths: tuple[str, ...]) -> tuple[Workspace, list[Finding],
         if inner is None:
             message = "the path leads outside the repository or over a symbolic link"
             findings.append(Finding(Place(path), "REF019", message, "name a file inside it"))
+            continue
+        if not (top / inner).is_file():
+            findings.append(odd(inner))
             continue
         wanted.add(inner)
         key = layout.release_of(inner)

@@ -26,6 +26,7 @@ class Workspace:
 
     files: dict[str, bytes]
     links: tuple[str, ...] = ()
+    odd: tuple[str, ...] = ()
     carried: tuple[Toolkit, Specs] | None = None
 
     @cached_property
@@ -42,7 +43,8 @@ class Workspace:
         below = {p: r for p, r in self.files.items() if p.startswith(f"{layout.ENVIRONMENTS}/")}
         specs = tree.read(below, self.tools.schemas)
         linked = [references.link(path) for path in self.links]
-        return replace(specs, findings=[*specs.findings, *linked])
+        odd = [references.odd(path) for path in self.odd]
+        return replace(specs, findings=[*specs.findings, *linked, *odd])
 
     @cached_property
     def keys(self) -> list[layout.Key]:
@@ -54,7 +56,7 @@ class Workspace:
 
         None when that concerns more than single releases: then all of it must be read.
         """
-        if self.links or now.links:
+        if self.links or now.links or self.odd or now.odd:
             return None
         stay = self.files.keys() - paths
         files = {path: raw for path, raw in self.files.items() if path in stay} | now.files
@@ -67,7 +69,7 @@ class Workspace:
         wanted |= {path for path in self.files if layout.environment_of(path)}
         wanted |= {path for key in keys for path in layout.spec_paths(key)}
         chosen = {path: self.files[path] for path in (wanted | {*more}) & self.files.keys()}
-        return Workspace(chosen, self.links)
+        return Workspace(chosen, self.links, self.odd)
 
     def check(self, only: Iterable[layout.Key] | None = None) -> list[Finding]:
         """Every finding about the specs."""
@@ -118,4 +120,4 @@ def find_root(given: str | None) -> Path:
 def open_workspace(root: Path) -> Workspace:
     """The work tree."""
     found = files.read(root, FOLDERS, SIZE_LIMIT, skip=layout.is_evidence)
-    return Workspace(found.files, tuple(found.links))
+    return Workspace(found.files, tuple(found.links), tuple(found.odd))

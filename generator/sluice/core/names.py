@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LONGEST_LABEL = 63
@@ -60,3 +61,9 @@ def distance(left: str, right: str) -> int:
             current.append(cost)
         before, previous = previous, current
     return previous[-1]
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first few of many names in one sentence, and how many there are beside them."""
+    left = len(names) - most
+    return ", ".join(names[:most]) + (f" and {left} more" if left > 0 else "")

@@ -125,6 +125,8 @@ class FileRegistry:
 
 
 def _read(path: Path) -> str:
+    if path.is_fifo():  # nobody may ever write to it
+        raise UsageError(f"cannot read the registry file {path}: it is a pipe")
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -149,6 +151,8 @@ class _Reader:
             problem = error.problem or error.context or "unreadable"
         except yaml.YAMLError as error:
             place, problem = Place(self.file), " ".join(str(error).split())
+        except RecursionError:
+            place, problem = Place(self.file), "it is nested too deep"
         raise FindingsError([Finding(place, UNREADABLE, f"not YAML: {problem}")])
 
     def wrong(self, node: yaml.Node | None, message: str, advice: str = "") -> None:

@@ -9,6 +9,7 @@ from sluice.core.capacity.kept import kept
 from sluice.core.capacity.parallel import parallel_of
 from sluice.core.catalog.entries import Catalog
 from sluice.core.finding import Finding, Place
+from sluice.core.names import some
 from sluice.core.specs.resolve import Environment, Release, Spec, lookup
 from sluice.core.units import amount
 
@@ -79,8 +80,7 @@ def check_quota(
         if max(total, steady + kept) <= most:
             continue
         wanted = {str(r.key): _at_most(r, catalog)[resource] for r in releases()}
-        listed = ", ".join(f"{name} {count}" for name, count in wanted.items() if count)
-        asked = f"{total} {resource} are asked for at most ({listed})"
+        asked = f"{total} {resource} are asked for at most ({_largest(wanted)})"
         if total > most:
             message = f"{asked}, the quota is {most}"
             remedy = "lower scaling.max somewhere or raise the quota"
@@ -91,6 +91,12 @@ def check_quota(
             remedy = "lower accelerators.spare or scaling.max, or raise the quota"
             place = _place(environment, "spare", resource)
             yield Finding(place, "FIT013", message, remedy)
+
+
+def _largest(wanted: Mapping[str, int]) -> str:
+    """Who asks for most, largest first."""
+    using = sorted((-count, name) for name, count in wanted.items() if count)
+    return some([f"{name} {-count}" for count, name in using])
 
 
 def _place(environment: Environment, field: str, resource: str) -> Place:

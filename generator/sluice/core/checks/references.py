@@ -42,21 +42,27 @@ _OF_RELEASES = {
 """Those of them that a release may say, and what to do instead."""
 
 
+def missing(release: Release) -> Iterator[Finding]:
+    """What neither a release nor its environment says, and must."""
+    for path in REQUIRED:
+        if release.value(path) is None:
+            yield Finding(
+                release.place(path),
+                "REF002",
+                f"spec.{path} is neither here nor among the environment's defaults",
+                f"add it here or to spec.defaults in {release.environment.document.path}",
+            )
+
+
 def check_release(release: Release, catalog: Catalog) -> Iterator[Finding]:
     """What is wrong with a release beside its shape; its spec has passed the schema."""
     name = release.metadata["name"]
     if name != release.key.name:
         yield misplaced(release.document.place(("metadata", "name")), name, release.key.name)
     yield from reserved(release.document)
-    missing = [path for path in REQUIRED if release.value(path) is None]
-    for path in missing:
-        yield Finding(
-            release.place(path),
-            "REF002",
-            f"spec.{path} is neither here nor among the environment's defaults",
-            f"add it here or to spec.defaults in {release.environment.document.path}",
-        )
-    if not missing:
+    lacking = list(missing(release))
+    yield from lacking
+    if not lacking:
         yield from _source(release)
         yield from _accelerator(release, catalog)
         yield from _architecture(release, catalog)
@@ -167,6 +173,12 @@ def stray(path: str) -> Finding:
     expected = f"{layout.ENVIRONMENTS}/ENVIRONMENT/TEAM/RELEASE/release.yaml"
     message = "no spec belongs here, so nothing would read it"
     return Finding(Place(path), "REF015", message, f"releases are at {expected}")
+
+
+def odd(path: str) -> Finding:
+    """A folder, a pipe or a device in the place of a file."""
+    message = "this is no file: a folder, a pipe or a device stands where a file is expected"
+    return Finding(Place(path), "REF015", message, "put a file there, or remove it")
 
 
 def link(path: str) -> Finding:

@@ -51,7 +51,16 @@ def _key(node: Node) -> str:
     return str(node.value)
 
 
+def _refuse(loader: _Loader, node: Node) -> None:
+    del loader
+    tag = node.tag.rpartition(":")[2]
+    problem = f"a value of the type {tag}, which JSON does not have: write it as text"
+    raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
 _Loader.add_constructor("tag:yaml.org,2002:map", _unique)
+for _foreign in ("binary", "omap", "pairs", "set", "timestamp"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_foreign}", _refuse)
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ def earlier_batches(evidence: Iterable[bytes], rollout: Rollout, began: int) -> 
             if about != (rollout.candidate, rollout.stable) or "gates" not in data:
                 continue
             counts = judgement_file.counts_of(data)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
         for counted in counts.gates:
             kept = found.setdefault(counted.gate.name, {})

@@ -87,7 +87,7 @@ def _created(raw: bytes) -> int | None:
     try:
         data: Any = json_of(raw)
         created = data["created"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return created if isinstance(created, int) else None
 

@@ -220,7 +220,7 @@ def _evidence(path: str, raw: bytes) -> dict[str, Any]:
     try:
         data: Any = json_of(raw)
         gates = [{key: gate.get(key) for key in _OF_A_GATE} for gate in data["gates"]]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {"path": path, "gates": None}
     return {"path": path, "gates": gates}
 

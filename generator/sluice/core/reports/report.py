@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sluice.core.confidential import quotable
+from sluice.core.confidential import quotable, redacted
 from sluice.core.finding import Finding, Place, Rendered, Severity, dotted, in_order
 from sluice.core.outgoing import in_place, visible
 from sluice.core.reports.report_formats import (
@@ -22,6 +23,8 @@ from sluice.core.specs.remedies import fixable_by
 __all__ = ["FORMATS", "Sources", "as_json", "fingerprint", "record", "report", "summary", "text"]
 
 SCHEMA_VERSION = 1
+_LONGEST = 1000
+"""Characters of a message or a remedy."""
 
 _TOKEN = re.compile(r"""["'][^"']*["']|[^\s:,\]}]+""")
 
@@ -100,8 +103,23 @@ def report(
         changed: the lines that a change touches, which annotations come to first.
         pages: title, text and remedy of rules, by id, for formats that carry them.
     """
-    said = FORMATS[form](in_order(findings), Shown(sources, changed or {}, pages or {}))
+    bounded = [_bounded(finding) for finding in in_order(findings)]
+    said = FORMATS[form](bounded, Shown(sources, changed or {}, pages or {}))
     return said.encode(errors="backslashreplace").decode()  # names of files that are not UTF-8
+
+
+def _bounded(finding: Finding) -> Finding:
+    """A finding that nobody has to scroll past: what it quotes may be as long as a file."""
+    message, remedy = _short(finding.message), _short(finding.help)
+    if (message, remedy) == (finding.message, finding.help):
+        return finding
+    return replace(finding, message=message, help=remedy)
+
+
+def _short(text: str) -> str:
+    text = redacted(text)  # before it is cut, for half a secret looks like none
+    left = len(text) - _LONGEST
+    return text if left <= 0 else f"{text[:_LONGEST]}… and {left:,} more characters"
 
 
 def _block(finding: Finding, shown: Shown) -> str:

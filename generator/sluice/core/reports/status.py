@@ -13,6 +13,7 @@ from sluice.core.capacity.parallel import parallel_of
 from sluice.core.capacity.quota import Use, least_replicas, left_over, most_replicas, quota_of
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.gate_words import condition
+from sluice.core.checks.references import REQUIRED, missing
 from sluice.core.finding import in_order
 from sluice.core.layout import Key
 from sluice.core.model import Application, PullRequest
@@ -79,6 +80,7 @@ def status(
         outside: what others say.
         environment: only this one.
     """
+    specs = _complete(specs)
     names = [n for n in sorted(specs.environments) if environment in (None, n)]
     pulls = None if outside.pulls is None else _by_branch(outside.pulls)
     releases: list[dict[str, Any]] = []
@@ -105,6 +107,20 @@ def _odd(odd: Mapping[Key, UnforeseenError]) -> Iterator[dict[str, str]]:
     """The releases of which nothing can be told."""
     for key, error in odd.items():
         yield {"file": layout.release_path(key), "reason": str(error)}
+
+
+def _complete(specs: Specs) -> Specs:
+    """The specs without releases that lack what nothing can be told without; they are findings."""
+    lacking = {
+        key: release
+        for key, release in specs.releases.items()
+        if any(release.value(path) is None for path in REQUIRED)
+    }
+    if not lacking:
+        return specs
+    kept = {key: each for key, each in specs.releases.items() if key not in lacking}
+    found = [finding for release in lacking.values() for finding in missing(release)]
+    return Specs(specs.environments, kept, [*specs.findings, *found])
 
 
 def _environment(specs: Specs, name: str, catalog: Catalog) -> dict[str, Any]:
