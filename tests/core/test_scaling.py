@@ -7,6 +7,7 @@ import yaml
 
 from core import trees
 from sluice.commands.workspace import Workspace
+from sluice.core.workload.scaling import targets
 
 FOLDER = "manifests/production/platform/chat"
 WAKE = ", namespaceLabel: exported_namespace"
@@ -92,3 +93,16 @@ def test_an_hpa_holds_all_metrics_and_the_adapter_knows_each() -> None:
     ]
     known = {rule["name"]["as"] for rule in yaml.safe_load(rules["rules.yaml"])["rules"]}
     assert known == held.keys()
+
+
+def test_copies_in_one_pod_add_up_requests_and_not_shares() -> None:
+    """Two copies whose caches are half full are a pod that is half full."""
+    engine = trees.tools().catalog.engine("vllm", "0.33.0")
+    assert engine
+    asked = {"kvCacheUsage": 80, "runningRequests": 3}
+    shares, requests = targets(engine, asked, {"sluice.dev/release": "chat"})
+    pods = 'vllm:kv_cache_usage_perc{sluice_dev_release="chat"}'
+    assert shares["query"] == f"sum(avg by (pod) ({pods}))"
+    assert shares["adapter_query"].startswith("avg(")
+    assert requests["query"] == 'sum(vllm:num_requests_running{sluice_dev_release="chat"})'
+    assert requests["adapter_query"].startswith("sum(")

@@ -145,6 +145,7 @@ def _file(release: Release, strategy: str) -> Iterator[Finding]:
     if strategy in delivery.STEADY or delivery.is_elsewhere(release.spec):
         message = "a rollout needs a strategy with two versions side by side, and sluice"
         yield Finding(document.place(), "REF008", message, "delete rollout.yaml")
+        return
     if "since" not in spec or _is_time(spec["since"]):
         yield from _position(release, document, strategy)
     else:
