@@ -158,3 +158,12 @@ def test_what_is_wrong_with_a_certificate(
     context = trusted.server(names, days=days) if names else trusted.server(days=days)
     with Fake({}).serving(context) as address, pytest.raises(UsageError, match=complaint):
         MlflowRegistry(f"https://{address}").versions(["m"])
+
+
+def test_a_run_that_measured_another_model_says_nothing_of_this_one() -> None:
+    other = {**run(acc=0.99), "inputs": {"model_inputs": [{"model_id": f"m-{'9' * 32}"}]}}
+    server = Fake({"/runs/get": said(run=other)})
+    with server.serving() as address:
+        named = ModelVersion("m", "1", "pvc://c/1", 1, 1, tags={"sluice.evaluation-runs": RUN})
+        found = MlflowRegistry(f"http://{address}").evaluation(named)
+    assert found.measurements["acc"].doubt == f"the run {RUN} measured another model"

@@ -74,7 +74,10 @@ def test_the_card_of_a_model_that_the_server_hands_out(mlflow_url: str) -> None:
     client = MlflowRegistry(mlflow_url)._clients.public
     put_artifact(client.get_logged_model(model).artifact_location, mlflow_url, card)
     register(mlflow_url, "origin-card", version_source=f"models:/{model}", run_id=run)
-    found = lineage(mlflow_url, "origin-card")
+    registry = MlflowRegistry(mlflow_url)
+    evaluated = registry.evaluation(registry.versions(["origin-card"])["origin-card"][0])
+    assert (evaluated.contents.files, evaluated.contents.gap) == (("MLmodel",), "")
+    found = evaluated.lineage
     assert (found.base, found.base_revision, found.adapter) == ("org/hub", COMMIT, "peft")
 
 

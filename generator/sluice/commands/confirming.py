@@ -26,16 +26,22 @@ _NUMBERS = "numbers"  # in the place of a version, which is a number itself
 Observed = Mapping[str, Sequence[ModelVersion]]
 
 
+class ForgottenError(UsageError):
+    """The registry does not list most of what it listed before."""
+
+    cause = "registry forgets"
+
+
 def check_observed(world: World, names: Collection[str], observed: Observed) -> None:
     """Compare what the registry lists of some models with what it listed before; remember it.
 
     Raises:
-        UsageError: it has forgotten a large part of it.
+        ForgottenError: a large part of it is missing.
     """
     before = world.memory.registered
     lost, total = forgotten({name: before[name] for name in before.keys() & names}, observed)
     if is_fault(lost, total):
-        raise UsageError(
+        raise ForgottenError(
             f"the registry does not list {lost} of the {total} versions that it listed before, so "
             "nothing is done: look into it; if they were deleted on purpose, start Sluice again"
         )

@@ -6,6 +6,8 @@ from sluice.core.finding import Finding
 from sluice.core.specs.resolve import Release
 from sluice.registries import open_registry
 
+_ABSENT = "register it, correct the name, or grant this account READ on it"
+
 
 def findings(releases: Sequence[Release], url: str) -> Iterator[Finding]:
     """A finding for each release whose model or version the registry does not have."""
@@ -17,7 +19,7 @@ def findings(releases: Sequence[Release], url: str) -> Iterator[Finding]:
         if versions is None:
             place = release.place("model.name")
             message = f"the registry has no model {name!r}"
-            yield Finding(place, "REG003", message, "register it, or correct the name")
+            yield Finding(place, "REG003", message, _ABSENT)
         elif version not in {found.version for found in versions}:
             place = release.place("model.version")
             newest = ", ".join(found.version for found in versions[:5]) or "none"

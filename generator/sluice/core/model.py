@@ -88,6 +88,10 @@ class Lineage:
     adapter: str = ""
 
 
+UNLISTED = "the registry lists only what its own server keeps"
+"""The gap in what is known of files where nobody was asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contents:
     """The files of a version, by their paths, as far as the registry lists them.
@@ -112,7 +116,7 @@ class Evaluation:
     parameters: Mapping[str, str] = field(default_factory=dict)
     lineage: Lineage = Lineage()
     gaps: tuple[str, ...] = ()
-    contents: Contents = Contents(gap="the registry lists no files")
+    contents: Contents = Contents(gap=UNLISTED)
 
 
 @dataclass(frozen=True, slots=True)

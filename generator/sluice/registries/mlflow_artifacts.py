@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from sluice.core.model import Contents
+from sluice.core.model import UNLISTED, Contents
 
 _ROUTE = "/api/2.0/mlflow-artifacts/artifacts"
 _STORED = re.compile(
@@ -78,7 +78,7 @@ class Folder:
     def _root(self) -> str:
         stored = _STORED.fullmatch(self.storage)
         if stored is None or stored["host"]:
-            raise UnlistedError("the registry lists only what its own server keeps")
+            raise UnlistedError(UNLISTED)
         if {".", ".."} & set(stored["path"].split("/")):
             raise UnlistedError("the registry keeps them under an address with dots")
         return stored["path"]

@@ -114,10 +114,14 @@ def evaluate(client: "MlflowClient", version: ModelVersion) -> Evaluation:
     runs = _Runs(client)
     own = runs.get(version.run_id) if version.run_id else None
     points = {point.key: _Judged(point) for point in _points_of_run(own)}
-    later, gaps = _later_runs(version, runs)
-    for point in sorted(_points_of_runs(later), key=lambda point: (point.step, point.recorded)):
-        points[point.key] = _Judged(point)
     logged, hops, gap = _logged_model(client, version.source)
+    later, gaps = _later_runs(version, runs)
+    strangers = {run.info.run_id for run in later if _is_about_others(run, logged)}
+    for point in sorted(_points_of_runs(later), key=lambda point: (point.step, point.recorded)):
+        doubt = (
+            f"the run {point.run_id} measured another model" if point.run_id in strangers else ""
+        )
+        points[point.key] = _Judged(point, doubt)
     for point in _latest(_points_of_model(logged)):
         points[point.key] = _compared(point, runs, str(logged and logged.model_id))
     if version.run_id and own is None:
@@ -224,6 +228,13 @@ def _other_models(run: "Run", model_id: str) -> bool:
     inputs = run.inputs.model_inputs if run.inputs else []
     outputs = run.outputs.model_outputs if run.outputs else []
     return any(getattr(model, "model_id", model_id) != model_id for model in (*inputs, *outputs))
+
+
+def _is_about_others(run: "Run", logged: "LoggedModel | None") -> bool:
+    """Whether a run that the version names says that it measured other models."""
+    inputs = run.inputs.model_inputs if run.inputs else []
+    measured = {getattr(model, "model_id", "") for model in inputs} - {""}
+    return bool(measured) and (logged is None or logged.model_id not in measured)
 
 
 def _latest(points: Iterable[_Point]) -> Iterable[_Point]:
