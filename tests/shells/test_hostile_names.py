@@ -26,9 +26,9 @@ ASKING = [
 def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
     made = Loop(tmp_path_factory.mktemp("hostile"))
     made.register(1)
-    more = {"tags": {HOSTILE: HOSTILE}, "parameters": {HOSTILE: HOSTILE}}
+    texts = {HOSTILE: HOSTILE}
     metrics = {"mmlu/acc": 0.7, HOSTILE: {"value": 1, "dataset": HOSTILE}}
-    made.register(2, metrics=metrics, runId=HOSTILE, **more)
+    made.register(2, metrics=metrics, runId=HOSTILE, tags=texts, parameters=texts)
     assert made.chat().what == "proposed"
     return made
 
