@@ -108,14 +108,20 @@ def _streams() -> Iterator[socket.socket]:
     folder = next(filter(os.path.isdir, _FOLDERS), None)
     for name in os.listdir(folder) if folder else ():  # noqa: PTH208  # numbers, no paths
         with suppress(OSError, ValueError):
-            found = socket.socket(fileno=os.dup(int(name)))
-            if (
-                found.family in (socket.AF_INET, socket.AF_INET6)
-                and found.type & socket.SOCK_STREAM
-            ):
+            found = _socket(os.dup(int(name)))
+            if found.family in _NETWORK and found.type == socket.SOCK_STREAM:
                 yield found
             else:
                 found.close()
+
+
+def _socket(handle: int) -> socket.socket:
+    """The socket of a handle, which is closed when it is none."""
+    try:
+        return socket.socket(fileno=handle)
+    except OSError:
+        os.close(handle)
+        raise
 
 
 def _listens(stream: socket.socket) -> bool:

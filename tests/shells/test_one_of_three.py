@@ -19,6 +19,8 @@ from sluice.commands.revisions import workspace_of
 from sluice.commands.rollout_observers import Observers
 from sluice.commands.world import Outcome
 from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
+from sluice.core.specs.resolve import Release
+from sluice.core.workload.render import Manifest, Renderer
 from sluice.forges.local import LocalForge
 from sluice.registries.watch import Watch
 
@@ -134,6 +136,27 @@ def test_a_call_of_the_forge(loop: Loop, method: str) -> None:
 def test_a_decision(loop: Loop, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     fail_for(monkeypatch, place, OTHER)
     assert_others_go_on(list(cycle(world(loop))))
+
+
+def test_a_version_that_cannot_be_rendered_is_not_refused(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(cycle(world(loop)))
+    before = loop.refs()
+    whole, version = Renderer.release, "3"
+
+    def odd(self: Renderer, release: Release) -> list[Manifest]:
+        if str(release.key) == OTHER and release.value("model.version") == version:
+            raise RecursionError(SECRET)
+        return whole(self, release)
+
+    monkeypatch.setattr(Renderer, "release", odd)
+    loop.register_both(3)
+    last = {o.release: o.what for o in cycle(world(loop))}
+    assert (last[KEY], last[OTHER], last[THIRD]) == ("updated", "failed", "updated")
+    own = f"refs/heads/sluice/{OTHER}"
+    assert loop.refs()[own] == before[own]
+    assert len(list(loop.forge.list("open"))) == 3
 
 
 def fail_for(monkeypatch: pytest.MonkeyPatch, place: str, name: str) -> None:

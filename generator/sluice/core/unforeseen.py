@@ -6,7 +6,7 @@ is foreseen passes as it is, and so does what ends a process.
 
 import logging
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from sluice.core.finding import Finding, FindingsError, Place, UsageError
@@ -28,13 +28,6 @@ class UnforeseenError(UsageError):
     """
 
     cause = "unforeseen error"
-
-    def __init__(self, place: str, kind: str, where: str) -> None:
-        super().__init__(
-            f"an error that Sluice did not foresee, in {place}: {kind} at {where}; the rest goes "
-            "on; please report it with the trace in the log"
-        )
-        self.place = place
 
 
 @contextmanager
@@ -75,13 +68,27 @@ def noted(place: str, error: Exception) -> UnforeseenError:
         "".join(f"\n    {_where(frame)} {frame.name}: {_code(frame)}" for frame in trace),
         extra={"place": place},
     )
-    return UnforeseenError(place, kind, where)
+    return UnforeseenError(
+        f"an error that Sluice did not foresee, in {place}: {kind} at {where}; the rest goes on; "
+        "please report it with the trace in the log"
+    )
 
 
 def finding(place: Place, error: UnforeseenError) -> Finding:
     """What is said of a file with which Sluice could not deal."""
     remedy = "look for what is unusual in this file; what is wrong in Sluice is told by the log"
     return Finding(place, RULE, str(error), remedy)
+
+
+def raise_unforeseen(findings: Iterable[Finding]) -> None:
+    """Fail where what nobody foresaw is among findings: that is no judgement on a version.
+
+    Raises:
+        UnforeseenError: it is.
+    """
+    for each in findings:
+        if each.rule == RULE:
+            raise UnforeseenError(each.message)
 
 
 def _where(frame: traceback.FrameSummary) -> str:

@@ -31,6 +31,7 @@ from sluice.core.specs.edit import remove, set_text, set_texts
 from sluice.core.specs.load import load
 from sluice.core.specs.resolve import Release, merge
 from sluice.core.tree import Specs, Toolkit
+from sluice.core.unforeseen import raise_unforeseen
 from sluice.core.workload.values import is_versioned
 
 BRANCHES = "sluice"
@@ -126,11 +127,13 @@ def propose(
         return Refusal(release.key, version.version, reasons, unseen)
     changes = _spec_changes(release, version, source_of(version, facts.evaluation))
     after, findings = _after(release, changes, specs, files, tools)
+    raise_unforeseen(findings)
     if failed(findings):
         reasons = tuple(f"{finding.message} ({finding.help})" for finding in findings)
         return Refusal(release.key, version.version, reasons)
-    old, _ = tree.render(specs, tools, [release.key])
+    old, before = tree.render(specs, tools, [release.key])
     new, refused = tree.render(after, tools, [release.key])
+    raise_unforeseen([*before, *refused])
     if failed(refused):
         reasons = tuple(finding.message for finding in refused)
         return Refusal(release.key, version.version, reasons)
