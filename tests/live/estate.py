@@ -61,6 +61,8 @@ RELEASES = (
     Release("ingress", INGRESS),
     Release("mesh", MESH),
 )
+# Those that are hindered, each in its own way.
+HINDERED = tuple(Release(name, GATEWAY) for name in ("closed", "paused", "refused"))
 HEADER = {"match": {"header": {"name": "x-model-release", "value": "next"}}}
 # Those that go on by what a Prometheus tells of them.
 JUDGED = (
