@@ -25,6 +25,10 @@ TEXT_AGAIN = (
 """What would turn printed tokens into text and print that text again."""
 
 
+SHARED = Templates(resources.templates)
+"""Compiling takes longer than rendering."""
+
+
 def test_every_template_is_filled_by_some_case() -> None:
     assert sorted(contexts.recorded()) == TEMPLATES
 
@@ -32,7 +36,7 @@ def test_every_template_is_filled_by_some_case() -> None:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_hostile_values_arrive_unchanged_and_nothing_else_changes(name: str) -> None:
     source = hostile.seeded(len(name))
-    templates = Templates(resources.templates)
+    templates = SHARED
     known = contexts.recorded()[name]
     for number in range(EXAMPLES):
         values = known[number % len(known)]

@@ -36,7 +36,7 @@ def _killed_by(number: int) -> Callable[[], None]:
 
 
 def _fill_memory() -> None:
-    bytearray(isolation.MEMORY + (1 << 20))
+    bytearray(2 * isolation.MEMORY)
 
 
 def _recurse() -> None:
