@@ -106,7 +106,7 @@ def read_one(root: Path, path: str, limit: int) -> bytes | None:
     Raises:
         UsageError: when it cannot be read.
     """
-    *folders, name = PurePosixPath(path).parts
+    *folders, name = PurePosixPath(path).parts or (".",)
     try:
         with _entered(root, folders) as folder:
             return _content(name, limit, folder)

@@ -10,7 +10,7 @@ from core import trees
 from sluice.core.catalog.entries import Engine
 
 OPEN = {"allowed: [nvidia-l40s, nvidia-h100-80gb]": "allowed: [nvidia-l40s, amd-mi300x]"}
-MONITORED = {"  accelerators:": "  monitoring:\n    podMonitor: true\n  accelerators:"}
+MONITORED = {"  monitoring:\n": "  monitoring:\n    podMonitor: true\n"}
 
 
 def rendered(engine: Engine, /, **spec: dict[str, Any]) -> dict[str, Any]:

@@ -65,8 +65,13 @@ def plain(provider: str, strategy: str) -> Shape:
     return Shape(provider, strategy, "chat", ("7", "8"), {}, False, weights)
 
 
+def step_of(weight: int) -> dict[str, Any]:
+    """Where no request reaches the candidate only a person can say that it is good."""
+    return {"weight": weight, "soak": "10m", **({} if weight else {"approval": "manual"})}
+
+
 def spec(made: Shape, version: str) -> dict[str, Any]:
-    steps = [{"weight": weight, "soak": "10m"} for weight in made.weights]
+    steps = [step_of(weight) for weight in made.weights]
     rollout = {"strategy": made.strategy, "steps": steps}
     return {
         "model": {

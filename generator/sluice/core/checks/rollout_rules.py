@@ -135,7 +135,8 @@ def _file(release: Release, strategy: str) -> Iterator[Finding]:
         message = f"the release serves version {release.value('model.version')}, not this one"
         yield Finding(place, "REF008", message, "delete rollout.yaml or set the release back")
     stable = spec["stable"]["spec"].get("model", {})
-    if {"name", "version", "source"} - stable.keys():
+    is_named = {"name", "version", "source"} <= stable.keys()
+    if not is_named:
         place = document.place(("spec", "stable", "spec", "model"))
         message = "the stable version is not fully named"
         yield Finding(place, "REF008", message, "give its model's name, version and source")
@@ -147,7 +148,8 @@ def _file(release: Release, strategy: str) -> Iterator[Finding]:
         yield Finding(document.place(), "REF008", message, "delete rollout.yaml")
         return
     if "since" not in spec or _is_time(spec["since"]):
-        yield from _position(release, document, strategy)
+        if is_named:
+            yield from _position(release, document, strategy)
     else:
         place = document.place(("spec", "since"))
         yield Finding(place, "REF072", f"{spec['since']} is no time", "write a time that exists")

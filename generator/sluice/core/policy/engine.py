@@ -253,7 +253,7 @@ def _as_the_server_says(problem: Problem, lines: Sequence[str]) -> Problem:
 def _explained(message: str, version: Version) -> str:
     """What is really the matter with an undeclared name, where that is known."""
     name = found[1] if (found := _UNDECLARED.search(message)) else ""
-    if name == "authorizer":
+    if name.partition(".")[0] == "authorizer":
         return "`authorizer` asks a running API server, so this cannot be decided offline"
     since = libraries.introduced().get(name.rpartition(".")[2])
     if since and since > version:
