@@ -4,8 +4,9 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Exact versions with hashes, so that a clone of any commit installs what it was tested with.
 LOCK := generator/requirements.txt
+SBOM_LOCK := generator/sbom.txt
 
-.PHONY: demo test lint test-slow test-live test-newest bench manifests schemas lock clean
+.PHONY: demo test lint test-slow test-live test-newest bench manifests schemas lock sbom clean
 
 demo: $(INSTALLED)
 	$(BIN)/sluice demo
@@ -43,12 +44,21 @@ manifests: $(INSTALLED)
 schemas: $(INSTALLED)
 	$(BIN)/python generator/tools/kubernetes_schemas.py
 
-# Writes the lock anew, for every platform and every Python that pyproject.toml allows.
+# Writes the locks anew, for every platform and every Python that pyproject.toml allows.
 lock:
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url pyproject.toml --output-file $(LOCK)
+	echo cyclonedx-bom==7.5.0 | build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url - --output-file $(SBOM_LOCK)
+
+# What the lock installs, as a bill of materials (CycloneDX), from the lock alone.
+sbom:
+	$(PYTHON) -m venv build/sbom
+	build/sbom/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement $(SBOM_LOCK)
+	build/sbom/bin/python -W ignore -m cyclonedx_py requirements $(LOCK) --pyproject pyproject.toml --output-reproducible \
+		--output-file build/sbom.json
 
 $(INSTALLED): pyproject.toml $(LOCK)
 	$(PYTHON) -m venv $(VENV)

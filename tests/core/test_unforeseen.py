@@ -1,6 +1,7 @@
 """What nobody foresaw is the failure of one thing; what is foreseen, and what ends us, passes."""
 
 import logging
+from types import ModuleType
 
 import pytest
 
@@ -13,6 +14,7 @@ from sluice.core.promotion.message import read_marker
 from sluice.core.promotion.sound import sound
 from sluice.core.reports.status import Outside, status
 from sluice.core.specs.resolve import Release
+from sluice.core.tree import pipeline, standing
 from sluice.core.unforeseen import RULE, UnforeseenError, isolated
 from sluice.core.workload.render import Renderer
 from sluice.forges.bodies import joined
@@ -112,14 +114,18 @@ def _names(findings: list[Finding]) -> list[tuple[str, str]]:
     return [(f.rule, f.place.file.split("/")[3]) for f in findings if f.rule == RULE]
 
 
-@pytest.mark.parametrize("what", ["check_memory", "routes_of", "claims_of"])
+@pytest.mark.parametrize(
+    ("module", "what"),
+    [(pipeline, "check_memory"), (standing, "routes_of"), (standing, "claims_of")],
+)
 def test_a_check_that_fails_for_one_release_is_a_finding_and_the_others_are_checked(
     three: tuple[tree.Specs, tree.Toolkit, dict[str, bytes]],
     monkeypatch: pytest.MonkeyPatch,
+    module: ModuleType,
     what: str,
 ) -> None:
     specs, tools, _ = three
-    _break(monkeypatch, what)
+    _break(monkeypatch, module, what)
     found = tree.check(specs, tools)
     assert _names(found) == [(RULE, "second")]
     kept = sound(specs, found)
@@ -172,11 +178,11 @@ def _explode(release: Release) -> None:
         raise RecursionError(SECRET)
 
 
-def _break(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    whole = getattr(tree, what)
+def _break(monkeypatch: pytest.MonkeyPatch, module: ModuleType, what: str) -> None:
+    whole = getattr(module, what)
 
     def broken(release: Release, *more: object) -> object:
         _explode(release)
         return whole(release, *more)
 
-    monkeypatch.setattr(tree, what, broken)
+    monkeypatch.setattr(module, what, broken)

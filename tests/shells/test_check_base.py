@@ -147,7 +147,6 @@ def test_files_that_a_checkout_rewrites_are_found(tree: Path, found: Found) -> N
         f"{RENDERED}/service.yaml": "filter=secrets",
         "manifests/production/_environment/namespace.yaml": "ident",
         "policies/pinned-images.yaml": "working-tree-encoding=UTF-16",
-        f"{CHAT}/release.yaml": "eol=crlf",
     }
     lines = [f"{path} {attribute}\n" for path, attribute in rewritten.items()]
     write(tree / ".gitattributes", "".join(lines))
@@ -163,9 +162,42 @@ def test_usual_attributes_are_no_finding(tree: Path, found: Found) -> None:
     assert found(tree) == set()
 
 
+def test_ends_of_lines_are_no_difference(tree: Path, found: Found) -> None:
+    run_git(tree, "config", "core.autocrlf", "true")
+    shutil.rmtree(tree / "manifests")
+    run_git(tree, "checkout", "manifests")
+    assert b"\r\n" in (tree / RENDERED / "service.yaml").read_bytes()
+    assert found(tree, None) == set()
+    write(tree / ".gitattributes", "* text=auto eol=crlf\n")
+    commit(tree)
+    assert found(tree, None) == set()
+    assert render.run(check=True, root=str(tree), form="text") == 0
+
+
+def test_what_is_not_rendered_yet_is_told_once(tree: Path, found: Found) -> None:
+    spec = tree / CHAT / "release.yaml"
+    spec.write_text(spec.read_text().replace("max: 4", "max: 3"))
+    stale = found(tree, None)
+    assert {rule for rule, _ in stale} == {"RND001"}
+
+
+def test_what_editors_and_file_managers_leave_is_no_finding(tree: Path, found: Found) -> None:
+    write(tree / ".gitignore", ".*.swp\n.DS_Store\n.idea/\n")
+    names = (f"{CHAT}/.release.yaml.swp", "environments/.DS_Store", "manifests/.DS_Store")
+    for path in (*names, "policies/.DS_Store", "policies/.idea/x.xml", f"{CHAT}/release.yaml~"):
+        write(tree / path, "left\n")
+    assert found(tree, None) == set()
+    assert render.run(check=False, root=str(tree), form="text") == 0
+    assert (tree / "manifests/.DS_Store").exists()
+    write(tree / ".gitattributes", "*.png filter=lfs\n")
+    write(tree / "policies/docs/picture.png", "version https://git-lfs.github.com/spec/v1\n")
+    commit(tree)
+    assert found(tree, None) == set()
+
+
 def test_a_file_that_differs_from_what_git_takes_it_for_is_found(tree: Path, found: Found) -> None:
     path = tree / RENDERED / "service.yaml"
-    spoiled = path.read_bytes().replace(b"\n", b"\r\n")
+    spoiled = path.read_bytes().replace(b"ClusterIP", b"NodePort")
     wanted = path.read_bytes()
     path.write_bytes(spoiled)
     commit(tree)

@@ -11,6 +11,7 @@ from sluice.commands import fixing, init, render
 from sluice.commands.connect import _state
 from sluice.commands.workspace import open_workspace
 from sluice.core.finding import UsageError
+from sluice.files import writing
 
 STAGING = (".sluice", ".sluice/.gitignore")
 RELEASE = "environments/staging/platform/chat/release.yaml"
@@ -146,13 +147,13 @@ def test_what_is_being_written_is_for_this_user_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
-    create = files._create
+    create = writing._create
 
     def watched(name: str, folder: int, content: bytes) -> None:
         seen.extend(entry.stat().st_mode & 0o077 for entry in tmp_path.glob(".board.html.*"))
         create(name, folder, content)
 
-    monkeypatch.setattr(files, "_create", watched)
+    monkeypatch.setattr(writing, "_create", watched)
     files.write_file(tmp_path / "board.html", b"page")
     assert seen == [0]
 

@@ -11,7 +11,13 @@ from sluice import files, resources
 from sluice.commands.committed import check_committed
 from sluice.commands.judged_apart import judge_apart
 from sluice.commands.pages import pages_for
-from sluice.commands.render import RENDERED_LIMIT, differences, differences_from, raise_if_stale
+from sluice.commands.render import (
+    RENDERED_LIMIT,
+    STALE,
+    differences,
+    differences_from,
+    raise_if_stale,
+)
 from sluice.commands.revisions import Revision, at_revision, changed_lines
 from sluice.commands.ruling import check_by_base, warn_of_rules
 from sluice.commands.waiving import waived
@@ -54,8 +60,10 @@ def run(
         whole = open_workspace(top) if fix(top, whole, whole.check()) else whole
     scope = _compared(top, base, whole) if base else Scope(whole)
     found, rendered = _findings(top, scope)
-    wanted = {path: manifest.content() for path, manifest in rendered.items()}
-    found += check_committed(top, {**whole.files, **wanted})
+    # Of what is not as rendered nobody need be told as well that Git has it otherwise.
+    stale = {one.place.file for one in found if one.rule == STALE}
+    as_rendered = {path: one.content() for path, one in rendered.items() if path not in stale}
+    found += check_committed(top, {**whole.files, **as_rendered})
     found += leaked_specs(scope.now.files)
     findings = _waived(whole, found, rendered, complete=scope.only is None)
     findings = in_order([*findings, *_by_base(top, scope, rendered, findings)])

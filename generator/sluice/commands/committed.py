@@ -10,6 +10,7 @@ from sluice.commands.workspace import FOLDERS
 from sluice.core import layout
 from sluice.core.checks.references import link
 from sluice.core.checks.repository_rules import check_ignored, check_names, check_rewritten
+from sluice.core.emit import unix_lines
 from sluice.core.finding import Finding, UsageError
 
 _HEAD = "HEAD"
@@ -39,7 +40,7 @@ def check_committed(top: Path, read: Mapping[str, bytes]) -> Iterator[Finding]:
     yield from check_ignored(
         path
         for path in sorted(read.keys() - entries.keys())
-        if git.is_ignored(repository, prefix + path)
+        if path.endswith(layout.APPLIED) and git.is_ignored(repository, prefix + path)
     )
 
 
@@ -62,11 +63,20 @@ def _rewritten(
     for path in sorted(entries.keys() | read.keys()):
         if path.rpartition("/")[2] == git.ATTRIBUTES:
             yield path, "only the root of a repository may say how files are checked out"
-    paths = sorted(prefix + path for path in entries.keys() | read.keys())
-    marked = git.rewriting(repository, paths, prefix)
+    paths = [path for path in entries.keys() | read.keys() if path.endswith(layout.APPLIED)]
+    marked = git.rewriting(repository, sorted(prefix + path for path in paths), prefix)
     for path, attribute in marked.items():
         yield path.removeprefix(prefix), f"{git.ATTRIBUTES} gives it {attribute}"
-    for path in sorted(read.keys() & entries.keys()):
-        is_other = prefix + path not in marked and entries[path].id != git.blob_id(read[path])
+    for path in sorted(paths):
+        if path not in read or path not in entries or prefix + path in marked:
+            continue
+        is_other = _reads_otherwise(repository, entries[path], read[path])
         if is_other and git.is_unchanged(repository, prefix + path):
             yield path, "Git takes both for the same, and they are not"
+
+
+def _reads_otherwise(repository: git.Repository, entry: git.Entry, content: bytes) -> bool:
+    """Whether a file differs from the committed one by more than the ends of its lines."""
+    if not entry.is_file or entry.id == git.blob_id(content):
+        return False
+    return unix_lines(git.read_blob(repository, entry.id)) != unix_lines(content)

@@ -9,10 +9,12 @@ import click
 from sluice import files
 from sluice.commands.workspace import find_root, open_workspace
 from sluice.core import layout
+from sluice.core.emit import unix_lines
 from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.reports.report import report
 
 RENDERED_LIMIT = 1 << 24
+STALE = "RND001"
 
 
 def run(*, check: bool, root: str | None, form: str) -> int:
@@ -57,9 +59,10 @@ def differences_from(present: files.Tree, wanted: Mapping[str, bytes]) -> dict[s
     Raises:
         FindingsError: when something there was not rendered.
     """
+    files_there = {path: raw for path, raw in present.files.items() if not layout.is_dropping(path)}
     foreign = [
         path
-        for path, content in present.files.items()
+        for path, content in files_there.items()
         if path not in wanted and not content.startswith(b"# Rendered by sluice ")
     ]
     if foreign or present.links:
@@ -69,9 +72,11 @@ def differences_from(present: files.Tree, wanted: Mapping[str, bytes]) -> dict[s
             for path in (*foreign, *present.links)
         )
     changes: dict[str, bytes | None] = {
-        path: content for path, content in wanted.items() if present.files.get(path) != content
+        path: content
+        for path, content in wanted.items()
+        if unix_lines(files_there.get(path, b"")) != content
     }
-    return changes | {path: None for path in present.files if path not in wanted}
+    return changes | {path: None for path in files_there if path not in wanted}
 
 
 def raise_if_stale(changes: Mapping[str, bytes | None]) -> None:
@@ -84,7 +89,7 @@ def raise_if_stale(changes: Mapping[str, bytes | None]) -> None:
         raise FindingsError(
             Finding(
                 Place(path),
-                "RND001",
+                STALE,
                 "no spec renders this file" if content is None else "not what the specs render",
                 "run `sluice render` and commit the result",
             )

@@ -10,7 +10,7 @@ from sluice.commands.waiving import today
 from sluice.commands.workspace import Workspace
 from sluice.core.finding import Finding, FindingsError, Place, Severity, failed
 from sluice.core.plan.rule_change import RuleChange
-from sluice.core.plan.text import told
+from sluice.core.plan.text import moved
 from sluice.core.policy.layer import Policies, check_policies, read_policies
 from sluice.core.promotion.codeowners import PLACES
 from sluice.core.reports.waivers import PATH, read_waivers, waive
@@ -57,7 +57,7 @@ def warn_of_rules(
 
 
 def _warning(change: RuleChange) -> Finding:
-    message = f"a rule is loosened: {told(replace(change, loosens=False))}"
+    message = f"a rule is loosened: {moved(change)}"
     whose = ", ".join(change.owners) or "whoever owns it: CODEOWNERS names nobody"
     return Finding(
         Place(change.path), "RUL001", message, f"to be approved by {whose}", Severity.WARNING

@@ -113,8 +113,8 @@ def find_root(given: str | None) -> Path:
     for folder in (start,) if given else (start, *start.parents):
         if (folder / layout.ENVIRONMENTS).is_dir():
             return folder
-    where = f"{start} has" if given else "neither this folder nor one above it has"
-    raise UsageError(f"{where} no {layout.ENVIRONMENTS}/; name the repository with --root")
+    where = f"{start} has no" if given else "neither this folder nor one above it has"
+    raise UsageError(f"{where} {layout.ENVIRONMENTS}/; name the repository with --root")
 
 
 def open_workspace(root: Path) -> Workspace:

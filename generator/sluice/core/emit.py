@@ -30,6 +30,11 @@ def emit(document: Mapping[str, Any], header: str = "") -> bytes:
     return "\n".join(lines).encode()
 
 
+def unix_lines(content: bytes) -> bytes:
+    """The same YAML or JSON with the ends of lines that we write: to its readers all are one."""
+    return content.replace(b"\r\n", b"\n")
+
+
 def scalar(value: object) -> str:
     """The canonical spelling of a string, number, truth value or nothing."""
     if isinstance(value, str):

@@ -12,6 +12,10 @@ POLICY_TESTS = "tests"
 BOOTSTRAP = f"{MANIFESTS}/_bootstrap"
 ROUTES = "routes"
 
+APPLIED = (".yaml", ".yml", ".json", ".jsonnet")
+"""How the names end of files that Sluice reads or Argo CD applies."""
+
+_DROPPING = re.compile(r"\.DS_Store|Thumbs\.db|desktop\.ini|\.#.+|#.+#|.+~|.+\.sw[a-p]")
 _NAME = r"[a-z](?:[-a-z0-9]{0,46}[a-z0-9])?"
 _ENVIRONMENT = re.compile(rf"{ENVIRONMENTS}/({_NAME})/environment\.yaml")
 _RELEASE = re.compile(rf"{ENVIRONMENTS}/({_NAME})/({_NAME})/({_NAME})/(release|rollout)\.yaml")
@@ -79,7 +83,13 @@ def belongs(path: str) -> bool:
         or config_of(path)
         or is_evidence(path)
         or path.rpartition("/")[2] in ("README.md", "CODEOWNERS", ".gitkeep")
+        or is_dropping(path)
     )
+
+
+def is_dropping(path: str) -> bool:
+    """Whether an editor or a file manager left this file beside those that it shows."""
+    return bool(_DROPPING.fullmatch(path.rpartition("/")[2]))
 
 
 def is_policy(path: str) -> bool:

@@ -12,8 +12,8 @@ from sluice.git.repository import Repository
 
 ATTRIBUTES = ".gitattributes"
 _REPLACED = "refs/replace/"
-_REWRITING = ("filter", "ident", "working-tree-encoding", "eol")
-"""Attributes by which a checkout holds other bytes than the commit."""
+_REWRITING = ("filter", "ident", "working-tree-encoding")
+"""Attributes by which a checkout reads otherwise than the commit; ends of lines do not count."""
 
 
 def rewriting(repo: Repository, paths: Iterable[str], folder: str = "") -> dict[str, str]:
@@ -71,6 +71,6 @@ def _attributes(repo: Repository, folder: str) -> Iterator[str]:
 def _rewritten_by(repo: Repository, path: str) -> str:
     for name in _REWRITING:
         value = repo.get_attr(path, name)
-        if value and (name != "eol" or value == "crlf"):
+        if value:
             return name if value is True else f"{name}={value}"
     return ""

@@ -84,4 +84,6 @@ def _object(repo: Repository, revision: str, kind: str) -> pygit2.Object:
     except pygit2.AmbiguousError as error:
         raise UsageError(f"revision {revision!r} is ambiguous; write more of the id") from error
     except (pygit2.GitError, KeyError, ValueError) as error:
+        if revision == "HEAD" and repo.head_is_unborn:
+            raise UsageError("nothing is committed in this repository yet: git commit") from error
         raise UsageError(unknown) from error

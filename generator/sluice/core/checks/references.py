@@ -183,5 +183,5 @@ def odd(path: str) -> Finding:
 
 def link(path: str) -> Finding:
     """A symbolic link, another repository, a pipe or a device where a file is expected."""
-    message = "no file of this repository: a link, another repository, a pipe or a device"
+    message = "no file of this repository: a symbolic link, another repository, a pipe or a device"
     return Finding(Place(path), "REF016", message, "put the file itself here")

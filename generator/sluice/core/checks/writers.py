@@ -44,7 +44,7 @@ def writer(measurement: Measurement | None) -> str:
     """Who wrote a number, as far as the registry says; nothing where there is no number."""
     if measurement is None:
         return ""
-    return ", ".join(_words(measurement)) or "nobody who is known"
+    return ", ".join(_words(measurement)) or "an unknown writer"
 
 
 def _words(measurement: Measurement) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """A plan for people (text, Markdown) and for machines (JSON data)."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sluice.core.markdown import code, table
@@ -35,7 +35,7 @@ def as_text(plan: Plan) -> str:
         ]
     lines += _unpriced(plan)
     lines += [f"! {notice}" for notice in plan.notices]
-    lines += [f"rule {told(change)}" for change in plan.rules]
+    lines += [f"rule {_told(change)}" for change in plan.rules]
     lines.append(counts(plan))
     return lines_of(lines)
 
@@ -81,17 +81,25 @@ def as_data(plan: Plan) -> dict[str, Any]:
     }
 
 
-def told(change: RuleChange) -> str:
+def moved(change: RuleChange) -> str:
+    """What a rule says before and after a change."""
+    before, after = change.before, change.after
+    if (before, after) == (None, None):
+        return change.rule
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        same = [key for key in before if key in after and before[key] == after[key]]
+        before, after = ({k: v for k, v in one.items() if k not in same} for one in (before, after))
+    return f"{change.rule}: {_value(before)} -> {_value(after)}"
+
+
+def _told(change: RuleChange) -> str:
     """A rule that changes: where, what, whether more may pass, and whose it is."""
-    moved = ""
-    if (change.before, change.after) != (None, None):
-        moved = f": {_value(change.before)} -> {_value(change.after)}"
     mark = " (LOOSER)" if change.loosens else ""
-    return f"{change.path}: {change.rule}{moved}{mark}{_for(change)}"
+    return f"{change.path}: {moved(change)}{mark}{_for(change)}"
 
 
 def _rule(change: RuleChange) -> str:
-    shown = code(told(replace(change, loosens=False, owners=())), longest=400)
+    shown = code(f"{change.path}: {moved(change)}", longest=400)
     if not change.loosens:
         return f"- {shown}"
     return f"- **looser:** {shown}{_for(change)}"

@@ -220,8 +220,9 @@ def _parts(path: str, raw: bytes, index: int, data: object) -> Iterator[Part]:
 def _unreadable(path: str, error: Exception) -> Finding:
     if isinstance(error, yaml.MarkedYAMLError):
         place = _marked(path, error.problem_mark or error.context_mark)
-        return Finding(place, "POL001", error.problem or "not YAML")
-    return Finding(Place(path), "POL001", str(error).splitlines()[0] if str(error) else "not YAML")
+        return Finding(place, "POL001", error.problem or "not YAML", "correct the YAML")
+    message = str(error).splitlines()[0] if str(error) else "not YAML"
+    return Finding(Place(path), "POL001", message, "correct the YAML")
 
 
 def _marked(path: str, mark: Any) -> Place:  # noqa: ANN401  # either of PyYAML's two classes

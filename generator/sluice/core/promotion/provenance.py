@@ -128,7 +128,10 @@ def _code(
         yield _waits("code", "none among its files", f"its files may run code: {suspicious}")
     automatic = lookup(release.environment.spec, "promotion.review") == "automatic"
     if gap and automatic and not is_listed(source, settings.get("unlisted", ())):
-        reason = f"nobody knows whether code is among its files: {gap}"
+        reason = (
+            f"nobody knows whether code is among its files: {gap}; "
+            "sources.unlisted of the environment names places where nobody has to"
+        )
         yield _waits("files", "they are known", reason)
 
 

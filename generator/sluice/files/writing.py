@@ -1,7 +1,6 @@
-"""The work tree: read without leaving it, written so that nobody ever sees half of a change.
+"""Writing a work tree so that nobody ever sees half of a change.
 
-No link is followed on the way to what is read or written: every folder is opened by itself, from
-the one above it. What is being written stands in a folder that nobody else may enter.
+What is being written stands in a folder that nobody else may enter.
 """
 
 import ctypes
@@ -12,120 +11,21 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 from sluice.core.finding import UsageError
+from sluice.files.folders import FOLDER, entered, is_linked
 
 _STAGING = ".sluice"
 _DRAFT = "write-"
 _YOUNG = 600
 """Seconds in which a folder may be one whose run has not locked it yet."""
-_CHUNK = 1 << 14
-"""Bytes; most files are smaller, and asking for many costs as much as reading many."""
-_SUFFIXES = (".yaml", ".yml", ".json")
 _RENAME_EXCHANGE = 2
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""A pipe is opened without waiting for whoever writes into it."""
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_REPOSITORY = ".git"
 _PUBLIC, _PRIVATE = 0o777, 0o700
 """Modes of new folders, of which the umask takes its part."""
-
-
-def _nothing(path: str) -> bool:
-    del path
-    return False
-
-
-@dataclass
-class Tree:
-    """Files by path relative to the root.
-
-    `links` are what is no file of this tree: symbolic links, which are never followed, folders
-    that are another repository's, pipes, sockets and devices. `odd` are folders that are named as
-    files are.
-    """
-
-    files: dict[str, bytes] = field(default_factory=dict)
-    links: list[str] = field(default_factory=list)
-    odd: list[str] = field(default_factory=list)
-
-
-def read(
-    root: Path, folders: Iterable[str], limit: int, skip: Callable[[str], bool] = _nothing
-) -> Tree:
-    """Every file below some folders.
-
-    Args:
-        root: the repository.
-        folders: paths below it, which may be files; one that does not exist is empty.
-        limit: bytes; of a larger file one byte more than this is read, which is enough to say so.
-        skip: says of a path whether its file is left out.
-
-    Raises:
-        UsageError: when something cannot be read.
-    """
-    tree = Tree()
-    for folder in folders:
-        if _linked(root, folder):
-            tree.links.append(folder)
-            continue
-        if (content := read_one(root, folder, limit)) is not None:
-            tree.files[folder] = content
-        with _explained(root / folder):
-            _read_below(root, folder, limit, skip, tree)
-    return tree
-
-
-def _read_below(
-    root: Path, folder: str, limit: int, skip: Callable[[str], bool], tree: Tree
-) -> None:
-    for path, entry in _files(root, folder, tree):
-        if not skip(path):
-            tree.files[path] = _content(entry.path, limit)
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Say which file or folder cannot be read, and why."""
-    try:
-        yield
-    except OSError as error:
-        named = error.filename if isinstance(error.filename, str) else ""
-        raise UsageError(f"cannot read {named or path}: {error.strerror}") from error
-
-
-def read_one(root: Path, path: str, limit: int) -> bytes | None:
-    """One file below the root, or None when there is none or it is reached over a link.
-
-    Raises:
-        UsageError: when it cannot be read.
-    """
-    *folders, name = PurePosixPath(path).parts or (".",)
-    try:
-        with _entered(root, folders) as folder:
-            return _content(name, limit, folder)
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return None
-    except OSError as error:
-        if error.errno == errno.ELOOP:
-            return None
-        raise UsageError(f"cannot read {root / path}: {error.strerror}") from error
-
-
-def inside(root: Path, path: Path) -> str | None:
-    """The path relative to the root, or None where it leads outside or over a symbolic link."""
-    absolute = Path(os.path.normpath(Path.cwd() / path))
-    base = Path(os.path.normpath(Path.cwd() / root))
-    if not absolute.is_relative_to(base):
-        return None
-    relative = absolute.relative_to(base).as_posix()
-    return None if _linked(root, relative) else relative
 
 
 def write(root: Path, changes: Mapping[str, bytes | None]) -> None:
@@ -201,7 +101,7 @@ def _named(path: Path, mode: int | None = None) -> Iterator[int]:
         if link.is_symlink():
             remedy = "name the folder itself"
             raise UsageError(f"{link} is a symbolic link, so nothing was written: {remedy}")
-    with _entered(Path(root), parts, make=mode) as folder:
+    with entered(Path(root), parts, make=mode) as folder:
         yield folder
 
 
@@ -212,7 +112,7 @@ def _refuse_links(root: Path, paths: Iterable[str]) -> None:
     """
     folders = {PurePosixPath(path).parent.as_posix() for path in paths}
     for folder in (_STAGING, *sorted(folders)):
-        if _linked(root, folder):
+        if is_linked(root, folder):
             raise UsageError(f"{folder} leads over a symbolic link, so nothing was written")
 
 
@@ -230,7 +130,7 @@ def _steps(
 
 
 def _write(root: Path, top: str, changes: Mapping[str, bytes | None]) -> None:
-    with _entered(root, [_STAGING], make=_PRIVATE) as staging:
+    with entered(root, [_STAGING], make=_PRIVATE) as staging:
         # Whatever stands there, a link too, is left alone.
         with suppress(FileExistsError):
             _create(".gitignore", staging, b"*\n")
@@ -244,32 +144,12 @@ def _write(root: Path, top: str, changes: Mapping[str, bytes | None]) -> None:
 
 
 @contextmanager
-def _entered(start: Path | int, parts: Sequence[str], make: int | None = None) -> Iterator[int]:
-    """A folder below one that is trusted, opened step by step, without following a link.
-
-    With `make`, the mode of new folders, those that lack are made.
-    """
-    here = os.dup(start) if isinstance(start, int) else os.open(start, _FOLDER & ~os.O_NOFOLLOW)
-    try:
-        for part in parts:
-            if make is not None:
-                with suppress(FileExistsError):
-                    os.mkdir(part, mode=make, dir_fd=here)
-            below = os.open(part, _FOLDER, dir_fd=here)
-            os.close(here)
-            here = below
-        yield here
-    finally:
-        os.close(here)
-
-
-@contextmanager
 def _private(folder: int, prefix: str) -> Iterator[int]:
     """A new folder with a name that nobody can guess, for this user alone; gone afterwards."""
     name = f"{prefix}{secrets.token_hex(8)}"
     os.mkdir(name, mode=_PRIVATE, dir_fd=folder)
     try:
-        inner = os.open(name, _FOLDER, dir_fd=folder)
+        inner = os.open(name, FOLDER, dir_fd=folder)
         try:
             with suppress(OSError):  # not every file system has locks
                 fcntl.flock(inner, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -287,7 +167,7 @@ def _sweep(staging: int) -> None:
             is_draft = entry.name.startswith(_DRAFT) and entry.is_dir(follow_symlinks=False)
             if not is_draft or time.time() - entry.stat(follow_symlinks=False).st_mtime < _YOUNG:
                 continue
-            with _entered(staging, [entry.name]) as draft:
+            with entered(staging, [entry.name]) as draft:
                 fcntl.flock(draft, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(entry.name, ignore_errors=True, dir_fd=staging)
 
@@ -319,58 +199,8 @@ def _write_into(name: str, folder: int, content: bytes) -> None:
         file.write(content)
 
 
-def _files(root: Path, folder: str, tree: Tree) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """The regular files below a folder; whatever else is there is noted."""
-    try:
-        entries = sorted(os.scandir(f"{root}/{folder}"), key=attrgetter("name"))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    if any(entry.name == _REPOSITORY for entry in entries) and folder != ".":
-        tree.links.append(folder)
-        return
-    for entry in entries:
-        path = f"{folder}/{entry.name}"
-        if entry.name == _REPOSITORY:
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name.endswith(_SUFFIXES):
-                tree.odd.append(path)
-            yield from _files(root, path, tree)
-        elif entry.is_file(follow_symlinks=False):
-            yield path, entry
-        else:
-            tree.links.append(path)
-
-
-def _content(path: str, limit: int, folder: int | None = None) -> bytes:
-    """The first bytes of a file, without the buffers that make small files slow to read.
-
-    Raises:
-        FileNotFoundError: when it is a pipe or a device.
-    """
-    descriptor = os.open(path, _FILE, dir_fd=folder)
-    try:
-        mode = os.fstat(descriptor).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(path)
-        if not stat.S_ISREG(mode):
-            raise FileNotFoundError(path)
-        content = os.read(descriptor, _CHUNK)
-        if len(content) == _CHUNK:
-            while len(content) <= limit and (part := os.read(descriptor, limit)):
-                content += part
-    finally:
-        os.close(descriptor)
-    return content[: limit + 1]
-
-
-def _linked(root: Path, relative: str) -> bool:
-    parts = PurePosixPath(relative).parts
-    return any((root / Path(*parts[: end + 1])).is_symlink() for end in range(len(parts)))
-
-
 def _place(root: Path, changes: Mapping[str, bytes | None], fresh: int) -> None:
-    with _entered(root, []) as folder:
+    with entered(root, []) as folder:
         for path, content in changes.items():
             if content is None:
                 with suppress(FileNotFoundError):
@@ -383,12 +213,12 @@ def _place(root: Path, changes: Mapping[str, bytes | None], fresh: int) -> None:
 def _build(root: Path, top: str, changes: Mapping[str, bytes | None], fresh: int) -> None:
     """The folder as it is to be, as `new` in a private one: links to what stays, and changes."""
     os.mkdir("new", dir_fd=fresh)
-    with _entered(fresh, ["new"]) as new:
-        with suppress(FileNotFoundError), _entered(root, PurePosixPath(top).parts) as old:
+    with entered(fresh, ["new"]) as new:
+        with suppress(FileNotFoundError), entered(root, PurePosixPath(top).parts) as old:
             _link_all(old, new)
         for path, content in changes.items():
             *folders, name = PurePosixPath(path).relative_to(top).parts
-            with _entered(new, folders, make=_PUBLIC) as folder:
+            with entered(new, folders, make=_PUBLIC) as folder:
                 with suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=folder)
                 if content is not None:
@@ -402,7 +232,7 @@ def _link_all(old: int, new: int) -> None:
     for entry in os.scandir(old):
         name = entry.name
         if entry.is_dir(follow_symlinks=False):
-            with _entered(old, [name]) as inner, _entered(new, [name], make=_PUBLIC) as copy:
+            with entered(old, [name]) as inner, entered(new, [name], make=_PUBLIC) as copy:
                 _link_all(inner, copy)
         else:
             os.link(name, name, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
@@ -414,7 +244,7 @@ def _prune(folder: int) -> bool:
     for entry in list(os.scandir(folder)):
         is_gone = False
         if entry.is_dir(follow_symlinks=False):
-            with _entered(folder, [entry.name]) as inner:
+            with entered(folder, [entry.name]) as inner:
                 is_gone = _prune(inner)
         if is_gone:
             os.rmdir(entry.name, dir_fd=folder)
@@ -424,7 +254,7 @@ def _prune(folder: int) -> bool:
 
 def _replace(root: Path, top: str, fresh: int) -> None:
     *folders, name = PurePosixPath(top).parts
-    with _entered(root, folders, make=_PUBLIC) as parent:
+    with entered(root, folders, make=_PUBLIC) as parent:
         if _exists(name, parent):
             _exchange(parent, name, fresh)
         else:
