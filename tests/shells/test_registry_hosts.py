@@ -203,3 +203,21 @@ def test_a_run_that_measured_another_model_says_nothing_of_this_one() -> None:
         named = ModelVersion("m", "1", "pvc://c/1", 1, 1, tags={"sluice.evaluation-runs": RUN})
         found = MlflowRegistry(f"http://{address}").evaluation(named)
     assert found.measurements["acc"].doubt == f"the run {RUN} measured another model"
+
+
+@pytest.mark.parametrize(
+    ("models", "is_doubted"),
+    [
+        ({"outputs": {"model_outputs": [{"model_id": f"m-{'9' * 32}", "step": "0"}]}}, True),
+        ({"inputs": {"model_inputs": [{"model_id": f"m-{'9' * 32}"}]}}, True),
+        ({"outputs": {"model_outputs": [{"model_id": f"m-{'1' * 32}", "step": "0"}]}}, False),
+        ({}, False),
+    ],
+)
+def test_a_version_cannot_borrow_the_run_of_another_model(
+    models: Mapping[str, object],
+    is_doubted: bool,  # noqa: FBT001  # a case
+) -> None:
+    answers = {"/runs/get": said(run={**run(acc=0.99), **models})}
+    found = looked(f"models:/m-{'1' * 32}", answers)
+    assert bool(found.measurements["acc"].doubt) == is_doubted
