@@ -200,7 +200,13 @@ RANDOM = "Tr0ub4dor3xQ9zK7mVp2"
 @pytest.mark.parametrize(
     "text",
     [
-        *("token: {}", "X-Api-Key: {}", "it said password:{}!", "password: |\n  {}\n"),
+        *(
+            "token: {}",
+            "clientSecret: {}",
+            "X-Api-Key: {}",
+            "it said password:{}!",
+            "password: |\n  {}\n",
+        ),
         *("serve --password {} --port 1", "machine h login u password {}", "the password is {}"),
         *("https://hooks.slack.com/services/T0/B0/{}", "GOCSPX-{}", "sk-ant-api03-{}", "glrt-{}"),
     ],
@@ -221,6 +227,8 @@ def test_a_secret_is_found_in_base64(text: str) -> None:
     "text",
     [
         *("token: cl100k_base", "the password is wrong", "--token TEXT", "secret: none"),
+        *("credentialsSecret: my-team-hf-token-2024", "tokenSecret: hftokenofproduction2024"),
+        *("secret: hub-token-v2-production-1", "token: gpt2-tokenizer-v1.2-of-2024"),
         *("train_tokens=15T", "https://<user>:<token>@host", "token: m-0123", "a%20b%2Fc"),
         *(
             "the token is sent to https://h/a1b2c3d4e5f6g7h8",

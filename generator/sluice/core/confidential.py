@@ -64,6 +64,10 @@ _TOLD_DIGEST = re.compile(r"(?:sha|md)[0-9]{1,3}[:-]")
 _DIGEST = re.compile(r"[0-9a-f-]++", re.IGNORECASE)
 """Digests, ids of runs and of commits."""
 _SHORTEST_PASSWORD = 8
+_SEPARATOR, _SHORT_PART = re.compile(r"[-._/:]"), 6
+_HOLDERS = {"secret", "secrets"}
+_OBJECT = re.compile(r"[a-z0-9.-]{1,63}")
+"""The name of an object in a cluster."""
 _RANDOM_LENGTH, _RANDOM_BITS = 16, 3.2
 """Characters, and bits of each: words of a language that are as long have fewer."""
 
@@ -267,7 +271,7 @@ def _entitled(text: str) -> Iterator[Leak]:
             )
             plain = value[0].strip("\"'") if value else ""
             looks = _is_made_up if pattern is _FLAG else _is_random
-            if value and looks(plain) and _tells(name, plain):
+            if value and looks(plain) and _tells(name, plain) and not _is_name(name, plain):
                 yield Leak(*value.span(), f"the value of {name[:40]}")
 
 
@@ -293,6 +297,14 @@ def _tells(name: str, value: str) -> bool:
 
 def _may_tell(name: str) -> bool:
     return is_secret(name) or not _SUSPICIOUS.isdisjoint(_words(name)[-1:])
+
+
+def _is_name(title: str, value: str) -> bool:
+    """Whether a value is what people call something, such as an object that holds a secret."""
+    parts = _SEPARATOR.split(value)
+    if parts[1:] and all(p.isalpha() or p.isdigit() or len(p) <= _SHORT_PART for p in parts):
+        return True
+    return _words(title)[-1] in _HOLDERS and bool(_OBJECT.fullmatch(value))
 
 
 def _is_made_up(value: str) -> bool:
