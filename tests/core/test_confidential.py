@@ -1,5 +1,6 @@
 """Secrets that somebody wrote where a reference belongs: found by their names, and not repeated."""
 
+import base64
 import re
 import sys
 from collections.abc import Iterator
@@ -156,6 +157,14 @@ def test_what_is_no_secret_stays_as_it_is(name: str, value: str) -> None:
         '{{"env": "{{\\"password\\": \\"{}\\"}}"}}',
         "serve --api-key={} --port=1",
         'ARGS="--token={} --port=1"',
+        '{{"password": "a\\"b{}"}}',
+        '{{"a": "{{\\"b\\": \\"{{\\\\\\"password\\\\\\": \\\\\\"{}\\\\\\"}}\\"}}"}}',
+        "password  =\t{}",
+        ":password => '{}'",
+        "<password>{}</password>",
+        "https://h/?next=%3Ftoken%3D{}",
+        "https://h/?next=%253Ftoken%253D{}",
+        "postgres%3A%2F%2Fu%3A{}%40h",
     ],
 )
 def test_a_secret_is_known_by_its_form(text: str) -> None:
@@ -183,6 +192,58 @@ def test_a_secret_is_known_by_its_form(text: str) -> None:
 def test_a_token_of_a_service_is_known_wherever_it_stands(secret: str) -> None:
     for text in (secret, f"it said: {secret}, and more", f'{{"x": "{secret}"}}', f"a/{secret}/b"):
         assert secret.removeprefix("Bearer ") not in redacted(text)
+
+
+RANDOM = "Tr0ub4dor3xQ9zK7mVp2"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "token: {}",
+            "clientSecret: {}",
+            "X-Api-Key: {}",
+            "it said password:{}!",
+            "password: |\n  {}\n",
+        ),
+        *("serve --password {} --port 1", "machine h login u password {}", "the password is {}"),
+        *("https://hooks.slack.com/services/T0/B0/{}", "GOCSPX-{}", "sk-ant-api03-{}", "glrt-{}"),
+    ],
+)
+def test_what_looks_random_is_a_secret_after_words_that_prose_has_too(text: str) -> None:
+    assert RANDOM not in redacted(text.format(RANDOM))
+
+
+@pytest.mark.parametrize(
+    "text", ["password=Tr0ub4dor3", f"hf_{'aB3' * 11}", "amqp://user:pw@host/x"]
+)
+def test_a_secret_is_found_in_base64(text: str) -> None:
+    for written in (base64.b64encode(text.encode()), base64.urlsafe_b64encode(text.encode())):
+        assert redacted(f"data: {written.decode()}") == f"data: {HIDDEN}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("token: cl100k_base", "the password is wrong", "--token TEXT", "secret: none"),
+        *("credentialsSecret: my-team-hf-token-2024", "tokenSecret: hftokenofproduction2024"),
+        *("secret: hub-token-v2-production-1", "token: gpt2-tokenizer-v1.2-of-2024"),
+        *("train_tokens=15T", "https://<user>:<token>@host", "token: m-0123", "a%20b%2Fc"),
+        *(
+            "the token is sent to https://h/a1b2c3d4e5f6g7h8",
+            base64.b64encode(b"no secret").decode(),
+        ),
+        *("tokenizer: meta-llama/Llama-3.1-8B-Instruct", "sk-learn-contrib-of-2-people"),
+    ],
+)
+def test_words_that_prose_has_too_hide_nothing_else(text: str) -> None:
+    assert redacted(text) == text
+
+
+def test_a_pair_of_name_and_value_is_redacted_by_the_name() -> None:
+    data = [{"name": "HF_TOKEN", "value": "a"}, {"key": "lr", "value": "1"}]
+    assert redacted_data(data) == [{"name": "HF_TOKEN", "value": HIDDEN}, data[1]]
 
 
 def test_data_is_redacted_by_the_name_that_is_nearest() -> None:

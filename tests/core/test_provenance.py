@@ -118,12 +118,38 @@ def test_a_server_of_its_own_is_refused_wherever_it_is_named(hops: tuple[str, ..
         ("model.safetensors", "adapter.pkl"),
         ("kernel.so",),
         ("model.ckpt",),
+        ("libkernel.so.1.2",),
+        ("Setup.SH",),
+        ("__0_0.distcp",),
+        ("weights.tar.gz",),
+        ("model.nemo",),
+        ("tool.llamafile",),
     ],
 )
 def test_code_among_the_files_is_for_a_person(names: tuple[str, ...]) -> None:
     found = said(f"hf://acme/chat{PIN}", now=looked(contents=Contents(names)))
     assert found == {"code": True}
     assert names[-1] in code_among(names, ())
+
+
+def test_what_models_usually_hold_is_no_code() -> None:
+    usual = (
+        "README.md",
+        "LICENSE",
+        ".gitattributes",
+        "config.json",
+        "tokenizer.model",
+        "vocab.txt",
+    )
+    weights = ("model-00001-of-00002.safetensors", "model.gguf", "chat_template.jinja", "v1.2")
+    assert code_among((*usual, *weights, "MLmodel", "merges.txt"), ()) == ""
+
+
+def test_a_logged_model_of_which_nobody_knows_where_it_lies_is_somebody_elses() -> None:
+    other = LOGGED.replace("1", "2")
+    stored = looked("s3://models/chat/1")
+    assert said(other, on=release(LOGGED), before=stored) == {"source": True}
+    assert said(other, on=release(LOGGED)) == {"source": True}
 
 
 def test_a_configuration_that_loads_code_is_code() -> None:
@@ -148,6 +174,14 @@ def test_a_file_that_is_named_alone_is_known() -> None:
     on = release("s3://models/chat/1/model.gguf")
     assert said("s3://models/chat/2/model.gguf", on=on, now=unknown) == {}
     assert said("s3://models/chat/2/model.bin", on=on, now=unknown) == {"code": True}
+
+
+@pytest.mark.parametrize("name", ["chat.binary", "x.safetensors-2", "chat.gguf-and-more"])
+def test_a_folder_that_is_called_like_a_file_is_none(name: str) -> None:
+    unknown = looked(contents=Contents(gap="none are listed"))
+    assert said(f"hf://acme/{name}{PIN}", now=unknown) == {"files": True}
+    on = release("s3://models/chat/1")
+    assert said(f"s3://models/chat/{name}", on=on, now=unknown) == {"files": True}
 
 
 def test_remote_code_is_always_for_a_person() -> None:

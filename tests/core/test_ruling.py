@@ -4,7 +4,7 @@ import pytest
 
 from sluice.core.plan.comparison import Field
 from sluice.core.ruling.comparison import policy_objects
-from sluice.core.ruling.direction import lets_more, loosens_environment
+from sluice.core.ruling.direction import lets_more, loosens_environment, loosens_release
 
 LOOSER: list[tuple[str, object, object]] = [
     ("spec.promotion.review", "required", "automatic"),
@@ -14,7 +14,18 @@ LOOSER: list[tuple[str, object, object]] = [
     ("spec.accelerators.allowed[0]", "nvidia-l4", "nvidia-h100-80gb"),
     ("spec.sources.allowed[]", None, "hf://other/"),
     ("spec.sources.allowed", [{"prefix": "a"}], [{"prefix": "a"}, {"prefix": "b"}]),
+    ("spec.sources.unlisted[]", None, "hf://"),
+    ("spec.sources.unlisted", None, ["hf://"]),
     ("spec.storage.claims[]", None, "other"),
+    ("spec.storage.sources.models.endpoint", None, "https://other.example.com"),
+    ("spec.follows.stage", "Production", None),
+    ("spec.follows.alias", None, "mine"),
+    ("spec.cluster.server", "https://a.example.com", "https://b.example.com"),
+    ("spec.namespace", "a", "kube-system"),
+    ("spec.argocd.repoURL", "https://a.example.com", "https://b.example.com"),
+    ("spec.argocd.targetRevision", None, "mine"),
+    ("spec.images.digests", "required", None),
+    ("spec.defaults.serving.trustRemoteCode", None, True),
     ("spec.network.allowFrom[]", None, "default"),
     ("spec.network", {}, None),
     ("spec.accelerators.quota", 8, 9),
@@ -32,6 +43,12 @@ TIGHTER: list[tuple[str, object, object]] = [
     ("spec.promotion.review", "automatic", "required"),
     ("spec.accelerators.allowed[]", "nvidia-l4", None),
     ("spec.accelerators.allowed", None, ["nvidia-l4"]),
+    ("spec.sources.unlisted[]", "hf://", None),
+    ("spec.sources.unlisted", ["hf://"], None),
+    ("spec.storage.sources.models.endpoint", "https://a.example.com", None),
+    ("spec.argocd.version", "3.1", "3.2"),
+    ("spec.images.digests", None, "required"),
+    ("spec.defaults.serving.trustRemoteCode", True, None),
     ("spec.network.allowFrom[]", "default", None),
     ("spec.accelerators.quota", 9, 8),
     ("spec.accelerators.quota", None, 8),
@@ -51,6 +68,27 @@ def test_an_environment_that_lets_more_pass(pointer: str, before: object, after:
 @pytest.mark.parametrize(("pointer", "before", "after"), TIGHTER)
 def test_an_environment_that_does_not(pointer: str, before: object, after: object) -> None:
     assert not loosens_environment(Field(pointer, before, after))
+
+
+@pytest.mark.parametrize(
+    ("field", "tight", "loose"),
+    [
+        ("model.name", "chat", "other"),
+        ("follows", None, {"alias": "mine"}),
+        ("model.quarantine", ["3", "4"], ["4"]),
+        ("model.digest", "sha256:0", None),
+        ("serving.trustRemoteCode", None, True),
+    ],
+)
+def test_a_release_that_lets_more_pass(field: str, tight: object, loose: object) -> None:
+    changed = loosens_release({field: tight}.get, {field: loose}.get)
+    assert [name for name, _, _ in changed] == [field]
+    assert not list(loosens_release({field: tight}.get, {field: tight}.get))
+
+
+def test_a_release_that_lets_less_pass() -> None:
+    for field, loose, tight in (("model.quarantine", ["4"], ["3", "4"]), ("model.digest", "", "x")):
+        assert not list(loosens_release({field: loose}.get, {field: tight}.get))
 
 
 @pytest.mark.parametrize(

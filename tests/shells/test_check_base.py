@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shells.git_fixtures import run_git
+from sluice import resources
 from sluice.commands import check, init, plan, render, validate
 from sluice.core.finding import UsageError
 
@@ -303,6 +304,44 @@ def test_a_new_policy_may_come_with_waivers_of_what_was_there(tree: Path, found:
     waive_it(tree)
     commit(tree)
     assert found(tree) == set()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".github/CODEOWNERS",
+        "docs/CODEOWNERS",
+        ".gitea/CODEOWNERS",
+        ".github/workflows/sluice.yaml",
+        ".github/workflows/more.yaml",
+        ".pre-commit-config.yaml",
+        "catalog/accelerators/nvidia-l40s.yaml",
+    ],
+)
+def test_who_looks_at_a_change_and_what_checks_it_are_rules(
+    tree: Path, found: Found, path: str
+) -> None:
+    shipped = Path(resources.__file__).parent / path
+    write(tree / path, shipped.read_text("utf-8") if shipped.exists() else "# another\n")
+    commit(tree)
+    assert ("RUL001", path) in found(tree, severity="warning")
+
+
+def test_an_environment_that_goes_takes_its_rules_along(tree: Path, found: Found) -> None:
+    shutil.rmtree(tree / "environments" / "production")
+    shutil.rmtree(tree / "manifests" / "production")
+    commit(tree)
+    gone = "environments/production/environment.yaml"
+    assert ("RUL001", gone) in found(tree, severity="warning")
+
+
+def test_a_stale_manifest_is_not_taken_for_one_that_a_checkout_changes(
+    tree: Path, found: Found
+) -> None:
+    path = f"{RENDERED}/deployment.yaml"
+    write(tree / path, "kind: Deployment\n")
+    commit(tree)
+    assert found(tree) == {("RND001", path)}
 
 
 def test_only_policies_and_what_they_take_may_stand_among_policies(

@@ -107,6 +107,42 @@ def test_what_the_server_keeps_itself_is_listed_with_what_loads_code() -> None:
     assert found.contents.gap == ""
 
 
+def listing(*names: str) -> Answer:
+    return said(files=[{"path": name, "is_dir": False} for name in names])
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        said(auto_map={"AutoModel": "x.X"}),
+        said(text_config={"auto_map": {"AutoModel": "acme/other--x.X"}}),
+        said(parts=[{"auto_map": {"AutoModel": "x.X"}}]),
+    ],
+)
+def test_code_that_a_configuration_names_is_found_however_deep_it_stands(config: Answer) -> None:
+    answers = {"/tokenizer_config.json": config, LISTED: listing("tokenizer_config.json")}
+    assert looked("mlflow-artifacts:/1/model", answers).contents.loaders == (
+        "tokenizer_config.json",
+    )
+
+
+def test_files_are_known_beside_a_configuration_that_cannot_be_read() -> None:
+    names = ("a_config.json", "config.json", "modeling_x.py")
+    answers = {
+        "/a_config.json": (200, "["),
+        "/config.json": said(auto_map={"AutoModel": "x.X"}),
+        LISTED: listing(*names),
+    }
+    found = looked("mlflow-artifacts:/1/model", answers).contents
+    assert (found.files, found.loaders, bool(found.gap)) == (names, ("config.json",), True)
+
+
+def test_a_configuration_does_not_hide_among_many() -> None:
+    names = [f"{number:02}_config.json" for number in range(20)]
+    answers = {"config.json": said(x=1), LISTED: listing(*names, "config.json")}
+    assert "configurations" in looked("mlflow-artifacts:/1/model", answers).contents.gap
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -167,3 +203,21 @@ def test_a_run_that_measured_another_model_says_nothing_of_this_one() -> None:
         named = ModelVersion("m", "1", "pvc://c/1", 1, 1, tags={"sluice.evaluation-runs": RUN})
         found = MlflowRegistry(f"http://{address}").evaluation(named)
     assert found.measurements["acc"].doubt == f"the run {RUN} measured another model"
+
+
+@pytest.mark.parametrize(
+    ("models", "is_doubted"),
+    [
+        ({"outputs": {"model_outputs": [{"model_id": f"m-{'9' * 32}", "step": "0"}]}}, True),
+        ({"inputs": {"model_inputs": [{"model_id": f"m-{'9' * 32}"}]}}, True),
+        ({"outputs": {"model_outputs": [{"model_id": f"m-{'1' * 32}", "step": "0"}]}}, False),
+        ({}, False),
+    ],
+)
+def test_a_version_cannot_borrow_the_run_of_another_model(
+    models: Mapping[str, object],
+    is_doubted: bool,  # noqa: FBT001  # a case
+) -> None:
+    answers = {"/runs/get": said(run={**run(acc=0.99), **models})}
+    found = looked(f"models:/m-{'1' * 32}", answers)
+    assert bool(found.measurements["acc"].doubt) == is_doubted

@@ -4,7 +4,8 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sluice import git
+from sluice import files, git
+from sluice.commands.render import RENDERED_LIMIT
 from sluice.commands.revisions import prefix_of
 from sluice.commands.workspace import FOLDERS
 from sluice.core import layout
@@ -36,7 +37,7 @@ def check_committed(top: Path, read: Mapping[str, bytes]) -> Iterator[Finding]:
         if not entries[path].is_file:
             yield link(path)
     yield from check_names(there | read.keys())
-    yield from check_rewritten(dict(_rewritten(repository, prefix, entries, read)))
+    yield from check_rewritten(dict(_rewritten(top, repository, prefix, entries, read)))
     yield from check_ignored(
         path
         for path in sorted(read.keys() - entries.keys())
@@ -54,6 +55,7 @@ def _entries(repository: git.Repository, prefix: str) -> Mapping[str, git.Entry]
 
 
 def _rewritten(
+    top: Path,
     repository: git.Repository,
     prefix: str,
     entries: Mapping[str, git.Entry],
@@ -72,7 +74,10 @@ def _rewritten(
             continue
         is_other = _reads_otherwise(repository, entries[path], read[path])
         if is_other and git.is_unchanged(repository, prefix + path):
-            yield path, "Git takes both for the same, and they are not"
+            # Of a manifest, `read` is what it should be; what is checked out may be what Git has.
+            there = files.read_one(top, path, RENDERED_LIMIT)
+            if there is not None and _reads_otherwise(repository, entries[path], there):
+                yield path, "Git takes both for the same, and they are not"
 
 
 def _reads_otherwise(repository: git.Repository, entry: git.Entry, content: bytes) -> bool:

@@ -14,13 +14,14 @@ from sluice.core.plan.text import moved
 from sluice.core.policy.layer import Policies, check_policies, read_policies
 from sluice.core.promotion.codeowners import PLACES
 from sluice.core.reports.waivers import PATH, read_waivers, waive
-from sluice.core.ruling.comparison import compare_rules, loosened, policy_objects
+from sluice.core.ruling.comparison import CHECKERS, compare_rules, loosened, policy_objects
 from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.trace import located
 from sluice.core.workload.render import Manifest
 
 Rendered = Mapping[str, Manifest]
 Files = Mapping[str, bytes]
+_BESIDE = (*PLACES, *CHECKERS)
 
 
 def applied_policies(workspace: Workspace) -> dict[str, Manifest]:
@@ -38,10 +39,9 @@ def applied_policies(workspace: Workspace) -> dict[str, Manifest]:
 def ruling_files(
     revision: Revision, before: Workspace, top: Path, now: Workspace
 ) -> tuple[Files, Files]:
-    """The files of a revision and of the work tree, each with its CODEOWNERS."""
-    owners = {path: files.read_one(top, path, SIZE_LIMIT) for path in PLACES}
-    here = {path: raw for path, raw in owners.items() if raw is not None}
-    there = git.read_tree(revision.repository, revision.name, revision.inside(PLACES), SIZE_LIMIT)
+    """The files of a revision and of the work tree, each with those that decide who looks at it."""
+    here = files.read(top, _BESIDE, SIZE_LIMIT).files
+    there = git.read_tree(revision.repository, revision.name, revision.inside(_BESIDE), SIZE_LIMIT)
     then = {path.removeprefix(revision.prefix): raw for path, raw in there.files.items()}
     return {**before.files, **then}, {**now.files, **here}
 

@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from sluice.core.wrappings import wrapped
+
 HIDDEN = "…"
 
 _WORDS = re.compile(r"[A-Z]++(?![a-z])|[A-Z]?[a-z]++|[A-Z]|[0-9]++")
@@ -52,11 +54,20 @@ _HARMLESS = re.compile(
     r"(?:true|false|none|null|yes|no|\*++|x{3,}+|</?[\w| ]*+>|\$[({].*+|\{\{.*+)?", re.IGNORECASE
 )
 """No secret, whatever it goes by: answers, blanks, a model's own words, references."""
-_NUMBER = re.compile(r"[-+]?[0-9]{1,12}(?:\.[0-9]{1,12})?(?:e[-+]?[0-9]{1,3})?", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"[-+]?[0-9]{1,12}(?:\.[0-9]{1,12})?(?:e[-+]?[0-9]{1,3}|[kmgbt])?", re.IGNORECASE
+)
+_TITLES = ("name", "key")
+"""What the member `value` goes by, where data is a list of such pairs."""
 _BLANK = re.compile(r"\s")
 _TOLD_DIGEST = re.compile(r"(?:sha|md)[0-9]{1,3}[:-]")
 _DIGEST = re.compile(r"[0-9a-f-]++", re.IGNORECASE)
 """Digests, ids of runs and of commits."""
+_SHORTEST_PASSWORD = 8
+_SEPARATOR, _SHORT_PART = re.compile(r"[-._/:]"), 6
+_HOLDERS = {"secret", "secrets"}
+_OBJECT = re.compile(r"[a-z0-9.-]{1,63}")
+"""The name of an object in a cluster."""
 _RANDOM_LENGTH, _RANDOM_BITS = 16, 3.2
 """Characters, and bits of each: words of a language that are as long have fewer."""
 
@@ -74,15 +85,22 @@ _PRIVATE_KEY = re.compile(
     r"(?:(?:[^\"-]|-(?!----))*+-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
     r"|(?:(?:\s|\\[nr])*+[A-Za-z0-9+/=]{16,}+)*+)"
 )
-_ASSIGNED = re.compile(r"(?<![\w.-])-{0,2}([A-Za-z_][\w.-]*+)[ ]?=[ ]?")
+_ASSIGNED = re.compile(r"(?<![\w.-])-{0,2}([A-Za-z_][\w.-]*+)[ \t]{0,8}=>?[ \t]{0,8}")
+# What these marks lead to is a secret where it looks like one: they stand in prose, too.
+_ENTITLED = re.compile(
+    r"(?<![\w.-])([A-Za-z_][\w.-]*+)[ \t]{0,8}:(?!/)(?:[ \t]{0,8}[|>][-+]?\n)?[ \t]{0,8}"
+)
+_FLAG = re.compile(r"(?<![\w.-])--([A-Za-z][\w-]*+)[ ]{1,4}(?!-)")
+_PROSE = re.compile(r"(?i:(?<![\w.-])(pass(?:word|wd|phrase)))(?: is| was)?[ ]{1,4}")
+_ELEMENT = re.compile(r"(?<=<)(?P<name>[A-Za-z][\w.-]*+)>(?P<value>[^<>\n]++)</(?P=name)>")
 _VALUE = re.compile(
     r"""(?P<quote>["'])[^"'\n]*+(?P=quote)|(?:[^\s"'\\,;&|<>)\]}]|\\[^\s"'nrt])++"""
 )
-_BEGINNING = 128
-# Of JSON, also of JSON inside a text of JSON.
+_BEGINNING, _LONG = 128, 4096
+# Of JSON, also of JSON inside a text of JSON. A value is looked at ahead: it may hold members.
 _MEMBER = re.compile(
-    r"""(?P<quote>\\?["'])(?P<name>[A-Za-z_][\w.-]*+)(?P=quote)[ ]{0,4}:[ ]{0,4}(?P=quote)"""
-    r"""(?P<value>[^"'\\\n]++)"""
+    r"""(?<!\\)(?P<quote>\\{0,15}["'])(?P<name>[A-Za-z_][\w.-]*+)(?P=quote)[ ]{0,4}:[ ]{0,4}"""
+    r"""(?P=quote)(?=(?P<value>(?:(?!(?P=quote))(?:\\++.|[^\\\n]))++))"""
 )
 _SCHEME = re.compile(r"(?i:\b(?:bearer|basic|token)[ ]{1,4})(?P<value>[A-Za-z0-9._~+/=-]{16,}+)")
 _JWT = re.compile(r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{8,}+(?:\.[\w-]*+)?")
@@ -90,7 +108,13 @@ _PREFIXED = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"hf_[A-Za-z0-9]{20,}+|gh[oprsu]_[A-Za-z0-9]{20,}+|github_pat_\w{20,}+|glpat-[\w-]{16,}+"
     r"|(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])|AIza[\w-]{35}|ya29\.[\w-]{20,}+"
-    r"|xox[abeoprs]-[\w-]{10,}+|sk-(?:[a-z]{2,8}-)?[A-Za-z0-9_]{20,}+|sk_live_[A-Za-z0-9]{16,}+"
+    r"|xox[abeoprs]-[\w-]{10,}+|xapp-[\w-]{10,}+|sk-(?:[a-z]{2,8}-)?[A-Za-z0-9_]{20,}+"
+    r"|sk-(?:ant|proj|or|svcacct|admin)-[\w-]{20,}+|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}+"
+    r"|gl(?:dt|rt|ft|cbt|ptt|imt|soat|agent|ffct)-[\w-]{16,}+|GOCSPX-[\w-]{20,}+"
+    r"|AGE-SECRET-KEY-1[A-Z0-9]{50,}+|SG\.[\w-]{16,}+\.[\w-]{16,}+|r8_[A-Za-z0-9]{30,}+"
+    r"|shp(?:at|ca|pa|ss)_[0-9a-f]{32}|dop_v1_[0-9a-f]{60,}+|lsv2_[a-z]{2}_\w{30,}+"
+    r"|[0-9]{8,10}:AA[\w-]{33}|hooks\.slack\.com/services/[\w/-]{20,}+"
+    r"|discord(?:app)?\.com/api/webhooks/[0-9]{1,20}/[\w-]{20,}+"
     r"|nvapi-[\w-]{20,}+|gsk_[A-Za-z0-9]{20,}+|dapi[0-9a-f]{32}|hv[sb]\.[\w-]{20,}+"
     r"|npm_[A-Za-z0-9]{30,}+|pypi-[\w-]{30,}+|dckr_pat_[\w-]{20,}+|gl(?:sa|c)_\w{20,}+)"
 )
@@ -164,7 +188,9 @@ def redacted_value(name: str, value: str) -> str:
 def redacted_data(data: object, name: str = "") -> object:
     """Data as JSON has it without the secrets in it; `name` is what the data goes by."""
     if isinstance(data, dict):
-        return {redacted(str(key)): redacted_data(value, str(key)) for key, value in data.items()}
+        title = next((data[key] for key in _TITLES if isinstance(data.get(key), str)), "")
+        names = {key: title if key == "value" and title else str(key) for key in data}
+        return {redacted(str(key)): redacted_data(data[key], names[key]) for key in data}
     if isinstance(data, list | tuple):
         return [redacted_data(value, name) for value in data]
     if isinstance(data, str):
@@ -182,11 +208,21 @@ def _entry(match: re.Match[str]) -> str:
 
 
 def _leaks(text: str) -> Iterator[Leak]:
+    yield from _open_leaks(text)
+    for start, end, inner in wrapped(text):
+        # What is open already is hidden by itself, and its surroundings stay.
+        if len(list(_open_leaks(inner))) > len(list(_open_leaks(text[start:end]))):
+            yield Leak(start, end, "a secret in another writing")
+
+
+def _open_leaks(text: str) -> Iterator[Leak]:
     yield from _in_addresses(text)
     yield from _assigned(text)
-    for match in _MEMBER.finditer(text):
-        if _tells(match["name"], match["value"]):
-            yield Leak(*match.span("value"), f"the value of {match['name'][:40]}")
+    yield from _entitled(text)
+    for pattern in (_MEMBER, _ELEMENT):
+        for match in pattern.finditer(text):
+            if _tells(match["name"], match["value"]):
+                yield Leak(*match.span("value"), f"the value of {match['name'][:40]}")
     for match in _SCHEME.finditer(text):
         if any(c.isdigit() or c.isupper() for c in match["value"]):  # no word of prose
             yield Leak(*match.span("value"), "an authorization")
@@ -225,6 +261,20 @@ def _assigned(text: str) -> Iterator[Leak]:
         end = value.end() if sure or tells else end
 
 
+def _entitled(text: str) -> Iterator[Leak]:
+    """What stands after `name: `, `--name ` or `password is `, and looks like a secret."""
+    for pattern in (_ENTITLED, _FLAG, _PROSE):
+        for match in pattern.finditer(text):
+            name = match[1]
+            value = (
+                _VALUE.match(text, match.end(), match.end() + _LONG) if is_secret(name) else None
+            )
+            plain = value[0].strip("\"'") if value else ""
+            looks = _is_made_up if pattern is _FLAG else _is_random
+            if value and looks(plain) and _tells(name, plain) and not _is_name(name, plain):
+                yield Leak(*value.span(), f"the value of {name[:40]}")
+
+
 def _words(name: str) -> list[str]:
     """The words of a name, without what comes after the one that counts."""
     words = [word.lower() for word in _WORDS.findall(name)]
@@ -247,6 +297,20 @@ def _tells(name: str, value: str) -> bool:
 
 def _may_tell(name: str) -> bool:
     return is_secret(name) or not _SUSPICIOUS.isdisjoint(_words(name)[-1:])
+
+
+def _is_name(title: str, value: str) -> bool:
+    """Whether a value is what people call something, such as an object that holds a secret."""
+    parts = _SEPARATOR.split(value)
+    if parts[1:] and all(p.isalpha() or p.isdigit() or len(p) <= _SHORT_PART for p in parts):
+        return True
+    return _words(title)[-1] in _HOLDERS and bool(_OBJECT.fullmatch(value))
+
+
+def _is_made_up(value: str) -> bool:
+    """Whether a value is no word of a language."""
+    long = len(value) >= _SHORTEST_PASSWORD
+    return long and any(c.isdigit() for c in value) and any(c.isalpha() for c in value)
 
 
 def _is_random(value: str) -> bool:

@@ -57,16 +57,21 @@ class Folder:
     until: float = field(default_factory=lambda: time.monotonic() + _SECONDS)
 
     def contents(self) -> Contents:
-        """Every file, and the configurations that have code loaded; or why they are not known."""
+        """Every file, and the configurations that have code loaded; why some are not known."""
+        files, loaders, gap = list[str](), list[str](), ""
         try:
-            files = self._files()
-            configs = [path for path in files if path.endswith(_CONFIG)][:_MOST_CONFIGS]
-            return Contents(
-                files=tuple(sorted(files)),
-                loaders=tuple(path for path in configs if self._loads_code(path)),
-            )
+            self._list_into(files)
         except UnlistedError as error:
-            return Contents(gap=str(error))
+            gap = str(error)
+        configs = [path for path in files if path.lower().endswith(_CONFIG)]
+        if len(configs) > _MOST_CONFIGS:
+            gap = f"more than {_MOST_CONFIGS} configurations are among them"
+        for path in configs[:_MOST_CONFIGS]:
+            try:
+                loaders += [path] if self._loads_code(path) else []
+            except UnlistedError as error:
+                gap = str(error)
+        return Contents(tuple(sorted(files)), tuple(loaders), gap)
 
     def text(self, name: str) -> str:
         """The text of one file; nothing where there is none that can be read."""
@@ -83,8 +88,9 @@ class Folder:
             raise UnlistedError("the registry keeps them under an address with dots")
         return stored["path"]
 
-    def _files(self) -> list[str]:
-        root, files, folders = self._root(), list[str](), [""]
+    def _list_into(self, files: list[str]) -> None:
+        """Add every file to a list, which keeps those before something is in the way."""
+        root, folders = self._root(), [""]
         for count, folder in enumerate(folders):
             if count >= _MOST_FOLDERS or len(files) > _MOST_FILES:
                 raise UnlistedError(f"there are more than {_MOST_FILES} of them")
@@ -92,7 +98,6 @@ class Folder:
                 (folders if is_folder else files).append(f"{folder}/{name}".lstrip("/"))
         if not files:
             raise UnlistedError("the registry lists none where the version is stored")
-        return files
 
     def _listed(self, path: str) -> Iterator[tuple[str, bool]]:
         answer = self._json(self._get(_ROUTE, {"path": path}))
@@ -106,8 +111,16 @@ class Folder:
             yield name, entry.get("is_dir") is True
 
     def _loads_code(self, path: str) -> bool:
-        found = self._json(self._read(f"{self._root()}/{path}"))
-        return isinstance(found, dict) and bool(found.get(_CODE_OF_A_CONFIG))
+        waiting = [self._json(self._read(f"{self._root()}/{path}"))]
+        while waiting:
+            found = waiting.pop()
+            if isinstance(found, dict):
+                if found.get(_CODE_OF_A_CONFIG):
+                    return True
+                waiting += found.values()
+            elif isinstance(found, list):
+                waiting += found
+        return False
 
     def _json(self, content: bytes) -> Any:  # noqa: ANN401  # whatever a stranger wrote
         try:

@@ -113,8 +113,10 @@ def evaluate(client: "MlflowClient", version: ModelVersion) -> Evaluation:
     """
     runs = _Runs(client)
     own = runs.get(version.run_id) if version.run_id else None
-    points = {point.key: _Judged(point) for point in _points_of_run(own)}
     logged, hops, gap = _logged_model(client, version.source)
+    is_borrowed = bool(own and logged and _made_others(own, logged))
+    doubt = f"the run {version.run_id} is about another model" if is_borrowed else ""
+    points = {point.key: _Judged(point, doubt) for point in _points_of_run(own)}
     later, gaps = _later_runs(version, runs)
     strangers = {run.info.run_id for run in later if _is_about_others(run, logged)}
     for point in sorted(_points_of_runs(later), key=lambda point: (point.step, point.recorded)):
@@ -235,6 +237,14 @@ def _is_about_others(run: "Run", logged: "LoggedModel | None") -> bool:
     inputs = run.inputs.model_inputs if run.inputs else []
     measured = {getattr(model, "model_id", "") for model in inputs} - {""}
     return bool(measured) and (logged is None or logged.model_id not in measured)
+
+
+def _made_others(run: "Run", logged: "LoggedModel") -> bool:
+    """Whether a run that a version gives as its own says that it made or measured others only."""
+    inputs = run.inputs.model_inputs if run.inputs else []
+    outputs = run.outputs.model_outputs if run.outputs else []
+    models = {getattr(model, "model_id", "") for model in (*inputs, *outputs)} - {""}
+    return bool(models) and logged.model_id not in models
 
 
 def _latest(points: Iterable[_Point]) -> Iterable[_Point]:

@@ -10,7 +10,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 # Where forges look for it, the first that there is.
-PLACES = ("CODEOWNERS", ".github/CODEOWNERS", ".gitlab/CODEOWNERS", "docs/CODEOWNERS")
+PLACES = (
+    "CODEOWNERS",
+    *(f"{folder}/CODEOWNERS" for folder in (".github", ".gitlab", "docs", ".gitea", ".forgejo")),
+)
 
 _SECTION = re.compile(r"\^?\[([^\]]+)\](?:\[\d+\])?(.*)")
 _WORDS = re.compile(r"(?:\\.|[^\s\\])+")

@@ -4,6 +4,7 @@ A registry has many writers. A gate on numbers says nothing about where weights 
 promote a version may name another organisation's as its source, and write 0.99 beside it.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,13 +16,21 @@ from sluice.core.workload.places import is_listed, place_of
 from sluice.core.workload.sources import SourceError, parse
 
 _PROGRAMS = frozenset(
-    {".py", ".pyc", ".pyd", ".pyx", ".so", ".dll", ".dylib", ".sh", ".jar", ".whl", ".egg"}
+    {".py", ".pyc", ".pyd", ".pyw", ".pyx", ".pyz", ".so", ".dll", ".dylib", ".jar", ".whl", ".egg"}
+    | {".sh", ".bash", ".bat", ".cmd", ".ps1", ".pl", ".rb", ".lua", ".js", ".mjs", ".exe"}
+    | {".cu", ".cubin", ".ptx", ".wasm", ".llamafile"}
 )
 # What runs code of its choice while it is read; safetensors and GGUF do not.
 _PICKLES = frozenset(
-    {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".dill", ".joblib", ".npy", ".npz"}
-    | {".h5", ".keras", ".mar", ".t7"}
+    {".bin", ".pt", ".pt2", ".pth", ".ptl", ".ckpt", ".distcp", ".npy", ".npz", ".h5", ".keras"}
+    | {".pkl", ".pickle", ".p", ".dill", ".cloudpickle", ".joblib", ".mar", ".t7", ".nemo"}
+    | {".engine", ".plan", ".pb"}
 )
+# Nobody looks into these.
+_PACKED = frozenset({".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar"})
+_RUNS_CODE = _PROGRAMS | _PICKLES | _PACKED
+_NUMBERS = re.compile(r"(?:\.\d{1,9}){1,9}$")
+"""What may follow an ending: `.so.1.2`."""
 _MOST_NAMED = 5
 _REGISTRY = "models:"
 _OWN_STORAGE = "mlflow-artifacts"
@@ -99,8 +108,8 @@ def _changes(chain: Sequence[str], before: Sequence[str]) -> Iterator[GateResult
         yield _waits("source", "from where the deployed version is", reason)
 
 
-def _owners(chain: Iterable[str]) -> Iterator[str]:
-    """Whose the addresses are; a logged model is its storage's."""
+def _owners(chain: Sequence[str]) -> Iterator[str]:
+    """Whose the addresses are; a logged model is its storage's, or nobody's whom we know."""
     for each in chain:
         try:
             place = place_of(each)
@@ -109,6 +118,8 @@ def _owners(chain: Iterable[str]) -> Iterator[str]:
             continue
         if place.scheme != "models" or not _is_logged(place.parts):
             yield place.owner
+        elif each == chain[-1]:
+            yield each
 
 
 def _is_logged(parts: Sequence[str]) -> bool:
@@ -138,11 +149,12 @@ def _code(
 def code_among(files: Iterable[str], loaders: Iterable[str]) -> str:
     """The files that run code, or may while they are read, in words; nothing where none does."""
     told = [f"{path} (auto_map)" for path in loaders]
-    return _listed([*told, *(path for path in files if _ending(path) in _PROGRAMS | _PICKLES)])
+    return _listed([*told, *(path for path in files if _ending(path) in _RUNS_CODE)])
 
 
 def _ending(path: str) -> str:
-    return "." + path.lower().rpartition("/")[2].rpartition(".")[2]
+    name = _NUMBERS.sub("", path.lower().rpartition("/")[2].rstrip(" ."))
+    return "." + name.rpartition(".")[2]
 
 
 def _single_file(source: str) -> str:

@@ -11,12 +11,19 @@ from sluice.core.plan.rule_change import RuleChange
 from sluice.core.policy.source import read_all
 from sluice.core.promotion.codeowners import PLACES, owners
 from sluice.core.reports import waivers
-from sluice.core.ruling.direction import lets_more, loosens_environment
+from sluice.core.ruling.direction import lets_more, loosens_environment, loosens_release
 from sluice.core.specs.resolve import lookup
 from sluice.core.specs.schema import Schemas
 from sluice.core.tree import Specs
 
 Files = Mapping[str, bytes]
+CHECKERS = (
+    *(f"{folder}/workflows" for folder in (".github", ".gitea", ".forgejo")),
+    ".gitlab-ci.yml",
+    ".pre-commit-config.yaml",
+    layout.CATALOG,
+)
+"""Files and folders, beside specs and policies, that say how a change is checked."""
 _ABSENT: Mapping[str, Any] = {}
 
 
@@ -28,7 +35,7 @@ def compare_rules(
     Args:
         before: the specs of the first tree.
         after: those of the second.
-        files_before: the files of the first, with its policies and its CODEOWNERS.
+        files_before: the files of the first, with its policies, its CODEOWNERS and its `CHECKERS`.
         files_after: those of the second.
         schemas: what a file of waivers looks like.
     """
@@ -36,8 +43,10 @@ def compare_rules(
         *_policies(files_before, files_after),
         *_waivers(files_before, files_after, schemas),
         *_environments(before, after),
-        *_gates(before, after),
+        *_removed(before, files_after),
+        *_releases(before, after),
         *_owners(files_before, files_after),
+        *_checkers(files_before, files_after),
     ]
     text = next(
         (files_before[p].decode("utf-8", "replace") for p in PLACES if p in files_before), ""
@@ -139,12 +148,23 @@ def fields(before: object, after: object) -> Iterator[Field]:
         yield field
 
 
-def _gates(before: Specs, after: Specs) -> Iterator[RuleChange]:
+def _removed(before: Specs, files_after: Files) -> Iterator[RuleChange]:
+    """Environments that are gone, and their rules with them."""
+    for name, environment in sorted(before.environments.items()):
+        path = environment.document.path
+        if path not in files_after:
+            yield RuleChange(path, f"environment {name}", "present", None, loosens=True)
+
+
+def _releases(before: Specs, after: Specs) -> Iterator[RuleChange]:
     for key in sorted(after.differing(before)):
         old, new = before.releases.get(key), after.releases.get(key)
         if old and new:
+            path = layout.release_path(key)
             gates = (release.value("gates", []) for release in (old, new))
-            yield from _gate_changes(layout.release_path(key), *gates)
+            yield from _gate_changes(path, *gates)
+            for field, was, now in loosens_release(old.value, new.value):
+                yield RuleChange(path, f"spec.{field}", was, now, loosens=True)
 
 
 def _gate_changes(
@@ -170,9 +190,18 @@ def _by_subject(gates: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, An
 
 
 def _owners(before: Files, after: Files) -> Iterator[RuleChange]:
+    # Forges look for it in several places: a new file may stand before the one that there was.
+    loosens = any(path in before for path in PLACES)
     for path in PLACES:
         if before.get(path) != after.get(path):
-            yield RuleChange(path, "who is asked to review", None, None, loosens=path in before)
+            yield RuleChange(path, "who is asked to review", None, None, loosens)
+
+
+def _checkers(before: Files, after: Files) -> Iterator[RuleChange]:
+    for path in sorted(before.keys() | after.keys()):
+        checks = any(path == place or path.startswith(f"{place}/") for place in CHECKERS)
+        if checks and before.get(path) != after.get(path):
+            yield RuleChange(path, "how changes are checked", None, None, loosens=True)
 
 
 def _owned_by(text: str, path: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Whether a value that changes lets more pass than before; in doubt it does."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sluice.core.plan.comparison import Field
@@ -26,6 +26,32 @@ def lets_more(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     )
 
 
+_LOOSER: Mapping[str, Callable[[Any, Any], bool]] = {
+    # Somebody else's promotions would be followed.
+    "model.name": lambda old, new: old != new,
+    "follows": lambda old, new: old != new,
+    "model.quarantine": lambda old, new: not set(old or ()) <= set(new or ()),
+    "model.digest": lambda old, new: old is not None and new is None,
+    "serving.trustRemoteCode": lambda old, new: bool(new) and not old,
+}
+"""By field of a release, whether the new value lets something pass that the old one did not."""
+
+
+def loosens_release(
+    before: Callable[[str], Any], after: Callable[[str], Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    """The fields by which a release lets more pass than before, each with both values.
+
+    Args:
+        before: the value of a field of the first release, None where it has none.
+        after: that of the second.
+    """
+    for field, judge in _LOOSER.items():
+        old, new = before(field), after(field)
+        if judge(old, new):
+            yield field, old, new
+
+
 def loosens_environment(field: Field) -> bool:
     """Whether a changed value of an environment lets more pass."""
     is_entry = field.pointer.endswith("[]")
@@ -42,6 +68,13 @@ def _permits_more(old: object, new: object, is_entry: bool) -> bool:  # noqa: FB
     if isinstance(old, list) and isinstance(new, list):
         return any(entry not in old for entry in new)
     return old is not None
+
+
+def _trusts_more(old: object, new: object, is_entry: bool) -> bool:  # noqa: FBT001  # as all judges
+    """A list of exceptions gets longer; without one there are none."""
+    if is_entry or not isinstance(new, list):
+        return new is not None
+    return not isinstance(old, list) or any(entry not in old for entry in new)
 
 
 def _limits_less(old: object, new: object, is_entry: bool) -> bool:  # noqa: FBT001  # as all judges
@@ -61,7 +94,14 @@ def _forbids_less(old: object, new: object, is_entry: bool) -> bool:  # noqa: FB
 
 
 _JUDGES: tuple[tuple[re.Pattern[str], Callable[[object, object, bool], bool]], ...] = (
+    (re.compile(r"\bunlisted\b"), _trusts_more),
     (re.compile(r"\b(allowed|claims)\b"), _permits_more),
+    # Nobody can tell what another place, server or branch brings, or who promotes there.
+    (re.compile(r"^spec\.(follows\b|cluster\.server$|namespace$)"), lambda *_: True),
+    (re.compile(r"^spec\.argocd\.(repoURL|targetRevision|namespace)$"), lambda *_: True),
+    (re.compile(r"^spec\.storage\.sources\..*endpoint$"), lambda _, new, __: new is not None),
+    (re.compile(r"^spec\.images\b"), lambda old, _, __: old is not None),
+    (re.compile(r"\btrustRemoteCode$"), lambda _, new, __: new is True),
     # Nobody may connect who is not listed; without any rules everybody may.
     (re.compile(r"\b(allowFrom|allowTo)\b"), lambda _, new, entry: not entry or new is not None),
     (re.compile(r"^spec\.network$"), lambda _, new, __: new is None),

@@ -84,7 +84,7 @@ class Source:
     @property
     def file(self) -> str:
         """The name of the one file that it is, empty for a directory."""
-        match = _FILE.search(self.uri.rpartition("/")[2])
+        match = _FILE.fullmatch(self.uri.rpartition("/")[2])
         return match[0] if match else ""
 
 
