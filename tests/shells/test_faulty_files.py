@@ -192,6 +192,7 @@ KNOWN = [
     ("validate", WAIVERS, "binary in YAML", f"{WAIVERS}:1:"),
     ("reconcile", REGISTRY, "nested in place", "nested too deep"),
     ("reconcile", REGISTRY, "a pipe", "it is a pipe"),
+    ("policy test", "policies/tests/own.yaml", "a pipe", "no regular file"),
     ("evals import", CASE, "nested well", "not a result file"),
     ("status", RELEASE, "nothing in it", "cannot be read"),
 ]
