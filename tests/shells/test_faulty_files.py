@@ -187,7 +187,7 @@ def test_no_verb_falls_over_a_file(
 
 KNOWN = [
     ("validate", ROLLOUT, "a folder", f"{ROLLOUT}:1:1: error[REF015]"),
-    ("validate", ROLLOUT, "a pipe", f"{ROLLOUT}:1:1: error[REF015]"),
+    ("validate", ROLLOUT, "a pipe", f"{ROLLOUT}:1:1: error[REF016]"),
     ("validate", RELEASE, "nested in place", f"{RELEASE}:4:"),
     ("validate", WAIVERS, "binary in YAML", f"{WAIVERS}:1:"),
     ("reconcile", REGISTRY, "nested in place", "nested too deep"),
