@@ -20,6 +20,10 @@ from sluice.core.finding import FindingsError, UsageError
 
 STEP_SECONDS = 30.0
 """Processor time for one step of the work."""
+STANDSTILL_SECONDS = 300.0
+"""Time by the clock for one step. It is reached by work that waits for something: a process that is
+forked has the locks that other threads held, and none of these threads to let them go. Python and
+the C library see to their own ones, so this is for those of other libraries."""
 MEMORY = 2 << 30
 """Bytes that the work may take beyond what the process has when it begins."""
 
@@ -33,6 +37,7 @@ _OUT_OF_MEMORY, _TOO_DEEP = 77, 78
 _REASONS = {
     _OUT_OF_MEMORY: "takes more memory than it may",
     _TOO_DEEP: "is nested too deeply, or what it is asked about is",
+    -signal.SIGALRM: f"does not come to an end within {STANDSTILL_SECONDS:.0f} seconds",
     -signal.SIGVTALRM: f"takes more than {STEP_SECONDS:.0f} seconds",
     -signal.SIGABRT: "takes more memory than it may, or ends the CEL engine",
     -signal.SIGKILL: "takes more memory than there is",
@@ -87,7 +92,8 @@ def _fork() -> int:
     sys.stderr.flush()
     try:
         with warnings.catch_warnings():
-            # The child runs nothing of the other threads and leaves by _exit.
+            # The child runs nothing of the other threads and leaves by _exit; that it may wait for
+            # one of them is why it has STANDSTILL_SECONDS.
             warnings.simplefilter("ignore", DeprecationWarning)
             return os.fork()
     except OSError as error:
@@ -102,11 +108,14 @@ def _be_child(work: Callable[[Begin], Result], step: mmap.mmap, sending: int) ->
     """Do the work, send what came of it, and end."""
     code = 1
     try:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, STANDSTILL_SECONDS)
         _limit_itself()
 
         def begin(number: int) -> None:
             _STEP.pack_into(step, 0, number)
             signal.setitimer(signal.ITIMER_VIRTUAL, STEP_SECONDS)
+            signal.setitimer(signal.ITIMER_REAL, STANDSTILL_SECONDS)
 
         answer = _answer(work, begin)
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)

@@ -1,12 +1,14 @@
 """Servers that drip, and answers that are bombs: every conversation ends, and its kind is told."""
 
 import gzip
+import itertools
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -27,6 +29,7 @@ from sluice.registries import mlflow_errors, open_registry
 pytestmark = pytest.mark.server
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 OF_GIT = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n"
+LONG = 10  # seconds that nobody should sleep
 STEP = 0.05  # seconds between two bytes
 LONGEST = 400  # so many of them, if nobody breaks off
 
@@ -295,3 +298,64 @@ def test_what_nothing_interrupts_ends_with_the_process(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, timeout=60, check=False, capture_output=True
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def endless(server: Server, peer: socket.socket) -> None:
+    headers, begin = head(server)
+    peer.sendall(headers + b"Connection: close\r\n\r\n" + begin)
+    while not server.ended.is_set():
+        peer.sendall(b" " * 65536)
+
+
+@pytest.mark.parametrize("ask", [ask_forge, ask_prometheus, ask_mlflow, ask_cluster])
+def test_an_answer_without_an_end_is_not_read_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Server, Path], None]
+) -> None:
+    for limit in (
+        "forges.wire._LARGEST",
+        "metrics.prometheus.SIZE_LIMIT",
+        "transport.LARGEST_ANSWER",
+    ):
+        monkeypatch.setattr(f"sluice.{limit}", 1 << 20)
+    with (
+        running(endless) as server,
+        pytest.raises(UsageError, match=r"end of its answer|more than|MiB"),
+    ):
+        ask(server, tmp_path)
+
+
+def test_pages_without_an_end_are_not_read_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = itertools.count()
+
+    def one_more(_server: Server, peer: socket.socket) -> None:
+        models = '{"name": "m"},' * 100 + '{"name": "m"}'
+        body = f'{{"registered_models": [{models}], "next_page_token": "{next(count)}"}}'.encode()
+        peer.sendall(HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    monkeypatch.setattr("sluice.transport.LARGEST_CONVERSATION", 10_000)
+    with running(one_more) as server, pytest.raises(UsageError, match="MiB"):
+        ask_mlflow(server, tmp_path)
+    assert next(count) < 20
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("ask", [ask_forge, ask_prometheus, ask_mlflow, ask_cluster])
+def test_nobody_sleeps_as_long_as_a_server_wants(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[Server, Path], None],
+    status: int,
+) -> None:
+    slept: list[float] = []
+
+    def later(_server: Server, peer: socket.socket) -> None:
+        wanted = b"Retry-After: 7200\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+        peer.sendall(b"HTTP/1.1 %d Later\r\n" % status + wanted)
+
+    rest = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda s: rest(s) if s < LONG else slept.append(s))
+    with running(later) as server, pytest.raises(UsageError):
+        ask(server, tmp_path)
+    assert not slept

@@ -153,13 +153,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return top
 
 
-COMBINATIONS = [
-    (file, fault)
-    for file, fault in product(FILES, FAULTS)
-    if (file, fault) != (CASE, "a pipe")  # `sluice judge <(...)` waits for what is written
-]
+COMBINATIONS = list(product(FILES, FAULTS))
 QUICK = ["validate", "render", "explain", "inspect", "status", "board", "history", "judge"]
-SAMPLE = random.Random(4).sample(list(product(QUICK, COMBINATIONS)), 12)  # noqa: S311  # a choice
+SAMPLE = random.Random(4).sample(  # noqa: S311  # a choice
+    [each for each in product(QUICK, COMBINATIONS) if each[1] != (CASE, "a pipe")], 12
+)
 
 
 def try_verb(verb: str, capfd: pytest.CaptureFixture[str]) -> str:
@@ -183,7 +181,8 @@ def test_no_verb_falls_over_a_file(
 ) -> None:
     monkeypatch.chdir(spoilt(template, tmp_path, file, fault))
     for verb in verbs():
-        try_verb(verb, capfd)
+        if fault != "a pipe" or file not in arguments(verb):  # as `sluice judge <(...)` it waits
+            try_verb(verb, capfd)
 
 
 KNOWN = [
@@ -193,6 +192,7 @@ KNOWN = [
     ("validate", WAIVERS, "binary in YAML", f"{WAIVERS}:1:"),
     ("reconcile", REGISTRY, "nested in place", "nested too deep"),
     ("reconcile", REGISTRY, "a pipe", "it is a pipe"),
+    ("policy test", "policies/tests/own.yaml", "a pipe", "no regular file"),
     ("evals import", CASE, "nested well", "not a result file"),
     ("status", RELEASE, "nothing in it", "cannot be read"),
 ]

@@ -1,5 +1,6 @@
 """What nobody foresaw of one release of three, or in one call, keeps the others from nothing."""
 
+import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,17 +8,19 @@ from pathlib import Path
 import pytest
 
 from shells.git_fixtures import AUTHOR as PERSON
-from shells.git_fixtures import MAIN
+from shells.git_fixtures import MAIN, run_git
 from shells.loop import KEY, OTHER, SPEC, Loop
 from shells.stage import ROLLOUT, Stage
 from sluice import git
+from sluice.cli import main
 from sluice.commands import reconcile, rollout_counting, rollouts
-from sluice.commands.cycle import AUTHOR, World, cycle
+from sluice.commands.cycle import AUTHOR, BrokenBaseError, World, cycle
 from sluice.commands.daemon import Daemon
 from sluice.commands.diary import Diary
 from sluice.commands.revisions import workspace_of
 from sluice.commands.rollout_observers import Observers
 from sluice.commands.world import Outcome
+from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
 from sluice.core.specs.resolve import Release
 from sluice.core.workload.render import Manifest, Renderer
@@ -99,7 +102,7 @@ def world(loop: Loop, registry: Registry | None = None, method: str = "") -> Wor
     return World(git.Direct(loop.repository), registry or loop.registry, forge, lambda: 2_000)
 
 
-def assert_others_go_on(outcomes: Sequence[Outcome]) -> None:
+def assert_others_go_on(outcomes: Sequence[Outcome], cause: str = "unforeseen error") -> None:
     last = {outcome.release: outcome for outcome in outcomes}
     assert {name: last[name].what for name in (KEY, OTHER, THIRD)} == {
         KEY: "proposed",
@@ -107,7 +110,7 @@ def assert_others_go_on(outcomes: Sequence[Outcome]) -> None:
         THIRD: "proposed",
     }
     odd = last[OTHER]
-    assert (odd.refused, odd.cause) == (True, "unforeseen error")
+    assert (odd.refused, odd.cause) == (True, cause)
     assert SECRET not in str(outcomes)
 
 
@@ -124,18 +127,35 @@ def test_a_call_of_the_forge(loop: Loop, method: str) -> None:
     assert {o.what for o in cycle(world(loop)) if o.release == OTHER} == {"proposed"}
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        "sluice.commands.looking.want_of",
-        "sluice.commands.judging.propose",
-        "sluice.commands.judging.circumstances",
-        "sluice.commands.signalling.stamped",
-    ],
-)
+PLACES = [
+    "sluice.commands.looking.want_of",
+    "sluice.commands.judging.propose",
+    "sluice.commands.judging.circumstances",
+    "sluice.commands.signalling.stamped",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
 def test_a_decision(loop: Loop, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     fail_for(monkeypatch, place, OTHER)
     assert_others_go_on(list(cycle(world(loop))))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_findings_in_a_decision(loop: Loop, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    found = Finding(Place("environments/x.yaml", 3), "REF001", "there is no such thing")
+    fail_for(monkeypatch, place, OTHER, FindingsError([found] * 5))
+    outcomes = list(cycle(world(loop)))
+    assert_others_go_on(outcomes, "broken specs")
+    assert "environments/x.yaml:3:1: there is no such thing" in str(outcomes)
+
+
+def test_a_base_that_breaks_meanwhile_ends_the_cycle(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_for(monkeypatch, PLACES[1], OTHER, BrokenBaseError([]))
+    with pytest.raises(BrokenBaseError):
+        list(cycle(world(loop)))
 
 
 def test_a_version_that_cannot_be_rendered_is_not_refused(
@@ -159,14 +179,16 @@ def test_a_version_that_cannot_be_rendered_is_not_refused(
     assert len(list(loop.forge.list("open"))) == 3
 
 
-def fail_for(monkeypatch: pytest.MonkeyPatch, place: str, name: str) -> None:
+def fail_for(
+    monkeypatch: pytest.MonkeyPatch, place: str, name: str, error: Exception | None = None
+) -> None:
     """Let a function fail whenever one of its arguments is about a release."""
     module, _, function = place.rpartition(".")
     whole = getattr(__import__(module, fromlist=[function]), function)
 
     def odd(*given: object, **more: object) -> object:
         if any(is_about(each, name) for each in (*given, *more.values())):
-            raise AssertionError(SECRET)
+            raise error or AssertionError(SECRET)
         return whole(*given, **more)
 
     monkeypatch.setattr(place, odd)
@@ -349,6 +371,47 @@ def test_a_rollout_of_three(
 
 def raising(*_given: object, **_more: object) -> None:
     raise RecursionError(SECRET)
+
+
+def spoil(loop: Loop, part: str) -> None:
+    """Write one line of a release as it should not be."""
+    path, key = f"environments/{OTHER}/release.yaml", part.partition(":")[0]
+    loop.commit({path: re.sub(rf"(?m)^    {key}:.*", f"    {part}", loop.file(path)).encode()})
+    assert part in loop.file(path)
+
+
+@pytest.mark.parametrize("part", ["name: [1]", "source: {}", "architecture: 5", "version: {a: 1}"])
+def test_one_faulty_release_of_three_is_told_and_the_others_are_shown(
+    loop: Loop,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    part: str,
+) -> None:
+    spoil(loop, part)
+    top = tmp_path / "work"
+    run_git(tmp_path, "clone", "--quiet", str(loop.bare), str(top))
+    monkeypatch.chdir(top)
+    for verb in ("status", "board", "plan"):
+        assert main([verb]) == 1
+        said = capsys.readouterr()
+        assert OTHER.split("/")[-1] in said.out + said.err
+        if verb != "plan":  # which compares what is whole
+            assert all(key.split("/")[-1] in said.out for key in (KEY, THIRD))
+
+
+def test_one_is_taken_back_and_quarantined_while_another_one_is_faulty(
+    loop: Loop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loop.cycle()
+    for pull in loop.pulls():
+        loop.merge(pull.number)
+    spoil(loop, "source: {}")
+    assert main(["rollback", KEY, "--repository", str(loop.bare)]) == 0
+    assert "version 1 returns" in capsys.readouterr().out
+    release = loop.file(f"environments/{KEY}/release.yaml")
+    assert 'version: "1"' in release
+    assert "quarantine" in release
 
 
 @pytest.mark.slow

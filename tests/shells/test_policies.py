@@ -49,6 +49,41 @@ def test_an_expression_that_does_not_compile_is_an_error_at_its_place(tree: Path
     assert (done.returncode, "policies/extra.yaml:13:" in done.stdout) == (1, True)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "a: [\n",
+        pytest.param("kind: ValidatingAdmissionPolicy\n", marks=pytest.mark.slow),
+        pytest.param("- a\n", marks=pytest.mark.slow),
+        pytest.param(POLICY, marks=pytest.mark.slow),
+        pytest.param("!!binary aGVsbG8=\n", marks=pytest.mark.slow),
+    ],
+    ids=["no YAML", "no policy", "a list", "does not compile", "binary"],
+)
+def test_the_other_policies_judge_all_the_same(tree: Path, broken: str) -> None:
+    policy(tree, "object.spec.maxReplicas < 3")
+    (tree / "policies" / "broken.yaml").write_text(broken.replace("keep-replicas", "other"))
+    done = sluice("check", cwd=tree)
+    assert done.returncode == 1
+    assert "error[POL010/keep-replicas] spec.maxReplicas: not so" in done.stdout
+    assert "policies/broken.yaml:" in done.stdout
+
+
+CRASHING = "{'a': 1}.transformMapEntry(k, v, {'x': dyn(optional.of(1))}).size() == 1"
+
+
+def test_a_policy_of_the_base_that_ends_the_engine_ends_nothing_else(tree: Path) -> None:
+    policy(tree, f'"{CRASHING}"', "UPDATE")
+    run_git(tree, "add", "--all")
+    run_git(tree, "commit", "--message", "a policy")
+    (tree / "policies" / "extra.yaml").unlink()
+    change(tree, SPEC, "max: 4", "max: 5")
+    assert sluice("render", cwd=tree).returncode == 0
+    done = sluice("check", "--base", "HEAD", cwd=tree)
+    assert done.returncode == 0, done.stderr
+    assert "warning[RUL002] a rule of the base does not work" in done.stdout
+
+
 def test_a_transition_is_judged_against_the_base(tree: Path) -> None:
     policy(tree, "object.spec.maxReplicas <= oldObject.spec.maxReplicas", "UPDATE")
     run_git(tree, "add", "--all")

@@ -7,6 +7,7 @@ from typing import Any
 
 from sluice.core.finding import UsageError
 from sluice.deadlines import within
+from sluice.transport import TooLargeError, allowance, bound_answers
 
 TIMEOUT = 20
 """Seconds to connect, and again to answer."""
@@ -15,7 +16,10 @@ SHORT_TIMEOUT = 5
 WHOLE_SECONDS = 120
 """For all that is asked at once, however many pages it has."""
 PAGE = 250
+_MOST_PAGES = 1000
 _FORBIDDEN, _ABSENT = 403, 404
+_ODD = (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError, RecursionError)
+"""What the client, or who reads its answers, makes of an answer of another form."""
 
 
 class ForbiddenError(UsageError):
@@ -43,8 +47,9 @@ def connected(context: str | None, doing: str = "") -> Iterator[Any]:
     from urllib3.exceptions import HTTPError  # noqa: PLC0415  # as above
 
     settings = _configured(context)
+    bound_answers()
     try:
-        with within(WHOLE_SECONDS, _late), client.ApiClient(settings) as api:
+        with within(WHOLE_SECONDS, _late), allowance(), client.ApiClient(settings) as api:
             yield api
     except client.ApiException as error:
         said = f"the cluster answers {error.status} {error.reason}"
@@ -53,6 +58,16 @@ def connected(context: str | None, doing: str = "") -> Iterator[Any]:
         raise kinds.get(error.status, UsageError)(said) from None
     except HTTPError as error:
         raise UsageError(f"the cluster does not answer: {first_line(error)}") from None
+    except TooLargeError as error:
+        raise UsageError(f"the cluster {error}") from None
+    except _ODD:
+        raise UsageError(_NONSENSE) from None
+
+
+_NONSENSE = (
+    "the cluster answers, but not as an API server does: check the server's address in the "
+    "kubeconfig, and look for a login page or a proxy before it"
+)
 
 
 def _late() -> UsageError:
@@ -96,7 +111,7 @@ def every(
 
     group, version, plural = kind
     objects, token = client.CustomObjectsApi(api), ""
-    while True:
+    for _ in range(_MOST_PAGES):
         page: Any = objects.list_namespaced_custom_object(
             group,
             version,
@@ -110,6 +125,7 @@ def every(
         token = page.get("metadata", {}).get("continue") or ""
         if not token:
             return
+    raise UsageError(f"the cluster does not come to an end within {_MOST_PAGES} pages")
 
 
 def first_line(error: Exception) -> str:

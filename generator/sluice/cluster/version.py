@@ -16,4 +16,4 @@ def server_version(context: str | None = None) -> str:
 
     with connected(context) as api:
         code = client.VersionApi(api).get_code(_request_timeout=(TIMEOUT, TIMEOUT))
-    return f"{code.major}.{code.minor.rstrip('+')}"
+        return f"{code.major}.{code.minor.rstrip('+')}"

@@ -18,7 +18,7 @@ from sluice.core.promotion.converge import BRANCHES
 from sluice.core.promotion.mending import mended
 from sluice.core.promotion.message import given_back, is_about, read_marker, says_left, written_in
 from sluice.core.promotion.signals import is_left_to_forge
-from sluice.core.unforeseen import isolated
+from sluice.core.unforeseen import apart
 from sluice.forges.answers import HeadMovedError
 from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
@@ -34,7 +34,7 @@ def attended(world: World, pulls: Mapping[str, Sequence[PullRequest]]) -> Iterat
     for branch, listed in pulls.items():
         for pull in listed:
             try:
-                with isolated("a pull request", git.RefMovedError):
+                with apart("a pull request", git.RefMovedError):
                     yield from _attended(world, pull, _why_not(world, branch, pull, listed))
             except RateLimitedError:
                 raise

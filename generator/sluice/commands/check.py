@@ -28,7 +28,7 @@ from sluice.core.cluster.cluster_rules import check_objects
 from sluice.core.cluster.deprecations import deprecations
 from sluice.core.finding import Finding, FindingsError, failed, in_order
 from sluice.core.neighbours import neighbours
-from sluice.core.policy.layer import Begin, check_policies, check_types, read_policies
+from sluice.core.policy.layer import Begin, check_policies, check_types, read_sound_policies
 from sluice.core.policy.model import Policy
 from sluice.core.reports.report import report
 from sluice.core.specs.resolve import Environment
@@ -186,12 +186,13 @@ def _cluster(
 ) -> Iterator[Finding]:
     """What the clusters would refuse: by the API's own rules, and by the repository's policies."""
     now, only = scope.now, scope.only
-    policies = read_policies(now.files)
+    policies, unreadable = read_sound_policies(now.files)
     table = deprecations(resources.catalog_file("deprecations"))
     concerned = None if only is None else {key.environment for key in only}
     # Bindings select by the labels of namespaces, also where only releases were rendered.
     kept = {} if concerned is None else _of_environments(now, concerned)
     whole, was = manifests | kept, (before | kept if scope.before else before)
+    yield from unreadable
     found: list[Finding] = []
     environments = [
         environment

@@ -15,7 +15,7 @@ from sluice.commands.judging import Base, Pulls, Ready, Seen
 from sluice.commands.revisions import Revision, workspace_of
 from sluice.commands.workspace import FOLDERS, Workspace
 from sluice.commands.world import ALIKE, AUTHOR, MAIN, Outcome, World, main_of
-from sluice.core.finding import UsageError
+from sluice.core.finding import FindingsError, UsageError
 from sluice.core.layout import Key
 from sluice.core.model import PullRequest
 from sluice.core.plan.cost import tallies
@@ -23,7 +23,7 @@ from sluice.core.promotion.converge import branch_of
 from sluice.core.promotion.sound import Sound, sound
 from sluice.core.promotion.wants import Idle, Want
 from sluice.core.tree import culprits
-from sluice.core.unforeseen import UnforeseenError, isolated
+from sluice.core.unforeseen import UnforeseenError, apart, isolated
 from sluice.forges.limits import RateLimitedError
 
 __all__ = ["AUTHOR", "MAIN", "Outcome", "World", "base_of", "by_branch", "cycle"]
@@ -40,7 +40,7 @@ def cycle(world: World) -> Iterator[Outcome]:
     What goes wrong with one release is its outcome and does not keep the others from theirs.
 
     Raises:
-        FindingsError: when what all releases have in common is broken; nothing is proposed then.
+        BrokenBaseError: when what all releases have in common is broken; nothing is proposed then.
         UsageError: when a server cannot be reached, or refuses every release alike.
     """
     base = base_of(world)
@@ -87,7 +87,7 @@ def _ahead(world: World, seen: Seen, tasks: Sequence[Task]) -> Mapping[Key, Outc
     """What is decided about the releases that want something by themselves, if there are more."""
     alone = [w for task in tasks for w in task if isinstance(w, Want) and not is_shared(seen, w)]
     try:
-        with isolated("several releases at once", git.RefMovedError):
+        with apart("several releases at once", git.RefMovedError):
             new = [want for want in alone if _sight(world, seen, want)[1] is None]
             return deciding.ahead(world, seen, new) if new[1:] and not world.dry_run else {}
     except UnforeseenError:  # told of the release that it is about when its turn comes
@@ -109,7 +109,7 @@ def _isolated(
     """
     promoted = {str(w.release.key): w.version for w in wanted if isinstance(w, Want)}
     try:
-        with isolated("a promotion"):
+        with apart("a promotion", BrokenBaseError):
             for outcome in _persistent(world, seen, wanted):
                 version = promoted.get(outcome.release)
                 yield replace(outcome, promoted=version.updated if version else 0)
@@ -130,11 +130,15 @@ def _isolated(
         failures.clear()
 
 
+class BrokenBaseError(FindingsError):
+    """What all releases have in common is broken in the base revision."""
+
+
 def base_of(world: World) -> Base:
     """The base revision as it is now, or was at the look for this cycle if that is the last one.
 
     Raises:
-        FindingsError: when it is broken.
+        BrokenBaseError: when it is broken.
     """
     if not world.memory.looked:
         world.look()
@@ -155,7 +159,10 @@ def base_of(world: World) -> Base:
 def _sound(workspace: Workspace) -> Sound:
     """What of the specs is in order, with its devices and costs counted."""
     catalog = workspace.tools.catalog
-    found = sound(workspace.specs, workspace.check())
+    try:
+        found = sound(workspace.specs, workspace.check())
+    except FindingsError as error:
+        raise BrokenBaseError(error.findings) from None
     try:
         with isolated("the sums of all releases"):
             tallies(found.specs, catalog)

@@ -12,7 +12,7 @@ from sluice.core.layout import Key
 from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import Refusal, branch_of, rejected
 from sluice.core.promotion.wants import Want
-from sluice.core.unforeseen import UnforeseenError, isolated
+from sluice.core.unforeseen import UnforeseenError, apart
 from sluice.forges.limits import RateLimitedError
 
 
@@ -64,7 +64,7 @@ def _decisions(
         if failures == ALIKE or world.is_stopping():
             return
         try:
-            with isolated("a promotion", git.RefMovedError):
+            with apart("a promotion", git.RefMovedError):
                 result = decided(world, seen, want)
             yield want.release.key, result
             failures = 0

@@ -19,6 +19,7 @@ from sluice.commands.workspace import find_root, open_workspace
 from sluice.core.finding import FindingsError, UsageError, failed
 from sluice.core.outgoing import lines_of
 from sluice.core.reports.report import summary
+from sluice.core.unforeseen import isolated
 from sluice.forges.extras import ForgeExtras
 from sluice.registries import open_registry
 from sluice.registries.hooks import Notifying
@@ -70,7 +71,9 @@ def _looked(looks: list[tuple[str, Callable[[], Diagnosis]]]) -> Iterator[Diagno
     told: dict[str, str] = {}
     for what, look in looks:
         try:
-            yield look()
+            with isolated("a look of doctor"):
+                diagnosis = look()
+            yield diagnosis
             continue
         except UsageError as error:
             failure = Diagnosis(what, ok=False, said=str(error))

@@ -1,14 +1,16 @@
 """`sluice evals import`: results of an evaluation harness, into the registry."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
+from sluice.commands.judge import read_bytes
 from sluice.core.finding import UsageError
 from sluice.core.model import Assessment
 from sluice.core.outgoing import lines_of
 from sluice.core.promotion.harness import read
+
+_LARGEST = 64 << 20
 
 
 def run(
@@ -41,10 +43,10 @@ def _lines(each: Assessment) -> list[str]:
 
 
 def _content(file: str) -> bytes:
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from None
+    content = read_bytes(file, _LARGEST)
+    if len(content) > _LARGEST:
+        raise UsageError(f"{file} has more than {_LARGEST >> 20} MiB: give the results alone")
+    return content
 
 
 def _names(renamed: Sequence[str]) -> dict[str, str]:

@@ -32,7 +32,7 @@ from sluice.core.promotion.group import (
 from sluice.core.promotion.message import read_marker
 from sluice.core.promotion.sharing import Group, Sharing, shared_by
 from sluice.core.promotion.wants import Idle, Want
-from sluice.core.unforeseen import UnforeseenError, isolated
+from sluice.core.unforeseen import UnforeseenError, apart
 from sluice.forges.extras import ForgeExtras
 
 # A pull request of more is read by nobody, and its list does not fit.
@@ -67,7 +67,7 @@ def arranged(
 def _is_settled(world: World, seen: Seen, want: Want) -> bool:
     """Whether no pull request will be opened for a release, by what is known without asking."""
     try:
-        with isolated("what is known of a release"):
+        with apart("what is known of a release"):
             return _is_known_to_be_settled(world, seen, want)
     except UnforeseenError:  # told when its turn comes
         return True
@@ -86,7 +86,7 @@ def _is_good(world: World, seen: Seen, want: Want) -> bool:
     if world.is_stopping():
         return True
     try:
-        with isolated("a promotion"):
+        with apart("a promotion"):
             return isinstance(judging.judged(world, seen.base, want, ()), Proposal)
     except UsageError:  # told when its turn comes
         return False
@@ -97,7 +97,7 @@ def _groups(world: World, seen: Seen) -> dict[str, Group]:
     found = {}
     for branch in _branches(world, seen):
         try:
-            with isolated("a shared pull request"):
+            with apart("a shared pull request"):
                 group = _group(world, seen, branch)
         except UnforeseenError:  # nobody can tell what is in it, so that nothing is done to it
             group = Group(frozenset(), edited=True)
@@ -163,7 +163,7 @@ def pointless(world: World, seen: Seen, living: Sequence[str]) -> Iterator[Outco
         if branch in living:
             continue
         try:
-            with isolated("a shared pull request", git.RefMovedError):
+            with apart("a shared pull request", git.RefMovedError):
                 yield from _emptied(world, seen, branch)
         except UnforeseenError as error:
             yield Outcome(branch, "failed", reasons=(str(error),), refused=True, cause=error.cause)
@@ -291,7 +291,7 @@ def _member(
 ) -> Proposal | Outcome:
     """What one release adds, or why it adds nothing; what fails for many is not theirs."""
     try:
-        with isolated("a promotion", git.RefMovedError):
+        with apart("a promotion", git.RefMovedError):
             return _share(world, seen, want, pulls, failures)
     except UnforeseenError as error:
         name, version, said = str(want.release.key), want.version.version, (str(error),)

@@ -8,7 +8,7 @@ from sluice.core.layout import Key
 from sluice.core.model import ModelVersion
 from sluice.core.promotion.group import is_group, members_of
 from sluice.core.promotion.wants import Idle, Want, want_of
-from sluice.core.unforeseen import UnforeseenError, isolated
+from sluice.core.unforeseen import UnforeseenError, apart, isolated
 
 Observed = Mapping[str, Sequence[ModelVersion]]
 
@@ -60,7 +60,7 @@ def asked_for(
     unclear: dict[Key, UnforeseenError] = {}
     for key, release in sorted(base.sound.specs.releases.items()):
         try:
-            with isolated("what a release asks for"):
+            with apart("what a release asks for"):
                 follow, name = release.follows, release.value("model.name")
                 if follow is None:
                     continue

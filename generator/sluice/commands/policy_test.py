@@ -133,7 +133,20 @@ def _paths(paths: Sequence[str]) -> list[str]:
 def _inside(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such file or folder")
-    return sorted(folder.glob("*.yaml"))
+    found = sorted(folder.glob("*.yaml"))
+    for path in found:
+        _refuse_special(path)
+    return found
+
+
+def _refuse_special(path: Path) -> None:
+    """Refuse what nobody named, and what may have no end.
+
+    Raises:
+        UsageError: it is a pipe, a device or a folder, or a link to one.
+    """
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is no regular file: remove it")
 
 
 def _suite(table: Table, begin: Callable[[], None], *, mutate: bool) -> Suite:
@@ -173,6 +186,7 @@ def _table(path: str) -> Table:
     data = parts[0].data
     version = parse_version(data.get("kubernetesVersion", _VERSION))
     beside = Path(path).parent / data.get("policy", f"../{Path(path).name}")
+    _refuse_special(Path(beside))
     policy, bindings, params = _policy(os.path.normpath(beside))
     return Table(path, parts[0], version, policy, bindings, params)
 

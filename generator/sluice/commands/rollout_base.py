@@ -15,7 +15,7 @@ from sluice.core.model import Forge, PullRequest, Signature
 from sluice.core.progress.history import History, Lost, Revision, history_of, lost
 from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.specs.resolve import Release
-from sluice.core.unforeseen import UnforeseenError, isolated
+from sluice.core.unforeseen import UnforeseenError, apart
 
 LOOKBACK = 200
 """Commits in which a deleted rollout.yaml is looked for."""
@@ -109,7 +109,7 @@ class Base:
         """Each release with a rollout.yaml, and its history."""
         for key, release in sorted(self.workspace.specs.releases.items()):
             try:
-                with isolated("the history of a rollout"):
+                with apart("the history of a rollout"):
                     history = history_of(self.revisions[key])
             except UnforeseenError as error:
                 self.failed[key] = error
@@ -121,7 +121,7 @@ class Base:
         """Each release whose rollout.yaml was deleted in mid-rollout."""
         for key, release in sorted(self.workspace.specs.releases.items()):
             try:
-                with isolated("the history of a rollout"):
+                with apart("the history of a rollout"):
                     gone = lost(release, self.revisions[key])
             except UnforeseenError as error:
                 self.failed[key] = error

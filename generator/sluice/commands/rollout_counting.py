@@ -16,7 +16,7 @@ from sluice.core.rollout.judgement import Judgement, judge
 from sluice.core.rollout.model import Replicas, Sync
 from sluice.core.rollout.queries import Question, chosen, combined, promql
 from sluice.core.rollout.samples import Series
-from sluice.core.unforeseen import UnforeseenError, isolated
+from sluice.core.unforeseen import UnforeseenError, apart
 
 _Told = tuple[Question, Sequence[Series] | None]
 _COUNTED = ("STEP", "GATED", "INCONCLUSIVE", "FROZEN", "PAUSED", "PROMOTING")
@@ -60,7 +60,7 @@ def counted(
         monitoring = case.release.environment.spec.get("monitoring", {})
         address = monitoring.get("prometheus", {}).get("address", "")
         try:
-            with isolated("what is asked about a rollout"):
+            with apart("what is asked about a rollout"):
                 asked = _asked(case, synced, now)
         except UnforeseenError as error:
             observers.problems.append(f"{case.release.key}: {error}")
@@ -78,7 +78,7 @@ def _apart(
 ) -> dict[Key, Counted]:
     """As `_at`; what cannot be asked of all together is asked of each by itself."""
     try:
-        with isolated("what is counted of rollouts"):
+        with apart("what is counted of rollouts"):
             return _at(address, listed, observers, now)
     except UnforeseenError as error:
         if not listed[1:]:
@@ -143,7 +143,7 @@ def _at(
     found = {}
     for asked in listed:
         try:
-            with isolated("the judgement on a rollout"):
+            with apart("the judgement on a rollout"):
                 result = _judged(asked, told, now)
         except UnforeseenError as error:
             observers.problems.append(f"{asked.case.release.key}: {error}")

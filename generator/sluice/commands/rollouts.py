@@ -25,7 +25,7 @@ from sluice.core.rollout.machine import next_step
 from sluice.core.rollout.model import LEAVING, Decision, Observation, Sync, Write
 from sluice.core.rollout.moves import hold, recover
 from sluice.core.specs.resolve import Release
-from sluice.core.unforeseen import UnforeseenError, isolated
+from sluice.core.unforeseen import UnforeseenError, apart, isolated
 
 ATTEMPTS = 5
 Proposed = dict[str, list[PullRequest]]
@@ -62,7 +62,7 @@ def tick(scene: Scene, observers: Observers) -> Iterator[Outcome]:
         yield from _recovered(scene, case, observers, (pulls or {}).get(case.branch, ()))
     living = {case.branch for case in (*cases, *gone)} | {branch_for(key) for key in base.failed}
     try:
-        with isolated("what is left of rollouts"):
+        with apart("what is left of rollouts"):
             _swept(scene, living, observers)
     except UnforeseenError as error:
         observers.problems.append(str(error))
@@ -74,7 +74,7 @@ def _asked(base: Base, observers: Observers, now: int) -> Iterator[tuple[Case, S
     """Each rollout with what Argo CD says of it; of which that cannot be told is in `failed`."""
     for release, history in base.under_way():
         try:
-            with isolated("a rollout"):
+            with apart("a rollout"):
                 case = case_of(base, release, history)
                 synced = sync(case, observers, now)
         except UnforeseenError as error:
@@ -106,7 +106,7 @@ def _isolated(
     for _ in range(ATTEMPTS):
         try:
             own = None if pulls is None else pulls.get(case.branch, ())
-            with isolated("a rollout", git.RefMovedError):
+            with apart("a rollout", git.RefMovedError):
                 outcome = _moved(scene, case, observers, numbers, own)
             yield _followed_apart(scene, case, observers, outcome)
         except git.RefMovedError:
@@ -160,7 +160,7 @@ def _moved(
 def _followed_apart(scene: Scene, case: Case, observers: Observers, outcome: Outcome) -> Outcome:
     """As `_followed`; what was written stays told when nobody can tell how it is followed."""
     try:
-        with isolated("how a rollout is followed"):
+        with apart("how a rollout is followed"):
             return _followed(scene, case, observers, outcome)
     except UnforeseenError as error:
         reasons = (*outcome.reasons, str(error))
@@ -206,7 +206,7 @@ def _recovered(
     """Write rollout.yaml again where it was deleted, with all requests at the stable version."""
     now = scene.clock()
     try:
-        with isolated("a rollout", git.RefMovedError):
+        with apart("a rollout", git.RefMovedError):
             decision = recover(case.rollout, observation(case, observers, None, now), now)
             write: Write | None = decision.write
             if write is not None:

@@ -1,17 +1,19 @@
 """The rules of a repository and of a revision: whose change is told, and by which it is judged."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from sluice import files, git
+from sluice.commands.judged_apart import judge_apart
 from sluice.commands.revisions import Revision
 from sluice.commands.waiving import today
 from sluice.commands.workspace import Workspace
 from sluice.core.finding import Finding, FindingsError, Place, Severity, failed
 from sluice.core.plan.rule_change import RuleChange
 from sluice.core.plan.text import moved
-from sluice.core.policy.layer import Policies, check_policies, read_policies
+from sluice.core.policy.layer import Begin, Policies, check_policies, read_policies
+from sluice.core.policy.model import Policy
 from sluice.core.promotion.codeowners import PLACES
 from sluice.core.reports.waivers import PATH, read_waivers, waive
 from sluice.core.ruling.comparison import CHECKERS, compare_rules, loosened, policy_objects
@@ -79,12 +81,18 @@ def check_by_base(
     try:
         policies = read_policies(before.files)
         waivers = read_waivers(before.files, before.tools.schemas)
-        refused = list(_refused(now, policies, rendered, was))
+        refused, endings = _refused(now, policies, rendered, was)
     except FindingsError as error:
         message = f"the rules of the base do not work, so that only new ones judge: {error}"
         remedy = "mend the base first, or look at this change with care"
         yield Finding(Place(PATH), "RUL002", message, remedy, Severity.WARNING)
         return
+    for ending in endings:
+        message = f"a rule of the base does not work, so that only new ones judge: {ending.message}"
+        remedy = "look at this change with care"
+        yield replace(
+            ending, rule="RUL002", message=message, help=remedy, severity=Severity.WARNING
+        )
     brought = {
         path
         for path in rendered.keys() | was.keys()
@@ -104,15 +112,26 @@ def check_by_base(
 
 def _refused(
     now: Workspace, policies: Policies, rendered: Rendered, was: Rendered
-) -> Iterator[Finding]:
-    """What the base's policies say, with the namespaces as the base labels them."""
+) -> tuple[list[Finding], list[Finding]]:
+    """What the base's policies say, with the namespaces as the base labels them.
+
+    The second list is of those that ended the process in which they were judged.
+    """
     if not policies.policies:
-        return
+        return [], []
     # Bindings select by a namespace's labels, so that a change of those is one of the judge.
     judges = {path: one for path, one in was.items() if one.data["kind"] == "Namespace"}
-    for environment in now.specs.environments.values():
-        found = list(check_policies(policies, environment, {**rendered, **judges}, was))
-        yield from located(found, now.specs, rendered, now.tools.source_map)
+    objects = {**rendered, **judges}
+
+    def judge(some: Sequence[Policy], begin: Begin) -> list[Finding]:
+        chosen = replace(policies, policies=tuple(some))
+        found: list[Finding] = []
+        for environment in now.specs.environments.values():
+            found += check_policies(chosen, environment, objects, was, begin)
+        return found
+
+    found, endings = judge_apart(policies.policies, judge)
+    return list(located(found, now.specs, rendered, now.tools.source_map)), endings
 
 
 def _named(manifest: Manifest) -> str:

@@ -22,7 +22,7 @@ from sluice.core.progress.following import Following
 from sluice.core.progress.observation import application_name, routes_name
 from sluice.core.reports.status import Outside
 from sluice.core.specs.load import SIZE_LIMIT
-from sluice.core.unforeseen import UnforeseenError, isolated
+from sluice.core.unforeseen import UnforeseenError, apart, isolated
 
 HEAD = "HEAD"
 FETCHED = "refs/remotes/origin/main"
@@ -157,7 +157,7 @@ def _following(specs: _Specs, eyes: Observers) -> dict[Key, Following | None]:
 def _told(eyes: Observers, key: Key) -> Iterator[None]:
     """Let what nobody foresaw of one release be told as what is not known of it."""
     try:
-        with isolated("how a release is followed"):
+        with apart("how a release is followed"):
             yield
     except UnforeseenError as error:
         eyes.problems.append(f"{key}: {error}")

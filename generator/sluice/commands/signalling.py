@@ -17,7 +17,7 @@ from sluice.core.promotion.codeowners import PLACES, Reviewers, owners
 from sluice.core.promotion.message import stamped
 from sluice.core.promotion.notice import Notice
 from sluice.core.promotion.signals import CONTEXT, LATER, Signal
-from sluice.core.unforeseen import isolated
+from sluice.core.unforeseen import apart
 from sluice.forges.answers import HeadMovedError
 from sluice.forges.extras import ForgeExtras, Status
 from sluice.forges.limits import RateLimitedError
@@ -165,7 +165,7 @@ def _ask(forge: ForgeExtras, number: int, people: Reviewers) -> None:
 def _tried(steps: list[Step]) -> Iterator[str]:
     for step in steps:
         try:
-            with isolated("what is shown on a pull request", git.RefMovedError):
+            with apart("what is shown on a pull request", git.RefMovedError):
                 step()
         except (RateLimitedError, HeadMovedError):
             raise

@@ -17,6 +17,7 @@ RULE = "SYS001"
 _FRAMES = 12
 """So many calls of a trace are told, the innermost ones."""
 _LONGEST = 200
+_FINDINGS = 3
 _PLACES = 1000
 _told: set[str] = set()
 
@@ -49,6 +50,35 @@ def isolated(place: str, *passing: type[Exception]) -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001  # a boundary: anything is the outcome of this one thing
         raise noted(place, error) from None
+
+
+class BrokenSpecsError(UnforeseenError):
+    """Specs that cannot be worked with, as the failure of the one thing that they belong to."""
+
+    cause = "broken specs"
+
+
+@contextmanager
+def apart(place: str, *passing: type[Exception]) -> Iterator[None]:
+    """As `isolated`, around one of many: specs that cannot be worked with end that one alone.
+
+    Args:
+        place: as for `isolated`.
+        passing: as for `isolated`.
+
+    Raises:
+        UnforeseenError: as `isolated`; a BrokenSpecsError for findings.
+    """
+    try:
+        with isolated(place, *passing):
+            yield
+    except passing:
+        raise
+    except FindingsError as error:
+        told = [f"{each.place}: {each.message}" for each in error.findings[:_FINDINGS]]
+        more = len(error.findings) - len(told)
+        said = "; ".join([*told, *([f"and {more} more"] if more else [])])
+        raise BrokenSpecsError(f"{place} cannot be worked with: {said}") from None
 
 
 def noted(place: str, error: Exception) -> UnforeseenError:

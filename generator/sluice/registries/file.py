@@ -39,6 +39,8 @@ from sluice.core.model import Contents, Evaluation, Measurement, ModelVersion
 UNREADABLE = "REG001"
 WRONG = "REG002"
 
+_LARGEST = 64 << 20
+
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 _INFINITY = re.compile(r"([-+]?)\.?inf(inity)?", re.IGNORECASE)
 _NAN = re.compile(r"\.?nan", re.IGNORECASE)
@@ -128,7 +130,11 @@ def _read(path: Path) -> str:
     if path.is_fifo():  # nobody may ever write to it
         raise UsageError(f"cannot read the registry file {path}: it is a pipe")
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
+        if len(raw) > _LARGEST:
+            raise UsageError(f"the registry file {path} has more than {_LARGEST >> 20} MiB")
+        return raw.decode("utf-8-sig")
     except OSError as error:
         raise UsageError(f"cannot read the registry file {path}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from sluice.encoding import PLAIN
 from sluice.registries.mlflow_errors import one_line
+from sluice.transport import ask_for_plain_answers, bound_answers
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,7 +23,13 @@ _DEFAULT_SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
 }
-
+_FIXED_SETTINGS = {
+    # How long a server wants us to stay away may be hours, and nothing can end the client's sleep.
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
+}
+# Each retry is a warning there, and so is each error code of which the client does not know, as the
+# server wrote it; the failure itself is told once, by us.
+_LOUD = ("urllib3.connectionpool", "mlflow.exceptions")
 
 Row_co = TypeVar("Row_co", covariant=True)
 
@@ -76,27 +82,17 @@ def connected(uri: str) -> Clients:
         )
 
 
-def _refuse_compression() -> None:
-    """Ask for answers as they are, and inflate none: a few bytes may stand for any memory.
-
-    The transport of the client has no setting for either.
-    """
-    from requests import utils  # noqa: PLC0415 - slow: only when used
-    from urllib3.response import HTTPResponse  # noqa: PLC0415 - as above
-
-    setattr(utils, "DEFAULT_ACCEPT_ENCODING", PLAIN["Accept-Encoding"])  # noqa: B010  # is final
-    HTTPResponse.CONTENT_DECODERS = []
-
-
 def _prepare() -> None:
-    """Set what must stand before the client is imported, where the user set nothing."""
+    """Set what must stand before the client is imported; most of it where the user set nothing."""
     for key, value in _DEFAULT_SETTINGS.items():
         os.environ.setdefault(key, value)
+    os.environ.update(_FIXED_SETTINGS)
     # Its transport is the only one that does not know this setting.
     if os.environ.get("SSL_CERT_FILE") and not os.environ.get("CURL_CA_BUNDLE"):
         os.environ.setdefault("REQUESTS_CA_BUNDLE", os.environ["SSL_CERT_FILE"])
-    _refuse_compression()
-    transport = logging.getLogger("urllib3.connectionpool")
-    if transport.level == logging.NOTSET:
-        # Each retry is a warning there; the failure itself is told once, by us.
-        transport.setLevel(logging.ERROR)
+    ask_for_plain_answers()
+    bound_answers()
+    for name in _LOUD:
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.ERROR)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 from sluice.core.finding import UsageError
 from sluice.deadlines import within
 from sluice.registries.mlflow_workspaces import is_about_workspaces, workspace
+from sluice.transport import TooLargeError, allowance
 
 NOT_MLFLOW = (
     "answers, but not as MLflow does: give the tracking server's base address, and look for a "
@@ -73,7 +74,7 @@ def one_line(uri: str, needs: str = TO_READ, seconds: float | None = None) -> It
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
     try:
-        with within(WHOLE_SECONDS if seconds is None else seconds, TimeoutError):
+        with within(WHOLE_SECONDS if seconds is None else seconds, TimeoutError), allowance():
             yield
     except TimeoutError:
         problem = _SLOW
@@ -193,6 +194,7 @@ def _connection_complaint(cause: BaseException | None, text: str) -> str:
     known = (cause, inner, getattr(inner, "reason", None))
     # The special before the general: all but the time-outs are connection errors too.
     for kind, complaint in (
+        (TooLargeError, str(TooLargeError())),
         (exceptions.Timeout, _SLOW),
         (ReadTimeoutError, _SLOW),
         (exceptions.SSLError, _untrusted(text)),

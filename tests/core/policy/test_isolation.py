@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -76,6 +77,21 @@ def test_a_step_without_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = run_isolated(work)
     assert isinstance(outcome, Died)
     assert outcome.step == 1
+
+
+def test_work_that_waits_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "STANDSTILL_SECONDS", 0.2)
+    lock = threading.Lock()
+    with lock:  # as another thread's, which does not come along
+
+        def work(begin: Begin) -> None:
+            begin(2)
+            lock.acquire()
+
+        outcome = run_isolated(work)
+    assert isinstance(outcome, Died)
+    assert outcome.step == 2
+    assert "come to an end" in outcome.reason
 
 
 @pytest.mark.parametrize(

@@ -49,22 +49,33 @@ def read_policies(files: Mapping[str, bytes]) -> Policies:
     Raises:
         FindingsError: with all that is wrong with them.
     """
+    policies, findings = read_sound_policies(files)
+    if findings:
+        raise FindingsError(findings)
+    return policies
+
+
+def read_sound_policies(files: Mapping[str, bytes]) -> tuple[Policies, list[Finding]]:
+    """Those policies of a tree that can be read, and all that is wrong with the others."""
     findings: list[Finding] = []
     policies: list[Policy] = []
     bindings: list[Binding] = []
     params: list[Part] = []
     for part in _parts(files, findings):
+        wrong: list[Finding] = []
         if is_policy(part.data):
-            policies.append(read_policy(part, findings))
+            policy = read_policy(part, wrong)
+            policies += [] if wrong else [policy]
         elif is_binding(part.data):
-            bindings.append(read_binding(part, findings))
+            binding = read_binding(part, wrong)
+            bindings += [] if wrong else [binding]
         else:
             params.append(part)
+        findings += wrong
     if not findings:  # a policy that cannot be read may be the one that takes an object
         findings += _strangers(files, params, _param_kinds(policies))
-    if findings:
-        raise FindingsError(findings)
-    return Policies(tuple(policies), tuple(bindings), tuple(part.data for part in params))
+    found = Policies(tuple(policies), tuple(bindings), tuple(part.data for part in params))
+    return found, findings
 
 
 def check_types(

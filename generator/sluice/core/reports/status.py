@@ -28,7 +28,7 @@ from sluice.core.rollout.file import rollout_of, to_text
 from sluice.core.rollout.model import FULL, Rollout
 from sluice.core.specs.resolve import Environment, Release, lookup
 from sluice.core.tree import Specs, Standing, standings
-from sluice.core.unforeseen import UnforeseenError, isolated
+from sluice.core.unforeseen import UnforeseenError, apart
 from sluice.core.units import duration
 
 VERSION = 1
@@ -87,7 +87,7 @@ def status(
     odd: dict[Key, UnforeseenError] = {}
     for each in (each for name in names for each in specs.of(name)):
         try:
-            with isolated("the status of a release"):
+            with apart("the status of a release"):
                 releases.append(_release(each, catalog, files, pulls, outside))
         except UnforeseenError as error:
             odd[each.key] = error
