@@ -154,8 +154,8 @@ def test_nginx_only_the_name_of_the_other_upstream_tells_versions_apart() -> Non
 def test_whoever_implements_the_gateway_api_counts_by_service(
     gateway: str, stable: str, candidate: str
 ) -> None:
-    named = f"  monitoring: {{gateway: {gateway}}}\n  accelerators:"
-    change = (trees.ENVIRONMENT, "  accelerators:", named)
+    named = f"  monitoring:\n    gateway: {gateway}\n"
+    change = (trees.ENVIRONMENT, "  monitoring:\n", named)
     asked = asked_at("strategy-ab-by-header-of-the-gateway-api", change)
     for role, service in (("stable", stable), ("candidate", candidate)):
         told = asked[role].get("envoy_cluster_name") or asked[role]["destination_service_name"]

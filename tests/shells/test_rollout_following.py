@@ -211,6 +211,23 @@ def test_where_routes_are_not_read_the_applied_commit_tells_the_weight(stage: St
     assert stage.state() == ("ROLLING_BACK", 0)
 
 
+def test_a_changed_route_is_told_while_other_releases_are_committed(stage: Stage) -> None:
+    """Argo CD compares with the newest commit, and applies none that changes nothing here."""
+    stage.run(30, until="STEP")
+    stage.run(2)
+    applied = Operation("Succeeded", "successfully synced", stage.cluster.revision, stage.now - 60)
+    other = stage.loop.commit({"environments/other.txt": b"of somebody else"})
+    changed = Busy(stage, revision=other, synced=False, heals=False, operation=applied,
+                   differing=("HTTPRoute/chat",))  # fmt: skip
+    said = "HTTPRoute/chat was changed in the cluster, and self-heal is off"
+    assert said in look(stage, Observers(changed, stage.metrics.ask)).reasons
+    route = next(path for path in git.list_tree(stage.loop.repository, MAIN) if "/routes/" in path)
+    newer = stage.loop.commit({route: b"kind: HTTPRoute"})
+    waiting = Busy(stage, revision=newer, synced=False, heals=False, operation=applied)
+    reasons = look(stage, Observers(waiting, stage.metrics.ask)).reasons
+    assert any("is a sync window of project" in reason for reason in reasons)
+
+
 def stuck_for(stage: Stage, seconds: int) -> Busy:
     """An Argo CD that is busy with the commit before a rollback."""
     before = stage.cluster.revision
