@@ -10,6 +10,7 @@ from sluice.core.progress.watch import counts_of, questions
 from sluice.core.rollout.analysis import CACHE, LOAD, caches, parameters, warm_up, watches
 from sluice.core.rollout.counts import Absolute
 from sluice.core.rollout.file import plan_of, rollout_of
+from sluice.core.rollout.model import Step
 from sluice.core.rollout.queries import Question, chosen, combined, promql
 from sluice.core.rollout.samples import Series
 
@@ -66,8 +67,15 @@ def test_all_of_the_traffic_is_a_step_of_its_own(steps: int, expected: int) -> N
 
 
 def test_a_weight_of_a_hundred_is_what_follows_anyway() -> None:
-    weights = [{"weight": 10, "soak": "1m"}, {"weight": 100, "soak": "1m"}]
-    assert [step.weight for step in plan_of({"rollout": {"steps": weights}}).steps] == [10]
+    """What such a step says counts all the same: the longer time, and that a person ends it."""
+    whole = {"weight": 100, "soak": "2h", "maxSoak": "3h", "approval": "manual"}
+    steps = [{"weight": 10, "soak": "1m"}, whole]
+    plan = plan_of({"rollout": {"steps": steps, "rollbackWindow": "30m"}})
+    assert [step.weight for step in plan.steps] == [10]
+    assert (plan.rollback_window, plan.whole) == (7200, Step(100, 7200, 10800, manual=True))
+    longer = plan_of({"rollout": {"steps": steps, "rollbackWindow": "6h"}})
+    assert longer.rollback_window == 6 * 3600
+    assert plan_of({"rollout": {"steps": steps[:1]}}).whole == Step(100, 0, 24 * 3600)
 
 
 def test_risks_and_warm_up_come_from_the_release() -> None:

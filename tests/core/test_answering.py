@@ -117,6 +117,32 @@ def test_nothing_is_lost_where_nobody_scrapes_the_engines() -> None:
     assert lost(sent, arm("8"), subject(), telling({}), NOW) == ({}, {})
 
 
+def test_nothing_is_lost_while_only_some_replicas_are_scraped() -> None:
+    """The others may have seen it: a scrape that fails must not condemn a version."""
+    sent: list[Series] = [({"pod": "edge"}, counter(60))]
+    found = {(SERVED, "8"): counter(30), (SERVED, "7"): counter(540)}
+    ready = [(float(NOW - 15), 2.0)]
+    assert lost(sent, arm("8"), subject(), telling({**found, (READY, "chat-v8"): ready}), NOW) == (
+        {},
+        {},
+    )
+    one = {**found, (READY, "chat-v8"): [(float(NOW - 15), 1.0)]}
+    _, missing = lost(sent, arm("8"), subject(), telling(one), NOW)
+    assert sum(x or 0 for x in missing[""]) > 100
+
+
+def test_a_restart_that_two_scrapers_tell_of_is_one() -> None:
+    pod = {"__name__": RESTARTS, "namespace": "ai", "container": CONTAINER}
+    pod["pod"] = "chat-v8-7d9f8b6c5d-abcde"
+    samples = [(float(t), float(t >= BEGIN + 300)) for t in range(BEGIN, NOW, 15)]
+    both: list[Series] = [({**pod, "instance": i}, samples) for i in ("a", "b")]
+
+    def answers(question: Question) -> list[Series]:
+        return [each for each in both if question.metric == RESTARTS]
+
+    assert len(restarts_of(subject(), answers, NOW) or []) == 1
+
+
 def test_other_releases_are_asked_without_a_version_and_once_the_candidate_serves_alone() -> None:
     assert list(others_asked(WATCH, subject())) == []
     alone = subject(others=("code", "embed"))

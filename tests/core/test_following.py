@@ -13,6 +13,7 @@ from sluice.core.progress.following import (
     following_data,
     hindrances,
     same_source,
+    stuck_at,
 )
 
 OLD, NEW = "0ld0000000000", "e3w0000000000"
@@ -225,7 +226,7 @@ def test_an_application_that_is_paused() -> None:
 
 
 def test_an_application_that_somebody_synced_to_another_revision() -> None:
-    by_hand = replace(BEFORE, automated=False)
+    by_hand = replace(BEFORE, automated=False, started=COMMITTED + 30)
     found = only(replace(SEEN, operation=by_hand, automated=False))
     assert found == Hindrance("by hand", f"somebody synced {NAME} to revision {OLD[:10]} by hand")
 
@@ -237,6 +238,59 @@ def test_a_route_that_was_changed_in_the_cluster(*, heals: bool, said: str) -> N
     assert found.kind == "changed"
     assert found.said.startswith("HTTPRoute/chat was changed in the cluster")
     assert said in found.said
+
+
+LATER = "1a7e400000000"
+"""A commit for another release, which main has since."""
+AMONG = replace(
+    WANTED,
+    contains=lambda revision: revision in (NEW, LATER),
+    content={
+        OLD: frozenset({("route.yaml", "a")}),
+        NEW: frozenset({("route.yaml", "b")}),
+        LATER: frozenset({("route.yaml", "b")}),
+    }.get,
+    wanted=frozenset({("route.yaml", "b")}),
+)
+UNCHANGED = replace(AMONG, wanted=frozenset({("route.yaml", "a")}))
+"""Of a commit that changes the state and nothing of what is applied."""
+
+
+@pytest.mark.parametrize("heals", [True, False])
+def test_a_change_in_the_cluster_is_told_while_main_moves_for_others(*, heals: bool) -> None:
+    """Argo CD compares with the newest commit, and does not apply one that changes nothing here."""
+    changed = replace(SEEN, revision=LATER, operation=DONE, heals=heals)
+    assert kinds(changed, AMONG) == ["changed"]
+    assert kinds(changed) != ["changed"]  # where nobody knows what the commits changed
+    later = {LATER: frozenset({("route.yaml", "c")})}.get
+    assert kinds(changed, replace(AMONG, content=later)) == ["window"]
+
+
+def test_what_was_refused_is_told_while_main_moves_for_others() -> None:
+    """Argo CD does not try a second time what it failed to apply, whatever else is committed."""
+    failed = Operation("Failed", "denied", OLD, 500, 501, failures=(DENIED,))
+    refused = replace(SEEN, operation=failed)
+    assert kinds(refused, UNCHANGED) == ["refused"]
+    assert kinds(refused, AMONG) == ["window"]  # what changed would be tried
+
+
+def test_a_sync_of_the_same_content_is_not_older_than_the_weight() -> None:
+    running = Operation("Running", "waiting for healthy state", OLD, NOW - 600)
+    busy = replace(SEEN, operation=running)
+    assert "older than the weight" in only(busy, AMONG).said
+    assert stuck_at(busy, AMONG) == OLD
+    assert "older" not in only(busy, UNCHANGED).said
+    assert stuck_at(busy, UNCHANGED) == ""
+    failing = replace(running, finished=NOW - 5)
+    assert "older" not in only(replace(SEEN, operation=failing), UNCHANGED).said
+
+
+def test_who_synced_by_hand_before_the_commit_is_not_to_blame() -> None:
+    """Where somebody always syncs by hand, the last time was right until there was a new commit."""
+    before = replace(BEFORE, automated=False)
+    assert kinds(replace(BEHIND, operation=before)) == ["behind"]
+    assert kinds(replace(SEEN, operation=before)) == ["window"]
+    assert kinds(replace(SEEN, operation=before, automated=False)) == ["paused"]
 
 
 def test_a_long_message_is_cut() -> None:

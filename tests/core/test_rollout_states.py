@@ -9,7 +9,7 @@ from core.rollouts import GOOD, PLAN, START, UNDER_WAY, after, at, judged, seen,
 from sluice.core.finding import UsageError
 from sluice.core.rollout.by_hand import VERBS
 from sluice.core.rollout.judgement import Verdict
-from sluice.core.rollout.model import LEAVING, Observation, Replicas, State, Sync
+from sluice.core.rollout.model import LEAVING, Observation, Replicas, State, Step, Sync
 from sluice.core.rollout.moves import recover
 from sluice.core.rollout.replicas import floor
 
@@ -162,6 +162,17 @@ NOT_IN_FORCE: list[dict[str, Any]] = [
 @pytest.mark.parametrize("changes", NOT_IN_FORCE)
 def test_what_git_does_not_say_is_not_judged(verdict: Verdict, changes: dict[str, Any]) -> None:
     assert tick(at("STEP"), seen(verdict, **changes), 700).write is None
+
+
+def test_who_ends_a_rollout_may_be_a_person() -> None:
+    plan = replace(PLAN, whole=Step(100, 0, 7200, manual=True))
+    promoted = replace(at("PROMOTING"), plan=plan)
+    good = seen("PASS", share=1.0)
+    assert not write(at("PROMOTING"), good, 3600).approval
+    assert write(promoted, good, 3600).approval
+    assert tick(promoted, good, 3600).asks == "decide"
+    assert not write(replace(promoted, returning=True), good, 3600).approval
+    assert after(promoted, good, 3600 + 7200) == ("lower", "PAUSED", 0)
 
 
 @pytest.mark.parametrize("state", ["STEP", "GATED", "PAUSED", "PROMOTING"])

@@ -1,9 +1,11 @@
 """Our part of a pull request's text: found wherever it is, and never forged by what is in it."""
 
+from dataclasses import replace
+
 import pytest
 
 from sluice.core.model import Commit, ModelVersion, PullRequest
-from sluice.core.promotion.mending import mended
+from sluice.core.promotion.mending import mended, mended_step
 from sluice.core.promotion.message import (
     BEGIN,
     framed,
@@ -109,3 +111,25 @@ def test_words_of_another_version_are_mended_by_what_was_merged() -> None:
 )
 def test_right_words_and_those_of_others_are_not_mended(body: str, commits: list[Commit]) -> None:
     assert mended(pull(body, state="merged"), commits) is None
+
+
+def step(weight: str, state: str = "STEP") -> Commit:
+    trailers = {"Model-Version": "2", "Rollout-State": state}
+    trailers |= {"Rollout-Step": "1", "Rollout-Weight": weight} if weight else {}
+    return replace(commit("2"), message=f"prod/chat: now {weight}\n\nWhy.\n", trailers=trailers)
+
+
+@pytest.mark.parametrize(
+    ("merged", "told"),
+    [(step("50"), "rollout:2:STEP:1:50:abc"), (step("", "SETTLE"), "rollout:2:settle:abc")],
+)
+def test_words_of_another_step_are_mended_by_what_was_merged(merged: Commit, told: str) -> None:
+    body = stamped(marker("rollout:2:STEP:0:10:abc", ()), HEAD)
+    words = mended_step(pull(body, state="merged"), merged)
+    assert words is not None
+    assert words[0].startswith("prod/chat: now")
+    assert read_marker(words[1]) == (told, ())
+    assert "Why." in words[1]
+    assert mended_step(pull(words[1], state="merged"), merged) is None
+    assert mended_step(pull(body, state="merged"), commit("2")) is None
+    assert mended_step(pull(stamped(OURS, HEAD), state="merged"), merged) is None

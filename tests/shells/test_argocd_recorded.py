@@ -39,7 +39,7 @@ def found(head: str, item: dict[str, Any], seconds: int = 60) -> list[Hindrance]
     folder = "work" if name == "production.chat" else "routes"
     source = Source("https://git.example.com/models.git", "refs/heads/main", folder)
     now = (application.looked or 0) + seconds
-    wanted = Wanted(name, source, lambda revision: revision == head, now - seconds, now)
+    wanted = Wanted(name, source, lambda revision: revision == head, now - 2 * seconds, now)
     return list(hindrances(application, wanted))
 
 

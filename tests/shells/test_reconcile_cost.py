@@ -69,6 +69,18 @@ def test_an_idle_turn_looks_once_at_each(loop: RemoteLoop) -> None:
     assert world.forge.usage.unchanged >= LISTS[loop.kind]  # type: ignore[attr-defined]
 
 
+def test_a_promotion_asks_for_its_status_once(loop: RemoteLoop) -> None:
+    """And looks at Git for itself, before the push, in it, and at main once the branch is there."""
+    world = loop.world()
+    for version in (2, 3):
+        loop.register(version)
+        turn(world)
+        questions = asked(loop)
+        states = [q for q in questions if q[0] == "GET" and "/status" in q[1]]
+        assert [questions[state] for state in states] == [1]
+        assert questions["git", "GET refs"] - questions["git", "POST git-upload-pack"] == 4
+
+
 def test_what_is_done_or_moves_in_between_is_seen(loop: RemoteLoop) -> None:
     world = loop.world()
     list(rolling(world))

@@ -14,13 +14,15 @@ from shells.loop import KEY
 from shells.stage import Stage
 from sluice import cli, git
 from sluice.cluster.connection import ForbiddenError
-from sluice.commands.cycle import Outcome
+from sluice.commands.cycle import AUTHOR as ROBOT
+from sluice.commands.cycle import Outcome, World, cycle
 from sluice.commands.rollout_observers import Observers
 from sluice.commands.rollouts import tick
 from sluice.commands.telemetry import Telemetry
 from sluice.core.finding import UsageError
 from sluice.core.model import Application, Operation
 from sluice.core.progress.following import Following, Hindrance
+from sluice.core.promotion.message import marker, read_marker, stamped
 from sluice.core.rollout.model import FULL
 from sluice.core.workload.alerts import following as alerts
 
@@ -211,6 +213,23 @@ def test_where_routes_are_not_read_the_applied_commit_tells_the_weight(stage: St
     assert stage.state() == ("ROLLING_BACK", 0)
 
 
+def test_a_changed_route_is_told_while_other_releases_are_committed(stage: Stage) -> None:
+    """Argo CD compares with the newest commit, and applies none that changes nothing here."""
+    stage.run(30, until="STEP")
+    stage.run(2)
+    applied = Operation("Succeeded", "successfully synced", stage.cluster.revision, stage.now - 60)
+    other = stage.loop.commit({"environments/other.txt": b"of somebody else"})
+    changed = Busy(stage, revision=other, synced=False, heals=False, operation=applied,
+                   differing=("HTTPRoute/chat",))  # fmt: skip
+    said = "HTTPRoute/chat was changed in the cluster, and self-heal is off"
+    assert said in look(stage, Observers(changed, stage.metrics.ask)).reasons
+    route = next(path for path in git.list_tree(stage.loop.repository, MAIN) if "/routes/" in path)
+    newer = stage.loop.commit({route: b"kind: HTTPRoute"})
+    waiting = Busy(stage, revision=newer, synced=False, heals=False, operation=applied)
+    reasons = look(stage, Observers(waiting, stage.metrics.ask)).reasons
+    assert any("is a sync window of project" in reason for reason in reasons)
+
+
 def stuck_for(stage: Stage, seconds: int) -> Busy:
     """An Argo CD that is busy with the commit before a rollback."""
     before = stage.cluster.revision
@@ -351,3 +370,23 @@ def test_the_alerts_ask_for_what_the_metrics_have() -> None:
     for rule in (rescue, decide):
         series = rule["expression"].removeprefix("max(").removesuffix(") > 0")
         assert f"{series} 1.0" in text
+
+
+def test_a_steps_words_are_mended_by_what_was_merged(stage: Stage) -> None:
+    """Somebody may merge between the push of a newer step and its words."""
+    stage.run(30, until="STEP")
+    forge = stage.forge(ROBOT)
+    (pull,) = [each for each in forge.list() if each.branch.endswith(".rollout")]
+    assert pull.state == "merged"
+    others = stamped(marker("rollout:2:STEP:7:77:abc", ()), "0" * 40)
+    forge.reword(pull.number, "another title", others, pull.head)
+    world = World(git.Direct(stage.loop.repository), stage.loop.registry, forge, lambda: stage.now)
+    (said,) = [each for each in cycle(world) if each.what == "worded anew"]
+    assert said.pull == pull.number
+    after = forge.get(pull.number)
+    assert after.title == pull.title
+    told, before = read_marker(after.body), read_marker(pull.body)
+    assert told is not None
+    assert before is not None
+    assert told[0].rpartition(":")[0] == before[0].rpartition(":")[0]
+    assert "worded anew" not in {each.what for each in cycle(world)}

@@ -15,7 +15,7 @@ from sluice.commands.world import BASE, MAIN, Outcome, World
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import BRANCHES
-from sluice.core.promotion.mending import mended
+from sluice.core.promotion.mending import mended, mended_step
 from sluice.core.promotion.message import given_back, is_about, read_marker, says_left, written_in
 from sluice.core.promotion.signals import is_left_to_forge
 from sluice.core.unforeseen import apart
@@ -80,13 +80,21 @@ def _reworded(world: World, pull: PullRequest) -> Iterator[Outcome]:
     """Let a merged pull request tell of the version that was merged."""
     if is_about(pull.body, pull.head):
         return
-    words = mended(pull, promotions_at(world.repository, pull.head))
+    words = mended(pull, promotions_at(world.repository, pull.head)) or _step(world, pull)
     if words:
         if not world.dry_run:
             world.forge.reword(pull.number, *words, pull.head)
         what = "would be worded anew" if world.dry_run else "worded anew"
         said = f"it was merged as {pull.head[:12]}, and its text was about another commit"
         yield Outcome(_name(pull), what, _version(pull), pull.number, (said,))
+
+
+def _step(world: World, pull: PullRequest) -> tuple[str, str] | None:
+    """The words of a rollout's step that was merged, where those of the pull request are others."""
+    try:
+        return mended_step(pull, git.commit_of(world.repository, pull.head))
+    except UsageError:  # its head is not known here
+        return None
 
 
 def _why_not(world: World, branch: str, pull: PullRequest, listed: Sequence[PullRequest]) -> str:

@@ -1,6 +1,7 @@
 """How the cluster follows one rollout: its live weight, and what stands in the way of Git's."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from sluice import git
 from sluice.commands.rollout_observers import Observers
@@ -9,7 +10,14 @@ from sluice.commands.rollout_write import Case
 from sluice.core import layout
 from sluice.core.finding import UsageError
 from sluice.core.model import Source
-from sluice.core.progress.following import Following, Hindrance, Wanted, hindrances, stuck_at
+from sluice.core.progress.following import (
+    Content,
+    Following,
+    Hindrance,
+    Wanted,
+    hindrances,
+    stuck_at,
+)
 from sluice.core.progress.observation import application_name, routes_name
 from sluice.core.rollout.model import FULL
 from sluice.core.specs.resolve import Release
@@ -73,26 +81,55 @@ def _wanted(case: Case, name: str, folder: str, now: int) -> Wanted:
         return True
 
     source = source_of(case.release, folder)
-    return Wanted(name, source, contains, case.history.time, now, knows)
+    content = _contents(case.base.repository, folder)
+    return Wanted(
+        name,
+        source,
+        contains,
+        case.history.time,
+        now,
+        knows,
+        content=content,
+        wanted=content(case.history.clock),
+    )
 
 
-def settled(release: Release, observers: Observers, now: int) -> Following | None:
+def _contents(repository: git.Repository, folder: str) -> Callable[[str], Content | None]:
+    """What a folder has at a revision: files, since Argo CD reads no folder below it."""
+
+    def content(revision: str) -> Content | None:
+        try:
+            entries = git.list_tree(repository, revision, [folder])
+        except UsageError:
+            return None
+        return frozenset(
+            (path, entry.id) for path, entry in entries.items() if path.rpartition("/")[0] == folder
+        )
+
+    return content
+
+
+def settled(
+    repository: git.Repository | None, release: Release, observers: Observers, now: int
+) -> Following | None:
     """How the cluster follows a release that does not roll out; None where nobody says.
 
     What is compared is what Argo CD says that it compares: a commit that it has not seen yet
-    changes no weight here.
+    changes no weight here. Without a repository nobody knows which commits changed the release.
     """
     namespace = namespace_of(release)
     if namespace is None or observers.why_silent(namespace):
         return None
-    found, routes = applications(release, observers), routes_name(release)
+    found = applications(release, observers)
+    listed = [(found.workload, application_name(release), layout.release_directory(release.key))]
+    if (routes := routes_name(release)) is not None:
+        listed.insert(0, (found.routes, routes, layout.routes_directory(release.key)))
     told: list[Hindrance] = []
-    if routes is not None:
-        source = source_of(release, layout.routes_directory(release.key))
-        told += hindrances(found.routes, Wanted(routes, source, bool, now, now))
-    source = source_of(release, layout.release_directory(release.key))
-    name = application_name(release)
-    told += hindrances(found.workload, Wanted(name, source, bool, now, now))
+    for application, name, folder in listed:
+        wanted = Wanted(name, source_of(release, folder), bool, now, now)
+        if repository is not None:
+            wanted = replace(wanted, content=_contents(repository, folder))
+        told += hindrances(application, wanted)
     return Following(FULL, None, "", 0, tuple(told))
 
 

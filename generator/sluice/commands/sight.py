@@ -149,7 +149,7 @@ def _following(specs: _Specs, eyes: Observers) -> dict[Key, Following | None]:
     for key, release in releases.items():
         if key not in found and release.rollout is None:
             with _told(eyes, key):
-                found[key] = settled(release, eyes, time)
+                found[key] = settled(specs.repository, release, eyes, time)
     return found
 
 

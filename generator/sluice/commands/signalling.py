@@ -141,7 +141,7 @@ def _steps(forge: ForgeExtras, number: int, shown: _Shown) -> list[Step]:
     return [
         lambda: _ask(forge, number, shown.people),
         note,
-        lambda: forge.set_status(shown.commit, shown.status),
+        lambda: forge.set_status(shown.commit, shown.status, unsaid=True),
     ]
 
 

@@ -66,8 +66,8 @@ class ForgeExtras(Protocol):
     def has_status(self, commit: str, status: Status) -> bool:
         """Whether that is what is said of a commit already."""
 
-    def set_status(self, commit: str, status: Status) -> None:
-        """Say what we think of a commit."""
+    def set_status(self, commit: str, status: Status, *, unsaid: bool = False) -> None:
+        """Say what we think of a commit, unless it is said already; not asked where `unsaid`."""
 
     def upsert_comment(self, number: int, key: str, text: str, head: str = "") -> None:
         """Keep one comment of this key, ours, at this text (Markdown), while it is at `head`."""

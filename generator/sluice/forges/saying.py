@@ -41,9 +41,9 @@ class Sayings(Opinions):
         """Whether that is what is said of a commit already."""
         return self._dialect.status(commit, status.context) == self._fit(status)
 
-    def set_status(self, commit: str, status: Status) -> None:
-        """Say what we think of a commit, unless it is said already."""
-        if not self.has_status(commit, status):
+    def set_status(self, commit: str, status: Status, *, unsaid: bool = False) -> None:
+        """Say what we think of a commit, unless it is said already; not asked where `unsaid`."""
+        if unsaid or not self.has_status(commit, status):
             self._dialect.set_status(commit, self._fit(status))
 
     def upsert_comment(self, number: int, key: str, text: str, head: str = "") -> None:

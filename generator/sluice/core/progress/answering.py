@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from sluice.core.progress.kubernetes import ready_replicas
 from sluice.core.progress.subject import Answers, Arm, Subject
 from sluice.core.rollout.analysis import Watch
 from sluice.core.rollout.counts import Answered, Batch, Cell
@@ -60,6 +61,8 @@ def lost(
     engine = _answers(arm, subject, answers, now)
     if not _answers(subject.stable, subject, answers, now):
         return {}, {}  # nobody scrapes the engines
+    if _is_seen_in_part(engine, ready_replicas(arm, answers, now)):
+        return {}, {}  # the others may have seen what seems to be missing
     requests: list[int | None] = []
     missing: list[int | None] = []
     sums, most, gone = [0, 0], 0, 0
@@ -76,6 +79,12 @@ def lost(
         missing.append(min(came, max(0, beyond - gone)))
         gone = max(gone, beyond)
     return {_EVERYBODY: requests}, {_EVERYBODY: missing}
+
+
+def _is_seen_in_part(engine: Increases, ready: int | None) -> bool:
+    """Whether only some of a version's ready replicas are scraped by now."""
+    telling = sum(row[-1] is not None for row in engine.values() if row)
+    return ready is not None and 0 < telling < ready
 
 
 def others_asked(watch: Watch, subject: Subject) -> Iterator[Question]:

@@ -49,6 +49,16 @@ _SHORT = 10
 _PART = 200
 
 
+Content = frozenset[tuple[str, str]]
+"""The files of a folder, each with the id of what is in it."""
+
+
+def _unknown(revision: str) -> Content | None:
+    """What nobody looked up."""
+    del revision
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Hindrance:
     """One thing for which the cluster does not follow Git."""
@@ -63,6 +73,9 @@ class Wanted:
 
     `contains` says whether a revision has that commit, `knows` whether it is known at all, and
     `committed` when the commit was made; `now` is the time. Both in seconds since the epoch.
+    `content` tells what the folder has at a revision, None where that is not known: commits for
+    other releases change main, and nothing of what is applied here. `wanted` is what it has at the
+    commit that counts.
     """
 
     name: str
@@ -71,10 +84,25 @@ class Wanted:
     committed: int
     now: int
     knows: Callable[[str], bool] = bool
+    content: Callable[[str], Content | None] = _unknown
+    wanted: Content | None = None
 
     def has(self, revision: str) -> bool:
         """Whether a revision is known to have the commit."""
         return bool(revision) and self.contains(revision)
+
+    def is_said_by(self, revision: str) -> bool:
+        """Whether to apply a revision is to apply what the commit says of this folder."""
+        if self.has(revision):
+            return True
+        return self.wanted is not None and self.content(revision) == self.wanted
+
+    def are_alike(self, first: str, second: str) -> bool:
+        """Whether two revisions are known to say the same of this folder."""
+        if not first or first == second:
+            return bool(first)
+        content = self.content(first)
+        return content is not None and content == self.content(second)
 
     def follows(self, application: Application) -> bool:
         """Whether Argo CD has done what the commit says."""
@@ -157,7 +185,7 @@ def stuck_at(application: Application | None, wanted: Wanted) -> str:
     operation = None if application is None else application.operation
     if operation is None or operation.phase != "Running" or not operation.revision:
         return ""
-    if wanted.has(operation.revision) or _WINDOW in operation.message:
+    if wanted.is_said_by(operation.revision) or _WINDOW in operation.message:
         return ""
     return operation.revision if _is_long(operation, wanted) else ""
 
@@ -182,21 +210,37 @@ def _operation(application: Application, wanted: Wanted) -> Iterator[Hindrance]:
         return
     told = _line("; ".join(operation.failures) or operation.message)
     at = f"revision {_short(operation.revision)}"
+    is_older = bool(operation.revision) and not wanted.is_said_by(operation.revision)
     if operation.runs and _WINDOW in operation.message:
         yield Hindrance("window", f"a sync of {name} waits until a sync window opens")
     elif operation.runs and operation.finished is not None:
-        older = "" if wanted.has(operation.revision) else ", which is older than the weight"
+        older = ", which is older than the weight" if is_older else ""
         yield Hindrance("fails", f"a sync of {name} fails and begins again at {at}{older}: {told}")
-    elif operation.runs and operation.revision and not wanted.has(operation.revision):
+    elif operation.runs and is_older:
         said = f"a sync of {name} has been busy for {_age(operation, wanted)}"
         yield Hindrance("hangs", f"{said} with {at}, which is older than the weight: {told}")
     elif operation.runs and _is_long(operation, wanted):
         said = f"a sync of {name} has been under way for {_age(operation, wanted)}: {told}"
         yield Hindrance("hangs", said)
-    elif _is_told(operation) and (wanted.has(operation.revision) or not operation.revision):
+    elif _is_told(operation) and _counts_still(application, operation, wanted):
         yield Hindrance("refused", f"{name} could not be applied at {at}: {told}")
-    elif not operation.runs and not operation.automated and not wanted.has(operation.revision):
+    elif is_older and _is_by_hand(operation, wanted):
         yield Hindrance("by hand", f"somebody synced {name} to {at} by hand")
+
+
+def _counts_still(application: Application, operation: Operation, wanted: Wanted) -> bool:
+    """Whether what failed would be applied again: Argo CD does not try the same again by itself."""
+    if not operation.revision or wanted.is_said_by(operation.revision):
+        return True
+    sees = wanted.has(application.revision)
+    return sees and wanted.are_alike(operation.revision, application.revision)
+
+
+def _is_by_hand(operation: Operation, wanted: Wanted) -> bool:
+    """Whether somebody synced since the commit: what was synced before it was right then."""
+    if operation.runs or operation.automated:
+        return False
+    return operation.started is None or operation.started >= wanted.committed
 
 
 def _age(operation: Operation, wanted: Wanted) -> str:
@@ -222,23 +266,23 @@ def _idle(application: Application, wanted: Wanted) -> Iterator[Hindrance]:
         yield from _behind(application, wanted)
     elif application.operation is not None and application.operation.runs:
         return
-    elif _was_applied(application):
+    elif _was_applied(application, wanted):
         differing = ", ".join(application.differing) or name
-        heals = "Argo CD sets it right" if application.heals else "self-heal is off"
+        heals = "self-heal is off"
+        if application.heals:
+            heals = "Argo CD sets it right unless a sync window is closed"
         yield Hindrance("changed", f"{differing} was changed in the cluster, and {heals}")
     else:
         said = f"Argo CD sees the commit and does not apply {name}: is a sync window of project"
         yield Hindrance("window", f"{said} {application.project or 'default'} closed?")
 
 
-def _was_applied(application: Application) -> bool:
-    """Whether the very revision that it is compared with was applied before."""
+def _was_applied(application: Application, wanted: Wanted) -> bool:
+    """Whether what it is compared with was applied before, at that revision or another one."""
     operation = application.operation
-    return (
-        operation is not None
-        and operation.phase == "Succeeded"
-        and operation.revision == application.revision
-    )
+    if operation is None or operation.phase != "Succeeded":
+        return False
+    return wanted.are_alike(operation.revision, application.revision)
 
 
 def _behind(application: Application, wanted: Wanted) -> Iterator[Hindrance]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sluice.core.progress.subject import Answers, Arm, Subject
 from sluice.core.rollout.model import Replicas
 from sluice.core.rollout.queries import Question
-from sluice.core.rollout.samples import by_pod, cleaned, increased
+from sluice.core.rollout.samples import by_pod, cleaned, counters_by_pod, increased
 
 READY = "kube_deployment_status_replicas_ready"
 RESTARTS = "kube_pod_container_status_restarts_total"
@@ -49,7 +49,7 @@ def replicas_of(subject: Subject, answers: Answers, now: int) -> Replicas:
     Where the cluster does not tell, as many as have told anything lately.
     """
     candidate, stable = (
-        _ready_replicas(arm, answers, now) for arm in (subject.candidate, subject.stable)
+        ready_replicas(arm, answers, now) for arm in (subject.candidate, subject.stable)
     )
     return Replicas(candidate, stable, subject.most, subject.scaled)
 
@@ -62,7 +62,8 @@ def _ready(arm: Arm) -> Question | None:
     return Question(READY, {**arm.everywhere, "namespace": namespace, "deployment": (name,)})
 
 
-def _ready_replicas(arm: Arm, answers: Answers, now: int) -> int | None:
+def ready_replicas(arm: Arm, answers: Answers, now: int) -> int | None:
+    """How many replicas of a version are ready now; None where nobody tells."""
     question = _ready(arm)
     if question is not None:
         latest = [_latest(samples, now) for _, samples in answers(question)]
@@ -93,9 +94,10 @@ def container_restarts(
     if not own:
         return None
     found: dict[str, list[float]] = {}
-    for labels, samples in own:
-        since = [sample for sample in cleaned(samples, now) if sample[0] >= begin]
-        found.setdefault(labels["pod"], []).extend(increased(since))
+    for pod, counters in counters_by_pod(own).items():
+        for _, samples in counters:
+            since = [sample for sample in cleaned(samples, now) if sample[0] >= begin]
+            found.setdefault(pod, []).extend(increased(since))
     return found
 
 

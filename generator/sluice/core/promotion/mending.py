@@ -7,7 +7,7 @@ from sluice.core.markdown import fenced
 from sluice.core.model import Commit, PullRequest
 from sluice.core.promotion.converge import BRANCHES
 from sluice.core.promotion.group import chains_of, is_group
-from sluice.core.promotion.message import framed, read_marker, stamped
+from sluice.core.promotion.message import framed, marker, read_marker, stamped
 
 _ROLLOUT = "rollout:"
 
@@ -24,13 +24,41 @@ def mended(pull: PullRequest, commits: Sequence[Commit]) -> tuple[str, str] | No
     told = _told(pull)
     if not commits or not told or not all(merged) or merged == told:
         return None
-    last = commits[0]
-    title = last.message.partition("\n")[0]
+    title = _subject(commits[0])
     if len(commits) > 1:
         title = f"{_place(pull)}: {len(commits)} releases"
+    return title, _body(commits, framed(_data(pull, commits)))
+
+
+def mended_step(pull: PullRequest, commit: Commit) -> tuple[str, str] | None:
+    """The same of a pull request that moves a rollout, and of the commit at its head."""
+    said = read_marker(pull.body)
+    if said is None or not said[0].startswith(_ROLLOUT) or "Rollout-State" not in commit.trailers:
+        return None
+    told, _, clock = said[0].rpartition(":")
+    merged = f"{_ROLLOUT}{commit.trailers.get('Model-Version', '')}:{_step(commit)}"
+    if merged == told:
+        return None
+    return _subject(commit), _body([commit], marker(f"{merged}:{clock}", ()))
+
+
+def _step(commit: Commit) -> str:
+    """What a commit says of a rollout, as the marker of a pull request has it."""
+    state, step, weight = (
+        commit.trailers.get(f"Rollout-{name}") for name in ("State", "Step", "Weight")
+    )
+    return f"{state}:{step}:{weight}" if weight is not None else str(state).lower()
+
+
+def _subject(commit: Commit) -> str:
+    return commit.message.partition("\n")[0]
+
+
+def _body(commits: Sequence[Commit], data: str) -> str:
+    """A text that tells what the commits say, newest first, and ends with the data."""
     said = "\n\n".join(fenced(commit.message.rstrip()) for commit in reversed(commits))
     why = "This was merged before its text was brought to its last commit. What was merged says:"
-    return title, stamped(f"{why}\n\n{said}\n\n{framed(_data(pull, commits))}", last.id)
+    return stamped(f"{why}\n\n{said}\n\n{data}", commits[0].id)
 
 
 def _own(pull: PullRequest, commits: Sequence[Commit]) -> list[Commit]:

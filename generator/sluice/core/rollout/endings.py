@@ -9,7 +9,7 @@ from sluice.core.rollout.checks import (
     waited,
     why_not_more,
 )
-from sluice.core.rollout.model import DAY, Decision, Observation, Rollout, Write
+from sluice.core.rollout.model import Decision, Observation, Rollout, Write
 from sluice.core.rollout.moves import act, roll_back, set_aside, wait
 
 SERVED_SHARE = 0.99
@@ -18,7 +18,8 @@ SERVED_SHARE = 0.99
 
 def promoting(rollout: Rollout, seen: Observation, now: int) -> Decision:
     decision = _served(rollout, seen, now)
-    over = waited(seen, now) >= rollout.plan.rollback_window + DAY
+    longest = rollout.plan.rollback_window + rollout.plan.whole.longest
+    over = waited(seen, now) >= longest
     if over and (decision.write is None or decision.write.approval) and not rollout.returning:
         said = f"the end of this promotion is not in sight: {decision.reason}"
         return set_aside(rollout, seen, now, said)
@@ -41,7 +42,10 @@ def _served(rollout: Rollout, seen: Observation, now: int) -> Decision:
         return wait(waiting)
     if not window_is_over:
         return wait("the stable version is kept warm for the rollback window")
-    return _finalized(rollout, seen, "nothing failed in the rollback window")
+    said = "nothing failed in the rollback window"
+    if rollout.plan.whole.manual and not rollout.returning:
+        return _finalized(rollout, seen, f"{said}; a person decides", approval=True)
+    return _finalized(rollout, seen, said)
 
 
 def _why_kept(seen: Observation) -> str:

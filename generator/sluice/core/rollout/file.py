@@ -22,19 +22,24 @@ def plan_of(spec: Mapping[str, Any]) -> Plan:
     """The plan in a release's resolved spec.
 
     A strategy without steps shows the candidate to nobody, or to a header only, until a person
-    lets it take over.
+    lets it take over. All of the requests follow the last step, whether or not a step says so; one
+    that does says how long the stable version is kept at least, and who ends that.
     """
     rollout = spec.get("rollout", {})
-    steps = tuple(_step(step) for step in rollout.get("steps", ()) if step["weight"] < FULL)
+    listed = [_step(step) for step in rollout.get("steps", ())]
+    steps = tuple(step for step in listed if step.weight < FULL)
     default = Plan(())
+    whole = next((step for step in listed if step.weight == FULL), default.whole)
+    window = seconds_of(rollout, "rollbackWindow", default.rollback_window)
     patience = rollout.get("maxWait")
     return Plan(
         steps=steps or (Step(0, 0, LONGEST, manual=True),),
         warming=seconds_of(rollout, "deadline", default.warming),
-        rollback_window=seconds_of(rollout, "rollbackWindow", default.rollback_window),
+        rollback_window=max(window, whole.soak),
         drain=seconds_of(spec.get("lifecycle", {}), "drain", default.drain),
         failure_age=seconds_of(rollout, "maxFailureAge", default.failure_age),
         patience=None if patience is None else seconds(patience),
+        whole=whole,
     )
 
 

@@ -58,6 +58,8 @@ class Plan:
         patience: how long it may wait for a person before it is rolled back, its first weight
             included. None: while the candidate has weight, for `patience_of` the state, and then it
             is set aside at 0.
+        whole: all of the requests, which follow the last step: for how long beyond the rollback
+            window it may take until the rollout ends, and whether a person must end it.
     """
 
     steps: tuple[Step, ...]
@@ -66,6 +68,7 @@ class Plan:
     drain: int = 300
     failure_age: int = 1200
     patience: int | None = None
+    whole: Step = Step(FULL, 0, DAY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Raw samples of counters to whole numbers of events in each batch.
 
 A counter restarts from zero with its process; a sample can be missing, be no number, come twice or
-from a clock that runs ahead; and one pod can be scraped by two jobs. None of that may invent or
-lose events unseen: a batch at whose ends a pod was not observed has no count of that pod.
+from a clock that runs ahead; one pod can be scraped by two jobs, or by another one from some time
+on. None of that may invent or lose events unseen: a batch at whose ends a pod was not observed has
+no count of that pod.
 """
 
 import math
@@ -34,29 +35,50 @@ SCRAPE_LABELS = frozenset(
 STALE = 300
 """Seconds after which a sample says nothing of the present, as in PromQL."""
 INFINITE = "+Inf"
+LARGEST = 2.0**53
+"""What is above it is no count: a number with a fraction cannot tell it from the next one."""
+CLOCKS = 0.05
+"""Share of a counter by which it may fall where two servers with clocks of their own tell of it."""
 _FEW = 10
 
 
 def cleaned(samples: Iterable[Sample], now: float) -> list[Sample]:
-    """Finite values by time, one for each time, none from the future."""
-    by_time = {t: v for t, v in samples if math.isfinite(v) and v >= 0 and t <= now}
+    """Values that can be counts, by time, one for each time, none from the future."""
+    by_time = {t: v for t, v in samples if _is_count(v) and t <= now}
     return sorted(by_time.items())
+
+
+def _is_count(value: float) -> bool:
+    return math.isfinite(value) and 0 <= value <= LARGEST
 
 
 def accumulated(samples: Sequence[Sample]) -> list[Sample]:
     """The counter as if it had never restarted: after a fall it counts on from there."""
     result: list[Sample] = []
-    total, previous = 0.0, 0.0
+    total, highest = 0.0, 0.0
     for time, value in samples:
-        total += value - previous if value >= previous else value
-        previous = value
+        if _begins_anew(highest, value):
+            total, highest = total + value, value
+        elif value > highest:
+            total, highest = total + value - highest, value
         result.append((time, total))
     return result
 
 
 def restarts(samples: Sequence[Sample]) -> list[float]:
     """When a counter began anew: the times of the first samples after that."""
-    return [later[0] for earlier, later in pairwise(samples) if later[1] < earlier[1]]
+    found, highest = [], 0.0
+    for time, value in samples:
+        if _begins_anew(highest, value):
+            found.append(time)
+            highest = value
+        highest = max(highest, value)
+    return found
+
+
+def _begins_anew(before: float, value: float) -> bool:
+    """Whether a counter fell as it does with its process, and not by two servers' clocks."""
+    return value < before * (1 - CLOCKS)
 
 
 def increased(samples: Sequence[Sample]) -> list[float]:
@@ -87,15 +109,48 @@ def levels(
 
 def by_pod(series: Iterable[Series]) -> dict[str, list[Series]]:
     """The series of each pod; of series that differ only in how they were scraped, the longest."""
-    best: dict[tuple[tuple[str, str], ...], Series] = {}
-    for labels, samples in series:
-        identity = _identity(labels)
-        if identity not in best or _rank((labels, samples)) > _rank(best[identity]):
-            best[identity] = (labels, samples)
     pods: dict[str, list[Series]] = {}
-    for labels, samples in best.values():
+    for alike in _alike(series):
+        best = max(alike, key=_rank)
+        pods.setdefault(_pod(best[0]), []).append(best)
+    return pods
+
+
+def counters_by_pod(series: Iterable[Series]) -> dict[str, list[Series]]:
+    """The counters of each pod; one that another job or address tells of goes on where it was."""
+    pods: dict[str, list[Series]] = {}
+    for alike in _alike(series):
+        ranked = sorted(alike, key=_rank, reverse=True)
+        labels, samples = ranked[0]
+        for _, others in ranked[1:]:
+            samples = _continued(samples, others)
         pods.setdefault(_pod(labels), []).append((labels, samples))
     return pods
+
+
+def _alike(series: Iterable[Series]) -> Iterable[list[Series]]:
+    """Series that differ only in how they were scraped, together."""
+    found: dict[tuple[tuple[str, str], ...], list[Series]] = {}
+    for labels, samples in series:
+        found.setdefault(_identity(labels), []).append((labels, samples))
+    return found.values()
+
+
+def _continued(samples: Sequence[Sample], others: Sequence[Sample]) -> Sequence[Sample]:
+    """A counter with what another series of it tells of the time before and after."""
+    if not samples:
+        return others
+    before = [sample for sample in others if sample[0] < samples[0][0]]
+    after = [sample for sample in others if sample[0] > samples[-1][0]]
+    return _joined(_joined(before, samples), after)
+
+
+def _joined(first: Sequence[Sample], then: Sequence[Sample]) -> Sequence[Sample]:
+    """Two parts of a counter; where they meet it has not begun anew, whatever two clocks say."""
+    earlier = [value for _, value in first if _is_count(value)]
+    later = [value for _, value in then if _is_count(value)]
+    lift = max(0.0, earlier[-1] - later[0]) if earlier and later else 0.0
+    return [*first, *((time, value + lift) for time, value in then)]
 
 
 def duplicates(series: Sequence[Series]) -> int:
@@ -122,7 +177,7 @@ def increases(series: Iterable[Series], grid: Sequence[int], now: float) -> Incr
 
     A pod is observed when any of its series is; a series that is not there yet is at 0.
     """
-    return {pod: _increase(own, grid, now) for pod, own in by_pod(series).items()}
+    return {pod: _increase(own, grid, now) for pod, own in counters_by_pod(series).items()}
 
 
 def _increase(own: Sequence[Series], grid: Sequence[int], now: float) -> list[int | None]:
@@ -149,7 +204,7 @@ def ratio(
     """
     requests = increases(every, grid, now)
     same = {labels.get("__name__") for labels, _ in (*every, *bad)} <= {_name(every)}
-    pods = by_pod(bad)
+    pods = counters_by_pod(bad)
     events: dict[str, list[int | None]] = {}
     for pod, counts in requests.items():
         if pod in pods:

@@ -7,7 +7,7 @@ done where the release says `maxWait`, and a person is asked elsewhere.
 """
 
 from sluice.core.rollout.checks import waited
-from sluice.core.rollout.model import DAY, HELD, Asks, Decision, Observation, Rollout
+from sluice.core.rollout.model import HELD, Asks, Decision, Observation, Rollout
 
 HOUR = 3600
 """Seconds in which routes that lead away from a version have surely been applied."""
@@ -21,7 +21,8 @@ def asks_of(rollout: Rollout, seen: Observation, now: int, decision: Decision) -
     if rollout.state == "STABLE" or (write is not None and write.lane == "push"):
         return ""
     overdue = waited(seen, now) >= _usual(rollout)
-    return "decide" if rollout.state in HELD or overdue else ""
+    awaited = write is not None and write.approval
+    return "decide" if rollout.state in HELD or overdue or awaited else ""
 
 
 def _usual(rollout: Rollout) -> int:
@@ -30,7 +31,7 @@ def _usual(rollout: Rollout) -> int:
     if rollout.state == "WARMING":
         return plan.warming
     if rollout.state in ("PROMOTING", "FINALIZING"):
-        return plan.rollback_window + DAY
+        return plan.rollback_window + plan.whole.longest
     if rollout.state == "STEP" and rollout.step < len(plan.steps):
         return plan.steps[rollout.step].longest
     return plan.drain + HOUR
