@@ -34,7 +34,8 @@ def run(*, paths: tuple[str, ...], root: str | None, form: str, mend: bool = Fal
         sys.stdout.write(report(findings, form, workspace.files, pages=_pages(form)))
     else:
         count = len(workspace.specs.releases) if only is None else len(paths)
-        click.echo(f"{count} {'releases' if only is None else 'files'}: no findings", err=True)
+        noun = "release" if only is None else "file"
+        click.echo(f"{count} {noun}{'' if count == 1 else 's'}: no findings", err=True)
     return int(failed(findings))
 
 
