@@ -6,6 +6,14 @@ from typing import Any
 
 from sluice.core.plan.comparison import Field
 
+
+def _counts_fewer(old: Mapping[str, list[str]] | None, new: Mapping[str, list[str]] | None) -> bool:
+    """Whether no writer of a number counts who did not count before."""
+    if old is None or new is None:
+        return old is None
+    return all(kind in new and set(new[kind]) <= set(old[kind]) for kind in old)
+
+
 _TIGHTER: Mapping[str, Callable[[Any, Any], bool]] = {
     "min": lambda old, new: new is not None and (old is None or new >= old),
     "max": lambda old, new: new is not None and (old is None or new <= old),
@@ -14,6 +22,7 @@ _TIGHTER: Mapping[str, Callable[[Any, Any], bool]] = {
     "afterRegistration": lambda _, new: new is True,
     "dataset": lambda old, _: old is None,
     "maxAge": lambda old, _: old is None,
+    "measuredBy": _counts_fewer,
 }
 """By field of a gate, whether the new value lets nothing pass that the old one did not."""
 
@@ -44,6 +53,14 @@ def _permits_more(old: object, new: object, is_entry: bool) -> bool:  # noqa: FB
     return old is not None
 
 
+def _exempts_more(old: object, new: object, is_entry: bool) -> bool:  # noqa: FBT001  # as all judges
+    """A list of exceptions gets longer; none at all excepts nothing."""
+    if is_entry or not isinstance(new, list):
+        return new is not None
+    earlier = old if isinstance(old, list) else []
+    return any(entry not in earlier for entry in new)
+
+
 def _limits_less(old: object, new: object, is_entry: bool) -> bool:  # noqa: FBT001  # as all judges
     """A number that limits gets greater; none at all limits nothing."""
     del is_entry
@@ -62,6 +79,8 @@ def _forbids_less(old: object, new: object, is_entry: bool) -> bool:  # noqa: FB
 
 _JUDGES: tuple[tuple[re.Pattern[str], Callable[[object, object, bool], bool]], ...] = (
     (re.compile(r"\b(allowed|claims)\b"), _permits_more),
+    (re.compile(r"^spec\.sources\.unlisted\b"), _exempts_more),
+    (re.compile(r"^spec\.images\.digests$"), lambda old, _, __: old == "required"),
     # Nobody may connect who is not listed; without any rules everybody may.
     (re.compile(r"\b(allowFrom|allowTo)\b"), lambda _, new, entry: not entry or new is not None),
     (re.compile(r"^spec\.network$"), lambda _, new, __: new is None),
