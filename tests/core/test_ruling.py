@@ -14,8 +14,9 @@ LOOSER: list[tuple[str, object, object]] = [
     ("spec.accelerators.allowed[0]", "nvidia-l4", "nvidia-h100-80gb"),
     ("spec.sources.allowed[]", None, "hf://other/"),
     ("spec.sources.allowed", [{"prefix": "a"}], [{"prefix": "a"}, {"prefix": "b"}]),
-    ("spec.sources.unlisted[]", None, "hf://"),
-    ("spec.sources.unlisted", None, ["hf://"]),
+    ("spec.sources.unlisted[]", None, "hf://other/"),
+    ("spec.sources.unlisted", None, ["hf://other/"]),
+    ("spec.sources.unlisted", ["hf://a/"], ["hf://a/", "hf://b/"]),
     ("spec.storage.claims[]", None, "other"),
     ("spec.storage.sources.models.endpoint", None, "https://other.example.com"),
     ("spec.follows.stage", "Production", None),
@@ -43,8 +44,9 @@ TIGHTER: list[tuple[str, object, object]] = [
     ("spec.promotion.review", "automatic", "required"),
     ("spec.accelerators.allowed[]", "nvidia-l4", None),
     ("spec.accelerators.allowed", None, ["nvidia-l4"]),
-    ("spec.sources.unlisted[]", "hf://", None),
-    ("spec.sources.unlisted", ["hf://"], None),
+    ("spec.sources.unlisted[]", "hf://other/", None),
+    ("spec.sources.unlisted", ["hf://other/"], None),
+    ("spec.sources.unlisted", ["hf://a/", "hf://b/"], ["hf://b/"]),
     ("spec.storage.sources.models.endpoint", "https://a.example.com", None),
     ("spec.argocd.version", "3.1", "3.2"),
     ("spec.images.digests", None, "required"),
@@ -108,6 +110,28 @@ def test_a_gate_that_may_be_met_more_easily(change: dict[str, object], expected:
     gate = {"metric": "mmlu/acc", "min": 0.6}
     changed = {key: value for key, value in {**gate, **change}.items() if value is not None}
     assert lets_more(gate, changed) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (None, {"users": ["bot"]}, False),
+        ({"users": ["bot"]}, {"users": ["bot"], "experiments": ["e"]}, False),
+        ({"users": ["bot", "ada"]}, {"users": ["bot"]}, False),
+        ({"users": ["bot"]}, {"users": ["bot", "ada"]}, True),
+        ({"users": ["bot"]}, {"experiments": ["e"]}, True),
+        ({"users": ["bot"]}, None, True),
+    ],
+)
+def test_a_gate_that_counts_more_writers(
+    before: object,
+    after: object,
+    expected: bool,  # noqa: FBT001  # a case
+) -> None:
+    old, new = (
+        {"metric": "toxicity", **({"measuredBy": one} if one else {})} for one in (before, after)
+    )
+    assert lets_more(old, new) == expected
 
 
 def test_policies_are_told_apart_by_kind_namespace_and_name() -> None:

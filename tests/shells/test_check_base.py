@@ -354,6 +354,20 @@ def test_only_policies_and_what_they_take_may_stand_among_policies(
     assert found(tree) == wrong
 
 
+def test_a_plan_says_when_it_is_the_base_that_is_broken(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = tree / CHAT / "release.yaml"
+    sound = spec.read_text("utf-8")
+    spec.write_text(sound.replace("kind: ModelRelease", "kind: Other"), "utf-8")
+    commit(tree)
+    spec.write_text(sound, "utf-8")
+    assert plan.run(base=None, root=str(tree), form="text") == 1
+    said = capsys.readouterr().err
+    assert "kind: Other" in said
+    assert "This is wrong in HEAD, not in the work tree" in said
+
+
 def test_a_plan_tells_of_rules_that_change(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
     drop_policy(tree)
     waive_it(tree)

@@ -34,6 +34,7 @@ from sluice.core.reports.report import report
 from sluice.core.specs.resolve import Environment
 from sluice.core.trace import located
 from sluice.core.unforeseen import UnforeseenError, finding, isolated
+from sluice.core.units import number_of
 from sluice.core.workload.render import Manifest
 
 
@@ -80,8 +81,7 @@ def run(
         said = report(findings, form, whole.files, changed=lines, pages=pages_for(form))
         sys.stdout.write(said)
     else:
-        counted = "1 release" if len(keys) == 1 else f"{len(keys)} releases"
-        click.echo(f"{counted}, all layers: no findings", err=True)
+        click.echo(f"{number_of('release', len(keys))}, all layers: no findings", err=True)
     return int(failed(findings))
 
 

@@ -19,12 +19,20 @@ def run(*, base: str | None, root: str | None, form: str) -> int:
     now = open_workspace(top)
     revision = at_revision(top, base or "HEAD")
     before = revision.workspace()
+    # Both trees must be whole for a plan to mean anything.
     try:
         rendered = now.render()
-        # Both trees must be whole for a plan to mean anything.
-        rendered_before = before.render()
     except FindingsError as error:
         sys.stderr.write(report(error.findings, "text", now.files))
+        return 1
+    try:
+        rendered_before = before.render()
+    except FindingsError as error:
+        sys.stderr.write(report(error.findings, "text", before.files))
+        remedy = "correct it there first, or name another --base"
+        sys.stderr.write(
+            f"This is wrong in {revision.name[:40]}, not in the work tree: {remedy}.\n"
+        )
         return 1
     files_before, files_now = ruling_files(revision, before, top, now)
     rules = compare_rules(before.specs, now.specs, files_before, files_now, now.tools.schemas)

@@ -12,6 +12,7 @@ from sluice.core import layout
 from sluice.core.emit import unix_lines
 from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.reports.report import report
+from sluice.core.units import number_of
 
 RENDERED_LIMIT = 1 << 24
 STALE = "RND001"
@@ -36,7 +37,8 @@ def run(*, check: bool, root: str | None, form: str) -> int:
         files.write(top, changes)
     deleted = sum(content is None for content in changes.values())
     click.echo(
-        f"{len(wanted)} manifests of {len(workspace.specs.releases)} releases: "
+        f"{number_of('manifest', len(wanted))} of "
+        f"{number_of('release', len(workspace.specs.releases))}: "
         f"{len(changes) - deleted} written, {deleted} deleted",
         err=True,
     )

@@ -59,7 +59,7 @@ def warn_of_rules(
 
 
 def _warning(change: RuleChange) -> Finding:
-    message = f"a rule is loosened: {moved(change)}"
+    message = f"a rule may be looser than before: {moved(change)}"
     whose = ", ".join(change.owners) or "whoever owns it: CODEOWNERS names nobody"
     return Finding(
         Place(change.path), "RUL001", message, f"to be approved by {whose}", Severity.WARNING

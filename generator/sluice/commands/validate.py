@@ -15,6 +15,7 @@ from sluice.core.checks.secrets import leaked_specs
 from sluice.core.finding import Finding, Place, UsageError, failed, in_order
 from sluice.core.reports.report import report
 from sluice.core.specs.load import SIZE_LIMIT
+from sluice.core.units import number_of
 
 _WAIVERS = f"{layout.POLICIES}/{layout.WAIVERS}"
 
@@ -34,7 +35,8 @@ def run(*, paths: tuple[str, ...], root: str | None, form: str, mend: bool = Fal
         sys.stdout.write(report(findings, form, workspace.files, pages=_pages(form)))
     else:
         count = len(workspace.specs.releases) if only is None else len(paths)
-        click.echo(f"{count} {'releases' if only is None else 'files'}: no findings", err=True)
+        looked_at = number_of("release" if only is None else "file", count)
+        click.echo(f"{looked_at}: no findings", err=True)
     return int(failed(findings))
 
 

@@ -12,7 +12,7 @@ from sluice.core.memory.architecture import Architecture
 from sluice.core.memory.preflight import kv_bytes_per_token
 from sluice.core.memory.weights import parameter_count, weight_bytes
 from sluice.core.outgoing import lines_of
-from sluice.core.plan.cost import HOURS_PER_MONTH, Totals, money, release_totals
+from sluice.core.plan.cost import HOURS_PER_MONTH, Totals, between, money, release_totals
 from sluice.core.specs.resolve import Release, Spec, Variant, lookup
 from sluice.core.units import bytes_text
 from sluice.core.workload import sizing, values
@@ -201,13 +201,14 @@ def text(found: Mapping[str, Any]) -> str:
     return lines_of(lines)
 
 
+def _range(cost: Mapping[str, Any]) -> str:
+    return between(money(cost["perHour"]), money(cost["mostPerHour"]))
+
+
 def _cost_lines(found: Mapping[str, Any]) -> list[str]:
-    least, most = money(found["perHour"]), money(found["mostPerHour"])
-    lines = [f"{least} to {most}, in a rollout up to {money(found['rolloutPerHour'])}"]
-    for around in ("team", "environment"):
-        if around in found:
-            each = found[around]
-            lines.append(f"{around}: {money(each['perHour'])} to {money(each['mostPerHour'])}")
+    lines = [f"{_range(found)}, in a rollout up to {money(found['rolloutPerHour'])}"]
+    around = [name for name in ("team", "environment") if name in found]
+    lines += [f"{name}: {_range(found[name])}" for name in around]
     if found["unpriced"]:
         names = ", ".join(found["unpriced"])
         lines.append(f"no price is known of {names}: add it to accelerators.prices")

@@ -178,7 +178,8 @@ def _strangers(
         yield Finding(Place(path), "POL006", message, "name it .yaml, or move it elsewhere")
     for part in objects:
         if (part.data.get("apiVersion"), part.data.get("kind")) not in kinds:
-            message = f"a {part.data.get('kind', 'thing')} is no policy, and no policy takes it"
+            what = f"a {kind}" if (kind := part.data.get("kind")) else "what has no kind"
+            message = f"{what} is no policy, and no policy takes it"
             remedy = (
                 "policies/ holds policies, bindings and objects of a paramKind; move it elsewhere"
             )

@@ -52,7 +52,7 @@ def _environment(environment: Record, width: int) -> Iterator[str]:
     yield from _wrapped(
         "  ",
         [
-            f"{between(devices['least'], devices['most'])} devices",
+            f"{between(devices['least'], devices['most'])} device{'s' * (devices['most'] != 1)}",
             between(money(cost["least"]), money(cost["most"])),
         ],
         width,

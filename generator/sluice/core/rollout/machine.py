@@ -51,7 +51,7 @@ from sluice.core.rollout.moves import (
 from sluice.core.rollout.waits import asks_of
 
 ASKED = {
-    "decide": "decide: `sluice rollout status` says what it waits for",
+    "decide": "decide whether it goes on",
     "rescue": "help at once: clients suffer, and no weight can be moved to a version that answers",
 }
 """What a person is asked for, in words."""

@@ -6,6 +6,14 @@ from typing import Any
 
 from sluice.core.plan.comparison import Field
 
+
+def _counts_fewer(old: Mapping[str, list[str]] | None, new: Mapping[str, list[str]] | None) -> bool:
+    """Whether no writer of a number counts who did not count before."""
+    if old is None or new is None:
+        return old is None
+    return all(kind in new and set(new[kind]) <= set(old[kind]) for kind in old)
+
+
 _TIGHTER: Mapping[str, Callable[[Any, Any], bool]] = {
     "min": lambda old, new: new is not None and (old is None or new >= old),
     "max": lambda old, new: new is not None and (old is None or new <= old),
@@ -14,6 +22,7 @@ _TIGHTER: Mapping[str, Callable[[Any, Any], bool]] = {
     "afterRegistration": lambda _, new: new is True,
     "dataset": lambda old, _: old is None,
     "maxAge": lambda old, _: old is None,
+    "measuredBy": _counts_fewer,
 }
 """By field of a gate, whether the new value lets nothing pass that the old one did not."""
 
@@ -100,7 +109,7 @@ _JUDGES: tuple[tuple[re.Pattern[str], Callable[[object, object, bool], bool]], .
     (re.compile(r"^spec\.(follows\b|cluster\.server$|namespace$)"), lambda *_: True),
     (re.compile(r"^spec\.argocd\.(repoURL|targetRevision|namespace)$"), lambda *_: True),
     (re.compile(r"^spec\.storage\.sources\..*endpoint$"), lambda _, new, __: new is not None),
-    (re.compile(r"^spec\.images\b"), lambda old, _, __: old is not None),
+    (re.compile(r"^spec\.images\.digests$"), lambda old, _, __: old == "required"),
     (re.compile(r"\btrustRemoteCode$"), lambda _, new, __: new is True),
     # Nobody may connect who is not listed; without any rules everybody may.
     (re.compile(r"\b(allowFrom|allowTo)\b"), lambda _, new, entry: not entry or new is not None),
