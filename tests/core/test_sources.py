@@ -115,3 +115,30 @@ def test_a_token_stays_with_the_server_of_its_environment(
     files |= {path: yaml.safe_dump(data).encode() for path, data in written.items()}
     findings, _ = trees.outcome(files)
     assert ("REF097" in {finding.rule for finding in findings}) == refused
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "refused"),
+    [
+        ("tokenizer", "evil/tokenizer", True),
+        ("tokenizer", "acme-evil/tokenizer", True),
+        ("hf-config-path", "evil/config", True),
+        ("tokenizer", "acme/tokenizer", False),
+        ("tokenizer", "/models/tokenizer", False),
+        ("generation-config", "auto", False),
+        ("max-num-seqs", "8", False),
+    ],
+)
+def test_what_an_engine_would_get_from_a_hub_must_be_listed_too(
+    argument: str,
+    value: str,
+    refused: bool,  # noqa: FBT001  # a case
+) -> None:
+    files = trees.base()
+    release, place = (yaml.safe_load(files[path]) for path in (trees.RELEASE, trees.ENVIRONMENT))
+    release["spec"]["engine"]["args"] = {argument: value}
+    place["spec"]["sources"] = {"allowed": ["pvc://", "hf://acme/"]}
+    written = {trees.RELEASE: release, trees.ENVIRONMENT: place}
+    files |= {path: yaml.safe_dump(data).encode() for path, data in written.items()}
+    findings, _ = trees.outcome(files)
+    assert ("REF096" in {finding.rule for finding in findings}) == refused

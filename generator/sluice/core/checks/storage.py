@@ -33,6 +33,8 @@ def check_storage(release: Release, catalog: Catalog) -> Iterator[Finding]:
         yield from _claim(release, pointer, source.claim)
         if source.image:
             yield from _image_volume(release, pointer)
+    if engine is not None:
+        yield from _repositories(release, engine)
     yield from _endpoint(release, sorted({source.scheme for _, source in placed}))
     yield from _claim(release, _CACHE, release.value("weights.cache.claim", ""))
     if placed and engine is not None and engine.status != "refused":
@@ -71,6 +73,22 @@ def _allowed(release: Release, pointer: Pointer, source: Source) -> Iterator[Fin
             f"add this one to sources.allowed in {release.environment.document.path}"
         )
         yield Finding(release.origin(pointer)[0], "REF096", message, remedy)
+
+
+def _repositories(release: Release, engine: Engine) -> Iterator[Finding]:
+    """Arguments by which an engine would get something from a hub that is not listed."""
+    allowed = lookup(release.environment.spec, "sources.allowed")
+    arguments = release.value("engine.args", {})
+    for flag in sorted(engine.repositories & arguments.keys()) if allowed is not None else ():
+        named = str(arguments[flag])
+        # A repository has an owner; a path begins at the root, and other words are modes.
+        if "/" not in named or named.startswith("/") or is_listed(f"hf://{named}", allowed):
+            continue
+        message = f"the environment allows nothing from hf://{named}"
+        remedy = (
+            f"remove it, or add its place to sources.allowed in {release.environment.document.path}"
+        )
+        yield Finding(release.place(f"engine.args.{flag}"), "REF096", message, remedy)
 
 
 def _host(release: Release, pointer: Pointer, source: Source) -> Iterator[Finding]:
