@@ -295,6 +295,21 @@ def test_who_looks_at_a_change_and_what_checks_it_are_rules(
     assert ("RUL001", path) in found(tree, severity="warning")
 
 
+def test_evidence_is_only_ever_added(tree: Path, found: Found) -> None:
+    first, second = f"{CHAT}/evidence/v1.json", f"{CHAT}/evidence/v2.json"
+    write(tree / first, '{"created": 1}')
+    commit(tree)
+    assert found(tree, severity="warning") == set()
+    run_git(tree, "tag", "--force", "base")
+    write(tree / first, '{"created": 2}')
+    write(tree / second, "{}")
+    commit(tree)
+    assert found(tree, severity="warning") == {("RUL003", first)}
+    (tree / first).unlink()
+    commit(tree)
+    assert found(tree, severity="warning") == {("RUL003", first)}
+
+
 def test_an_environment_that_goes_takes_its_rules_along(tree: Path, found: Found) -> None:
     shutil.rmtree(tree / "environments" / "production")
     shutil.rmtree(tree / "manifests" / "production")
