@@ -190,6 +190,19 @@ def test_remote_code_is_always_for_a_person() -> None:
     assert said(f"hf://acme/chat{PIN}", on=on) == {"remote code": True}
 
 
+def test_a_plugin_of_the_engine_is_remote_code() -> None:
+    on = release()
+    catalog = trees.workspace_of(trees.base()).tools.catalog
+    engine = catalog.engine(on.value("engine.name"), on.value("engine.version"))
+    assert engine is not None
+    version = ModelVersion("chat", "8", f"hf://acme/chat{PIN}", 0, 0)
+    assert not judge_provenance(on, version, looked(), None, engine.plugins)
+    on.document.data["spec"]["engine"]["args"] = {"tool-parser-plugin": "/models/parser.py"}
+    (found,) = judge_provenance(on, version, looked(), None, engine.plugins)
+    assert (found.metric, found.waiting) == ("remote code", True)
+    assert "engine.args.tool-parser-plugin" in found.reason
+
+
 def test_a_digest_does_not_go_by_itself() -> None:
     on = release()
     on.document.data["spec"]["model"]["digest"] = "sha256:" + "0" * 64

@@ -80,6 +80,7 @@ def test_an_environment_that_does_not(pointer: str, before: object, after: objec
         ("model.quarantine", ["3", "4"], ["4"]),
         ("model.digest", "sha256:0", None),
         ("serving.trustRemoteCode", None, True),
+        ("weights.endpoint", None, "https://other.example.com"),
     ],
 )
 def test_a_release_that_lets_more_pass(field: str, tight: object, loose: object) -> None:

@@ -1,9 +1,13 @@
 """Where weights are: pinned, on a claim or a hub, and never outside the mount."""
 
+from typing import Any
+
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core import trees
 from sluice.core.workload.sources import MOUNT, SourceError, beside, mounts, parse
 
 COMMIT = "a09a35458c702b33eeacc393d103063234e8bc28"
@@ -73,3 +77,68 @@ def test_a_model_on_the_same_claim_shares_its_mount() -> None:
     main = parse("pvc://models/chat")
     assert beside("pvc://models/small", main).location == "/models/small"
     assert mounts(main, [parse("pvc://models/small")]) == {"models": MOUNT}
+
+
+SERVER, OTHER = "https://mlflow.example.com", "https://other.example.com"
+
+
+@pytest.mark.parametrize(
+    ("source", "environment", "weights", "refused"),
+    [
+        ("models:/chat/7", {"endpoint": SERVER}, {"endpoint": OTHER}, True),
+        ("models:/chat/7", {"endpoint": SERVER}, {"endpoint": f"{SERVER}.evil.example"}, True),
+        ("models:/chat/7", {"endpoint": SERVER}, {"endpoint": f"{SERVER}/"}, False),
+        ("models:/chat/7", {"tokenSecret": {"name": "a", "key": "b"}}, {"endpoint": OTHER}, True),
+        ("s3://models/7", {"credentialsSecret": "a"}, {"endpoint": OTHER}, True),
+        ("s3://models/7", {}, {"endpoint": OTHER, "credentialsSecret": "mine"}, False),
+        (
+            "s3://models/7",
+            {"credentialsSecret": "a"},
+            {"endpoint": OTHER, "credentialsSecret": "mine"},
+            False,
+        ),
+    ],
+)
+def test_a_token_stays_with_the_server_of_its_environment(
+    source: str,
+    environment: dict[str, Any],
+    weights: dict[str, Any],
+    refused: bool,  # noqa: FBT001  # a case
+) -> None:
+    files = trees.base()
+    release, place = (yaml.safe_load(files[path]) for path in (trees.RELEASE, trees.ENVIRONMENT))
+    release["spec"]["model"]["source"] = source
+    release["spec"]["weights"] = weights
+    scheme = source.partition(":")[0]
+    place["spec"]["storage"] = {"sources": {scheme: environment}}
+    written = {trees.RELEASE: release, trees.ENVIRONMENT: place}
+    files |= {path: yaml.safe_dump(data).encode() for path, data in written.items()}
+    findings, _ = trees.outcome(files)
+    assert ("REF097" in {finding.rule for finding in findings}) == refused
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "refused"),
+    [
+        ("tokenizer", "evil/tokenizer", True),
+        ("tokenizer", "acme-evil/tokenizer", True),
+        ("hf-config-path", "evil/config", True),
+        ("tokenizer", "acme/tokenizer", False),
+        ("tokenizer", "/models/tokenizer", False),
+        ("generation-config", "auto", False),
+        ("max-num-seqs", "8", False),
+    ],
+)
+def test_what_an_engine_would_get_from_a_hub_must_be_listed_too(
+    argument: str,
+    value: str,
+    refused: bool,  # noqa: FBT001  # a case
+) -> None:
+    files = trees.base()
+    release, place = (yaml.safe_load(files[path]) for path in (trees.RELEASE, trees.ENVIRONMENT))
+    release["spec"]["engine"]["args"] = {argument: value}
+    place["spec"]["sources"] = {"allowed": ["pvc://", "hf://acme/"]}
+    written = {trees.RELEASE: release, trees.ENVIRONMENT: place}
+    files |= {path: yaml.safe_dump(data).encode() for path, data in written.items()}
+    findings, _ = trees.outcome(files)
+    assert ("REF096" in {finding.rule for finding in findings}) == refused

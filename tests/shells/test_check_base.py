@@ -327,6 +327,30 @@ def test_who_looks_at_a_change_and_what_checks_it_are_rules(
     assert ("RUL001", path) in found(tree, severity="warning")
 
 
+def test_a_new_environment_reaches_where_nothing_did(tree: Path, found: Found) -> None:
+    text = (tree / "environments" / "production" / "environment.yaml").read_text("utf-8")
+    text = text.replace("name: production", "name: other", 1)
+    write(tree / "environments/other/environment.yaml", text.replace("kubernetes.default.svc", "b"))
+    assert render.run(check=False, root=str(tree), form="text") == 0
+    commit(tree)
+    assert ("RUL001", "environments/other/environment.yaml") in found(tree, severity="warning")
+
+
+def test_evidence_is_only_ever_added(tree: Path, found: Found) -> None:
+    first, second = f"{CHAT}/evidence/v1.json", f"{CHAT}/evidence/v2.json"
+    write(tree / first, '{"created": 1}')
+    commit(tree)
+    assert found(tree, severity="warning") == set()
+    run_git(tree, "tag", "--force", "base")
+    write(tree / first, '{"created": 2}')
+    write(tree / second, "{}")
+    commit(tree)
+    assert found(tree, severity="warning") == {("RUL003", first)}
+    (tree / first).unlink()
+    commit(tree)
+    assert found(tree, severity="warning") == {("RUL003", first)}
+
+
 def test_an_environment_that_goes_takes_its_rules_along(tree: Path, found: Found) -> None:
     shutil.rmtree(tree / "environments" / "production")
     shutil.rmtree(tree / "manifests" / "production")

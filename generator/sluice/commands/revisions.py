@@ -9,6 +9,7 @@ from pathlib import Path
 from sluice import git
 from sluice.commands.workspace import FOLDERS, Workspace
 from sluice.core import layout
+from sluice.core.layout import Key
 from sluice.core.specs.load import SIZE_LIMIT
 
 
@@ -32,6 +33,21 @@ class Revision:
         """Which files are different now, by path."""
         same = {path for path, raw in now.items() if self.files.get(path) == git.blob_id(raw)}
         return sorted((now.keys() | self.files.keys()) - same)
+
+    def rewritten_evidence(self, top: Path) -> list[str]:
+        """The evidence that commits since have changed, of releases that are still there."""
+        if self.repository.head_is_unborn:
+            return []
+        folder = f"{self.prefix}{layout.ENVIRONMENTS}"
+        changed = git.changed_paths(self.repository, self.name, "HEAD", folder)
+        inner = [path.removeprefix(self.prefix) for path in changed]
+        paths = [path for path in inner if layout.is_evidence(path)]
+        before = git.ids_at(self.repository, self.name, self.inside(paths))
+        return [
+            path
+            for path, blob in zip(paths, before, strict=True)
+            if blob and (top / layout.release_path(Key(*path.split("/")[1:4]))).is_file()
+        ]
 
     def rerendered(self) -> list[str]:
         """The manifests that commits since have changed, by path."""

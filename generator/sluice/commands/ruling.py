@@ -56,6 +56,9 @@ def warn_of_rules(
     rules = compare_rules(before.specs, now.specs, files_before, files_now, now.tools.schemas)
     for change in loosened(rules):
         yield _warning(change)
+    for path in revision.rewritten_evidence(top):
+        message = "what a decision was based on is rewritten: evidence is only ever added"
+        yield Finding(Place(path), "RUL003", message, "take the change back", Severity.WARNING)
 
 
 def _warning(change: RuleChange) -> Finding:

@@ -97,7 +97,7 @@ class Contents:
     """The files of a version, by their paths, as far as the registry lists them.
 
     `loaders` are those of them that tell who loads the model to run code beside it. `gap` says why
-    the files are not known, empty where they are.
+    some of the files, or all, are not known, empty where they are.
     """
 
     files: tuple[str, ...] = ()

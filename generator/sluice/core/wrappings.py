@@ -8,7 +8,8 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 _WORD = re.compile(r"[^\s\"'<>]++")
-_ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
+# What parts a name from its value, an address from its password, and a token from its prefix.
+_ESCAPED = re.compile(r"%(?:25)*+(?:3[ADad]|40|22|5[Ff]|2[DFdf])")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{24,}+={0,2}")
 _TIMES = 3
 """So often escapes may have been escaped again."""
@@ -24,10 +25,9 @@ class Wrapped(NamedTuple):
 
 def wrapped(text: str) -> Iterator[Wrapped]:
     """Words with escapes as addresses have them, and texts in base64."""
-    for match in _WORD.finditer(text) if _ESCAPED.search(text) else ():
-        inner = _unescaped(match[0])
-        if inner != match[0]:
-            yield Wrapped(*match.span(), inner)
+    for match in _WORD.finditer(text) if "%" in text else ():
+        if _ESCAPED.search(match[0]):
+            yield Wrapped(*match.span(), _unescaped(match[0]))
     for match in _BASE64.finditer(text):
         if inner := _decoded(match[0]):
             yield Wrapped(*match.span(), inner)

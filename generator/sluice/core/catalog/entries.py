@@ -60,7 +60,8 @@ class Engine:
     empty where the engine does not say how it fills the memory. `refused` says why a field is not
     among `fields`; `exclusive` names fields that cannot stand together. `ceilings` names the fields
     that metrics never exceed in one copy of the engine; `counters` are metrics of requests and bad
-    events by signal; `buckets` bounds of histograms in seconds.
+    events by signal; `buckets` bounds of histograms in seconds. Of the further `flags`, `plugins`
+    have code run, and `repositories` name something on a hub of models.
     """
 
     name: str
@@ -103,6 +104,8 @@ class Engine:
     config_flag: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     flags: frozenset[str] = frozenset()
+    plugins: frozenset[str] = frozenset()
+    repositories: frozenset[str] = frozenset()
     deprecated: Mapping[str, Flag] = field(default_factory=dict)
     removed: Mapping[str, Flag] = field(default_factory=dict)
 
@@ -280,6 +283,8 @@ def engine_from(entry: Mapping[str, Any], version: str = "") -> Engine:
         config_flag=config.get("flag", ""),
         config=config.get("base", {}),
         flags=frozenset(_flags(entry["flags"], version)),
+        plugins=frozenset(entry.get("plugins", ())),
+        repositories=frozenset(entry.get("repositories", ())),
         deprecated=_said_of_flags(entry.get("deprecated", {}), known),
         removed=_said_of_flags(entry.get("removed", {}), known),
     )

@@ -1,6 +1,6 @@
 """Whether a release's weights can be reached from its environment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
 from sluice.core.catalog.entries import Catalog, Engine
@@ -18,6 +18,7 @@ from sluice.core.workload.sources import Source, SourceError, parse
 _MOST_NAMED = 5
 _CACHE: Pointer = ("weights", "cache", "claim")
 _LOAD = "weights.load"
+_CREDENTIALS = ("tokenSecret", "credentialsSecret", "serviceAccount")
 _KNOWN_SINCE, _DEFAULT_SINCE = "1.31", "1.35"
 """Versions of Kubernetes in which image volumes are behind a feature gate, and then are not."""
 
@@ -32,6 +33,9 @@ def check_storage(release: Release, catalog: Catalog) -> Iterator[Finding]:
         yield from _claim(release, pointer, source.claim)
         if source.image:
             yield from _image_volume(release, pointer)
+    if engine is not None:
+        yield from _repositories(release, engine)
+    yield from _endpoint(release, sorted({source.scheme for _, source in placed}))
     yield from _claim(release, _CACHE, release.value("weights.cache.claim", ""))
     if placed and engine is not None and engine.status != "refused":
         yield from _load(release, engine)
@@ -71,6 +75,22 @@ def _allowed(release: Release, pointer: Pointer, source: Source) -> Iterator[Fin
         yield Finding(release.origin(pointer)[0], "REF096", message, remedy)
 
 
+def _repositories(release: Release, engine: Engine) -> Iterator[Finding]:
+    """Arguments by which an engine would get something from a hub that is not listed."""
+    allowed = lookup(release.environment.spec, "sources.allowed")
+    arguments = release.value("engine.args", {})
+    for flag in sorted(engine.repositories & arguments.keys()) if allowed is not None else ():
+        named = str(arguments[flag])
+        # A repository has an owner; a path begins at the root, and other words are modes.
+        if "/" not in named or named.startswith("/") or is_listed(f"hf://{named}", allowed):
+            continue
+        message = f"the environment allows nothing from hf://{named}"
+        remedy = (
+            f"remove it, or add its place to sources.allowed in {release.environment.document.path}"
+        )
+        yield Finding(release.place(f"engine.args.{flag}"), "REF096", message, remedy)
+
+
 def _host(release: Release, pointer: Pointer, source: Source) -> Iterator[Finding]:
     """Whether a source sends who fetches it to a machine that nobody meant."""
     path = release.environment.document.path
@@ -90,6 +110,36 @@ def _host(release: Release, pointer: Pointer, source: Source) -> Iterator[Findin
             remedy += f"sources.allowed in {path}"
     if message:
         yield Finding(release.origin(pointer)[0], "REF097", message, remedy)
+
+
+def _endpoint(release: Release, schemes: Iterable[str]) -> Iterator[Finding]:
+    """Whether a release sends what its environment gives, a token perhaps, to a server of its own.
+
+    Those who own a release may be others than those who own its environment.
+    """
+    own = lookup(release.document.data["spec"], "weights.endpoint", "")
+    path = release.environment.document.path
+    if not own:
+        return
+    for scheme in schemes:
+        shared = lookup(release.environment.spec, "storage.sources", {}).get(scheme, {})
+        lent = [name for name in _CREDENTIALS if name in shared and _is_lent(release, name)]
+        server = shared.get("endpoint", "")
+        if server and urlsplit(server)[:2] != urlsplit(own)[:2]:
+            message = f"the environment's server for {scheme}: is {server}, and this is another one"
+        elif lent and not server:
+            message = f"the environment's {lent[0]} for {scheme}: would go to a server of its own"
+        elif not server and lookup(release.environment.spec, "sources.allowed") is not None:
+            message = f"sources.allowed of the environment speaks of no such server for {scheme}:"
+        else:
+            continue
+        remedy = f"remove it, or have storage.sources.{scheme}.endpoint in {path} name the server"
+        yield Finding(release.place("weights.endpoint"), "REF097", message, remedy)
+
+
+def _is_lent(release: Release, name: str) -> bool:
+    """Whether a credential is the environment's, and the release names none of its own."""
+    return name not in release.value("weights", {})
 
 
 def _image_volume(release: Release, pointer: Pointer) -> Iterator[Finding]:

@@ -102,6 +102,12 @@ def rejected(want: Want, pulls: Sequence[PullRequest]) -> PullRequest | None:
     return None
 
 
+def _plugins(release: Release, tools: Toolkit) -> frozenset[str]:
+    name, version = (release.value(f"engine.{field}", "") for field in ("name", "version"))
+    engine = tools.catalog.engine(name, version)
+    return engine.plugins if engine else frozenset()
+
+
 def propose(
     want: Want, facts: Facts, specs: Specs, files: Mapping[str, bytes], tools: Toolkit
 ) -> Proposal | Refusal:
@@ -118,7 +124,9 @@ def propose(
     about = facts.about
     gates = (
         *judge_all(release, version, facts.evaluation, facts.baseline, about),
-        *judge_provenance(release, version, facts.evaluation, facts.baseline),
+        *judge_provenance(
+            release, version, facts.evaluation, facts.baseline, _plugins(release, tools)
+        ),
     )
     failed_gates = [gate for gate in gates if gate.failed]
     if failed_gates:

@@ -5,7 +5,7 @@ promote a version may name another organisation's as its source, and write 0.99 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sluice.core.checks.gates import GateResult
@@ -41,6 +41,7 @@ def judge_provenance(
     version: ModelVersion,
     candidate: Evaluation,
     baseline: Evaluation | None,
+    plugins: Collection[str] = (),
 ) -> tuple[GateResult, ...]:
     """What keeps a version from merging by itself, or from being proposed at all.
 
@@ -49,6 +50,7 @@ def judge_provenance(
         version: what the registry asks for.
         candidate: what is known of that version.
         baseline: what is known of the deployed one; None where nothing is.
+        plugins: the arguments by which the release's engine runs code of somebody's choice.
     """
     source = source_of(version, candidate)
     chain = _chain([version.source, source], candidate)
@@ -57,6 +59,7 @@ def judge_provenance(
     found = [
         *_refusals(release, source, chain, settings),
         *_changes(chain, before),
+        *_runs_code(release, plugins),
         *_code(release, source, candidate.contents, settings),
     ]
     if "digest" in release.value("model", {}) and not version.tags.get("digest"):
@@ -126,12 +129,23 @@ def _is_logged(parts: Sequence[str]) -> bool:
     return bool(parts) and parts[0].startswith("m-") and not parts[1:2]
 
 
+def _runs_code(release: Release, plugins: Collection[str]) -> Iterator[GateResult]:
+    """Settings by which code runs that may come with the model, whatever its files are called."""
+    found = [f"engine.args.{flag}" for flag in sorted(plugins) if _has_argument(release, flag)]
+    if release.value("serving.trustRemoteCode"):
+        found.insert(0, "serving.trustRemoteCode")
+    if found:
+        reason = f"the engine runs what comes with the model: {_listed(found)} says so"
+        yield _waits("remote code", "a person has read it", reason)
+
+
+def _has_argument(release: Release, flag: str) -> bool:
+    return flag in release.value("engine.args", {})
+
+
 def _code(
     release: Release, source: str, contents: Contents, settings: Mapping[str, Any]
 ) -> Iterator[GateResult]:
-    if release.value("serving.trustRemoteCode"):
-        reason = "the engine runs what comes with the model: serving.trustRemoteCode is on"
-        yield _waits("remote code", "a person has read it", reason)
     files, gap = contents.files, contents.gap
     if single := _single_file(source):
         files, gap = (single,), ""

@@ -43,7 +43,7 @@ def compare_rules(
         *_policies(files_before, files_after),
         *_waivers(files_before, files_after, schemas),
         *_environments(before, after),
-        *_removed(before, files_after),
+        *_came_and_went(before, after, files_before, files_after),
         *_releases(before, after),
         *_owners(files_before, files_after),
         *_checkers(files_before, files_after),
@@ -148,12 +148,26 @@ def fields(before: object, after: object) -> Iterator[Field]:
         yield field
 
 
-def _removed(before: Specs, files_after: Files) -> Iterator[RuleChange]:
-    """Environments that are gone, and their rules with them."""
+def _came_and_went(
+    before: Specs, after: Specs, files_before: Files, files_after: Files
+) -> Iterator[RuleChange]:
+    """Environments that are gone, with their rules, and those beside others that nobody knew.
+
+    A new one reaches a cluster and a namespace of its choice. By their files, since specs may be
+    those of a part of the tree.
+    """
     for name, environment in sorted(before.environments.items()):
         path = environment.document.path
         if path not in files_after:
             yield RuleChange(path, f"environment {name}", "present", None, loosens=True)
+    for name, environment in sorted(after.environments.items()):
+        path = environment.document.path
+        if before.environments and path not in files_before:
+            namespace, server = (
+                lookup(environment.spec, field) for field in ("namespace", "cluster.server")
+            )
+            place = f"{namespace} of {server}"
+            yield RuleChange(path, f"environment {name}", None, place, loosens=True)
 
 
 def _releases(before: Specs, after: Specs) -> Iterator[RuleChange]:

@@ -41,6 +41,7 @@ _LOOSER: Mapping[str, Callable[[Any, Any], bool]] = {
     "follows": lambda old, new: old != new,
     "model.quarantine": lambda old, new: not set(old or ()) <= set(new or ()),
     "model.digest": lambda old, new: old is not None and new is None,
+    "weights.endpoint": lambda old, new: new is not None and old != new,
     "serving.trustRemoteCode": lambda old, new: bool(new) and not old,
 }
 """By field of a release, whether the new value lets something pass that the old one did not."""
