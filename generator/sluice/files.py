@@ -106,7 +106,9 @@ def read_one(root: Path, path: str, limit: int) -> bytes | None:
     Raises:
         UsageError: when it cannot be read.
     """
-    *folders, name = PurePosixPath(path).parts
+    if not (parts := PurePosixPath(path).parts):  # the root itself
+        return None
+    *folders, name = parts
     try:
         with _entered(root, folders) as folder:
             return _content(name, limit, folder)

@@ -177,7 +177,7 @@ def _strangers(
         message = "Argo CD would apply this file, and nothing here reads it"
         yield Finding(Place(path), "POL006", message, "name it .yaml, or move it elsewhere")
     for part in objects:
-        if (part.data.get("apiVersion"), part.data.get("kind")) not in kinds:
+        if not any((part.data.get("apiVersion"), part.data.get("kind")) == kind for kind in kinds):
             message = f"a {part.data.get('kind', 'thing')} is no policy, and no policy takes it"
             remedy = (
                 "policies/ holds policies, bindings and objects of a paramKind; move it elsewhere"
