@@ -35,7 +35,10 @@ def templates() -> dict[str, str]:
 def catalog_entry(family: str, name: str) -> Mapping[str, Any] | None:
     """An entry of the catalog as written, or None when there is none."""
     path = directory("catalog") / family / f"{name}.yaml"
-    if not path.is_file():
+    try:
+        if not path.is_file():
+            return None
+    except OSError:  # no system has files of such a name
         return None
     entry = yaml_rs.loads(path.read_text(encoding="utf-8"))
     if not isinstance(entry, dict):

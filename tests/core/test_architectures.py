@@ -428,3 +428,22 @@ def test_windows_above_a_layer() -> None:
 def test_a_config_of_another_shape_is_refused(config: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         architecture_from_config(config)
+
+
+@pytest.mark.parametrize("name", ["num_hidden_layers", "num_attention_heads", "hidden_size"])
+def test_numbers_of_no_model_are_refused_before_anything_is_counted(name: str) -> None:
+    config = {
+        "num_hidden_layers": 2,
+        "num_attention_heads": 8,
+        "hidden_size": 64,
+        "intermediate_size": 64,
+        "vocab_size": 100,
+        "max_position_embeddings": 100,
+        "num_local_experts": 8,
+        "num_experts_per_tok": 2,
+    }
+    assert architecture_from_config(config)
+    with pytest.raises(ValueError, match=name):
+        architecture_from_config(config | {name: 10**30})
+    with pytest.raises(ValueError, match="heads"):
+        architecture_from({**architecture_from_config(config), "heads": 10**6}, "odd")

@@ -89,7 +89,7 @@ def _configured(context: str | None) -> Any:  # noqa: ANN401  # the client is no
             config.load_kube_config(file, context, settings)  # type: ignore[no-untyped-call]
     except config.ConfigException as error:
         raise UsageError(f"no cluster is configured: {first_line(error)}") from None
-    except (yaml.YAMLError, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+    except (yaml.YAMLError, *_ODD, OSError) as error:
         raise UsageError(f"the kubeconfig is broken: {first_line(error)}") from None
     settings.retries = 0
     return settings

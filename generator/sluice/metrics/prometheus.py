@@ -218,7 +218,7 @@ def _series(data: Mapping[str, Any], problem: Any) -> list[Series]:  # noqa: ANN
             return [Series(r["metric"], [_sample(s) for s in r["values"]]) for r in data["result"]]
         if kind == "vector":
             return [Series(r["metric"], [_sample(r["value"])]) for r in data["result"]]
-    except (KeyError, TypeError, ValueError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError):
         raise problem("gives samples that cannot be read") from None
     raise problem(f"gives a {_quote(str(kind))}, not series")
 

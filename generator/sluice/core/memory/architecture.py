@@ -108,6 +108,8 @@ _KEYS = frozenset(_SECTIONS) | {
     "maxLength",
     "parameters",
 }
+_MOST_HEADS = 10_000
+_LARGEST = 10**15
 
 
 def architecture_from(data: Mapping[str, Any], name: str) -> Architecture:
@@ -250,6 +252,8 @@ def _count(
         raise ValueError(f"{at}{key} is missing")
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{at}{key} must be a whole number of at least {least}, not {value!r}")
+    if value > (_MOST_HEADS if key == "heads" else _LARGEST):  # what is tried for each has an end
+        raise ValueError(f"{at}{key} is larger than that of any model")
     return value
 
 

@@ -39,6 +39,8 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 """What a config.json of these types may leave out, since it equals the default of the class."""
 
+_MOST_LAYERS = 10_000
+_LARGEST = 1_000_000_000
 _NUMBERS: Mapping[str, str] = {
     "layers": "num_hidden_layers",
     "hiddenSize": "hidden_size",
@@ -216,4 +218,7 @@ def _number(text: Mapping[str, Any], name: str) -> int:
     value = text.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"config.json has no usable {name}: it must be a whole number above 0")
+    most = _MOST_LAYERS if name == "num_hidden_layers" else _LARGEST
+    if value > most:  # what is counted layer by layer must have an end
+        raise ValueError(f"config.json has no usable {name}: no model has more than {most}")
     return value

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -25,6 +24,7 @@ _SCORING = (
 _PROMPTING = ("system_instruction", "fewshot_as_multiturn")
 _KNOWN = {"version": "versions", "shots": "n-shot"}
 _DIGEST = 8
+_LAST_SECOND = 253_402_300_800  # the end of the year 9999
 
 
 def read(raw: bytes, renamed: Mapping[str, str]) -> list[Assessment]:
@@ -165,7 +165,7 @@ def _refuse_unused(data: Mapping[str, Any], renamed: Mapping[str, str]) -> None:
 
 
 def _milliseconds(date: object) -> int:
-    if isinstance(date, int | float) and math.isfinite(date) and date > 0:
+    if isinstance(date, int | float) and 0 < date < _LAST_SECOND:
         return int(1000 * date)
     return 0
 

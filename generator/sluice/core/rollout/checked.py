@@ -25,14 +25,17 @@ def parsed(path: str, raw: bytes) -> Any:  # noqa: ANN401  # any JSON
         message = f"the file has more than {SIZE_LIMIT:,} bytes"
         raise FindingsError([Finding(Place(path), "JDG001", message, "is this evidence?")])
     try:
-        return json.loads(
+        data = json.loads(
             raw, parse_constant=_refused, parse_float=_finite, object_pairs_hook=_unique
         )
+        json.dumps(data, ensure_ascii=False).encode()  # halves of characters are no text
     except json.JSONDecodeError as error:
         place = Place(path, error.lineno, error.colno)
         message = f"not JSON: {error.msg}"
     except (ValueError, RecursionError) as error:
         place, message = Place(path), f"not JSON that can be judged: {_line(error)}"
+    else:
+        return data
     raise FindingsError([Finding(place, "JDG001", message, "correct the JSON")])
 
 
