@@ -100,8 +100,18 @@ def _test(rates: Absolute, arms: Arms, parameters: Parameters, bound: float) -> 
         decision = "reject"
     elif decision == "reject":  # only by a burst
         decision = "continue"
+    if arms.alone and _looks_bad(whole, reject):
+        decision = "reject"
     shared = outage.lasts and _suffers(rates, arms.current, outage, reject)
     return Verdicts(decision, proofs[-1] if proofs else None, shared=shared)
+
+
+def _looks_bad(whole: Sequence[float], reject: float) -> bool:
+    """Whether the last batches speak against the candidate, though they may be but a burst."""
+    ratio = 0.0
+    for increment in whole:
+        ratio = max(0.0, ratio + increment)
+    return ratio >= reject
 
 
 def _rates(gate: Gate, arms: Arms) -> list[Absolute]:
