@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shells.git_fixtures import MAIN, put, run_git
-from shells.stage import RELEASE, ROLLOUT, Stage
+from shells.stage import ENVIRONMENT, RELEASE, ROLLOUT, Stage
 from sluice import cli, git
 from sluice.commands import rollout_by_hand
 from sluice.commands.cycle import AUTHOR as ROBOT
@@ -214,3 +214,54 @@ def test_a_version_that_a_person_promoted_is_judged_without_a_past(stage: Stage)
     stage.metrics.errors["2"] = 0.1
     stage.run(10, until="ROLLING_BACK")
     assert stage.state() == ("ROLLING_BACK", 0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("errors", [0.1, 0.5])
+def test_what_turns_bad_after_an_hour_is_taken_back_within_minutes(
+    tmp_path: Path, errors: float
+) -> None:
+    """While the next step waits for its merge; one bad minute is a burst, ten are none."""
+    stage = begun(tmp_path, automatic=False)
+    stage.run(10)
+    stage.merge(stage.forge(ROBOT).list("open")[0].number)
+    stage.run(60)
+    assert stage.state() == ("STEP", 10)
+    stage.metrics.errors["2"] = errors
+    stage.run(12, until="ROLLING_BACK")
+    assert stage.state() == ("ROLLING_BACK", 0)
+
+
+def test_the_stable_version_is_kept_while_a_gate_looks_bad(stage: Stage) -> None:
+    """At the very end of the rollback window nothing is proved yet."""
+    stage.run(60, until="PROMOTING")
+    stage.run(19)
+    stage.metrics.errors["2"] = 0.1
+    stage.run(4)
+    assert stage.state() == ("PROMOTING", 100)
+    assert "the stable version is kept: errors may have turned bad just now" in stage.log[-1]
+    stage.run(10, until="ROLLING_BACK")
+    assert stage.state() == ("ROLLING_BACK", 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "old"),
+    [(RELEASE, "strategy: canary"), (ENVIRONMENT, "namespace:")],
+)
+def test_a_rollback_takes_a_file_that_cannot_be_read_as_it_was(
+    stage: Stage, path: str, old: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody merged it past the checks, and at night nobody wants to mend it first."""
+    stage.run(30, until="STEP")
+    readable = stage.loop.file(path)
+    stage.loop.commit({path: readable.replace(old, f"nonsense: 1\n    {old}", 1).encode()})
+    stage.run(3)
+    assert "cannot be read" in stage.log[-1]
+    assert sluice(stage, "rollback", NAME) == 0
+    assert f"{path} cannot be read: it counts as it was in " in capsys.readouterr().err
+    assert stage.state() == ("ROLLING_BACK", 0)
+    assert stage.quarantine() == ["2"]
+    if path == ENVIRONMENT:
+        stage.loop.commit({path: readable.encode()})
+    stage.run(20, until="STABLE")
+    assert outcome(stage) == BACK
