@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
+
+import click
 
 from sluice import git
 from sluice.commands.connect import Place
@@ -36,6 +39,8 @@ from sluice.core.specs.resolve import Release
 from sluice.core.workload.values import is_versioned
 
 ATTEMPTS = 5
+_EARLIER = 20
+"""Versions of a file among which one is looked for that can be read."""
 _ALL = (layout.ENVIRONMENTS,)
 
 
@@ -78,17 +83,26 @@ def _only(base: Base, name: str) -> None:
 
 
 def _as_it_was(base: Base, key: Key) -> Base:
-    """The same commit with the last rollout.yaml of a release that can be read.
+    """The same commit with one file of a release as it was when all of them could be read.
 
     Raises:
-        FindingsError: when it is not that file which cannot be read.
+        FindingsError: when that helps nothing.
     """
-    for revision in base.revisions[key]:
-        if revision.after is None:
-            break
-        older = replace(base, instead={layout.rollout_path(key): revision.after})
-        if key in older.workspace.specs.releases:
-            return older
+    paths = (
+        layout.rollout_path(key),
+        layout.release_path(key),
+        layout.environment_path(key.environment),
+    )
+    for path in paths:
+        for commit in islice(git.file_history(base.repository, base.commit, path), _EARLIER):
+            content = git.read_tree(base.repository, commit.id, [path]).files.get(path)
+            if content is None:
+                break
+            older = replace(base, instead={path: content})
+            if key in older.workspace.specs.releases:
+                said = f"{path} cannot be read: it counts as it was in {commit.id[:10]}"
+                click.echo(said, err=True)
+                return older
     raise FindingsError(base.workspace.specs.findings)
 
 

@@ -19,7 +19,7 @@ from sluice.core.rollout.samples import Series
 from sluice.core.unforeseen import UnforeseenError, apart
 
 _Told = tuple[Question, Sequence[Series] | None]
-_COUNTED = ("STEP", "GATED", "INCONCLUSIVE", "FROZEN", "PAUSED", "PROMOTING")
+_COUNTED = ("STEP", "GATED", "INCONCLUSIVE", "FROZEN", "PAUSED", "PROMOTING", "FINALIZING")
 
 
 @dataclass(frozen=True)

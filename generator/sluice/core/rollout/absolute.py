@@ -58,8 +58,7 @@ def test(gate: Gate, arms: Arms, parameters: Parameters, bound: float) -> Verdic
     """Test a gate's absolute rates; without any, and beside the stable arm, nothing is said.
 
     One pod in one batch counts for at most `burst` bad events alone when it speaks against the
-    candidate. Once the candidate serves alone a change for the worse must not hide behind the good
-    time before it.
+    candidate. A change for the worse must not hide behind the good time before it.
 
     Args:
         gate: with its rates.
@@ -92,7 +91,7 @@ def _test(rates: Absolute, arms: Arms, parameters: Parameters, bound: float) -> 
         outage = outages([0.0] * len(beside), alpha, beta)
     against = [0.0 if ill else value for value, ill in zip(against, outage.ill, strict=True)]
     whole = [0.0 if ill else value for value, ill in zip(whole, outage.ill, strict=True)]
-    path = ln_e_change_path(against) if arms.alone else list(accumulate(against))
+    path = ln_e_change_path(against)
     proofs = [i for i, ln_e in enumerate(path) if ln_e >= bound and outage.open[i] <= 0]
     reject = sprt_bounds(alpha, beta)[1]
     decision = sprt(sum(whole), alpha, beta)
@@ -100,8 +99,18 @@ def _test(rates: Absolute, arms: Arms, parameters: Parameters, bound: float) -> 
         decision = "reject"
     elif decision == "reject":  # only by a burst
         decision = "continue"
+    if arms.alone and _looks_bad(whole, reject):
+        decision = "reject"
     shared = outage.lasts and _suffers(rates, arms.current, outage, reject)
     return Verdicts(decision, proofs[-1] if proofs else None, shared=shared)
+
+
+def _looks_bad(whole: Sequence[float], reject: float) -> bool:
+    """Whether the last batches speak against the candidate, though they may be but a burst."""
+    ratio = 0.0
+    for increment in whole:
+        ratio = max(0.0, ratio + increment)
+    return ratio >= reject
 
 
 def _rates(gate: Gate, arms: Arms) -> list[Absolute]:

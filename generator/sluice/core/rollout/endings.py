@@ -39,7 +39,7 @@ def _served(rollout: Rollout, seen: Observation, now: int) -> Decision:
     if not waiting and seen.blind:
         waiting = f"the stable version is kept: {seen.blind}"
     if waiting:
-        return wait(waiting)
+        return Decision(None, waiting, asks="decide" if _only_a_person_helps(seen) else "")
     if not window_is_over:
         return wait("the stable version is kept warm for the rollback window")
     said = "nothing failed in the rollback window"
@@ -48,14 +48,27 @@ def _served(rollout: Rollout, seen: Observation, now: int) -> Decision:
     return _finalized(rollout, seen, said)
 
 
+def _only_a_person_helps(seen: Observation) -> bool:
+    """Whether the candidate is bad, and nothing takes it away: a person wanted it, or long ago."""
+    return bool(seen.alarms) or verdict_of(seen) in ("FAIL", "UNEXPLAINED")
+
+
 def _why_kept(seen: Observation) -> str:
     """What speaks against taking the stable version away, of what was counted."""
     if seen.alarms or verdict_of(seen) in ("ENV_DEGRADED", "FAIL", "UNEXPLAINED"):
         said = "; ".join(seen.alarms) or f"{reason_of(seen)}; pause and resume to count anew"
         return f"the stable version is kept: {said}"
+    if suspects := _suspects(seen):
+        return f"the stable version is kept: {', '.join(suspects)} may have turned bad just now"
     if seen.share is not None and seen.share < SERVED_SHARE:
         return f"the candidate gets {seen.share:.1%} of the requests"
     return ""
+
+
+def _suspects(seen: Observation) -> list[str]:
+    """Gates that look bad by now, which is no proof yet."""
+    gates = seen.judgement.gates if seen.judgement else ()
+    return [gate.name for gate in gates if gate.sprt == "reject" and not gate.observe]
 
 
 def _finalized(

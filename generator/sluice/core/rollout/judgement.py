@@ -162,7 +162,7 @@ def _fixed(counted: GateCounts, speaking: Sequence[Batch], counts: Counts) -> _F
     now = [batch for batch in counted.batches if batch.step == step]
     before = [batch for batch in counted.batches if batch.step < step]
     before = before or list(_without_bad(gate, counts))
-    alone = not _compares(now) and _compares(before)
+    alone = not _compares(now)  # also where nobody knows what was usual
     if not alone:
         now = [batch for batch in speaking if batch.step == step]
     arms = absolute.Arms(now, before, alone)
