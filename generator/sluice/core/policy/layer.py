@@ -177,7 +177,8 @@ def _strangers(
         message = "Argo CD would apply this file, and nothing here reads it"
         yield Finding(Place(path), "POL006", message, "name it .yaml, or move it elsewhere")
     for part in objects:
-        if not any((part.data.get("apiVersion"), part.data.get("kind")) == taken for taken in kinds):
+        own = (part.data.get("apiVersion"), part.data.get("kind"))
+        if not any(own == taken for taken in kinds):  # in lists, since a stranger may hold anything
             what = f"a {kind}" if (kind := part.data.get("kind")) else "what has no kind"
             message = f"{what} is no policy, and no policy takes it"
             remedy = (
