@@ -180,7 +180,7 @@ def test_a_policy_that_does_not_compile(files: Files, capsys: pytest.CaptureFixt
     code, found = _run(capsys, policies=policies, objects=files("o.yaml", OBJECT))
     assert code == 1
     assert {one["decision"] for one in found["results"]} == {"error"}
-    assert found["results"][0]["failures"][0]["place"] == f"{policies[0]}:9:37"
+    assert found["results"][0]["failures"][0]["place"] == f"{policies[0]}:9:47"
 
 
 def test_versions_gate_functions(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
