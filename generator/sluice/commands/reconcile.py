@@ -74,7 +74,7 @@ def _cycle(world: World, form: str) -> int:
 
 def _cycled(world: World, form: str) -> int:
     try:
-        with isolated("a cycle", BrokenPipeError):
+        with isolated("a cycle", OSError):
             outcomes = list(_shown(chain(rolling(world), cycle(world)), form))
     except FindingsError as error:
         sys.stdout.write(report(error.findings, form, {}))

@@ -9,6 +9,10 @@ from sluice.core.checks.references import PROVIDER_FIELDS, misplaced, reserved, 
 from sluice.core.finding import Finding, Severity
 from sluice.core.names import nearest
 from sluice.core.specs.resolve import Environment
+from sluice.core.workload.applications import IN_CLUSTER
+
+_SYSTEM = "kube-"
+"""How the names of namespaces begin that Kubernetes keeps for itself."""
 
 
 def check_environment(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
@@ -27,6 +31,7 @@ def check_environment(environment: Environment, catalog: Catalog) -> Iterator[Fi
     yield from check_promotion(environment)
     yield from _alerts(environment)
     yield from _pruning(environment)
+    yield from _namespace(environment)
     monitoring = environment.spec.get("monitoring", {})
     if monitoring.get("labels") and not monitoring.get("podMonitor"):
         place = document.place(("spec", "monitoring", "labels"), key=True)
@@ -49,6 +54,18 @@ def _pruning(environment: Environment) -> Iterator[Finding]:
         message = "what leaves Git stays: the pods of old versions, and an Ingress of a canary"
         remedy = "set prune to true, as soon as no object moves to another Application any more"
         yield Finding(place, "REF091", message, remedy, Severity.WARNING)
+
+
+def _namespace(environment: Environment) -> Iterator[Finding]:
+    """Whether releases would live among what runs the cluster, or Argo CD."""
+    spec = environment.spec
+    namespace, argocd = spec["namespace"], spec.get("argocd", {}).get("namespace", "argocd")
+    is_argocds = spec["cluster"]["server"] == IN_CLUSTER and namespace == argocd
+    if namespace.startswith(_SYSTEM) or is_argocds:
+        place = environment.document.place(("spec", "namespace"))
+        owner = "Argo CD" if is_argocds else "the cluster itself"
+        message = f"the namespace {namespace} belongs to {owner}"
+        yield Finding(place, "REF098", message, "give releases a namespace of their own")
 
 
 def _accelerators(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
