@@ -121,7 +121,7 @@ class Estate:
         spec["argocd"]["policies"] = release is self.releases[0]
         if self.prometheus:
             spec["promotion"] = {"review": "automatic"}
-            spec["sources"]["unlisted"] = spec["sources"]["allowed"]
+            spec["sources"]["unlisted"] = list(spec["sources"]["allowed"])
             spec["monitoring"]["prometheus"] = {"address": self.prometheus, "delay": "3s"}
         return data
 
