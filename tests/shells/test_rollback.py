@@ -116,15 +116,16 @@ def test_a_rollout_that_cannot_be_read_is_rolled_back_as_it_was(
     assert stage.version() == "1"
 
 
-def test_a_release_that_cannot_be_read_is_a_finding(
-    begun: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("path", [RELEASE, ROLLOUT])
+def test_a_file_that_cannot_be_read_counts_as_it_was(
+    path: str, begun: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stage = begun.copy(tmp_path)
-    stage.loop.edit(RELEASE, ("spec:", "spec: ["))
-    before = stage.loop.refs()
-    assert sluice(stage, "rollback", NAME) == 1
-    assert RELEASE in capsys.readouterr().out
-    assert stage.loop.refs() == before
+    stage.loop.edit(path, ("spec:", "spec: ["))
+    assert sluice(stage, "rollback", NAME) == 0
+    said = capsys.readouterr()
+    assert f"{path} cannot be read: it counts as it was in" in said.err
+    assert "10 % -> 0 %, rolling back" in said.out
 
 
 def test_status_says_which_rollout_cannot_be_read(

@@ -58,7 +58,8 @@ def test(gate: Gate, arms: Arms, parameters: Parameters, bound: float) -> Verdic
     """Test a gate's absolute rates; without any, and beside the stable arm, nothing is said.
 
     One pod in one batch counts for at most `burst` bad events alone when it speaks against the
-    candidate. A change for the worse must not hide behind the good time before it.
+    candidate. A change for the worse must not hide behind the good time before it: it is looked for
+    beside the test from the beginning, at half its risk.
 
     Args:
         gate: with its rates.
@@ -91,8 +92,8 @@ def _test(rates: Absolute, arms: Arms, parameters: Parameters, bound: float) -> 
         outage = outages([0.0] * len(beside), alpha, beta)
     against = [0.0 if ill else value for value, ill in zip(against, outage.ill, strict=True)]
     whole = [0.0 if ill else value for value, ill in zip(whole, outage.ill, strict=True)]
-    path = ln_e_change_path(against)
-    proofs = [i for i, ln_e in enumerate(path) if ln_e >= bound and outage.open[i] <= 0]
+    evidence = map(max, accumulate(against), map(_dearer, ln_e_change_path(against)))
+    proofs = [i for i, ln_e in enumerate(evidence) if ln_e >= bound and outage.open[i] <= 0]
     reject = sprt_bounds(alpha, beta)[1]
     decision = sprt(sum(whole), alpha, beta)
     if max(accumulate(against)) >= reject or proofs:
@@ -103,6 +104,11 @@ def _test(rates: Absolute, arms: Arms, parameters: Parameters, bound: float) -> 
         decision = "reject"
     shared = outage.lasts and _suffers(rates, arms.current, outage, reject)
     return Verdicts(decision, proofs[-1] if proofs else None, shared=shared)
+
+
+def _dearer(ln_e: float) -> float:
+    """What is left of a change for the worse: the search for it has half the risk of the test."""
+    return ln_e - math.log(2)
 
 
 def _looks_bad(whole: Sequence[float], reject: float) -> bool:
