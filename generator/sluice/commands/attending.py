@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sluice import git
 from sluice.commands import proposing
-from sluice.commands.causes import cause_of
 from sluice.commands.heeding import give_back
 from sluice.commands.owning import is_free, promotions_at
-from sluice.commands.world import BASE, MAIN, Outcome, World
+from sluice.commands.world import BASE, MAIN, Outcome, World, failure
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import BRANCHES
@@ -41,9 +40,7 @@ def attended(world: World, pulls: Mapping[str, Sequence[PullRequest]]) -> Iterat
             except HeadMovedError:  # who moved it has words for it, and the next turn sees them
                 continue
             except UsageError as error:
-                name, said = _name(pull), (str(error),)
-                version, cause = _version(pull), cause_of(error)
-                yield Outcome(name, "failed", version, pull.number, said, True, cause=cause)
+                yield failure(_name(pull), error, _version(pull), pull.number)
 
 
 def _attended(world: World, pull: PullRequest, why_not: str) -> Iterator[Outcome]:

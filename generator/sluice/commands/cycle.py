@@ -9,12 +9,11 @@ from dataclasses import replace
 
 from sluice import git
 from sluice.commands import attending, confirming, deciding, looking, proposing
-from sluice.commands.causes import cause_of
 from sluice.commands.grouping import arranged, is_shared, pointless, shared, together
 from sluice.commands.judging import Base, Pulls, Ready, Seen
 from sluice.commands.revisions import Revision, workspace_of
 from sluice.commands.workspace import FOLDERS, Workspace
-from sluice.commands.world import ALIKE, AUTHOR, MAIN, Outcome, World, main_of
+from sluice.commands.world import ALIKE, AUTHOR, MAIN, Outcome, World, failure, main_of
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.layout import Key
 from sluice.core.model import PullRequest
@@ -116,15 +115,13 @@ def _isolated(
     except (RateLimitedError, git.CredentialsRefusedError, git.SigningError):
         raise
     except UsageError as error:
-        said, cause = str(error), cause_of(error)
         for want in wanted:
             name = str(want.release.key)
-            number = promoted[name].version if name in promoted else ""
-            yield Outcome(name, "failed", number, reasons=(said,), refused=True, cause=cause)
+            yield failure(name, error, promoted[name].version if name in promoted else "")
         if isinstance(error, UnforeseenError):  # the same defect in many is not a server's trouble
             return
-        failures.append(said)
-        if failures[-ALIKE:] == [said] * ALIKE:
+        failures.append(str(error))
+        if failures[-ALIKE:] == [str(error)] * ALIKE:
             raise
     else:
         failures.clear()

@@ -12,7 +12,7 @@ from sluice.commands.confirming import (
     kept_open,
 )
 from sluice.commands.judging import Seen
-from sluice.commands.world import ALIKE, MAIN, Outcome, World
+from sluice.commands.world import ALIKE, MAIN, Outcome, World, failure
 from sluice.core import layout
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
@@ -166,7 +166,7 @@ def pointless(world: World, seen: Seen, living: Sequence[str]) -> Iterator[Outco
             with apart("a shared pull request", git.RefMovedError):
                 yield from _emptied(world, seen, branch)
         except UnforeseenError as error:
-            yield Outcome(branch, "failed", reasons=(str(error),), refused=True, cause=error.cause)
+            yield failure(branch, error)
 
 
 def _emptied(world: World, seen: Seen, branch: str) -> Iterator[Outcome]:
@@ -294,8 +294,7 @@ def _member(
         with apart("a promotion", git.RefMovedError):
             return _share(world, seen, want, pulls, failures)
     except UnforeseenError as error:
-        name, version, said = str(want.release.key), want.version.version, (str(error),)
-        return Outcome(name, "failed", version, reasons=said, refused=True, cause=error.cause)
+        return failure(str(want.release.key), error, want.version.version)
 
 
 def _share(
@@ -319,7 +318,7 @@ def _share(
         failures.append(said)
         if failures[-ALIKE:] == [said] * ALIKE:
             raise
-        return Outcome(name, "failed", want.version.version, reasons=(said,), refused=True)
+        return failure(name, error, want.version.version)
     if not isinstance(result, Refusal):
         forget_measured(world, want.release.key)
         return result

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from sluice.commands.judging import Base, Pulls
-from sluice.commands.world import ALIKE, Outcome, World
+from sluice.commands.world import ALIKE, Outcome, World, failure
 from sluice.core.layout import Key
 from sluice.core.model import ModelVersion
 from sluice.core.promotion.group import is_group, members_of
@@ -75,8 +75,7 @@ def asked_for(
 def told(unclear: Mapping[Key, UnforeseenError]) -> Iterator[Outcome]:
     """The outcomes of releases of which nobody can tell what they ask for."""
     for key, error in unclear.items():
-        said = (str(error),)
-        yield Outcome(str(key), "failed", reasons=said, refused=True, cause=error.cause)
+        yield failure(str(key), error)
 
 
 def branches_with(pulls: Pulls, keys: Mapping[Key, object]) -> list[str]:

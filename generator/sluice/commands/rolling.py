@@ -6,6 +6,7 @@ from sluice.commands.cycle import Outcome, World
 from sluice.commands.rollout_base import Scene
 from sluice.commands.rollout_observers import observers
 from sluice.commands.rollouts import tick
+from sluice.commands.world import failure
 from sluice.core.unforeseen import UnforeseenError, isolated
 
 
@@ -19,7 +20,7 @@ def rolling(world: World) -> Iterator[Outcome]:
         with isolated("rollouts"):
             yield from _rolling(world)
     except UnforeseenError as error:  # promotions go on
-        yield Outcome("rollouts", "failed", reasons=(str(error),), refused=True, cause=error.cause)
+        yield failure("rollouts", error)
 
 
 def _rolling(world: World) -> Iterator[Outcome]:

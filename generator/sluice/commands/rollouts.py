@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import replace
 
 from sluice import git
-from sluice.commands.causes import cause_of
 from sluice.commands.cycle import Outcome
 from sluice.commands.owning import is_persons
 from sluice.commands.rollout_base import Base, Scene, base_of
@@ -15,8 +14,8 @@ from sluice.commands.rollout_observers import Observers
 from sluice.commands.rollout_refresh import ask, end, refreshed
 from sluice.commands.rollout_seeing import observation, sync
 from sluice.commands.rollout_write import SUFFIX, Case, apply, branch_for, refused_by, withdraw
+from sluice.commands.world import failure
 from sluice.core.finding import UsageError
-from sluice.core.layout import Key
 from sluice.core.model import PullRequest
 from sluice.core.progress.history import History
 from sluice.core.promotion.converge import BRANCHES
@@ -53,7 +52,7 @@ def tick(scene: Scene, observers: Observers) -> Iterator[Outcome]:
         Case(base, release, lost.rollout, past, lost.stable) for release, lost, past in base.lost()
     ]
     for key, error in base.failed.items():
-        yield _failed(key, "", error)
+        yield failure(str(key), error)
     pulls = _proposed(scene, observers) if cases or gone else {}
     numbers = counted(asked, observers, now)
     for case in cases:
@@ -81,11 +80,6 @@ def _asked(base: Base, observers: Observers, now: int) -> Iterator[tuple[Case, S
             base.failed[release.key] = error
             continue
         yield case, synced
-
-
-def _failed(key: Key, version: str, error: UsageError) -> Outcome:
-    said = (str(error),)
-    return Outcome(str(key), "failed", version, 0, said, refused=True, cause=cause_of(error, ""))
 
 
 def case_of(base: Base, release: Release, history: History) -> Case:
@@ -116,7 +110,7 @@ def _isolated(
             case, numbers = again, None if again.rollout != case.rollout else numbers
             pulls = _proposed(scene, observers)
         except UsageError as error:
-            yield _failed(case.release.key, case.rollout.candidate, error)
+            yield failure(str(case.release.key), error, case.rollout.candidate)
             return
         else:
             return
@@ -213,9 +207,9 @@ def _recovered(
                 outcome = apply(scene, case, write, pulls)
                 yield refreshed(scene, case.release, observers, case.base.commit, outcome)
     except git.RefMovedError as error:
-        yield _failed(case.release.key, case.rollout.candidate, UsageError(str(error)))
+        yield failure(str(case.release.key), UsageError(str(error)), case.rollout.candidate)
     except UsageError as error:
-        yield _failed(case.release.key, case.rollout.candidate, error)
+        yield failure(str(case.release.key), error, case.rollout.candidate)
 
 
 def _swept(scene: Scene, living: set[str], observers: Observers) -> None:

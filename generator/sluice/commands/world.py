@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sluice import git
+from sluice.commands.causes import cause_of
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import Forge, PullRequest, Registry, Signature
@@ -69,6 +70,12 @@ class Outcome:
     def is_settled(self) -> bool:
         """Whether it stays like this while nothing that it was judged by changes."""
         return self.what in _SETTLED
+
+
+def failure(release: str, error: UsageError, version: str = "", pull: int = 0) -> Outcome:
+    """The outcome of a release, a pull request or whatever else an error happened to."""
+    cause = cause_of(error)
+    return Outcome(release, "failed", version, pull, (str(error),), refused=True, cause=cause)
 
 
 @dataclass(slots=True)

@@ -4,7 +4,6 @@ Nothing else is ever asked on behalf of a version: a source may name any machine
 credentials are meant for one. Lists and files are read within limits of size and time.
 """
 
-import json
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from sluice.bounded import json_of
 from sluice.core.model import UNLISTED, Contents
 
 _ROUTE = "/api/2.0/mlflow-artifacts/artifacts"
@@ -124,8 +124,8 @@ class Folder:
 
     def _json(self, content: bytes) -> Any:  # noqa: ANN401  # whatever a stranger wrote
         try:
-            return json.loads(content)
-        except (ValueError, RecursionError):
+            return json_of(content)
+        except ValueError:
             raise UnlistedError(_NONSENSE) from None
 
     def _read(self, path: str) -> bytes:
