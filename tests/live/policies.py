@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ KEEPER = "sluice-live-keeper"
 go reads ConfigMaps never again, and the next such policy decides by those of that day."""
 IN_FORCE = "the marker is in force"
 LEASES = "/apis/coordination.k8s.io/v1/namespaces/default/leases"
+_NUMBERS = count()
 
 
 @contextlib.contextmanager
@@ -31,7 +33,8 @@ def in_force(cluster: Cluster, objects: Sequence[Object]) -> Iterator[None]:
     policies in order, and the objects of a kind all at once.
     """
     kinds = {json.dumps(o["spec"]["paramKind"]) for o in objects if "paramKind" in o["spec"]}
-    markers = [_marker(f"{MARKER}-{n}", kind) for n, kind in enumerate(["null", *sorted(kinds)])]
+    # Names of their own: one that was deleted a moment ago may still be asked, and tells nothing.
+    markers = [_marker(f"{MARKER}-{next(_NUMBERS)}", kind) for kind in ["null", *sorted(kinds)]]
     made = [*objects, *(one for marker in markers for one in marker)]
     for kind in kinds:
         cluster.apply(*_marker(f"{KEEPER}-{json.loads(kind)['kind'].lower()}", kind))
