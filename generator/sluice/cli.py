@@ -30,7 +30,7 @@ from sluice.options import (
     STATE,
     STATE_DIRECTORY,
 )
-from sluice.streams import outlets, print_orders
+from sluice.system.streams import outlets, print_orders
 
 CLEAN, FINDINGS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 

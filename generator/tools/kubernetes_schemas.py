@@ -13,7 +13,7 @@ Lookup of (version, apiVersion, kind): merge all files by key; take from
 kinds["<apiVersion>/<kind>"] the variant with the greatest version that is not greater than the
 wanted one (none, or null: that version has no such kind); follow every "$ref": "#/$defs/<name>"
 into definitions[<name>] by the same rule, and put what was found under "$defs".
-`sluice.core.cluster.closure.schema_for` is that rule.
+`sluice.core.kubernetes.closure.schema_for` is that rule.
 
 Kept of a schema: structure, enumerations and bounds. `status` is accepted unseen: the cluster
 writes it.

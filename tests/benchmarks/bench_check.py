@@ -13,15 +13,15 @@ import jsonschema
 
 from benchmarks.bench_render import ROOT, repository
 from sluice import files
-from sluice.commands.toolkit import toolkit
-from sluice.commands.workspace import Workspace, open_workspace
-from sluice.core.cluster.closure import schema_for
+from sluice.core.kubernetes.closure import schema_for
+from sluice.core.kubernetes.defaults import normalise
+from sluice.core.kubernetes.rules import semantic_problems
 from sluice.core.policy.admission import World, admit
 from sluice.core.policy.evaluate import evaluate
 from sluice.core.policy.layer import read_policies
-from sluice.core.policy.normalise import normalise
 from sluice.core.policy.plan import compile_policy
-from sluice.core.semantic import semantic_problems
+from sluice.workspace.toolkit import toolkit
+from sluice.workspace.workspace import Workspace, open_workspace
 
 VERSION = "1.34"
 DEPLOYMENT = "manifests/production/platform/chat/deployment-v2.yaml"

@@ -15,9 +15,10 @@ from pathlib import Path
 from shells.git_fixtures import AUTHOR, MAIN
 from sluice import git
 from sluice.commands import init
-from sluice.commands.cycle import World, cycle
-from sluice.commands.revisions import workspace_of
 from sluice.core.model import Evaluation, Measurement, ModelVersion, PullRequest, State
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.runtime import World
+from sluice.workspace.revisions import workspace_of
 
 TEAMS, CHANGED = 50, 500
 SOME, MERGED = 2_000, 60

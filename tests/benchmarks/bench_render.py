@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 from sluice import files
-from sluice.commands.toolkit import toolkit
-from sluice.commands.workspace import Workspace
-from sluice.core import tree
+from sluice.core import pipeline
 from sluice.core.layout import Key, release_directory
 from sluice.core.specs.load import SIZE_LIMIT
+from sluice.workspace.toolkit import toolkit
+from sluice.workspace.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = "environments/production/platform/chat/release.yaml"
@@ -55,10 +55,10 @@ def _one(many: dict[str, bytes], rendered: dict[str, bytes]) -> dict[str, float]
     key = Key("production", "team0", "chat-0")
     environment = "environments/production/environment.yaml"
     spec = f"environments/{key}/release.yaml"
-    specs = tree.read({environment: many[environment], spec: many[spec]}, tools.schemas)
-    tree.render(specs, tools, [key])
+    specs = pipeline.read({environment: many[environment], spec: many[spec]}, tools.schemas)
+    pipeline.render(specs, tools, [key])
     began = time.perf_counter()
-    again, _ = tree.render(specs, tools, [key])
+    again, _ = pipeline.render(specs, tools, [key])
     content = {path: m.content() for path, m in again.items()}
     one = time.perf_counter() - began
     assert all(rendered[path] == raw for path, raw in content.items())

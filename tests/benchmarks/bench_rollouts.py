@@ -6,13 +6,13 @@ from functools import partial
 from pathlib import Path
 
 from sluice import git
-from sluice.commands.cycle import AUTHOR
-from sluice.commands.rollout_base import Scene
-from sluice.commands.rollout_observers import Observers
-from sluice.commands.rollouts import tick
+from sluice.core.analysis.samples import Series
 from sluice.core.model import Application
-from sluice.core.rollout.samples import Series
 from sluice.forges.local import LocalForge
+from sluice.reconciler.rollouts.observers import Observers
+from sluice.reconciler.rollouts.scene import Scene
+from sluice.reconciler.rollouts.tick import tick
+from sluice.workspace.identity import AUTHOR
 
 RELEASES, ROLLING, COMMITS = 1_000, 50, 300
 LIMIT = 3.0

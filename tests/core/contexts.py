@@ -11,10 +11,10 @@ import jinja2
 from jinja2 import nodes
 
 from core import hostile, trees
-from sluice import resources
-from sluice.commands.workspace import Workspace
 from sluice.core.finding import FindingsError
 from sluice.core.workload.bind import Templates
+from sluice.system import resources
+from sluice.workspace.workspace import Workspace
 
 Replace = Callable[[str], str]
 

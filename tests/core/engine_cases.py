@@ -8,14 +8,14 @@ from typing import Any
 import yaml
 
 from core import trees
-from sluice.commands.toolkit import toolkit
-from sluice.core import tree
+from sluice.core import pipeline
 from sluice.core.catalog.entries import Catalog, Engine
 from sluice.core.checks.engines import check_engine
 from sluice.core.finding import Finding, Severity
+from sluice.core.pipeline import Toolkit
 from sluice.core.specs.resolve import Release
-from sluice.core.tree import Toolkit
 from sluice.core.workload import calling, sizing, values
+from sluice.workspace.toolkit import toolkit
 
 CLAIM = "pvc://models/support-chat/7"
 COMMIT = "a09a35458c702b33eeacc393d103063234e8bc28"
@@ -71,7 +71,7 @@ def release(engine: Engine, /, **spec: Mapping[str, Any]) -> Release:
         "spec": whole,
     }
     raw = yaml.safe_dump(document, sort_keys=False).encode()
-    specs = tree.read({**_base(), trees.RELEASE: raw}, tools().schemas)
+    specs = pipeline.read({**_base(), trees.RELEASE: raw}, tools().schemas)
     assert specs.findings == []
     return next(iter(specs.releases.values()))
 

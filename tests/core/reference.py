@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sluice.commands.workspace import Workspace, open_workspace
 from sluice.core.finding import Finding
+from sluice.workspace.workspace import Workspace, open_workspace
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = "environments/production/environment.yaml"

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sluice.core.rollout.judgement import Judgement, Verdict
+from sluice.core.analysis.judgement import Judgement, Verdict
 from sluice.core.rollout.model import Observation, Replicas, Sync
 
 AGES = st.sampled_from([0, 30, 60, 600, 1200, 1201, 1800, 3600, 10_000]).map(lambda age: -age)

@@ -3,19 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from sluice.core.rollout.judgement import Judgement, Verdict
+from sluice.core.analysis.judgement import Judgement, Verdict
 from sluice.core.rollout.machine import next_step
-from sluice.core.rollout.model import (
-    FULL,
-    Decision,
-    Observation,
-    Plan,
-    Rollout,
-    State,
-    Step,
-    Sync,
-    Write,
-)
+from sluice.core.rollout.model import Decision, Observation, Rollout, State, Sync, Write
+from sluice.core.specs.rollout_plan import FULL, Plan, Step
 
 PLAN = Plan(
     (Step(10, 600, 7200), Step(50, 600, 7200)),

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 import pytest
 
 from core import trees
-from sluice.core.progress.subject import Earlier, Subject, subject_of
-from sluice.core.progress.watch import counts_of, questions
-from sluice.core.rollout.analysis import CACHE, LOAD, caches, parameters, warm_up, watches
-from sluice.core.rollout.counts import Absolute
-from sluice.core.rollout.file import plan_of, rollout_of
-from sluice.core.rollout.model import Step
-from sluice.core.rollout.queries import Question, chosen, combined, promql
-from sluice.core.rollout.samples import Series
+from sluice.core.analysis.counts import Absolute
+from sluice.core.analysis.queries import Question, chosen, combined, promql
+from sluice.core.analysis.samples import Series
+from sluice.core.analysis.signals import CACHE, LOAD, caches, parameters, warm_up, watches
+from sluice.core.observation.batches import counts_of, questions
+from sluice.core.observation.subject import Earlier, Subject, subject_of
+from sluice.core.rollout.file import rollout_of
+from sluice.core.specs.rollout_plan import Step, plan_of
 
 ENGINE = trees.tools().catalog.engine("vllm", "0.33.0")
 assert ENGINE is not None

@@ -6,9 +6,14 @@ from dataclasses import replace
 import pytest
 
 from core import trees
+from sluice.core.analysis.counts import Answered, Batch, Cell, Counts, Gate, GateCounts, Parameters
+from sluice.core.analysis.queries import Question
+from sluice.core.analysis.samples import Series
+from sluice.core.analysis.signals import Counter, Watch, watches_beside
 from sluice.core.catalog.entries import Gateway
-from sluice.core.progress.answering import answered_of, lost, others_asked, with_others
-from sluice.core.progress.kubernetes import (
+from sluice.core.observation.answering import answered_of, lost, others_asked, with_others
+from sluice.core.observation.guards import coverage, restarts_of
+from sluice.core.observation.replicas import (
     CONTAINER,
     READY,
     RESTARTS,
@@ -17,13 +22,8 @@ from sluice.core.progress.kubernetes import (
     ready_questions,
     replicas_of,
 )
-from sluice.core.progress.subject import Answers, Arm, Subject
-from sluice.core.progress.vitals import coverage, restarts_of
-from sluice.core.rollout.analysis import Counter, Watch, watches_beside
-from sluice.core.rollout.counts import Answered, Batch, Cell, Counts, Gate, GateCounts, Parameters
+from sluice.core.observation.subject import Answers, Arm, Subject
 from sluice.core.rollout.model import Replicas
-from sluice.core.rollout.queries import Question
-from sluice.core.rollout.samples import Series
 
 BEGIN = 1_795_200_000
 GRID = [BEGIN + 60 * i for i in range(11)]

@@ -10,7 +10,8 @@ import sluice
 from sluice.core.catalog.devices import accelerator_from
 from sluice.core.memory.architecture import Architecture, architecture_from
 from sluice.core.memory.architecture_config import architecture_from_config
-from sluice.core.memory.preflight import MIB, parameter_count
+from sluice.core.memory.preflight import MIB
+from sluice.core.memory.weights import parameter_count
 
 CATALOG = Path(sluice.__file__).parent / "catalog"
 ARCHITECTURES = sorted((CATALOG / "architectures").glob("*.yaml"), key=lambda path: path.stem)

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import trees
-from sluice import resources
+from sluice.system import resources
 from support.argocd.normal import VERSIONS, Version, normalised
 
 KINDS = ("Application", "AppProject")

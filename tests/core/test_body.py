@@ -12,7 +12,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from core import hostile
-from sluice.core.checks.gates import GateResult, judge
+from sluice.core.analysis.counts import Batch, Cell, Counts, Gate, GateCounts
+from sluice.core.analysis.judgement import GateVerdict, Judgement
+from sluice.core.gates.judge import GateResult, judge
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, Follow, Lineage, Measurement, ModelVersion
 from sluice.core.promotion import rollout_message
@@ -22,10 +24,8 @@ from sluice.core.promotion.converge import Proposal
 from sluice.core.promotion.group import grouped
 from sluice.core.promotion.message import Story, commit_message, read_marker, title
 from sluice.core.promotion.signals import Signal
-from sluice.core.rollout.counts import Batch, Cell, Counts, Gate, GateCounts
-from sluice.core.rollout.file import plan_of
-from sluice.core.rollout.judgement import GateVerdict, Judgement
 from sluice.core.rollout.model import Rollout, Write
+from sluice.core.specs.rollout_plan import plan_of
 from sluice.forges.bodies import fit
 
 PARSER = MarkdownIt("gfm-like", {"linkify": False, "html": True})

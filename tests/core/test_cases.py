@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from core import trees
-from sluice.commands.workspace import Workspace, open_workspace
 from sluice.core.finding import Finding, failed
+from sluice.workspace.workspace import Workspace, open_workspace
 
 ELSEWHERE = {
     "YAML001": "a file of 50 MB, below",

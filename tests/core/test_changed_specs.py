@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 
 from core import trees
 from core.test_neighbours import OWNERS, PROVIDERS, TRAITS, TREES, Owner, files
-from sluice.core import tree
+from sluice.core import pipeline
 from sluice.core.finding import failed
 from sluice.core.layout import Key, rollout_path
+from sluice.core.pipeline import Specs
 from sluice.core.plan.cost import totals_by_scope
 from sluice.core.plan.difference import plan
-from sluice.core.tree import Specs
 
 Traits = tuple[str, str, int, str]
 Tree = dict[Owner, Traits]
@@ -47,7 +47,7 @@ def grown(tree_of: Tree, traffic: str = "provider: nginx") -> dict[str, bytes]:
 
 def changed(specs: Specs, owner: Owner, traits: Traits, traffic: str = "provider: nginx") -> Specs:
     """As a proposal does it: the one release is read beside its environment."""
-    return specs.changed(tree.read(grown({owner: traits}, traffic), trees.tools().schemas))
+    return specs.changed(pipeline.read(grown({owner: traits}, traffic), trees.tools().schemas))
 
 
 @settings(max_examples=150, deadline=None)
@@ -63,11 +63,11 @@ def test_a_change_counts_as_everything_anew(
     whole = trees.workspace_of(grown(after, traffic)).specs
     keys = [Key(*owner) for owner, _ in changes]
 
-    assert tree.check(specs, tools, keys) == tree.check(whole, tools, keys)
-    assert tree.check(specs, tools) == tree.check(whole, tools)
+    assert pipeline.check(specs, tools, keys) == pipeline.check(whole, tools, keys)
+    assert pipeline.check(specs, tools) == pipeline.check(whole, tools)
     assert totals_by_scope(specs, catalog) == totals_by_scope(whole, catalog)
-    if not failed([*tree.check(base, tools), *tree.check(whole, tools)]):
-        old, new = (tree.render(each, tools)[0] for each in (base, whole))
+    if not failed([*pipeline.check(base, tools), *pipeline.check(whole, tools)]):
+        old, new = (pipeline.render(each, tools)[0] for each in (base, whole))
         assert plan(base, specs, old, new, catalog) == plan(base, whole, old, new, catalog)
 
 
@@ -78,7 +78,7 @@ def test_nothing_of_the_rest_is_counted_again() -> None:
         ("production", "two", "b"): ("1", "/y", 1, "rolling"),
     }
     base = trees.workspace_of(files(before)).specs
-    tree.check(base, tools)
+    pipeline.check(base, tools)
     vars(base.releases[Key("production", "two", "b")]).clear()  # whoever looks at it now fails
     after = changed(base, ("production", "one", "a"), ("2", "/v1", 2, "rolling"))
-    assert tree.check(after, tools, [Key("production", "one", "a")]) == []
+    assert pipeline.check(after, tools, [Key("production", "one", "a")]) == []

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 
 from core import trees
-from sluice.core.layout import Key
-from sluice.core.model import Evaluation, Measurement, ModelVersion
-from sluice.core.promotion.conditions import (
+from sluice.core.gates.conditions import (
     Circumstances,
     asks_history,
     is_rollback,
     judge_all,
     waits,
 )
-from sluice.core.promotion.tenure import State, Tenure, tenures
+from sluice.core.gates.serving_periods import State, Tenure, tenures
+from sluice.core.layout import Key
+from sluice.core.model import Evaluation, Measurement, ModelVersion
 from sluice.core.specs.resolve import Release
 
 HERE, THERE = Key("production", "platform", "chat"), Key("staging", "platform", "chat")

@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from sluice.core.cluster.closure import merge, schema_for
+from sluice.core.kubernetes.closure import merge, schema_for
 
 DATA = Path(__file__).parents[2] / "schemas" / "kubernetes"
 SCHEMAS = merge(json.loads(path.read_text("utf-8")) for path in sorted(DATA.glob("*.json")))

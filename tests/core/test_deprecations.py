@@ -5,9 +5,9 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from sluice import resources
-from sluice.core.cluster.deprecations import RULES, deprecation_problems, deprecations
-from sluice.core.semantic.problem import Problem
+from sluice.core.kubernetes.deprecations import RULES, deprecation_problems, deprecations
+from sluice.core.kubernetes.rules.problem import Problem
+from sluice.system import resources
 
 DATA = yaml.safe_load((resources.directory("catalog") / "deprecations.yaml").read_text("utf-8"))
 TABLE = deprecations(DATA)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from core import trees
-from sluice.commands.workspace import Workspace
 from sluice.core.workload.fetching import _SCRIPT
+from sluice.workspace.workspace import Workspace
 
 FILES = {
     "MLmodel": "x\n",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sluice.core.model import Application, Operation, Source
-from sluice.core.progress.following import (
+from sluice.core.observation.following import (
     SLOWEST,
     Following,
     Hindrance,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.core.checks.gate_words import condition
-from sluice.core.checks.gates import GateResult, Times, judge, standard_error
+from sluice.core.gates.judge import GateResult, Times, judge, standard_error
+from sluice.core.gates.words import condition
 from sluice.core.model import Evaluation, Measurement
 
 DAY = 86_400_000

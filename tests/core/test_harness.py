@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sluice.core.finding import UsageError
+from sluice.core.gates.harness import read
 from sluice.core.model import Assessment
-from sluice.core.promotion.harness import read
 
 FILE: dict[str, Any] = {
     "results": {

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.core.rollout.counts import Absolute, Batch, Cell, Counts, Gate, GateCounts, Parameters
-from sluice.core.rollout.judgement import judge
+from sluice.core.analysis.counts import Absolute, Batch, Cell, Counts, Gate, GateCounts, Parameters
+from sluice.core.analysis.judgement import judge
 
 RELATIVE = Gate("errors")
 BOTH = Gate("errors", absolute=Absolute(0.01, 0.05))

@@ -9,12 +9,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from sluice import resources
 from sluice.cli import cli
 from sluice.commands import judge as command
+from sluice.core.analysis import judgement_file
+from sluice.core.analysis.judgement import judge
 from sluice.core.finding import FindingsError, UsageError
-from sluice.core.rollout import judgement_file
-from sluice.core.rollout.judgement import judge
+from sluice.system import resources
 
 SCHEMA = resources.schema(judgement_file.SCHEMA)
 

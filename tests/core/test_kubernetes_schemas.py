@@ -13,7 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from sluice.core.cluster.closure import merge, schema_for
+from sluice.core.kubernetes.closure import merge, schema_for
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "schemas" / "kubernetes"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core import reference
-from sluice.core.progress.live_routes import LiveRoutes, live_routes
+from sluice.core.observation.live_routes import LiveRoutes, live_routes
 
 CANDIDATE = "chat-v8"
 STABLE = ("chat", "chat-v7")

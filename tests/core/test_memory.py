@@ -25,9 +25,8 @@ from sluice.core.memory.preflight import (
     kv_bytes_per_token,
     kv_cache_bytes,
     parallel_problems,
-    parameter_count,
-    weight_bytes,
 )
+from sluice.core.memory.weights import parameter_count, weight_bytes
 
 CATALOG = Path(sluice.__file__).parent / "catalog" / "architectures"
 MEANINGS: tuple[FractionOf, ...] = ("total", "static", "free")

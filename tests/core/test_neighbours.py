@@ -4,10 +4,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core import trees
-from sluice.core import tree
+from sluice.core import pipeline
 from sluice.core.finding import Finding
 from sluice.core.layout import Key, release_path
-from sluice.core.neighbours import neighbours
+from sluice.core.pipeline.neighbours import neighbours
 
 NAMES = ["a", "a-v1", "a-v2", "b", "b-v1", "c"]
 TRAITS = st.tuples(
@@ -115,7 +115,7 @@ def test_what_a_change_breaks_is_found_without_the_rest(
     base = trees.workspace_of(old).narrowed([key])
     specs = narrow.specs
     near = neighbours(specs.releases, base.specs.releases, whole.keys, specs.environments)
-    chosen = tree.check(whole.narrowed([key, *near]).specs, trees.tools(), [key])
+    chosen = pipeline.check(whole.narrowed([key, *near]).specs, trees.tools(), [key])
     broken = _broken(found(old), found(new), key)
     assert _touched(broken, key) <= {finding.rule for finding in chosen}
 

@@ -7,7 +7,7 @@ import pytest
 from core import reference
 from sluice.core.layout import Key
 from sluice.core.model import Application, Operation
-from sluice.core.progress.observation import (
+from sluice.core.observation.argocd import (
     Applications,
     application_name,
     ready_of,

@@ -8,14 +8,14 @@ import pytest
 
 from core import trees
 from core.test_promises import SCHEMAS, at, dotted, uses, validator
-from sluice import resources
 from sluice.core.emit import emit
+from sluice.core.pipeline import Specs
 from sluice.core.plan.difference import plan
 from sluice.core.plan.text import as_markdown
 from sluice.core.reports.board import page
 from sluice.core.reports.status import Outside, status
-from sluice.core.tree import Specs
 from sluice.core.unforeseen import RULE as UNFORESEEN
+from sluice.system import resources
 
 Path_ = tuple[str | int, ...]
 

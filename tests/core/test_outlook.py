@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from core import trees
-from sluice.core.progress.outlook import Outlook, outlook
+from sluice.core.plan.rollout import Outlook, outlook
 
 CANARY = {
     "strategy": "canary",

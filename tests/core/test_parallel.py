@@ -6,11 +6,11 @@ import pytest
 
 from core import engine_cases as cases
 from core import trees
-from sluice.commands.workspace import Workspace
 from sluice.core.capacity.parallel import parallel_of
 from sluice.core.plan.inspect import facts
 from sluice.core.workload.arguments import group, invocation
 from sluice.core.workload.sources import parse
+from sluice.workspace.workspace import Workspace
 
 FOLDER = "manifests/lab/team"
 

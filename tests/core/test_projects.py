@@ -10,7 +10,7 @@ import yaml
 
 from core import trees
 from sluice.core import layout
-from sluice.core.workload.render import Manifest
+from sluice.core.manifest import Manifest
 from support.argocd.objects import CLUSTER_SCOPED, Key, key_of
 from support.argocd.projects import forbidden_object
 

@@ -14,11 +14,11 @@ import jsonschema_rs
 import pytest
 
 from core import trees
-from sluice import resources
 from sluice.core.catalog.entries import Family
 from sluice.core.emit import emit
 from sluice.core.specs.load import load
 from sluice.core.specs.schema import FILES, Schemas
+from sluice.system import resources
 
 SCHEMAS = Schemas(resources.schema)
 Path_ = tuple[str | int, ...]

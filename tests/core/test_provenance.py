@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from core import trees
-from sluice.core.checks.gate_words import condition
-from sluice.core.checks.gates import judge
+from sluice.core.gates.judge import judge
+from sluice.core.gates.words import condition
 from sluice.core.layout import Key
 from sluice.core.model import Contents, Evaluation, Lineage, Measurement, ModelVersion
 from sluice.core.promotion.provenance import code_among, judge_provenance

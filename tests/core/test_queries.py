@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.core.rollout import samples
-from sluice.core.rollout.counts import Cell
-from sluice.core.rollout.queries import (
+from sluice.core.analysis import samples
+from sluice.core.analysis.counts import Cell
+from sluice.core.analysis.queries import (
     LONGEST_QUERY,
     Question,
     arm_labels,

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from core import hostile, trees
 from sluice.core.finding import Finding, Place, Severity, failed
-from sluice.core.reports.report import FORMATS, fingerprint, report, summary
+from sluice.core.reports.report import FORMATS, report, summary
+from sluice.core.reports.report_formats import fingerprint
 
 TEXT = {"type": "string", "minLength": 1}
 COUNT = {"type": "integer", "minimum": 1}

@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from core import trees
 from core.test_changed_specs import Tree, grown
 from core.test_neighbours import TREES
-from sluice.commands.workspace import Workspace
-from sluice.core import layout, tree
+from sluice.core import layout, pipeline
 from sluice.core.finding import FindingsError
 from sluice.core.layout import Key
+from sluice.core.pipeline import Specs
 from sluice.core.plan.cost import totals_by_scope
 from sluice.core.promotion.sound import sound
 from sluice.core.specs import load
-from sluice.core.tree import Specs
+from sluice.workspace.workspace import Workspace
 
 Files = dict[str, bytes]
 BESIDE = "environments/production/platform/chat"
@@ -41,7 +41,7 @@ def said(specs: Specs, found: list[object]) -> object:
     catalog = trees.tools().catalog
     data = {key: (r.spec, r.variants, r.architectures) for key, r in specs.releases.items()}
     try:
-        good = sound(specs, tree.check(specs, trees.tools()))
+        good = sound(specs, pipeline.check(specs, trees.tools()))
     except FindingsError as error:
         return data, found, error.findings
     totals = totals_by_scope(good.specs, catalog)
@@ -81,7 +81,7 @@ def test_any_walk_from_tree_to_tree(walk: list[Tree], other: str) -> None:
         made = moved(at, after)
         assert made is not None
         assert_the_same(made, after)
-        tree.check(made.specs, trees.tools())
+        pipeline.check(made.specs, trees.tools())
         made.specs.settle()
         assert made.specs.origin is None
         at = made
@@ -127,5 +127,5 @@ def test_only_what_changed_is_read_and_looked_at(monkeypatch: pytest.MonkeyPatch
     assert key not in same
     for other in same:  # whoever looks at one of these again fails
         monkeypatch.setitem(vars(made.specs.releases[other]), "document", None)
-    assert tree.check_one(made.specs.releases[key], trees.tools()) == ()
-    assert [tree.check_one(made.specs.releases[k], trees.tools()) for k in same] == [()] * 3
+    assert pipeline.check_one(made.specs.releases[key], trees.tools()) == ()
+    assert [pipeline.check_one(made.specs.releases[k], trees.tools()) for k in same] == [()] * 3

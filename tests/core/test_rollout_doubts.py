@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.test_rollout_power import binomial
-from sluice.core.rollout.absolute import outages
-from sluice.core.rollout.answers import DOUBT, too_few
-from sluice.core.rollout.counts import (
+from sluice.core.analysis.absolute import outages
+from sluice.core.analysis.answers import DOUBT, too_few
+from sluice.core.analysis.counts import (
     BESIDE,
     COLD,
     Absolute,
@@ -30,8 +30,8 @@ from sluice.core.rollout.counts import (
     acquitted,
     warm_from,
 )
-from sluice.core.rollout.judgement import judge
-from sluice.core.rollout.sequential import Pair, ln_e_bad_path, ln_e_late_path
+from sluice.core.analysis.judgement import judge
+from sluice.core.analysis.sequential import Pair, ln_e_bad_path, ln_e_late_path
 
 ALPHA = 0.05
 RUNS = 400

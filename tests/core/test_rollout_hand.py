@@ -8,16 +8,9 @@ import pytest
 from core.rollouts import START, at, seen
 from sluice.core.finding import UsageError
 from sluice.core.rollout.by_hand import VERBS
-from sluice.core.rollout.file import (
-    document,
-    fields,
-    from_text,
-    plan_of,
-    rollout_of,
-    spec_hash,
-    to_text,
-)
-from sluice.core.rollout.model import Observation, State, Step
+from sluice.core.rollout.file import document, fields, from_text, rollout_of, spec_hash, to_text
+from sluice.core.rollout.model import Observation, State
+from sluice.core.specs.rollout_plan import Step, plan_of
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,12 @@ from hypothesis.stateful import (
 
 from core.rollout_observations import NEARLY_GOOD, SEEN, timed
 from core.rollouts import STABLE, STEPS, played, spec
+from sluice.core.analysis.judgement import Judgement, Verdict
 from sluice.core.finding import UsageError
 from sluice.core.rollout.by_hand import VERBS
 from sluice.core.rollout.file import document, fields, rollout_of
-from sluice.core.rollout.judgement import Judgement, Verdict
 from sluice.core.rollout.machine import next_step
 from sluice.core.rollout.model import (
-    FULL,
     HELD,
     LEAVING,
     Decision,
@@ -36,7 +35,8 @@ from sluice.core.rollout.model import (
     Sync,
     Write,
 )
-from sluice.core.rollout.moves import recover
+from sluice.core.rollout.transitions import recover
+from sluice.core.specs.rollout_plan import FULL
 
 WEIGHTS: dict[State, int | None] = {
     "STEP": None,

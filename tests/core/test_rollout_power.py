@@ -12,9 +12,9 @@ from statistics import median
 
 import pytest
 
-from sluice.core.rollout.counts import Absolute, Batch, Cell, Counts, Gate, GateCounts, Parameters
-from sluice.core.rollout.judgement import judge
-from sluice.core.rollout.sequential import MIXTURE, Pair, ln_e_bad_path, ln_e_ok
+from sluice.core.analysis.counts import Absolute, Batch, Cell, Counts, Gate, GateCounts, Parameters
+from sluice.core.analysis.judgement import judge
+from sluice.core.analysis.sequential import MIXTURE, Pair, ln_e_bad_path, ln_e_ok
 
 pytestmark = pytest.mark.slow
 

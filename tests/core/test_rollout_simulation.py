@@ -9,12 +9,12 @@ import jsonschema
 import pytest
 import yaml
 
-from sluice import resources
 from sluice.cli import cli
 from sluice.commands import simulate as command
 from sluice.core.finding import FindingsError
 from sluice.core.rollout.scenario import SCHEMA, read, scenario_of
 from sluice.core.rollout.simulation import Tick, simulate
+from sluice.system import resources
 
 FOLDER = Path(__file__).parents[1] / "scenarios"
 SCENARIOS = sorted(FOLDER.glob("*.yaml"))

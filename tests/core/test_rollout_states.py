@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from core.rollouts import GOOD, PLAN, START, UNDER_WAY, after, at, judged, seen, tick, write
+from sluice.core.analysis.judgement import Verdict
 from sluice.core.finding import UsageError
 from sluice.core.rollout.by_hand import VERBS
-from sluice.core.rollout.judgement import Verdict
-from sluice.core.rollout.model import LEAVING, Observation, Replicas, State, Step, Sync
-from sluice.core.rollout.moves import recover
+from sluice.core.rollout.model import LEAVING, Observation, Replicas, State, Sync
 from sluice.core.rollout.replicas import floor
+from sluice.core.rollout.transitions import recover
+from sluice.core.specs.rollout_plan import Step
 
 
 def test_nothing_is_done_when_nothing_is_under_way() -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sluice import resources
 from sluice.commands import simulate as command
 from sluice.core.rollout.scenario import SCHEMA, read
 from sluice.core.rollout.simulation import Tick, simulate
+from sluice.system import resources
 
 FOLDER = Path(__file__).parents[1] / "scenarios" / "stories"
 BACK = "ROLLING_BACK 0, ROLLED_BACK 0, STABLE 0"

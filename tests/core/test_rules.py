@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from core import trees
-from sluice.commands.pages import all_pages, page, pages_for
 from sluice.core.finding import UsageError
 from sluice.core.reports.rules import text
+from sluice.workspace.rule_pages import all_pages, page, pages_for
 
 PAGES = all_pages()
 ID = re.compile(r'"([A-Z][A-Z0-9]{2}[A-Z]?[0-9]{3})"')

@@ -3,8 +3,8 @@
 import pytest
 
 from sluice.core.plan.comparison import Field
-from sluice.core.ruling.comparison import policy_objects
-from sluice.core.ruling.direction import lets_more, loosens_environment, loosens_release
+from sluice.core.rule_changes.comparison import policy_objects
+from sluice.core.rule_changes.direction import lets_more, loosens_environment, loosens_release
 
 LOOSER: list[tuple[str, object, object]] = [
     ("spec.promotion.review", "required", "automatic"),

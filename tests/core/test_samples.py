@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.core.rollout.samples import (
+from sluice.core.analysis.samples import (
     LARGEST,
     Sample,
     Series,

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from core import trees
-from sluice.commands.workspace import Workspace
 from sluice.core.workload.scaling import targets
+from sluice.workspace.workspace import Workspace
 
 FOLDER = "manifests/production/platform/chat"
 WAKE = ", namespaceLabel: exported_namespace"

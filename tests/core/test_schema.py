@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import hostile, trees
-from sluice import resources
 from sluice.core.finding import FindingsError
 from sluice.core.specs.load import Document, load
 from sluice.core.specs.schema import FILES, KINDS, Schemas
+from sluice.system import resources
 
 SCHEMAS = Schemas(resources.schema)
 

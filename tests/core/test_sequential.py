@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.core.rollout.sequential import (
+from sluice.core.analysis.sequential import (
     Pair,
     e_value,
     ln_e_bad,

@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import hostile, reference
-from sluice.commands.workspace import Workspace
 from sluice.core.layout import Key
 from sluice.core.model import Application, PullRequest
-from sluice.core.progress.following import Following, Hindrance
+from sluice.core.observation.following import Following, Hindrance
 from sluice.core.promotion.message import framed, marker
 from sluice.core.reports.status import Outside, status
 from sluice.core.reports.status_text import WIDTH, as_text
 from sluice.core.rollout import file as rollout_file
 from sluice.core.rollout.file import rollout_of
+from sluice.workspace.workspace import Workspace
 
 SCHEMA = jsonschema_rs.Draft202012Validator(
     json.loads((reference.ROOT / "schemas" / "status.schema.json").read_text("utf-8"))

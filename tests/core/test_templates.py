@@ -8,9 +8,9 @@ import yaml
 from jinja2 import nodes
 
 from core import contexts, hostile
-from sluice import resources
 from sluice.core.emit import emit
 from sluice.core.workload.bind import Templates
+from sluice.system import resources
 
 TEMPLATES = sorted(resources.templates())
 EXAMPLES = 20_000 // len(TEMPLATES) + 1

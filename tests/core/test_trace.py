@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from core.reference import DIRECTORY, ENVIRONMENT, RELEASE, ROLLOUT, workspace
-from sluice.commands.workspace import Workspace
 from sluice.core.finding import Finding, Place, Rendered
+from sluice.core.pipeline.source_map import located
 from sluice.core.specs.load import Pointer
-from sluice.core.trace import located
+from sluice.workspace.workspace import Workspace
 
 DEPLOYMENT = f"{DIRECTORY}/deployment-v2.yaml"
 STABLE = f"{DIRECTORY}/deployment-v1.yaml"

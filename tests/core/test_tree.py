@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import hostile, trees
-from sluice.commands.workspace import Workspace
-from sluice.core import layout, tree
+from sluice.core import layout, pipeline
 from sluice.core.finding import FindingsError, failed
 from sluice.core.layout import Key
+from sluice.workspace.workspace import Workspace
 
 CHAT = Key("production", "platform", "chat")
 TWO = trees.case(trees.CASES / "valid" / "two-teams-two-environments")
@@ -59,13 +59,13 @@ def test_an_object_has_one_file_and_a_file_one_object() -> None:
     ],
 )
 def test_a_change_affects_the_releases_that_read_the_file(path: str, releases: list[str]) -> None:
-    affected = tree.affected([path], Workspace(TWO).keys)
+    affected = pipeline.affected([path], Workspace(TWO).keys)
     assert affected is not None
     assert [str(key) for key in affected] == releases
 
 
 def test_a_change_of_the_catalog_affects_everything() -> None:
-    assert tree.affected([f"{layout.CATALOG}/engines/x.yaml"], Workspace(TWO).keys) is None
+    assert pipeline.affected([f"{layout.CATALOG}/engines/x.yaml"], Workspace(TWO).keys) is None
 
 
 def test_a_broken_rollout_keeps_its_release_from_being_rendered_without_it() -> None:

@@ -6,15 +6,15 @@ from types import ModuleType
 import pytest
 
 from core import trees
-from sluice.bounded import DEEPEST, LONGEST_NUMBER, json_of, yaml_of
-from sluice.core import tree
+from sluice.core import pipeline
+from sluice.core.bounded import DEEPEST, LONGEST_NUMBER, json_of, yaml_of
 from sluice.core.finding import Finding, FindingsError, UsageError
 from sluice.core.layout import Key
+from sluice.core.pipeline import stages, standing
 from sluice.core.promotion.message import read_marker
 from sluice.core.promotion.sound import sound
 from sluice.core.reports.status import Outside, status
 from sluice.core.specs.resolve import Release
-from sluice.core.tree import pipeline, standing
 from sluice.core.unforeseen import RULE, UnforeseenError, isolated
 from sluice.core.workload.render import Renderer
 from sluice.forges.bodies import joined
@@ -97,7 +97,7 @@ def test_what_is_in_the_marker_of_a_body_is_not_believed_to_have_its_form(data: 
 
 
 @pytest.fixture
-def three() -> tuple[tree.Specs, tree.Toolkit, dict[str, bytes]]:
+def three() -> tuple[pipeline.Specs, pipeline.Toolkit, dict[str, bytes]]:
     """Three releases of one environment."""
     files = dict(trees.base())
     path = f"environments/{CHAT}/release.yaml"
@@ -116,27 +116,28 @@ def _names(findings: list[Finding]) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("module", "what"),
-    [(pipeline, "check_memory"), (standing, "routes_of"), (standing, "claims_of")],
+    [(stages, "check_memory"), (standing, "routes_of"), (standing, "claims_of")],
 )
 def test_a_check_that_fails_for_one_release_is_a_finding_and_the_others_are_checked(
-    three: tuple[tree.Specs, tree.Toolkit, dict[str, bytes]],
+    three: tuple[pipeline.Specs, pipeline.Toolkit, dict[str, bytes]],
     monkeypatch: pytest.MonkeyPatch,
     module: ModuleType,
     what: str,
 ) -> None:
     specs, tools, _ = three
     _break(monkeypatch, module, what)
-    found = tree.check(specs, tools)
+    found = pipeline.check(specs, tools)
     assert _names(found) == [(RULE, "second")]
     kept = sound(specs, found)
     assert [f for f in found if f.rule != RULE] == []
     assert [key.name for key in kept.specs.releases] == ["chat", "third"]
     assert list(kept.broken) == ["production/platform/second"]
-    assert tree.standings(kept.specs, tools.catalog)
+    assert pipeline.standings(kept.specs, tools.catalog)
 
 
 def test_a_release_that_cannot_be_rendered_is_a_finding(
-    three: tuple[tree.Specs, tree.Toolkit, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+    three: tuple[pipeline.Specs, pipeline.Toolkit, dict[str, bytes]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     specs, tools, _ = three
     whole = Renderer.release
@@ -146,7 +147,7 @@ def test_a_release_that_cannot_be_rendered_is_a_finding(
         return whole(self, release)
 
     monkeypatch.setattr(Renderer, "release", broken)
-    manifests, found = tree.render(specs, tools)
+    manifests, found = pipeline.render(specs, tools)
     assert _names(found) == [(RULE, "second")]
     assert {
         p.split("/")[3] for p in manifests if p.startswith("manifests/production/platform")
@@ -157,7 +158,8 @@ def test_a_release_that_cannot_be_rendered_is_a_finding(
 
 
 def test_a_release_of_which_no_status_can_be_told_is_broken(
-    three: tuple[tree.Specs, tree.Toolkit, dict[str, bytes]], monkeypatch: pytest.MonkeyPatch
+    three: tuple[pipeline.Specs, pipeline.Toolkit, dict[str, bytes]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     specs, tools, files = three
 

@@ -6,13 +6,20 @@ from dataclasses import replace
 import pytest
 
 from core import trees
+from sluice.core.analysis.counts import Batch, Cell, Counts, Gate, GateCounts, Parameters
+from sluice.core.analysis.queries import Question
+from sluice.core.analysis.samples import Series
+from sluice.core.analysis.signals import Guards, Watch, guards, own_labels
 from sluice.core.catalog.entries import Gateway
-from sluice.core.progress.subject import Answers, Arm, Subject
-from sluice.core.progress.vitals import alarms, gauges_of, lifelines, misrouted, restarts_of, unseen
-from sluice.core.rollout.analysis import Guards, Watch, guards, own_labels
-from sluice.core.rollout.counts import Batch, Cell, Counts, Gate, GateCounts, Parameters
-from sluice.core.rollout.queries import Question
-from sluice.core.rollout.samples import Series
+from sluice.core.observation.guards import (
+    alarms,
+    gauges_of,
+    lifelines,
+    misrouted,
+    restarts_of,
+    unseen,
+)
+from sluice.core.observation.subject import Answers, Arm, Subject
 
 BEGIN, NOW, LAG = 1_795_200_000, 1_795_203_600, 45
 EDGE = Gateway("edge", "An edge", arm={"destination": "{service}"})

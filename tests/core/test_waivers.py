@@ -4,10 +4,10 @@ from datetime import date
 
 import pytest
 
-from sluice import resources
 from sluice.core.finding import Finding, FindingsError, Place, Rendered, Severity, failed
 from sluice.core.reports.waivers import PATH, Waiver, read_waivers, waive
 from sluice.core.specs.schema import Schemas
+from sluice.system import resources
 
 SPEC = "environments/lab/engines/tgi/release.yaml"
 MANIFEST = "manifests/lab/engines/tgi/deployment.yaml"

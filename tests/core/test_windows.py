@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sluice.core.checks.windows import described, hold, problem
+from sluice.core.gates.windows import described, hold, problem
 
 OFFICE = {"schedule": "0 9 * * 1-5", "duration": "8h", "timeZone": "Europe/Berlin"}
 YEAR_END = {

@@ -5,10 +5,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sluice.commands.toolkit import toolkit
-from sluice.commands.workspace import Workspace
 from sluice.core.finding import Finding, FindingsError
-from sluice.core.tree import Toolkit
+from sluice.core.pipeline import Toolkit
+from sluice.workspace.toolkit import toolkit
+from sluice.workspace.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests" / "cases"

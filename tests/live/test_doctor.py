@@ -14,8 +14,8 @@ from live.parts import KUBERNETES, need
 from live.policies import read_policy_file
 from live.processes import Ports, wait_for
 from sluice.commands import init
-from sluice.commands.doctor_policies import policies
-from sluice.commands.workspace import Workspace, open_workspace
+from sluice.insight.policies import diagnose_policies
+from sluice.workspace.workspace import Workspace, open_workspace
 
 POLICY = "policies/allowed-accelerators.yaml"
 SEEN = 3.0
@@ -44,7 +44,9 @@ def test_parameters_of_another_day_are_noticed(own_cluster: Cluster, tmp_path: P
     _write_former(former)
     workspace, before = open_workspace(folder), open_workspace(former)
     _apply(own_cluster, before, former)
-    wait_for(lambda: policies(before).ok, "the policy is in force", told=lambda: _said(before))
+    wait_for(
+        lambda: diagnose_policies(before).ok, "the policy is in force", told=lambda: _said(before)
+    )
     own_cluster.kubectl("delete", f"--filename={folder / POLICY}")
     wait_for(lambda: "does not refuse" in _said(before), "nobody asks the policy any more")
     time.sleep(SEEN)
@@ -54,7 +56,7 @@ def test_parameters_of_another_day_are_noticed(own_cluster: Cluster, tmp_path: P
         "it is noticed",
         told=lambda: _said(workspace),
     )
-    assert "restart the API server" in policies(workspace).remedy
+    assert "restart the API server" in diagnose_policies(workspace).remedy
 
 
 def _write_former(folder: Path) -> None:
@@ -66,4 +68,4 @@ def _write_former(folder: Path) -> None:
 
 
 def _said(workspace: Workspace) -> str:
-    return policies(workspace).said
+    return diagnose_policies(workspace).said

@@ -8,8 +8,8 @@ from shells.git_fixtures import MAIN
 from shells.stage import Cluster, Stage
 from sluice import git
 from sluice.cluster.argocd import FileCluster
-from sluice.commands.revisions import workspace_of
 from sluice.core.model import Application
+from sluice.workspace.revisions import workspace_of
 from support.argocd.health import Doctor
 from support.argocd.operating import NAMESPACE
 from support.argocd.status import application

@@ -9,7 +9,6 @@ import pytest
 from shells.git_fixtures import MAIN
 from shells.loop import Loop
 from sluice import git
-from sluice.commands.revisions import workspace_of
 from sluice.core import layout
 from sluice.core.layout import Key
 from sluice.core.model import PullRequest
@@ -17,6 +16,7 @@ from sluice.core.promotion.message import is_about
 from sluice.forges.wire import Wire
 from sluice.git import store, upstream
 from sluice.registries.file import FileRegistry
+from sluice.workspace.revisions import workspace_of
 
 Effect = Callable[..., object]
 

@@ -8,13 +8,14 @@ from typing import Any
 from shells.git_fixtures import AUTHOR, MAIN, put
 from sluice import git
 from sluice.commands import init
-from sluice.commands.connect import local_forge
-from sluice.commands.cycle import AUTHOR as ROBOT
-from sluice.commands.cycle import Outcome, World, cycle
-from sluice.commands.revisions import workspace_of
 from sluice.core.model import PullRequest, Registry
 from sluice.forges.local import LocalForge
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.runtime import Outcome, World
 from sluice.registries import open_registry
+from sluice.workspace.connection import local_forge
+from sluice.workspace.identity import AUTHOR as ROBOT
+from sluice.workspace.revisions import workspace_of
 
 MODEL = "qwen2.5-7b-instruct"
 KEY = "production/platform/chat"

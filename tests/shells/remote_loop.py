@@ -12,10 +12,10 @@ from shells.git_http import GitServer
 from shells.git_http import serving as serving_git
 from shells.loop import Loop
 from sluice import git
-from sluice.commands.cycle import Outcome, World, cycle
-from sluice.commands.world import Memory
 from sluice.core.model import PullRequest
 from sluice.forges.remote import RemoteForge
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.runtime import Memory, Outcome, World
 
 
 class RemoteLoop(Loop):

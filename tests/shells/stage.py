@@ -16,14 +16,15 @@ import yaml
 from shells.git_fixtures import AUTHOR, MAIN
 from shells.loop import KEY, Loop
 from sluice import git
-from sluice.commands.cycle import AUTHOR as ROBOT
-from sluice.commands.cycle import Outcome, World, cycle
-from sluice.commands.rollout_base import Scene
-from sluice.commands.rollout_observers import Observers
-from sluice.commands.rollouts import tick
 from sluice.core.finding import UsageError
 from sluice.core.model import Application, Signature
 from sluice.forges.local import LocalForge
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.rollouts.observers import Observers
+from sluice.reconciler.rollouts.scene import Scene
+from sluice.reconciler.rollouts.tick import tick
+from sluice.reconciler.runtime import Outcome, World
+from sluice.workspace.identity import AUTHOR as ROBOT
 
 ENVIRONMENT = "environments/production/environment.yaml"
 RELEASE = f"environments/{KEY}/release.yaml"

@@ -14,8 +14,8 @@ import pytest
 
 from sluice.cluster.applications import read
 from sluice.core.model import Source
-from sluice.core.progress.following import Hindrance, Wanted, hindrances
-from sluice.core.progress.observation import Applications, sync_of
+from sluice.core.observation.argocd import Applications, sync_of
+from sluice.core.observation.following import Hindrance, Wanted, hindrances
 
 RECORDED = Path(__file__).parents[1] / "data" / "argocd"
 STATES = sorted(path.stem for path in RECORDED.glob("*.json"))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from shells.git_fixtures import run_git
-from sluice import resources
 from sluice.commands import check, init, plan, render, validate
 from sluice.core.finding import UsageError
+from sluice.system import resources
 
 CHAT = "environments/production/platform/chat"
 RENDERED = "manifests/production/platform/chat"

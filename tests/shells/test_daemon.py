@@ -18,13 +18,13 @@ import pytest
 
 from shells.loop import KEY, Loop
 from sluice import git
-from sluice.commands.daemon import Daemon
-from sluice.commands.deliveries import FORGE_SECRET, REGISTRY_SECRET, verifiers
-from sluice.commands.diary import Diary
-from sluice.commands.listener import LARGEST_BODY, listening
-from sluice.commands.patience import LONGEST, SHORTEST, Patience
-from sluice.commands.world import World
 from sluice.core.finding import UsageError
+from sluice.reconciler.daemon.backoff import LONGEST, SHORTEST, Patience
+from sluice.reconciler.daemon.cycle_log import Diary
+from sluice.reconciler.daemon.loop import Daemon
+from sluice.reconciler.daemon.server import LARGEST_BODY, listening
+from sluice.reconciler.daemon.webhooks import FORGE_SECRET, REGISTRY_SECRET, verifiers
+from sluice.reconciler.runtime import World
 
 pytestmark = pytest.mark.server
 SECRET = "canary-delivery-secret"  # noqa: S105  # of a test

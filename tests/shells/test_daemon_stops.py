@@ -15,11 +15,12 @@ from shells.loop import KEY, OTHER, Loop
 from shells.remote_loop import RemoteLoop, remote_loop
 from shells.stage import Stage
 from sluice import git
-from sluice.commands.cycle import World, cycle
-from sluice.commands.daemon import FORGE, Daemon
-from sluice.commands.diary import Diary
-from sluice.commands.telemetry import WHATS, Telemetry
 from sluice.core.finding import UsageError
+from sluice.reconciler.daemon.cycle_log import Diary
+from sluice.reconciler.daemon.loop import FORGE, Daemon
+from sluice.reconciler.daemon.telemetry import WHATS, Telemetry
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.runtime import World
 from sluice.registries.file import FileRegistry
 
 pytestmark = pytest.mark.server

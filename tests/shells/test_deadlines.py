@@ -17,13 +17,14 @@ from pathlib import Path
 import pytest
 
 from shells.loop import Loop
-from sluice import deadlines, git
+from sluice import git
 from sluice.cluster import connection, version
 from sluice.core.finding import UsageError
 from sluice.forges import open_forge, wire
 from sluice.forges.timing import Timing
 from sluice.git import network, remote
 from sluice.metrics import prometheus
+from sluice.network import deadlines
 from sluice.registries import mlflow_errors, open_registry
 
 pytestmark = pytest.mark.server
@@ -334,7 +335,7 @@ def test_pages_without_an_end_are_not_read_for_ever(
         body = f'{{"registered_models": [{models}], "next_page_token": "{next(count)}"}}'.encode()
         peer.sendall(HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
-    monkeypatch.setattr("sluice.transport.LARGEST_CONVERSATION", 10_000)
+    monkeypatch.setattr("sluice.network.transport.LARGEST_CONVERSATION", 10_000)
     with running(one_more) as server, pytest.raises(UsageError, match="MiB"):
         ask_mlflow(server, tmp_path)
     assert next(count) < 20

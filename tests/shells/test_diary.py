@@ -2,8 +2,8 @@
 
 import pytest
 
-from sluice.commands.diary import line
-from sluice.commands.world import Outcome
+from sluice.reconciler.daemon.cycle_log import line
+from sluice.reconciler.runtime import Outcome
 
 
 @pytest.mark.parametrize(

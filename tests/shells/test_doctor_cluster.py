@@ -12,11 +12,6 @@ import pytest
 from core import reference
 from sluice.cluster.argocd import KubernetesCluster, open_cluster
 from sluice.cluster.connection import ForbiddenError
-from sluice.commands import doctor_cluster
-from sluice.commands.diagnosis import Diagnosis
-from sluice.commands.doctor_cluster import argocd, refresh, routes, webhook
-from sluice.commands.rollout_observers import Observers
-from sluice.commands.workspace import Workspace
 from sluice.core.finding import UsageError
 from sluice.core.model import Forge
 from sluice.forges.answers import RefusedError
@@ -25,6 +20,16 @@ from sluice.forges.gitea import Gitea
 from sluice.forges.github import GitHub
 from sluice.forges.gitlab import GitLab
 from sluice.forges.hooks import Hook
+from sluice.insight import argocd
+from sluice.insight.argocd import (
+    diagnose_argocd,
+    diagnose_refresh,
+    diagnose_routes,
+    diagnose_webhook,
+)
+from sluice.insight.diagnosis import Diagnosis
+from sluice.reconciler.rollouts.observers import Observers
+from sluice.workspace.workspace import Workspace
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -52,7 +57,7 @@ def diagnosed(
             change(item)
     path = folder / "apps.json"
     path.write_text(json.dumps({"items": items}))
-    return argocd(workspace, Observers(open_cluster(f"file:{path}"), nobody))
+    return diagnose_argocd(workspace, Observers(open_cluster(f"file:{path}"), nobody))
 
 
 def test_applications_that_are_as_they_are_rendered(workspace: Workspace, tmp_path: Path) -> None:
@@ -120,19 +125,19 @@ def test_an_application_that_will_not_follow(
 
 def test_many_faults_are_counted(workspace: Workspace, tmp_path: Path) -> None:
     (tmp_path / "apps.json").write_text('{"items": []}')
-    told = argocd(workspace, Observers(open_cluster(f"file:{tmp_path}/apps.json"), nobody))
+    told = diagnose_argocd(workspace, Observers(open_cluster(f"file:{tmp_path}/apps.json"), nobody))
     assert not told.ok
     assert told.said.count("Argo CD has no application") == 5
     assert " more" in told.said
 
 
 def test_an_argo_cd_that_nobody_named_or_that_refuses(workspace: Workspace, tmp_path: Path) -> None:
-    unset = argocd(workspace, Observers(None, nobody))
+    unset = diagnose_argocd(workspace, Observers(None, nobody))
     assert (unset.ok, unset.said) == (
         True,
         "not asked: set SLUICE_ARGOCD, to kubernetes:CONTEXT for instance",
     )
-    gone = argocd(workspace, Observers(open_cluster(f"file:{tmp_path}/none.json"), nobody))
+    gone = diagnose_argocd(workspace, Observers(open_cluster(f"file:{tmp_path}/none.json"), nobody))
     assert not gone.ok
     assert gone.remedy.endswith("leads to it, and grant list on applications.argoproj.io")
 
@@ -166,7 +171,7 @@ class Told:
 def test_whether_routes_can_be_read(
     workspace: Workspace, where: dict[str, Told], *, ok: bool, said: str
 ) -> None:
-    told = routes(workspace, Observers(None, nobody, routes=where))
+    told = diagnose_routes(workspace, Observers(None, nobody, routes=where))
     assert told.ok is ok
     assert said in told.said
 
@@ -181,8 +186,8 @@ def test_whether_a_refresh_may_be_asked_for(
         asked.append(words)
         return allowed
 
-    monkeypatch.setattr(doctor_cluster, "may", review)
-    told = refresh(workspace, Observers(KubernetesCluster("here"), nobody))
+    monkeypatch.setattr(argocd, "may", review)
+    told = diagnose_refresh(workspace, Observers(KubernetesCluster("here"), nobody))
     assert asked == [("here", "patch", "applications.argoproj.io", "argocd")]
     assert told.ok
     assert ("may not be asked" in told.said) is not allowed
@@ -191,7 +196,7 @@ def test_whether_a_refresh_may_be_asked_for(
 
 
 def test_what_is_read_of_a_file_is_not_asked_for_rights(workspace: Workspace) -> None:
-    assert refresh(workspace, Observers(None, nobody)).said.startswith("not looked at")
+    assert diagnose_refresh(workspace, Observers(None, nobody)).said.startswith("not looked at")
 
 
 class Hooks:
@@ -228,7 +233,7 @@ ARGOCD = "https://argocd.example.com/api/webhook"
     ],
 )
 def test_whether_the_forge_tells_argo_cd(forge: Forge, *, ok: bool, said: str) -> None:
-    told = webhook(forge)
+    told = diagnose_webhook(forge)
     assert told.ok is ok
     assert said in told.said
     assert "s3cr3t" not in told.said

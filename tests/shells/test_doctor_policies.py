@@ -10,8 +10,8 @@ from core import reference
 from shells.test_cluster_api import Api, server
 from sluice.cluster import admission
 from sluice.cluster.connection import ForbiddenError
-from sluice.commands.doctor_policies import ALLOWED, Eyes, Tried, judged, policies
 from sluice.core.finding import UsageError
+from sluice.insight.policies import ALLOWED, Eyes, Tried, diagnose_policies, judged
 
 __all__ = ["server"]
 
@@ -73,7 +73,7 @@ class Cluster:
 
 def test_every_environment_with_policies_is_tried() -> None:
     cluster = Cluster()
-    told = policies(reference.workspace({}), cluster.eyes)
+    told = diagnose_policies(reference.workspace({}), cluster.eyes)
     assert told.ok, told
     assert "production" in told.said
     assert set(cluster.tried) == {"sluice-doctor"}
@@ -84,7 +84,7 @@ def test_every_environment_with_policies_is_tried() -> None:
     [(ForbiddenError("no"), "grant create on deployments"), (UsageError("no cluster"), "")],
 )
 def test_a_cluster_that_cannot_be_asked_is_no_fault(error: UsageError, remedy: str) -> None:
-    told = policies(reference.workspace({}), Cluster(error).eyes)
+    told = diagnose_policies(reference.workspace({}), Cluster(error).eyes)
     assert (told.ok, remedy in told.remedy) == (True, True)
     assert told.said == f"not looked at: {error}"
 

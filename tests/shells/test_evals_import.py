@@ -8,8 +8,8 @@ import pytest
 from core.test_harness import FILE
 from shells.mlflow_server import log_model, log_run, register
 from sluice.commands import evals_import
-from sluice.core.checks.gates import judge
 from sluice.core.finding import UsageError
+from sluice.core.gates.judge import judge
 from sluice.core.model import Evaluation
 from sluice.registries.mlflow import MlflowRegistry
 

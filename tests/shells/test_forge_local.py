@@ -17,7 +17,8 @@ from shells.git_fixtures import (
 )
 from sluice import git
 from sluice.core.finding import UsageError
-from sluice.forges.local import PULLS, LocalForge
+from sluice.forges.local import LocalForge
+from sluice.forges.local_records import PULLS
 
 
 @pytest.fixture

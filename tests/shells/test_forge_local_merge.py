@@ -5,7 +5,8 @@ import pytest
 from shells.git_fixtures import AUTHOR, HEAD, MAIN, Clock, assert_sound, propose, put, refs, run_git
 from sluice import git
 from sluice.core.finding import UsageError
-from sluice.forges.local import PULLS, LocalForge
+from sluice.forges.local import LocalForge
+from sluice.forges.local_records import PULLS
 
 
 class KilledError(Exception):

@@ -5,7 +5,8 @@ import pytest
 
 from shells.git_fixtures import AUTHOR, assert_sound, outputs, put, race, run_git
 from sluice import git
-from sluice.forges.local import PULLS, LocalForge
+from sluice.forges.local import LocalForge
+from sluice.forges.local_records import PULLS
 
 RACER = textwrap.dedent("""
     import sys

@@ -11,9 +11,9 @@ import pytest
 from shells.git_fixtures import MAIN
 from shells.remote_loop import remote_loop
 from sluice import git
-from sluice.commands.deliveries import FORGE_SECRET, verifiers
 from sluice.forges.echoes import is_echo
 from sluice.forges.webhooks import Kind
+from sluice.reconciler.daemon.webhooks import FORGE_SECRET, verifiers
 
 REF, COMMIT, ZEROS = "refs/heads/sluice/p/t/chat", "c" * 40, "0" * 40
 MARKED = "hello\n\n<!-- sluice:comment k -->"

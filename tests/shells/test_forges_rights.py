@@ -7,9 +7,9 @@ import pytest
 
 from shells.forge_fake import Fault, Reply
 from shells.forge_harness import FAKES, FakeHarness, faked
-from sluice.commands.causes import cause_of
 from sluice.core.finding import UsageError
 from sluice.forges.answers import RefusedError
+from sluice.reconciler.causes import cause_of
 
 NEW = "team/renamed"
 SCOPES = {

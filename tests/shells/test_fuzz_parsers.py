@@ -21,20 +21,22 @@ from hypothesis import strategies as st
 
 from core import trees
 from shells.test_forges_nonsense import NONSENSE
-from sluice import resources
 from sluice.cluster import connection
-from sluice.commands import check_manifests, waiving
-from sluice.commands.manifests import read_manifests
+from sluice.core.analysis import judgement_file
 from sluice.core.finding import Finding, FindingsError, UsageError
+from sluice.core.gates import harness
 from sluice.core.memory.architecture_config import architecture_from_config, read_config
 from sluice.core.policy.layer import read_sound_policies
-from sluice.core.promotion import codeowners, harness, message
-from sluice.core.rollout import judgement_file
+from sluice.core.promotion import codeowners, message
 from sluice.core.unforeseen import RULE
 from sluice.forges import bodies, webhooks
 from sluice.metrics import prometheus
 from sluice.registries import mlflow_webhooks
 from sluice.registries.file import FileRegistry
+from sluice.system import resources
+from sluice.workspace import plain_manifests
+from sluice.workspace.manifests import read_manifests
+from sluice.workspace.waivers import waived
 
 MEMORY = 1 << 30
 SECONDS = 120
@@ -224,9 +226,9 @@ def policies(chance: random.Random) -> None:
     data = yaml.safe_load(POLICY)
     _, findings = read_sound_policies({"policies/a.yaml": written(chance, data, as_yaml)})
     refuse_unforeseen(findings)
-    waivers = {"apiVersion": "sluice.dev/v1alpha1", "kind": "Waivers", "waivers": [WAIVER]}
-    files = trees.base() | {"policies/waivers.yaml": written(chance, waivers, as_yaml)}
-    refuse_unforeseen(waiving.waived(trees.workspace_of(files), [], {}, complete=True))
+    document = {"apiVersion": "sluice.dev/v1alpha1", "kind": "Waivers", "waivers": [WAIVER]}
+    files = trees.base() | {"policies/waivers.yaml": written(chance, document, as_yaml)}
+    refuse_unforeseen(waived(trees.workspace_of(files), [], {}, complete=True))
 
 
 WAIVER = {
@@ -257,7 +259,7 @@ def manifests(chance: random.Random) -> None:
     data = chance.choice([*rendered().values()])
     (folder / "a.yaml").write_bytes(written(chance, data, as_yaml))
     read = read_manifests(folder)
-    refuse_unforeseen([*read.findings, *check_manifests._findings(read, "1.34")])
+    refuse_unforeseen([*read.findings, *plain_manifests._findings(read, "1.34")])
 
 
 @functools.cache

@@ -19,11 +19,11 @@ from shells.git_fixtures import AUTHOR, MAIN, assert_sound, outputs, put, race, 
 from shells.loop import KEY, Loop
 from shells.test_git_refs import WRITER
 from sluice import cli, git
-from sluice.commands.daemon import Daemon
-from sluice.commands.diary import Diary
-from sluice.commands.world import World
 from sluice.core.finding import UsageError
 from sluice.git import library_packing, packing
+from sluice.reconciler.daemon.cycle_log import Diary
+from sluice.reconciler.daemon.loop import Daemon
+from sluice.reconciler.runtime import World
 
 MANY = {f"d{n % 20}/{n}": b"%d" % n for n in range(200)}
 UNUSED = 1  # Git puts what no ref leads to into a pack of its own

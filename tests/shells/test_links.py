@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from sluice import files
-from sluice.commands import fixing, init, render
-from sluice.commands.connect import _state
-from sluice.commands.workspace import open_workspace
+from sluice.commands import init, render
 from sluice.core.finding import UsageError
 from sluice.files import writing
+from sluice.workspace import fixes
+from sluice.workspace.connection import _state
+from sluice.workspace.workspace import open_workspace
 
 STAGING = (".sluice", ".sluice/.gitignore")
 RELEASE = "environments/staging/platform/chat/release.yaml"
@@ -23,7 +24,7 @@ def write_all(root: Path) -> int:
 
 def fix(root: Path) -> int:
     workspace = open_workspace(root)
-    return int(fixing.fix(root, workspace, workspace.check()) == 0)
+    return int(fixes.fix(root, workspace, workspace.check()) == 0)
 
 
 def draw(root: Path) -> int:

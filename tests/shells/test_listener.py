@@ -9,10 +9,10 @@ from hashlib import sha256
 
 import pytest
 
-from sluice.commands import impatience
-from sluice.commands.deliveries import FORGE_SECRET, verifiers
-from sluice.commands.listener import Listener, Verifier, listening
-from sluice.commands.telemetry import Telemetry
+from sluice.reconciler.daemon import connections
+from sluice.reconciler.daemon.server import Listener, Verifier, listening
+from sluice.reconciler.daemon.telemetry import Telemetry
+from sluice.reconciler.daemon.webhooks import FORGE_SECRET, verifiers
 
 pytestmark = pytest.mark.server
 SECRET = "canary-listener-secret"  # noqa: S105  # of a test
@@ -67,8 +67,8 @@ def served(known: Mapping[str, Verifier] | None = None) -> Iterator[Served]:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """No patience."""
-    monkeypatch.setattr(impatience, "HEADER_SECONDS", 0.3)
-    monkeypatch.setattr(impatience, "ANSWER_SECONDS", 0.6)
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "ANSWER_SECONDS", 0.6)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_silent_and_slow_connections_keep_nobody_out(begin: bytes) -> None:
     with served() as server, contextlib.ExitStack() as open_:
-        for _ in range(impatience.MOST_CONNECTIONS + 50):
+        for _ in range(connections.MOST_CONNECTIONS + 50):
             open_.enter_context(server.connected()).sendall(begin)
         assert server.is_healthy()
 

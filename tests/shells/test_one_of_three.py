@@ -13,19 +13,22 @@ from shells.loop import KEY, OTHER, SPEC, Loop
 from shells.stage import ROLLOUT, Stage
 from sluice import git
 from sluice.cli import main
-from sluice.commands import reconcile, rollout_counting, rollouts
-from sluice.commands.cycle import AUTHOR, BrokenBaseError, World, cycle
-from sluice.commands.daemon import Daemon
-from sluice.commands.diary import Diary
-from sluice.commands.revisions import workspace_of
-from sluice.commands.rollout_observers import Observers
-from sluice.commands.world import Outcome
+from sluice.commands import reconcile
 from sluice.core.finding import Finding, FindingsError, Place
+from sluice.core.manifest import Manifest
 from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
 from sluice.core.specs.resolve import Release
-from sluice.core.workload.render import Manifest, Renderer
+from sluice.core.workload.render import Renderer
 from sluice.forges.local import LocalForge
+from sluice.reconciler.daemon.cycle_log import Diary
+from sluice.reconciler.daemon.loop import Daemon
+from sluice.reconciler.promotions.cycle import BrokenBaseError, cycle
+from sluice.reconciler.rollouts import counting, tick
+from sluice.reconciler.rollouts.observers import Observers
+from sluice.reconciler.runtime import Outcome, World
 from sluice.registries.watch import Watch
+from sluice.workspace.identity import AUTHOR
+from sluice.workspace.revisions import workspace_of
 
 THIRD = "production/search/third"
 ODD = "helper"  # the model of OTHER
@@ -128,10 +131,10 @@ def test_a_call_of_the_forge(loop: Loop, method: str) -> None:
 
 
 PLACES = [
-    "sluice.commands.looking.want_of",
-    "sluice.commands.judging.propose",
-    "sluice.commands.judging.circumstances",
-    "sluice.commands.signalling.stamped",
+    "sluice.reconciler.promotions.registry_view.want_of",
+    "sluice.reconciler.promotions.snapshot.propose",
+    "sluice.reconciler.promotions.snapshot.circumstances",
+    "sluice.reconciler.promotions.presentation.stamped",
 ]
 
 
@@ -260,10 +263,10 @@ def test_the_daemon_counts_each_time_and_tells_the_trace_once(
 def test_one_cycle_tells_it_by_its_exit_code(
     loop: Loop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fail_for(monkeypatch, "sluice.commands.signalling.owners", OTHER)
+    fail_for(monkeypatch, "sluice.reconciler.promotions.presentation.owners", OTHER)
     monkeypatch.setattr("sluice.core.unforeseen._told", set())
     assert reconcile._cycle(world(loop), "text") == 0  # the embedded forge asks nobody
-    fail_for(monkeypatch, "sluice.commands.attending._why_not", OTHER)
+    fail_for(monkeypatch, "sluice.reconciler.promotions.upkeep._why_not", OTHER)
     assert reconcile._cycle(world(loop), "text") == 1  # as above
     said = capsys.readouterr()
     assert "a pull request: AssertionError at " in said.out
@@ -338,19 +341,19 @@ def commit_now(stage: Stage, changes: Mapping[str, bytes | None]) -> None:
 
 
 def ticked(stage: Stage, observers: Observers | None = None) -> dict[str, Outcome]:
-    return {o.release: o for o in rollouts.tick(stage.scene, observers or stage.observers)}
+    return {o.release: o for o in tick.tick(stage.scene, observers or stage.observers)}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "place",
     [
-        "sluice.commands.rollouts.case_of",
-        "sluice.commands.rollouts.sync",
-        "sluice.commands.rollouts.observation",
-        "sluice.commands.rollouts.following",
-        "sluice.commands.rollouts.apply",
-        "sluice.commands.rollout_counting.subject_of",
+        "sluice.reconciler.rollouts.tick.case_of",
+        "sluice.reconciler.rollouts.tick.sync",
+        "sluice.reconciler.rollouts.tick.observation",
+        "sluice.reconciler.rollouts.tick.following",
+        "sluice.reconciler.rollouts.tick.apply",
+        "sluice.reconciler.rollouts.counting.subject_of",
     ],
 )
 def test_a_rollout_of_three(
@@ -423,8 +426,8 @@ def test_a_remote_that_is_odd_is_one_that_does_not_answer(
         yield stage.metrics, "ask", raising
         yield stage.cluster, "applications", raising
         yield LocalForge, "list", raising
-        yield rollout_counting, "combined", raising
-        yield rollouts, "_swept", raising
+        yield counting, "combined", raising
+        yield tick, "_swept", raising
 
     names = ["Prometheus", "Argo CD", "forge", "combined", "left over"]
     monkeypatch.setattr(*list(asked())[names.index(part)])

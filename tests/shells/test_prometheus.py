@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from shells.prometheus_server import Engine, exporter, prometheus, wait_until
-from sluice.core.finding import UsageError
-from sluice.core.rollout import samples
-from sluice.core.rollout.queries import (
+from sluice.core.analysis import samples
+from sluice.core.analysis.queries import (
     Question,
     arm_labels,
     bounds_of,
@@ -17,6 +16,7 @@ from sluice.core.rollout.queries import (
     check_bound,
     promql,
 )
+from sluice.core.finding import UsageError
 from sluice.metrics.prometheus import Answer, Prometheus
 
 pytestmark = pytest.mark.server

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from shells.prometheus_server import Request, reply, serving
-from sluice.commands.rollout_observers import observers
+from sluice.core.analysis.queries import Question
 from sluice.core.finding import UsageError
-from sluice.core.rollout.queries import Question
 from sluice.metrics import prometheus
 from sluice.metrics.prometheus import Prometheus
+from sluice.reconciler.rollouts.observers import observers
 
 EMPTY = {"status": "success", "data": {"resultType": "matrix", "result": []}}
 SECRET = "s3cr3t-t0ken"  # noqa: S105  # of nobody

@@ -13,13 +13,15 @@ import yaml
 from prometheus_client import generate_latest
 
 from shells.git_fixtures import CLEAN
-from sluice import cli, resources
-from sluice.commands.telemetry import Telemetry
-from sluice.core.rollout import judgement_file, scenario
-from sluice.core.rollout.judgement import judge
+from sluice import cli
+from sluice.core.analysis import judgement_file
+from sluice.core.analysis.judgement import judge
+from sluice.core.rollout import scenario
 from sluice.core.rollout.simulation import simulate
 from sluice.core.specs.load import load
 from sluice.core.specs.schema import KINDS, Schemas
+from sluice.reconciler.daemon.telemetry import Telemetry
+from sluice.system import resources
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)

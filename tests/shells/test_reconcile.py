@@ -7,9 +7,9 @@ import pytest
 from shells.git_fixtures import MAIN, put, run_git
 from shells.loop import BRANCH, GOOD, KEY, MODEL, OTHER, SPEC, Loop
 from sluice import git
-from sluice.commands.revisions import workspace_of
 from sluice.core.finding import FindingsError
 from sluice.core.promotion.message import read_marker
+from sluice.workspace.revisions import workspace_of
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import pytest
 from shells.loop import ENVIRONMENT, KEY, MODEL, SPEC, Loop
 from shells.mlflow_fake import RUN, Answer, Fake, run, said, version
 from sluice import git
-from sluice.commands.cycle import Outcome, World, cycle
-from sluice.commands.world import RECHECK
 from sluice.core.finding import UsageError
 from sluice.core.promotion.absence import APART
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.runtime import RECHECK, Outcome, World
 from sluice.registries.mlflow import MlflowRegistry
 
 

@@ -7,12 +7,14 @@ import pytest
 
 from shells.loop import ENVIRONMENT, GOOD, KEY, MODEL, SPEC, Loop
 from sluice import git
-from sluice.commands import cycle as cycles
-from sluice.commands import judging
-from sluice.commands.cycle import World, cycle
 from sluice.core.finding import UsageError
 from sluice.core.promotion.wants import Want
 from sluice.core.specs import load
+from sluice.reconciler.promotions import cycle as cycles
+from sluice.reconciler.promotions import snapshot
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.runtime import World
+from sluice.workspace.identity import MAIN
 
 
 class Judged:
@@ -20,13 +22,13 @@ class Judged:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.models: set[str] = set()
-        usual = judging.judged
+        usual = snapshot.judged
 
-        def watched(world: World, base: judging.Base, want: Want, pulls: object) -> object:
+        def watched(world: World, base: snapshot.Base, want: Want, pulls: object) -> object:
             self.models.add(want.version.name)
             return usual(world, base, want, pulls)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(judging, "judged", watched)
+        monkeypatch.setattr(snapshot, "judged", watched)
 
     def taken(self) -> set[str]:
         models, self.models = self.models, set()
@@ -100,11 +102,11 @@ def test_a_release_that_breaks_and_heals_is_told_as_if_all_were_read(loop: Loop)
 
 def test_a_base_that_was_taken_back_is_read_too(loop: Loop) -> None:
     world = World(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
-    first = git.resolve(loop.repository, cycles.MAIN)
+    first = git.resolve(loop.repository, MAIN)
     before = cycles.base_of(world)
     moved = loop.edit(SPEC, ("max: 4", "max: 3"))
     assert cycles.base_of(world).sound.specs.releases.keys() == before.sound.specs.releases.keys()
-    git.update_ref(loop.repository, cycles.MAIN, first, moved)
+    git.update_ref(loop.repository, MAIN, first, moved)
     spec = next(r for k, r in cycles.base_of(world).sound.specs.releases.items() if str(k) == KEY)
     assert spec.value("scaling.max") == 4
 

@@ -13,10 +13,11 @@ from shells.git_http import GitServer, serving
 from shells.loop import SPEC
 from shells.remote_loop import RemoteLoop, remote_loop
 from sluice import git
-from sluice.commands.cycle import Outcome, World, cycle
-from sluice.commands.marking import marked
-from sluice.commands.rolling import rolling
 from sluice.core.finding import UsageError
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.promotions.write_back import marked
+from sluice.reconciler.rollouts.run import rolling
+from sluice.reconciler.runtime import Outcome, World
 
 pytestmark = pytest.mark.server
 LISTS = {"github": 2, "gitea": 2, "forgejo": 2, "gitlab": 3}

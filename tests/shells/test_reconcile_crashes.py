@@ -17,7 +17,7 @@ from shells.git_fixtures import CLEAN, MAIN, run_git
 from shells.loop import BRANCH, ENVIRONMENT, KEY, OTHER, SPEC, Loop
 from shells.remote_loop import RemoteLoop, remote_loop
 from sluice import git
-from sluice.commands.cycle import cycle
+from sluice.reconciler.promotions.cycle import cycle
 
 Sight = tuple[str | None, dict[str, bytes], list[object]]
 

@@ -7,7 +7,7 @@ import pytest
 from shells.git_fixtures import put, run_git
 from shells.loop import ENVIRONMENT, KEY, OTHER, SPEC, Loop
 from sluice import git
-from sluice.commands.cycle import Outcome
+from sluice.reconciler.runtime import Outcome
 
 TEAM = "refs/heads/sluice/production/platform/_all"
 WHOLE = "refs/heads/sluice/production/_all"

@@ -9,9 +9,9 @@ from shells.effects import Executioner, assert_consistent
 from shells.forge_harness import FAKES
 from shells.loop import SPEC
 from shells.remote_loop import RemoteLoop, remote_loop
-from sluice.commands.cycle import cycle
 from sluice.core.model import PullRequest
 from sluice.core.promotion.message import is_about, read_marker
+from sluice.reconciler.promotions.cycle import cycle
 
 pytestmark = pytest.mark.server
 KINDS = sorted(set(FAKES) - {"forgejo"})

@@ -9,9 +9,10 @@ from shells.forge_fake import Fault, Reply
 from shells.git_fixtures import put
 from shells.loop import KEY, OTHER
 from shells.remote_loop import RemoteLoop, remote_loop
-from sluice.commands.cycle import World, cycle
 from sluice.forges.http import PATIENCE
 from sluice.forges.limits import RateLimitedError
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.runtime import World
 
 pytestmark = pytest.mark.server
 THIRD = "production/search/summary"

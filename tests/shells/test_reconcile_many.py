@@ -10,7 +10,7 @@ from shells.git_fixtures import MAIN
 from shells.loop import Loop
 from shells.remote_loop import RemoteLoop, remote_loop
 from sluice import git
-from sluice.commands.cycle import cycle
+from sluice.reconciler.promotions.cycle import cycle
 
 pytestmark = pytest.mark.server
 NAMES = ("assistant", "coder", "writer")

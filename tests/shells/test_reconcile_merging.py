@@ -12,9 +12,10 @@ from shells.git_fixtures import MAIN, run_git
 from shells.loop import ENVIRONMENT, KEY
 from shells.remote_loop import RemoteLoop, remote_loop
 from sluice import cli, git
-from sluice.commands.cycle import World, cycle
-from sluice.commands.daemon import Daemon
-from sluice.commands.diary import Diary
+from sluice.reconciler.daemon.cycle_log import Diary
+from sluice.reconciler.daemon.loop import Daemon
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.runtime import World
 
 pytestmark = pytest.mark.server
 LINEAR = {"gitea": "fast-forward-only", "forgejo": "fast-forward-only", "gitlab": "ff"}

@@ -10,10 +10,10 @@ from shells.loop import BRANCH, OTHER, Loop
 from shells.stage import RELEASE, Stage
 from shells.test_rollout_by_hand import NAME, sluice
 from sluice import git
-from sluice.commands import proposing
-from sluice.commands.cycle import AUTHOR as ROBOT
-from sluice.commands.owning import maker_of
 from sluice.core.model import Signature
+from sluice.reconciler.promotions import publish
+from sluice.reconciler.promotions.ownership import maker_of
+from sluice.workspace.identity import AUTHOR as ROBOT
 
 Act = Callable[[git.Repository, str], str]
 STEP = f"{BRANCH}.rollout"
@@ -126,14 +126,14 @@ def test_a_push_in_the_very_moment_of_ours_is_not_lost(
     if many:
         loop.register_both(3)
     pushed: list[str] = []
-    commits = proposing._commits
+    commits = publish._commits
 
     def late(*arguments: object) -> tuple[str | None, str]:
         if not pushed:
             pushed.append(add(loop.repository, BRANCH))
         return commits(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(proposing, "_commits", late)
+    monkeypatch.setattr(publish, "_commits", late)
     assert loop.chat().what == "left alone"
     assert_there(loop.repository, BRANCH, pushed[0])
     assert OTHER in loop.cycle()

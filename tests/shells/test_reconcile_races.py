@@ -15,10 +15,10 @@ from shells.loop import ENVIRONMENT, KEY, OTHER, SPEC, Loop
 from shells.remote_loop import RemoteLoop, remote_loop
 from shells.stage import ROLLOUT, Stage
 from sluice import git
-from sluice.commands.cycle import AUTHOR as ROBOT
-from sluice.commands.rollout_base import Scene
-from sluice.commands.rollouts import tick
 from sluice.forges.local import LocalForge
+from sluice.reconciler.rollouts.scene import Scene
+from sluice.reconciler.rollouts.tick import tick
+from sluice.workspace.identity import AUTHOR as ROBOT
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 WHOLE = "sluice/production/_all"

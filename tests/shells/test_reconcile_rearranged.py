@@ -10,10 +10,10 @@ from shells.git_fixtures import MAIN, run_git
 from shells.loop import BRANCH, ENVIRONMENT, KEY, OTHER, SPEC
 from shells.remote_loop import RemoteLoop, remote_loop
 from sluice import git
-from sluice.commands.causes import cause_of
-from sluice.commands.cycle import cycle
-from sluice.commands.rolling import rolling
-from sluice.commands.world import NoMainError
+from sluice.reconciler.causes import cause_of
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.rollouts.run import rolling
+from sluice.reconciler.runtime import NoMainError
 
 pytestmark = pytest.mark.server
 KINDS = sorted(set(FAKES) - {"forgejo"})

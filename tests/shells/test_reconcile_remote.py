@@ -12,9 +12,9 @@ from shells.git_fixtures import MAIN, put, run_git
 from shells.loop import BRANCH, KEY, MODEL, SPEC
 from shells.remote_loop import RemoteLoop, remote_loop
 from sluice import git
-from sluice.commands.cycle import cycle
 from sluice.core.promotion.message import read_marker
 from sluice.core.promotion.signals import LATER
+from sluice.reconciler.promotions.cycle import cycle
 
 pytestmark = pytest.mark.server
 

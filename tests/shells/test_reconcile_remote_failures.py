@@ -11,9 +11,9 @@ from shells.loop import KEY
 from shells.remote_loop import RemoteLoop, remote_loop
 from shells.test_reconcile_remote import second_release
 from sluice import cli, git
-from sluice.commands.cycle import cycle
 from sluice.core.finding import UsageError
 from sluice.forges.limits import RateLimitedError
+from sluice.reconciler.promotions.cycle import cycle
 
 pytestmark = pytest.mark.server
 PAGE = f"<html><body>Sign in {TOKEN}</body></html>"

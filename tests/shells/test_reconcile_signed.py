@@ -14,7 +14,7 @@ from shells.remote_loop import remote_loop
 from shells.stage import ENVIRONMENT, Stage
 from shells.test_reconcile_remote import second_release
 from sluice import cli, git
-from sluice.commands import rollout_by_hand
+from sluice.reconciler.rollouts import by_hand
 
 NO_KEY = "gpg:nobody@example.com"
 
@@ -76,7 +76,7 @@ def test_every_commit_of_a_rollout_and_of_people_s_verbs_is_signed(
     stage = Stage(tmp_path / "stage")
     begun = git.resolve(stage.loop.repository, MAIN)
     stage.begin()
-    monkeypatch.setattr(rollout_by_hand, "now", lambda: stage.now)
+    monkeypatch.setattr(by_hand, "now", lambda: stage.now)
     stage.run(5)
     where = ["production/chat", "--repository", str(stage.loop.bare)]
     for verb in (["rollout", "pause"], ["rollout", "resume"], ["rollback"]):

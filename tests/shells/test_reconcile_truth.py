@@ -12,8 +12,8 @@ from shells.loop import BRANCH, ENVIRONMENT, KEY, OTHER, SPEC, Loop
 from shells.remote_loop import RemoteLoop, remote_loop
 from shells.test_taking_back import quarantine, revert
 from sluice import git
-from sluice.commands.connect import connect
-from sluice.commands.cycle import cycle
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.workspace.connection import connect
 
 pytestmark = pytest.mark.server
 

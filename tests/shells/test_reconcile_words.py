@@ -10,9 +10,9 @@ from shells.git_fixtures import put
 from shells.loop import BRANCH, KEY, OTHER, SPEC, Loop
 from shells.remote_loop import RemoteLoop, remote_loop
 from sluice import git
-from sluice.commands.cycle import cycle
 from sluice.core.promotion.message import is_about, read_marker
 from sluice.forges.local import LocalForge
+from sluice.reconciler.promotions.cycle import cycle
 
 pytestmark = pytest.mark.server
 LOOK = r"GET .*/pulls/main/"  # the last look before words are written

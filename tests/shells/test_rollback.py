@@ -9,7 +9,7 @@ from shells.git_fixtures import MAIN, put, run_git
 from shells.stage import RELEASE, ROLLOUT, Stage
 from shells.test_rollout_by_hand import NAME, sluice
 from shells.test_rollouts import assert_rendered
-from sluice.commands.revisions import workspace_of
+from sluice.workspace.revisions import workspace_of
 
 ROLLING = "  rollout:\n    strategy: rolling\n"
 

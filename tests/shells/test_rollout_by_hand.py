@@ -11,11 +11,11 @@ from shells.stage import ENVIRONMENT, ROLLOUT, Stage
 from shells.test_rollouts import assert_rendered
 from sluice import git
 from sluice.cli import main
-from sluice.commands import rollout_by_hand
-from sluice.commands.revisions import workspace_of
 from sluice.core.finding import UsageError
 from sluice.core.model import Commit
 from sluice.forges.local import LocalForge
+from sluice.reconciler.rollouts import by_hand
+from sluice.workspace.revisions import workspace_of
 
 NAME = "production/chat"
 
@@ -32,7 +32,7 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 def sluice(stage: Stage, *arguments: str) -> int:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rollout_by_hand, "now", lambda: stage.now)
+        patch.setattr(by_hand, "now", lambda: stage.now)
         return main([*arguments, "--repository", str(stage.loop.bare)])
 
 

@@ -16,11 +16,11 @@ from shells.loop import ENVIRONMENT
 from shells.stage import RELEASE, ROLLOUT, Stage
 from sluice import git
 from sluice.cli import main
-from sluice.commands.cycle import AUTHOR as ROBOT
-from sluice.commands.rollout_base import Scene
-from sluice.commands.rollouts import tick
 from sluice.core.model import PullRequest, Signature
 from sluice.forges.remote import RemoteForge
+from sluice.reconciler.rollouts.scene import Scene
+from sluice.reconciler.rollouts.tick import tick
+from sluice.workspace.identity import AUTHOR as ROBOT
 
 pytestmark = pytest.mark.server
 

@@ -9,7 +9,7 @@ from shells.git_fixtures import AUTHOR, MAIN
 from shells.loop import KEY
 from shells.stage import ROLLOUT, Stage
 from sluice import git
-from sluice.commands.rollouts import tick
+from sluice.reconciler.rollouts.tick import tick
 
 MINUTES = 70
 

@@ -14,17 +14,18 @@ from shells.loop import KEY
 from shells.stage import Stage
 from sluice import cli, git
 from sluice.cluster.connection import ForbiddenError
-from sluice.commands.cycle import AUTHOR as ROBOT
-from sluice.commands.cycle import Outcome, World, cycle
-from sluice.commands.rollout_observers import Observers
-from sluice.commands.rollouts import tick
-from sluice.commands.telemetry import Telemetry
 from sluice.core.finding import UsageError
 from sluice.core.model import Application, Operation
-from sluice.core.progress.following import Following, Hindrance
+from sluice.core.observation.following import Following, Hindrance
 from sluice.core.promotion.message import marker, read_marker, stamped
-from sluice.core.rollout.model import FULL
+from sluice.core.specs.rollout_plan import FULL
 from sluice.core.workload.alerts import following as alerts
+from sluice.reconciler.daemon.telemetry import Telemetry
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.rollouts.observers import Observers
+from sluice.reconciler.rollouts.tick import tick
+from sluice.reconciler.runtime import Outcome, World
+from sluice.workspace.identity import AUTHOR as ROBOT
 
 ROUTES = "argocd/production.chat.routes"
 BOTH = [ROUTES, "argocd/production.chat"]

@@ -7,9 +7,10 @@ import pytest
 from shells.git_fixtures import MAIN, put, run_git
 from shells.stage import ENVIRONMENT, RELEASE, ROLLOUT, Stage
 from sluice import cli, git
-from sluice.commands import rollout_by_hand
-from sluice.commands.cycle import AUTHOR as ROBOT
-from sluice.commands.cycle import World, cycle
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.rollouts import by_hand
+from sluice.reconciler.runtime import World
+from sluice.workspace.identity import AUTHOR as ROBOT
 
 NAME = "production/chat"
 BACK = ("1", ["2"])
@@ -30,7 +31,7 @@ def begun(folder: Path, *, automatic: bool = True) -> Stage:
 
 def sluice(stage: Stage, *arguments: str) -> int:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rollout_by_hand, "now", lambda: stage.now)
+        patch.setattr(by_hand, "now", lambda: stage.now)
         return cli.main([*arguments, "--repository", str(stage.loop.bare)])
 
 

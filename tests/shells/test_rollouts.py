@@ -10,9 +10,9 @@ from shells.git_fixtures import MAIN, put
 from shells.loop import KEY
 from shells.stage import ENVIRONMENT, RELEASE, ROLLOUT, Stage
 from sluice import git
-from sluice.commands.revisions import workspace_of
-from sluice.core.rollout.judgement import judge
-from sluice.core.rollout.judgement_file import counts_of
+from sluice.core.analysis.judgement import judge
+from sluice.core.analysis.judgement_file import counts_of
+from sluice.workspace.revisions import workspace_of
 
 EVIDENCE = f"environments/{KEY}/evidence/v2-step-0.json"
 

@@ -13,8 +13,8 @@ import pytest
 
 from shells.prometheus_server import prometheus, remember
 from shells.stage import Metrics, Stage
-from sluice.commands.rollout_observers import observers
-from sluice.core.rollout.samples import Series
+from sluice.core.analysis.samples import Series
+from sluice.reconciler.rollouts.observers import observers
 
 LABELS = 'namespace="ai-inference",sluice_dev_release="chat"'
 EDGE = "istio_requests_total"

@@ -12,8 +12,8 @@ from core.test_status import SCHEMA
 from shells.git_fixtures import run_git
 from shells.loop import KEY, SPEC, Loop
 from sluice import cli, git
-from sluice.commands.connect import Place
-from sluice.commands.sight import sight
+from sluice.insight.overview import sight
+from sluice.workspace.connection import Place
 
 TOKEN = "canary-0123456789abcdef"  # noqa: S105 - seeded to be searched for
 ARGOCD = {

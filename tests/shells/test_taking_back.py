@@ -10,7 +10,7 @@ from shells.git_fixtures import MAIN, put
 from shells.loop import KEY, SPEC, Loop
 from shells.stage import Stage
 from sluice import git
-from sluice.commands.revisions import workspace_of
+from sluice.workspace.revisions import workspace_of
 
 
 def revert(repository: git.Repository, commit: str, message: str = "Revert") -> None:

@@ -11,10 +11,11 @@ from shells.loop import BRANCH, KEY, SPEC, Loop
 from shells.test_reconcile_mlflow import add, looped
 from sluice import git
 from sluice.cli import cli
-from sluice.commands.cycle import Outcome, World, cycle
-from sluice.commands.marking import marked
 from sluice.core.finding import UsageError
 from sluice.core.model import MARK, ModelVersion
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.promotions.write_back import marked
+from sluice.reconciler.runtime import Outcome, World
 from sluice.registries.mlflow import MlflowRegistry
 from sluice.registries.watch import Watch
 

@@ -13,15 +13,15 @@ import yaml
 
 from core import trees
 from sluice.commands import init
-from sluice.commands.workspace import Workspace
 from sluice.core import layout
 from sluice.core.model import ModelVersion
-from sluice.core.progress.change import spec_changes
 from sluice.core.promotion.converge import _spec_changes
+from sluice.core.promotion.rollout_change import spec_changes
 from sluice.core.rollout.file import rollout_of
 from sluice.core.rollout.machine import next_step
 from sluice.core.rollout.model import Observation, Rollout, Write
 from sluice.core.specs.resolve import Release
+from sluice.workspace.workspace import Workspace
 
 KEY = layout.Key("production", "platform", "chat")
 RELEASE, ROLLOUT = layout.spec_paths(KEY)

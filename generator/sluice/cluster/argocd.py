@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sluice.bounded import json_of
 from sluice.cluster.applications import REFRESH, read
 from sluice.cluster.connection import SHORT_TIMEOUT, connected, every
+from sluice.core.bounded import json_of
 from sluice.core.finding import UsageError
 from sluice.core.model import Application
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from sluice.core.finding import UsageError
-from sluice.deadlines import within
-from sluice.transport import TooLargeError, allowance, bound_answers
+from sluice.network.deadlines import within
+from sluice.network.transport import TooLargeError, allowance, bound_answers
 
 TIMEOUT = 20
 """Seconds to connect, and again to answer."""

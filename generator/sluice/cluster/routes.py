@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sluice.bounded import json_of
 from sluice.cluster.connection import AbsentError, connected, every
+from sluice.core.bounded import json_of
 from sluice.core.finding import UsageError
 from sluice.core.model import Routes
 

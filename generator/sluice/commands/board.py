@@ -6,12 +6,11 @@ import sys
 from pathlib import Path
 
 from sluice import files
-from sluice.commands.connect import Place
-from sluice.commands.sight import sight
-from sluice.commands.status import observed
-from sluice.commands.workspace import find_root
 from sluice.core.finding import UsageError
 from sluice.core.reports.board import page
+from sluice.insight.overview import observed, sight
+from sluice.workspace.connection import Place
+from sluice.workspace.workspace import find_root
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 

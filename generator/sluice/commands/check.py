@@ -7,35 +7,36 @@ from pathlib import Path
 
 import click
 
-from sluice import files, resources
-from sluice.commands.committed import check_committed
-from sluice.commands.judged_apart import judge_apart
-from sluice.commands.pages import pages_for
-from sluice.commands.render import (
+from sluice import files
+from sluice.core import layout, pipeline
+from sluice.core.checks.secrets import leaked_specs
+from sluice.core.finding import Finding, FindingsError, failed, in_order
+from sluice.core.kubernetes.deprecations import deprecations
+from sluice.core.kubernetes.verdict import check_objects
+from sluice.core.manifest import Manifest
+from sluice.core.pipeline.neighbours import neighbours
+from sluice.core.pipeline.source_map import located
+from sluice.core.policy.layer import Begin, check_policies, check_types, read_sound_policies
+from sluice.core.policy.model import Policy
+from sluice.core.reports.report import report
+from sluice.core.specs.resolve import Environment
+from sluice.core.unforeseen import UnforeseenError, finding, isolated
+from sluice.core.units import number_of
+from sluice.system import resources
+from sluice.workspace.committed import check_committed
+from sluice.workspace.policies_apart import judge_apart
+from sluice.workspace.rendered import (
     RENDERED_LIMIT,
     STALE,
     differences,
     differences_from,
     raise_if_stale,
 )
-from sluice.commands.revisions import Revision, at_revision, changed_lines
-from sluice.commands.ruling import check_by_base, warn_of_rules
-from sluice.commands.waiving import waived
-from sluice.commands.workspace import Workspace, find_root, open_workspace
-from sluice.core import layout, tree
-from sluice.core.checks.secrets import leaked_specs
-from sluice.core.cluster.cluster_rules import check_objects
-from sluice.core.cluster.deprecations import deprecations
-from sluice.core.finding import Finding, FindingsError, failed, in_order
-from sluice.core.neighbours import neighbours
-from sluice.core.policy.layer import Begin, check_policies, check_types, read_sound_policies
-from sluice.core.policy.model import Policy
-from sluice.core.reports.report import report
-from sluice.core.specs.resolve import Environment
-from sluice.core.trace import located
-from sluice.core.unforeseen import UnforeseenError, finding, isolated
-from sluice.core.units import number_of
-from sluice.core.workload.render import Manifest
+from sluice.workspace.revisions import Revision, at_revision, changed_lines
+from sluice.workspace.rule_changes import check_by_base, warn_of_rules
+from sluice.workspace.rule_pages import pages_for
+from sluice.workspace.waivers import waived
+from sluice.workspace.workspace import Workspace, find_root, open_workspace
 
 
 def run(
@@ -50,13 +51,13 @@ def run(
 ) -> int:
     """Print every finding, after mending what can be if asked to; 1 when any is an error."""
     if manifests is not None:
-        from sluice.commands import check_manifests  # noqa: PLC0415  # another reader of YAML
+        from sluice.workspace import plain_manifests  # noqa: PLC0415  # another reader of YAML
 
-        return check_manifests.run(directory=manifests, version=version, form=form)
+        return plain_manifests.run(directory=manifests, version=version, form=form)
     top = find_root(root)
     whole = open_workspace(top)
     if mend:
-        from sluice.commands.fixing import fix  # noqa: PLC0415  # the editor of YAML loads slowly
+        from sluice.workspace.fixes import fix  # noqa: PLC0415  # the editor of YAML loads slowly
 
         whole = open_workspace(top) if fix(top, whole, whole.check()) else whole
     scope = _compared(top, base, whole) if base else Scope(whole)
@@ -70,10 +71,10 @@ def run(
     findings = in_order([*findings, *_by_base(top, scope, rendered, findings)])
     keys = whole.keys if scope.only is None else scope.only
     if registry and not failed(findings):
-        from sluice.commands import registered  # noqa: PLC0415  # the registry's clients
+        from sluice.workspace import registered_versions  # noqa: PLC0415  # the registry's clients
 
         releases = scope.now.specs.releases
-        findings += registered.findings(
+        findings += registered_versions.findings(
             [releases[key] for key in keys if key in releases], registry
         )
     if findings or form != "text":
@@ -100,7 +101,7 @@ def _compared(top: Path, base: str, whole: Workspace) -> Scope:
     """The releases that may differ from a revision, with those that they may collide with."""
     revision = at_revision(top, base)
     changed = revision.changed(whole.files)
-    only = tree.affected(changed, whole.keys)
+    only = pipeline.affected(changed, whole.keys)
     # A person may have edited what only `sluice render` should write.
     owners = [layout.rendered_for(path) for path in revision.rerendered()]
     if only is None or None in owners or any(map(_concerns_all, changed)):

@@ -10,9 +10,9 @@ import click
 
 from sluice import files, git
 from sluice.commands import history, init, pulls_show, reconcile
-from sluice.commands.connect import local_forge, person
 from sluice.core.finding import UsageError
 from sluice.registries.server import running_server
+from sluice.workspace.connection import local_forge, person
 
 MODEL = "qwen2.5-7b-instruct"
 RELEASE = "production/platform/chat"

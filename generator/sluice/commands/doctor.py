@@ -9,20 +9,25 @@ from pathlib import Path
 
 from sluice import git
 from sluice.cluster.version import server_version
-from sluice.commands.connect import Connected, connect
-from sluice.commands.cycle import AUTHOR, MAIN
-from sluice.commands.diagnosis import Diagnosis
-from sluice.commands.doctor_cluster import argocd, refresh, routes, webhook
-from sluice.commands.doctor_policies import policies
-from sluice.commands.rollout_observers import observers
-from sluice.commands.workspace import find_root, open_workspace
 from sluice.core.finding import FindingsError, UsageError, failed
 from sluice.core.outgoing import lines_of
 from sluice.core.reports.report import summary
 from sluice.core.unforeseen import isolated
 from sluice.forges.extras import ForgeExtras
+from sluice.insight.argocd import (
+    diagnose_argocd,
+    diagnose_refresh,
+    diagnose_routes,
+    diagnose_webhook,
+)
+from sluice.insight.diagnosis import Diagnosis
+from sluice.insight.policies import diagnose_policies
+from sluice.reconciler.rollouts.observers import observers
 from sluice.registries import open_registry
 from sluice.registries.hooks import Notifying
+from sluice.workspace.connection import Connected, connect
+from sluice.workspace.identity import AUTHOR, MAIN
+from sluice.workspace.workspace import Workspace, find_root, open_workspace
 
 # Of so many models the numbers are read, and so many names are listed.
 _SHOWN = 5
@@ -38,21 +43,28 @@ def run(
     form: str,
 ) -> int:
     """Look at everything; 1 when something is wrong."""
+
+    def place() -> Connected:
+        return connect(repository, forge, root, state, AUTHOR)
+
+    def workspace() -> Workspace:
+        return open_workspace(find_root(root))
+
     looks: list[tuple[str, Callable[[], Diagnosis]]] = [
         ("git", _git),
         ("specs", lambda: _specs(root)),
         ("hooks", lambda: _hooks(root)),
-        ("repository", lambda: _repository(connect(repository, forge, root, state, AUTHOR))),
-        ("signing", lambda: _signing(connect(repository, forge, root, state, AUTHOR))),
-        ("forge", lambda: _forge(connect(repository, forge, root, state, AUTHOR))),
+        ("repository", lambda: _repository(place())),
+        ("signing", lambda: _signing(place())),
+        ("forge", lambda: _forge(place())),
         ("registry", lambda: _registry(registry, root)),
         ("webhooks", lambda: _webhooks(registry)),
         ("cluster", lambda: _cluster(root)),
-        ("policies", lambda: policies(open_workspace(find_root(root)))),
-        ("argocd", lambda: argocd(open_workspace(find_root(root)), observers())),
-        ("routes", lambda: routes(open_workspace(find_root(root)), observers())),
-        ("refresh", lambda: refresh(open_workspace(find_root(root)), observers())),
-        ("argocd webhook", lambda: webhook(connect(repository, forge, root, state, AUTHOR).forge)),
+        ("policies", lambda: diagnose_policies(workspace())),
+        ("argocd", lambda: diagnose_argocd(workspace(), observers())),
+        ("routes", lambda: diagnose_routes(workspace(), observers())),
+        ("refresh", lambda: diagnose_refresh(workspace(), observers())),
+        ("argocd webhook", lambda: diagnose_webhook(place().forge)),
     ]
     found = list(_looked(looks))
     if form == "json":

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import click
 
-from sluice.commands.judge import read_bytes
 from sluice.core.finding import UsageError
+from sluice.core.gates.harness import read
 from sluice.core.model import Assessment
 from sluice.core.outgoing import lines_of
-from sluice.core.promotion.harness import read
+from sluice.workspace.inputs import read_bytes
 
 _LARGEST = 64 << 20
 

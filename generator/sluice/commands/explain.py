@@ -8,15 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sluice.commands.pages import page
-from sluice.commands.workspace import find_root, open_workspace
-from sluice.core.finding import FindingsError, UsageError
-from sluice.core.names import nearest, some
+from sluice.core.finding import UsageError
 from sluice.core.outgoing import lines_of
 from sluice.core.reports.rules import text
 from sluice.core.specs.load import Pointer
-from sluice.core.specs.resolve import Release
-from sluice.core.tree import Specs
+from sluice.workspace.releases import find_release
+from sluice.workspace.rule_pages import page
+from sluice.workspace.workspace import find_root, open_workspace
 
 _RULE = re.compile(r"[A-Z][A-Z0-9]{2,3}[0-9]{3}(/.+)?")
 """An id of a rule; names of releases are in lower case."""
@@ -61,32 +59,6 @@ def _repository(root: str | None) -> Path | None:
         return find_root(root)
     except UsageError:
         return None
-
-
-def find_release(specs: Specs, name: str) -> Release:
-    """A release by its name, by `environment/name` or by `environment/team/name`.
-
-    Raises:
-        UsageError: when none or more than one fits.
-        FindingsError: when it is there but cannot be read.
-    """
-    wanted = name.strip("/").split("/")
-    found = [
-        release
-        for key, release in specs.releases.items()
-        if tuple(wanted) in (key, (key.environment, key.name), (key.name,))
-    ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        listed = ", ".join(str(release.key) for release in found)
-        raise UsageError(f"{name} is any of {listed}; name one of them")
-    if specs.findings:
-        raise FindingsError(specs.findings)
-    known = [str(key) for key in specs.releases]
-    close = nearest(wanted[-1], [key.name for key in specs.releases])
-    hint = f"did you mean {close}?" if close else f"known: {some(known)}"
-    raise UsageError(f"there is no release {name}; {hint}")
 
 
 def _leaves(node: Any, pointer: Pointer) -> Iterator[tuple[Pointer, Any]]:  # noqa: ANN401  # YAML

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sluice import git
-from sluice.commands.connect import find_repository, is_remote, now
-from sluice.commands.cycle import MAIN
-from sluice.commands.served import changes, state_at
 from sluice.core import layout
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import Commit
 from sluice.core.names import nearest
 from sluice.core.promotion.history import Change, as_data, as_text, entries
+from sluice.reconciler.promotions.serving_history import changes, state_at
+from sluice.workspace.connection import find_repository, is_remote, now
+from sluice.workspace.identity import MAIN
 
 _FETCHED = "refs/remotes/origin/main"
 

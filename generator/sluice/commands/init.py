@@ -5,11 +5,12 @@ from pathlib import Path
 
 import click
 
-from sluice import files, resources
-from sluice.commands.render import differences
-from sluice.commands.workspace import open_workspace
+from sluice import files
 from sluice.core import layout
 from sluice.core.finding import UsageError
+from sluice.system import resources
+from sluice.workspace.rendered import differences
+from sluice.workspace.workspace import open_workspace
 
 
 def run(*, directory: str) -> int:

@@ -3,13 +3,13 @@
 import json
 import sys
 
-from sluice.commands.explain import find_release
-from sluice.commands.workspace import Workspace, find_root, open_workspace
 from sluice.core.finding import FindingsError, failed
+from sluice.core.pipeline import check_one
 from sluice.core.plan.cost import Totals, totals_by_scope
 from sluice.core.plan.inspect import facts, text
 from sluice.core.specs.resolve import Release
-from sluice.core.tree import check_one
+from sluice.workspace.releases import find_release
+from sluice.workspace.workspace import Workspace, find_root, open_workspace
 
 _AMONG_THE_FACTS = ("FIT002", "FIT003", "FIT004")
 """Rules whose findings the facts show too: a release that does not fit is worth a look."""

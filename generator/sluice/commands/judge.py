@@ -2,15 +2,15 @@
 
 import json
 import sys
-from pathlib import Path
 
-from sluice import resources
-from sluice.core.finding import FindingsError, UsageError, failed
+from sluice.core.analysis import judgement_file
+from sluice.core.analysis.checked import SIZE_LIMIT
+from sluice.core.analysis.judgement import judge
+from sluice.core.analysis.judgement_text import as_text
+from sluice.core.finding import FindingsError, failed
 from sluice.core.reports.report import report
-from sluice.core.rollout import judgement_file
-from sluice.core.rollout.checked import SIZE_LIMIT
-from sluice.core.rollout.judgement import judge
-from sluice.core.rollout.judgement_text import as_text
+from sluice.system import resources
+from sluice.workspace.inputs import read_bytes
 
 VERSION = 1
 
@@ -35,16 +35,3 @@ def run(*, file: str, form: str) -> int:
     if findings:
         sys.stderr.write(report(findings, "text", {file: raw}))
     return int(failed(findings))
-
-
-def read_bytes(file: str, limit: int) -> bytes:
-    """A file that a command names, up to one byte more than a limit.
-
-    Raises:
-        UsageError: when it cannot be read.
-    """
-    try:
-        with Path(file).open("rb") as opened:
-            return opened.read(limit + 1)
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from None

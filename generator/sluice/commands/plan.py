@@ -3,14 +3,14 @@
 import json
 import sys
 
-from sluice.commands.revisions import at_revision
-from sluice.commands.ruling import applied_policies, ruling_files
-from sluice.commands.workspace import find_root, open_workspace
 from sluice.core.finding import FindingsError
 from sluice.core.plan import text as plan_text
 from sluice.core.plan.difference import plan
 from sluice.core.reports.report import report
-from sluice.core.ruling.comparison import compare_rules
+from sluice.core.rule_changes.comparison import compare_rules
+from sluice.workspace.revisions import at_revision
+from sluice.workspace.rule_changes import applied_policies, ruling_files
+from sluice.workspace.workspace import find_root, open_workspace
 
 
 def run(*, base: str | None, root: str | None, form: str) -> int:

@@ -1,31 +1,29 @@
 """`sluice policy eval`: what policies would say to objects, without a cluster."""
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import click
 
-from sluice.commands.judged_apart import judge_apart
 from sluice.core.finding import Finding, FindingsError, UsageError
+from sluice.core.kubernetes.defaults import normalise
 from sluice.core.outgoing import lines_of
 from sluice.core.policy.admission import Admission, World, admit
 from sluice.core.policy.evaluate import Decision, Failure, Result, evaluate
 from sluice.core.policy.layer import Begin
 from sluice.core.policy.model import Binding, Policy
-from sluice.core.policy.normalise import normalise
 from sluice.core.policy.plan import Plan, compile_policy
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
 from sluice.core.policy.resources import resource_of
-from sluice.core.policy.source import SIZE_LIMIT, Part, read_all
+from sluice.core.policy.source import Part
 from sluice.core.reports.report import report
+from sluice.workspace.policies_apart import judge_apart
+from sluice.workspace.policy_inputs import parse_version, read_parts
 
-_VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,3})(\.\S*)?")
 _OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 _REFUSED = (Decision.DENY, Decision.ERROR)
 
@@ -121,33 +119,6 @@ def _judgements(
             results = evaluate(plan, bound, request, world)
             judgements += [Judgement(result, part, request) for result in results]
     return judgements
-
-
-def parse_version(text: str) -> tuple[int, int]:
-    """Major and minor version.
-
-    Raises:
-        UsageError: when the text is no version.
-    """
-    match = _VERSION.fullmatch(text)
-    if not match:
-        raise UsageError(f"{text!r} is not a Kubernetes version such as 1.34")
-    return int(match[1]), int(match[2])
-
-
-def read_parts(paths: Iterable[str]) -> list[Part]:
-    """Every object of the files; `-` is standard input."""
-    return [part for path in paths for part in read_all(path, _bytes(path))]
-
-
-def _bytes(path: str) -> bytes:
-    try:
-        if path == "-":
-            return sys.stdin.buffer.read(SIZE_LIMIT + 1)
-        with Path(path).open("rb") as file:
-            return file.read(SIZE_LIMIT + 1)
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from None
 
 
 def _policies(parts: Iterable[Part]) -> tuple[list[Policy], list[Binding]]:

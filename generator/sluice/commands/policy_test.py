@@ -11,9 +11,6 @@ from typing import Any
 
 import click
 
-from sluice import resources
-from sluice.commands.judged_apart import judge_apart
-from sluice.commands.policy_eval import parse_version, read_parts
 from sluice.core import layout
 from sluice.core.finding import Finding, FindingsError, UsageError
 from sluice.core.outgoing import lines_of
@@ -27,6 +24,9 @@ from sluice.core.policy.table import Case, Outcome, read_cases, run_case
 from sluice.core.reports.report import report
 from sluice.core.specs.load import Source
 from sluice.core.specs.schema import Schemas
+from sluice.system import resources
+from sluice.workspace.policies_apart import judge_apart
+from sluice.workspace.policy_inputs import parse_version, read_parts
 
 _VERSION = "1.34"
 

@@ -2,8 +2,8 @@
 
 import click
 
-from sluice.commands.connect import find_repository, local_forge, person
 from sluice.core.outgoing import visible
+from sluice.workspace.connection import find_repository, local_forge, person
 
 
 def run(*, number: int, reason: str, repository: str | None, root: str | None) -> int:

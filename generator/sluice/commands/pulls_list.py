@@ -4,8 +4,8 @@ import json
 import sys
 from dataclasses import asdict
 
-from sluice.commands.connect import find_repository, local_forge, person
 from sluice.core.outgoing import lines_of
+from sluice.workspace.connection import find_repository, local_forge, person
 
 
 def run(*, state: str, repository: str | None, root: str | None, form: str) -> int:

@@ -5,10 +5,10 @@ import sys
 from dataclasses import asdict
 
 from sluice import git
-from sluice.commands.connect import find_repository, local_forge, person
 from sluice.core import layout
 from sluice.core.model import PullRequest
 from sluice.core.outgoing import lines_of
+from sluice.workspace.connection import find_repository, local_forge, person
 
 
 def run(*, number: int, repository: str | None, root: str | None, form: str) -> int:

@@ -10,21 +10,23 @@ from itertools import chain
 
 import click
 
-from sluice.commands.connect import connect, forge_kind, now
-from sluice.commands.cycle import AUTHOR, Outcome, World, cycle
-from sluice.commands.defects import hearing
-from sluice.commands.diary import Diary, line
-from sluice.commands.marking import marked
-from sluice.commands.rolling import rolling
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.model import Registry
 from sluice.core.outgoing import one_line
 from sluice.core.reports.report import report
 from sluice.core.unforeseen import isolated
 from sluice.forges.timing import Timing
+from sluice.reconciler.daemon.cycle_log import Diary, line
+from sluice.reconciler.daemon.defects import hearing
+from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.promotions.write_back import marked
+from sluice.reconciler.rollouts.run import rolling
+from sluice.reconciler.runtime import Outcome, World
 from sluice.registries import open_registry
 from sluice.registries.marking import Markable
 from sluice.registries.watch import watched
+from sluice.workspace.connection import connect, forge_kind, now
+from sluice.workspace.identity import AUTHOR
 
 
 def run(
@@ -51,8 +53,8 @@ def run(
     world = World(upstream, watching, pulls, now, dry_run, pause=stop.wait, marker=marker)
     if once:
         return _cycle(world, form)
-    from sluice.commands.daemon import Daemon  # noqa: PLC0415  # brings a server
-    from sluice.commands.deliveries import verifiers  # noqa: PLC0415  # as above
+    from sluice.reconciler.daemon.loop import Daemon  # noqa: PLC0415  # brings a server
+    from sluice.reconciler.daemon.webhooks import verifiers  # noqa: PLC0415  # as above
 
     known = verifiers(forge_kind(repository, forge, root), os.environ, made=upstream.made)
     return Daemon(world, Diary(form), interval, stop).run(listen, known)

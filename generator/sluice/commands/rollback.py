@@ -7,12 +7,22 @@ from itertools import islice
 import click
 
 from sluice import git
-from sluice.commands.connect import Place
-from sluice.commands.cycle import MAIN, Outcome
-from sluice.commands.owning import is_persons, left_alone
-from sluice.commands.revisions import workspace_of
-from sluice.commands.rollout_base import Base, Scene, base_of
-from sluice.commands.rollout_by_hand import (
+from sluice.core import layout
+from sluice.core.finding import FindingsError, UsageError, failed
+from sluice.core.layout import Key
+from sluice.core.markdown import fenced
+from sluice.core.promotion.converge import branch_of
+from sluice.core.promotion.message import line
+from sluice.core.promotion.notice import of_release
+from sluice.core.promotion.rollback import back_to, earlier
+from sluice.core.promotion.rollout_change import after, rendered
+from sluice.core.rollout.model import LEAVING, Observation, Write
+from sluice.core.rollout.transitions import roll_back
+from sluice.core.specs.resolve import Release
+from sluice.core.workload.values import is_versioned
+from sluice.reconciler.promotions.ownership import is_persons, left_alone
+from sluice.reconciler.promotions.presentation import asked, published
+from sluice.reconciler.rollouts.by_hand import (
     find_case,
     find_release,
     fits,
@@ -20,23 +30,14 @@ from sluice.commands.rollout_by_hand import (
     scene_of,
     told,
 )
-from sluice.commands.rollout_observers import helpers
-from sluice.commands.rollout_refresh import refreshed
-from sluice.commands.rollout_write import Case, apply, timeless
-from sluice.commands.signalling import asked, published
-from sluice.core import layout
-from sluice.core.finding import FindingsError, UsageError, failed
-from sluice.core.layout import Key
-from sluice.core.markdown import fenced
-from sluice.core.progress.change import after, rendered
-from sluice.core.progress.ways_back import back_to, earlier
-from sluice.core.promotion.converge import branch_of
-from sluice.core.promotion.message import line
-from sluice.core.promotion.notice import of_release
-from sluice.core.rollout.model import LEAVING, Observation, Write
-from sluice.core.rollout.moves import roll_back
-from sluice.core.specs.resolve import Release
-from sluice.core.workload.values import is_versioned
+from sluice.reconciler.rollouts.observers import helpers
+from sluice.reconciler.rollouts.refresh import refreshed
+from sluice.reconciler.rollouts.scene import Base, Scene, base_of
+from sluice.reconciler.rollouts.write import Case, apply, timeless
+from sluice.reconciler.runtime import Outcome
+from sluice.workspace.connection import Place
+from sluice.workspace.identity import MAIN
+from sluice.workspace.revisions import workspace_of
 
 ATTEMPTS = 5
 _EARLIER = 20

@@ -1,7 +1,7 @@
 """`sluice rollout pause`."""
 
-from sluice.commands.connect import Place
-from sluice.commands.rollout_by_hand import Asked, act
+from sluice.reconciler.rollouts.by_hand import Asked, act
+from sluice.workspace.connection import Place
 
 
 def run(*, release: str, reason: str, **where: str | None) -> int:

@@ -4,10 +4,10 @@ import json
 import sys
 from dataclasses import asdict
 
-from sluice.commands.explain import find_release
-from sluice.commands.workspace import find_root, open_workspace
-from sluice.core.progress.outlook import Outlook, Stage, outlook
+from sluice.core.plan.rollout import Outlook, Stage, outlook
 from sluice.core.units import duration
+from sluice.workspace.releases import find_release
+from sluice.workspace.workspace import find_root, open_workspace
 
 _HEAD = ("stage", "weight", "least", "longest", "requests", "devices", "device-hours", "cost")
 

@@ -5,23 +5,23 @@ import sys
 from dataclasses import replace
 from typing import Any
 
-from sluice.commands.connect import Place
-from sluice.commands.rollout_base import Base, base_of
-from sluice.commands.rollout_by_hand import find_case, find_release, fits, of_branch, scene_of
-from sluice.commands.rollout_counting import counted
-from sluice.commands.rollout_following import following
-from sluice.commands.rollout_observers import Observers, observers
-from sluice.commands.rollout_seeing import observation, sync
-from sluice.commands.rollout_write import Case
-from sluice.commands.rollouts import case_of
+from sluice.core.analysis.judgement_file import judgement_data
 from sluice.core.layout import Key
+from sluice.core.observation.following import following_data
 from sluice.core.outgoing import lines_of
-from sluice.core.progress.following import following_data
 from sluice.core.rollout.file import rollout_of, to_text
-from sluice.core.rollout.judgement_file import judgement_data
 from sluice.core.rollout.machine import next_step
-from sluice.core.rollout.model import FULL
 from sluice.core.specs.resolve import Release
+from sluice.core.specs.rollout_plan import FULL
+from sluice.reconciler.rollouts.by_hand import find_case, find_release, fits, of_branch, scene_of
+from sluice.reconciler.rollouts.counting import counted
+from sluice.reconciler.rollouts.following import following
+from sluice.reconciler.rollouts.observation import observation, sync
+from sluice.reconciler.rollouts.observers import Observers, observers
+from sluice.reconciler.rollouts.scene import Base, base_of
+from sluice.reconciler.rollouts.tick import case_of
+from sluice.reconciler.rollouts.write import Case
+from sluice.workspace.connection import Place
 
 _HELD = ("PAUSED", "GATED", "INCONCLUSIVE")
 """States that only a person ends."""

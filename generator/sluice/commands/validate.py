@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from sluice import files
-from sluice.commands.workspace import Workspace, find_root, open_workspace
 from sluice.core import layout
 from sluice.core.checks.references import odd
 from sluice.core.checks.secrets import leaked_specs
@@ -16,6 +15,7 @@ from sluice.core.finding import Finding, Place, UsageError, failed, in_order
 from sluice.core.reports.report import report
 from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.units import number_of
+from sluice.workspace.workspace import Workspace, find_root, open_workspace
 
 _WAIVERS = f"{layout.POLICIES}/{layout.WAIVERS}"
 
@@ -25,7 +25,7 @@ def run(*, paths: tuple[str, ...], root: str | None, form: str, mend: bool = Fal
     top = find_root(root)
     workspace, findings, only = _chosen(top, paths)
     if mend:
-        from sluice.commands.fixing import fix  # noqa: PLC0415  # the editor of YAML loads slowly
+        from sluice.workspace.fixes import fix  # noqa: PLC0415  # the editor of YAML loads slowly
 
         if fix(top, workspace, workspace.check(only)):
             workspace, findings, only = _chosen(top, paths)
@@ -43,7 +43,7 @@ def run(*, paths: tuple[str, ...], root: str | None, form: str, mend: bool = Fal
 def _answered_for(workspace: Workspace, findings: list[Finding]) -> list[Finding]:
     if _WAIVERS not in workspace.files:
         return findings
-    from sluice.commands.waiving import waived  # noqa: PLC0415  # few repositories waive anything
+    from sluice.workspace.waivers import waived  # noqa: PLC0415  # few repositories waive anything
 
     return waived(workspace, findings, {}, complete=False)
 
@@ -51,7 +51,7 @@ def _answered_for(workspace: Workspace, findings: list[Finding]) -> list[Finding
 def _pages(form: str) -> dict[str, Mapping[str, str]]:
     if form != "sarif":
         return {}
-    from sluice.commands.pages import pages_for  # noqa: PLC0415  # the only format that has them
+    from sluice.workspace.rule_pages import pages_for  # noqa: PLC0415  # the only format that has them
 
     return pages_for(form)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from sluice.bounded import json_of
+from sluice.core.bounded import json_of
 from sluice.core.finding import UsageError
 
 _LONGEST_QUOTE = 300

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from sluice.bounded import json_of
+from sluice.core.bounded import json_of
 
 _HEADING = "### "
 _MARKER, _MARKER_END = "<!-- sluice:", "-->"

@@ -7,7 +7,7 @@ none is seen by the next look all the same.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sluice.bounded import json_of
+from sluice.core.bounded import json_of
 from sluice.forges.webhooks import Kind
 
 Made = Callable[[str, str | None], bool]

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
-from sluice.bounded import json_of
+from sluice.core.bounded import json_of
 from sluice.core.finding import UsageError
 from sluice.core.model import PullRequest, Signature, State
 

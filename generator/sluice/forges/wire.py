@@ -12,10 +12,10 @@ from urllib.parse import unquote, urljoin, urlsplit
 import httpx
 
 from sluice.core.finding import UsageError
-from sluice.deadlines import within
-from sluice.encoding import PLAIN, refuse_encoding
 from sluice.forges.answers import Answer, MovedError, Site, answer_of, redact
 from sluice.forges.credentials import Credentials
+from sluice.network.deadlines import within
+from sluice.network.encoding import PLAIN, refuse_encoding
 
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 _DEADLINE = 60.0

@@ -7,6 +7,7 @@ Everything works on the object database and the refs; no work tree is ever read 
 # First: what pygit2 reads as it is imported must be in order.
 from sluice.git.network import check_trust  # isort: split
 
+from sluice.git.callbacks import CredentialsRefusedError, Login, redact
 from sluice.git.checkout import ATTRIBUTES, is_ignored, is_unchanged, refuse_replaced, rewriting
 from sluice.git.commits import Merge, commit, committer_of, merge_trees
 from sluice.git.history import (
@@ -23,15 +24,12 @@ from sluice.git.merged import Merged
 from sluice.git.packing import pack
 from sluice.git.refs import RefMovedError, refs_under, tip, update_ref
 from sluice.git.remote import (
-    CredentialsRefusedError,
-    Login,
     PushRefusedError,
     advertised,
     clone,
     fetch,
     push,
     push_each,
-    redact,
     remote_url,
 )
 from sluice.git.repository import Repository, init_bare, open_repository, resolve

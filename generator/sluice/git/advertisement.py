@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from sluice.deadlines import within
-from sluice.encoding import PLAIN, refuse_encoding
 from sluice.git.callbacks import CredentialsRefusedError, Login, reason_of, refused
 from sluice.git.network import WHOLE_SECONDS, check_trust, proxy_of, seconds
+from sluice.network.deadlines import within
+from sluice.network.encoding import PLAIN, refuse_encoding
 
 Service = Literal["git-upload-pack", "git-receive-pack"]
 

@@ -13,7 +13,6 @@ import pygit2
 from pygit2.enums import FetchPrune
 
 from sluice.core.finding import UsageError
-from sluice.deadlines import within
 from sluice.git.callbacks import (
     Callbacks,
     CredentialsRefusedError,
@@ -23,6 +22,7 @@ from sluice.git.callbacks import (
 from sluice.git.network import LONG_SECONDS, WHOLE_SECONDS, configure, proxy_of
 from sluice.git.refs import RefMovedError
 from sluice.git.repository import Repository, open_repository
+from sluice.network.deadlines import within
 
 if TYPE_CHECKING:
     from sluice.git.advertisement import Advertisement, Service

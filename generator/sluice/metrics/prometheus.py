@@ -15,10 +15,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from sluice.bounded import json_of
+from sluice.core.bounded import json_of
 from sluice.core.finding import SilentError, UsageError
-from sluice.deadlines import within
-from sluice.encoding import PLAIN, CompressedError, refuse_encoding
+from sluice.network.deadlines import within
+from sluice.network.encoding import PLAIN, CompressedError, refuse_encoding
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 20.0

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from sluice.bounded import json_of
+from sluice.core.bounded import json_of
 from sluice.core.model import UNLISTED, Contents
 
 _ROUTE = "/api/2.0/mlflow-artifacts/artifacts"

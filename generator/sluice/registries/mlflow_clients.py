@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from sluice.network.transport import ask_for_plain_answers, bound_answers
 from sluice.registries.mlflow_errors import one_line
-from sluice.transport import ask_for_plain_answers, bound_answers
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -9,9 +9,9 @@ from http import HTTPStatus
 from urllib.parse import urlsplit, urlunsplit
 
 from sluice.core.finding import UsageError
-from sluice.deadlines import within
+from sluice.network.deadlines import within
+from sluice.network.transport import TooLargeError, allowance
 from sluice.registries.mlflow_workspaces import is_about_workspaces, workspace
-from sluice.transport import TooLargeError, allowance
 
 NOT_MLFLOW = (
     "answers, but not as MLflow does: give the tracking server's base address, and look for a "

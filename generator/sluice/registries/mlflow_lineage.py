@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sluice.bounded import yaml_of
+from sluice.core.bounded import yaml_of
 from sluice.core.model import Lineage, ModelVersion
 from sluice.registries.mlflow_artifacts import Folder, relative
 from sluice.registries.mlflow_errors import is_forbidden, is_invalid, is_missing, is_unsupported

@@ -5,9 +5,9 @@ from typing import Any
 
 import yaml
 
+from sluice.core.cel.engine import engine_for
 from sluice.core.finding import Finding
 from sluice.core.policy.admission import World, admit
-from sluice.core.policy.engine import engine_for
 from sluice.core.policy.evaluate import Result, evaluate
 from sluice.core.policy.model import Binding, Expression, Policy
 from sluice.core.policy.plan import Compiled, Plan, compile_policy

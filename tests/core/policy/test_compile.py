@@ -96,7 +96,7 @@ def test_variables_by_the_hundred() -> None:
     ["(" * 500 + "1" + ")" * 500, "\x00", "", "'", "object.\ud800", "[" * 5000, "a" * 200_000],
 )
 def test_hostile_text_is_a_mistake_like_any_other(expression: str) -> None:
-    from sluice.core.policy.engine import CompileError, engine_for  # noqa: PLC0415  # only here
+    from sluice.core.cel.engine import CompileError, engine_for  # noqa: PLC0415  # only here
 
     with pytest.raises(CompileError):
         engine_for((1, 34)).checker({}, params=False).check(expression)

@@ -7,11 +7,11 @@ import yaml
 
 from core import trees
 from sluice.commands import policy_test
-from sluice.commands.workspace import Workspace
 from sluice.core.policy.admission import admit
 from sluice.core.policy.evaluate import Decision, evaluate
 from sluice.core.policy.layer import read_policies
 from sluice.core.policy.plan import compile_policy
+from sluice.workspace.workspace import Workspace
 
 POLICIES = trees.ROOT / "policies"
 FILES = {f"policies/{path.name}": path.read_bytes() for path in sorted(POLICIES.glob("*.yaml"))}

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from core.policy.support import decide, plan_of
+from sluice.core.cel import load
 from sluice.core.finding import UsageError
-from sluice.core.policy import cel
 from sluice.core.policy.admission import admit
 from sluice.core.policy.evaluate import Result, evaluate
 
@@ -46,18 +46,18 @@ def test_two_hundred_thousand_evaluations_with_nulls() -> None:
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="None cannot die")
 def test_none_outlives_every_miscount() -> None:
-    cel.load()
+    load.load()
     assert sys.getrefcount(None) > 1 << 39
 
 
 @pytest.mark.parametrize("missing", ["cel_expr_python", "google.protobuf.message_factory", "re2"])
 def test_a_missing_engine_is_a_usage_error(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    cel.load.cache_clear()
+    load.load.cache_clear()
     for name in [name for name in sys.modules if name.split(".")[0] == "cel_expr_python"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(UsageError, match="CEL engine"):
-        cel.load()
+        load.load()
 
 
 def _listing(size: int) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from core.policy.support import policy_of
-from sluice import isolation
 from sluice.commands import policy_eval
-from sluice.commands.judged_apart import judge_apart
 from sluice.core.finding import Finding, FindingsError, Place, UsageError
 from sluice.core.policy.model import Policy
-from sluice.isolation import Begin, Died, run_isolated
+from sluice.system import isolation
+from sluice.system.isolation import Begin, Died, run_isolated
+from sluice.workspace.policies_apart import judge_apart
 
 CRASHING = """\
 apiVersion: admissionregistration.k8s.io/v1

@@ -3,9 +3,9 @@
 import pytest
 
 from core.policy.support import value_of
-from sluice.core.policy.engine import CompileError
-from sluice.core.policy.libraries.regex import without_groups
-from sluice.core.policy.runtime import Failed
+from sluice.core.cel.engine import CompileError
+from sluice.core.cel.regex import without_groups
+from sluice.core.cel.runtime import Failed
 
 TRUE = """
 [1, 2, 3].isSorted() && ['a', 'b', 'b'].isSorted() && [1].isSorted() && ![2.0, 1.0].isSorted()

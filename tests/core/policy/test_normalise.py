@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from core.policy.support import decide
-from sluice.core.policy.normalise import normalise
+from sluice.core.kubernetes.defaults import normalise
 
 V = (1, 34)
 

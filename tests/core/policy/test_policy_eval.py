@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from sluice.commands.policy_eval import parse_version, run
+from sluice.commands.policy_eval import run
 from sluice.core.finding import FindingsError, UsageError
+from sluice.workspace.policy_inputs import parse_version
 
 POLICY = """\
 apiVersion: admissionregistration.k8s.io/v1

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from core.policy.support import plan_of
-from sluice.core.cluster.closure import merge
 from sluice.core.finding import Severity
+from sluice.core.kubernetes.closure import merge
 from sluice.core.policy.typecheck import type_warnings
 
 SCHEMAS = Path(__file__).parents[3] / "schemas" / "kubernetes"

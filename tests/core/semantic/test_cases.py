@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sluice.core.semantic import RULES, Problem, semantic_problems
+from sluice.core.kubernetes.rules import RULES, Problem, semantic_problems
 
 CASES = Path(__file__).parent / "cases"
 FILES = sorted(CASES.rglob("*.yaml"))

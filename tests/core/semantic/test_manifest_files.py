@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from sluice.commands.manifests import FILE_LIMIT, Manifests, parse_manifests, read_manifests
 from sluice.core.finding import Place, UsageError
-from sluice.core.semantic import semantic_problems
+from sluice.core.kubernetes.rules import semantic_problems
+from sluice.workspace.manifests import FILE_LIMIT, Manifests, parse_manifests, read_manifests
 
 
 def parsed(text: str | bytes) -> Manifests:

@@ -8,12 +8,12 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice import resources
-from sluice.core.cluster.closure import merge, schema_for
-from sluice.core.semantic import RULES, semantic_problems
-from sluice.core.semantic.cron import schedule
-from sluice.core.semantic.kinds import _COMPLETE
-from sluice.core.semantic.quantities import parsed, quantity
+from sluice.core.kubernetes.closure import merge, schema_for
+from sluice.core.kubernetes.rules import RULES, semantic_problems
+from sluice.core.kubernetes.rules.cron import schedule
+from sluice.core.kubernetes.rules.kinds import _COMPLETE
+from sluice.core.kubernetes.rules.quantities import parsed, quantity
+from sluice.system import resources
 
 ROOT = Path(__file__).parents[3]
 MANIFESTS = sorted((ROOT / "manifests").rglob("*.yaml"))

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
+from sluice.core.analysis.signals import REFUSALS, warm_up, watches
 from sluice.core.capacity.parallel import parallel_of
 from sluice.core.capacity.quota import least_replicas
 from sluice.core.catalog.entries import Engine, Gateway
 from sluice.core.finding import Finding, Place
-from sluice.core.rollout.analysis import REFUSALS, warm_up, watches
-from sluice.core.rollout.file import plan_of
 from sluice.core.specs.resolve import Release, lookup
+from sluice.core.specs.rollout_plan import plan_of
 from sluice.core.workload import delivery, measurements, values
 
 _OTHER = "leave `controller` away: sluice can do it"

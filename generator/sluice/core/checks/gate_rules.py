@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
 from sluice.core import layout
-from sluice.core.checks import windows
-from sluice.core.checks.gate_words import Gate
 from sluice.core.finding import Finding, Place
+from sluice.core.gates import windows
+from sluice.core.gates.words import Gate
 from sluice.core.layout import Key
 from sluice.core.specs.resolve import Environment, Release
 from sluice.core.units import seconds

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sluice.core.analysis.signals import delay, warm_up
 from sluice.core.finding import Finding, Severity
-from sluice.core.rollout.analysis import delay, warm_up
-from sluice.core.rollout.file import LONGEST, plan_of, seconds_of
 from sluice.core.specs.resolve import Release, lookup
+from sluice.core.specs.rollout_plan import LONGEST, plan_of, seconds_of
 from sluice.core.units import duration, seconds
 from sluice.core.workload import delivery
 

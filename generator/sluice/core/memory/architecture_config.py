@@ -8,7 +8,7 @@ key, tied embeddings, which layers have a window) is in its code: the tables her
 from collections.abc import Mapping
 from typing import Any
 
-from sluice.bounded import json_of
+from sluice.core.bounded import json_of
 
 _QKV_BIAS = frozenset({"qwen2", "qwen2_moe", "qwen2_vl_text", "qwen2_5_vl_text"})
 _QK_NORM = frozenset({"qwen3", "qwen3_moe", "qwen3_next", "qwen3_vl_text", "gemma3_text"})

@@ -11,8 +11,8 @@ from sluice.core.capacity.kept import kept
 from sluice.core.capacity.quota import has_room, least_replicas, most_replicas
 from sluice.core.catalog.entries import Catalog
 from sluice.core.layout import Key
+from sluice.core.pipeline import Specs
 from sluice.core.specs.resolve import Environment, Release, Spec, lookup
-from sluice.core.tree import Specs
 
 HOURS_PER_MONTH = 730
 

@@ -8,11 +8,11 @@ from sluice.core import layout
 from sluice.core.capacity.quota import exceeds, least_replicas, left_over
 from sluice.core.catalog.entries import Catalog
 from sluice.core.layout import Key
+from sluice.core.manifest import Manifest
+from sluice.core.pipeline import Specs, standings
 from sluice.core.plan.comparison import Field, compare
 from sluice.core.plan.cost import Totals, totals_by_scope
 from sluice.core.plan.rule_change import RuleChange
-from sluice.core.tree import Specs, standings
-from sluice.core.workload.render import Manifest
 
 Action = Literal["create", "update", "delete"]
 

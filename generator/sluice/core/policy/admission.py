@@ -5,16 +5,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from sluice.core.cel.cost import extent
+from sluice.core.cel.engine import Engine
 from sluice.core.finding import UsageError
-from sluice.core.policy.cost import extent
-from sluice.core.policy.engine import Engine
+from sluice.core.kubernetes.cleaning import clean
 from sluice.core.policy.resources import Resource, resource_of
 
 Object = Mapping[str, Any]
 Group = tuple[str | None, ...]
 
-NODE_LIMIT = 1_000_000
-_DEPTH_LIMIT = 200
 _NAME_LABEL = "kubernetes.io/metadata.name"
 _OPTIONS = {"CREATE": "CreateOptions", "UPDATE": "UpdateOptions", "DELETE": "DeleteOptions"}
 _NAMESPACE_METADATA = (
@@ -221,33 +220,6 @@ def _placed(obj: Object, resource: Resource, namespace: str) -> tuple[str, str]:
     metadata = metadata if isinstance(metadata, Mapping) else {}
     where = str(metadata.get("namespace") or namespace or "default") if resource.namespaced else ""
     return str(metadata.get("name", "")), where
-
-
-def clean(obj: Object) -> Object:
-    """A copy of plain data without nulls, which the API server drops and the engine cannot take.
-
-    Raises:
-        UsageError: for data that is nested or repeated beyond what a cluster would take.
-    """
-    result: Object = _cleaned(obj, 0, [NODE_LIMIT])
-    return result
-
-
-def _cleaned(value: Any, depth: int, left: list[int]) -> Any:  # noqa: ANN401  # plain data
-    """Counts parts, since a few YAML aliases can stand for more than any memory holds."""
-    kind = type(value)
-    if kind is str or kind is int or kind is bool or kind is float:
-        return value
-    is_map = kind is dict or isinstance(value, Mapping)
-    if not is_map and not isinstance(value, list | tuple):
-        return str(value)
-    left[0] -= len(value)
-    if depth > _DEPTH_LIMIT or left[0] < 0:
-        raise UsageError("an object is nested too deeply or has more parts than a cluster takes")
-    depth += 1
-    if is_map:
-        return {str(k): _cleaned(v, depth, left) for k, v in value.items() if v is not None}
-    return [_cleaned(item, depth, left) for item in value if item is not None]
 
 
 def _labels(obj: Object) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from sluice.core.policy.syntax import Kind, Node, integer, text
-from sluice.core.policy.wire import field, fields
+from sluice.core.cel.syntax import Kind, Node, integer, text
+from sluice.core.cel.wire import field, fields
 
 Mutation = tuple[str, Node, Node]
 """What was changed, the node where it was, and what stands there instead."""

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
+from sluice.core.cel.cost import building_depth, grows_too_much, longest_text, widest_literal
+from sluice.core.cel.descriptors import Pool
+from sluice.core.cel.engine import Checked, Checker, CompileError, Engine, Problem, engine_for
+from sluice.core.cel.literals import literal_problems
+from sluice.core.cel.optionals import guarded, may_escape
+from sluice.core.cel.runtime import TOO_DEEP, Program
+from sluice.core.cel.syntax import TRUE, Kind, Node, block, rebuild, slot
+from sluice.core.cel.syntax_wire import LEVEL_LIMIT, levels
+from sluice.core.cel.versions import OPTIONAL_RESULTS, Version
 from sluice.core.finding import Finding
-from sluice.core.policy.cost import building_depth, grows_too_much, longest_text, widest_literal
-from sluice.core.policy.descriptors import Pool
-from sluice.core.policy.engine import Checked, Checker, CompileError, Engine, Problem, engine_for
-from sluice.core.policy.libraries import OPTIONAL_RESULTS, Version
-from sluice.core.policy.literals import literal_problems
 from sluice.core.policy.model import Expression, Named, Policy
-from sluice.core.policy.optionals import guarded, may_escape
-from sluice.core.policy.runtime import TOO_DEEP, Program
-from sluice.core.policy.syntax import TRUE, Kind, Node, block, rebuild, slot
-from sluice.core.policy.syntax_wire import LEVEL_LIMIT, levels
 
 COMPILE_RULE = "POL003"
 """An expression that the API server would refuse, or that cannot be decided offline."""

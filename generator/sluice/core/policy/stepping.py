@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sluice.core.policy.cost import LIMIT, extent, steps
+from sluice.core.cel.cost import LIMIT, extent, steps
+from sluice.core.cel.runtime import Failed, Value
+from sluice.core.cel.syntax import Kind, Node
 from sluice.core.policy.plan import Compiled
-from sluice.core.policy.runtime import Failed, Value
-from sluice.core.policy.syntax import Kind, Node
 
 Outcome = Value | Failed | type[object]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sluice.core.finding import Finding, FindingsError, Place, UsageError
+from sluice.core.kubernetes.defaults import normalise
 from sluice.core.policy.admission import Admission, World, admit
 from sluice.core.policy.evaluate import Decision, Result, evaluate
 from sluice.core.policy.model import Binding
-from sluice.core.policy.normalise import normalise
 from sluice.core.policy.plan import Plan
 from sluice.core.policy.source import Part
 

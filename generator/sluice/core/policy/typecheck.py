@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sluice.core.cluster.closure import schema_for
+from sluice.core.cel.descriptors import NAMESPACE, REQUEST, Pool
 from sluice.core.finding import Finding, Severity
-from sluice.core.policy.descriptors import NAMESPACE, REQUEST, Pool
+from sluice.core.kubernetes.closure import schema_for
 from sluice.core.policy.model import Policy, Rule
 from sluice.core.policy.plan import Compiler, Plan
 from sluice.core.policy.resources import resource_of

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from sluice.core.checks.gates import GateResult, comparable
-from sluice.core.checks.writers import writer
 from sluice.core.confidential import redacted_value
+from sluice.core.gates.judge import GateResult, comparable
+from sluice.core.gates.writers import writer
 from sluice.core.markdown import code, table
 from sluice.core.model import Measurement
 from sluice.core.plan.cost import Totals, money

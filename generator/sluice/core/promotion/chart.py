@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Sequence
 
-from sluice.core.checks.gates import GateResult
+from sluice.core.gates.judge import GateResult
 from sluice.core.markdown import fenced
 
 _MOST_BARS = 12

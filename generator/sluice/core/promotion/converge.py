@@ -5,21 +5,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sluice.core import layout, tree
+from sluice.core import layout, pipeline
 from sluice.core.catalog.entries import Catalog
-from sluice.core.checks import windows
-from sluice.core.checks.gates import GateResult
 from sluice.core.checks.secrets import leaked
 from sluice.core.finding import Finding, failed
+from sluice.core.gates import windows
+from sluice.core.gates.conditions import Circumstances, gates_of, judge_all, waits
+from sluice.core.gates.judge import GateResult
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, Follow, ModelVersion, PullRequest
+from sluice.core.pipeline import Specs, Toolkit
 from sluice.core.plan import text as plan_text
 from sluice.core.plan.cost import release_totals
 from sluice.core.plan.difference import plan
 from sluice.core.plan.inspect import memory
-from sluice.core.progress import change as rollout_change
+from sluice.core.promotion import rollout_change
 from sluice.core.promotion.body import body
-from sluice.core.promotion.conditions import Circumstances, gates_of, judge_all, waits
 from sluice.core.promotion.evidence import evidence, path_of
 from sluice.core.promotion.lineage import source_of
 from sluice.core.promotion.message import Story, commit_message, is_rejection, read_marker, title
@@ -30,7 +31,6 @@ from sluice.core.rollout.file import PROMOTING, rollout_of
 from sluice.core.specs.edit import remove, set_text, set_texts
 from sluice.core.specs.load import load
 from sluice.core.specs.resolve import Release, merge
-from sluice.core.tree import Specs, Toolkit
 from sluice.core.unforeseen import raise_unforeseen
 from sluice.core.workload.values import is_versioned
 
@@ -139,8 +139,8 @@ def propose(
     if failed(findings):
         reasons = tuple(f"{finding.message} ({finding.help})" for finding in findings)
         return Refusal(release.key, version.version, reasons)
-    old, before = tree.render(specs, tools, [release.key])
-    new, refused = tree.render(after, tools, [release.key])
+    old, before = pipeline.render(specs, tools, [release.key])
+    new, refused = pipeline.render(after, tools, [release.key])
     raise_unforeseen([*before, *refused])
     if failed(refused):
         reasons = tuple(finding.message for finding in refused)
@@ -275,9 +275,11 @@ def _after(
         path: files[path]
         for path in (layout.environment_path(key.environment), layout.release_path(key))
     }
-    read = tree.read({**near, **{p: c for p, c in changes.items() if c is not None}}, tools.schemas)
+    read = pipeline.read(
+        {**near, **{p: c for p, c in changes.items() if c is not None}}, tools.schemas
+    )
     after = specs.changed(read)
-    return after, tree.check(after, tools, [key])
+    return after, pipeline.check(after, tools, [key])
 
 
 def _superseded(version: str, pulls: Sequence[PullRequest]) -> tuple[str, ...]:

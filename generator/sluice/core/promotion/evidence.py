@@ -6,15 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sluice.bounded import json_of
 from sluice.core import layout
-from sluice.core.checks.gates import GateResult
+from sluice.core.bounded import json_of
 from sluice.core.confidential import redacted_data
+from sluice.core.gates.judge import GateResult
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, Follow, Measurement, ModelVersion
 from sluice.core.names import slug
+from sluice.core.pipeline import Specs
 from sluice.core.promotion import lineage
-from sluice.core.tree import Specs
 
 FORMAT = 1
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sluice.bounded import json_of
+from sluice.core.bounded import json_of
+from sluice.core.gates.serving_periods import State
 from sluice.core.model import Commit
 from sluice.core.outgoing import lines_of, one_line
-from sluice.core.promotion.tenure import State
 from sluice.core.units import duration
 
 Event = Literal[

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from sluice.bounded import json_of
-from sluice.core.checks.gates import GateResult
+from sluice.core.bounded import json_of
+from sluice.core.gates.judge import GateResult
 from sluice.core.layout import Key
 from sluice.core.markdown import code
 from sluice.core.model import Evaluation, Follow, ModelVersion, PullRequest

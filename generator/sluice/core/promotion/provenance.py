@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sluice.core.checks.gates import GateResult
+from sluice.core.gates.judge import GateResult
 from sluice.core.model import Contents, Evaluation, ModelVersion
 from sluice.core.promotion.lineage import source_of
 from sluice.core.specs.resolve import Release, lookup

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from sluice.core.analysis.counts import Batch, Counts, total
+from sluice.core.analysis.judgement import Judgement
 from sluice.core.layout import Key
 from sluice.core.markdown import code, fenced, table
 from sluice.core.promotion.message import line, marker
 from sluice.core.rollout import file as rollout_file
-from sluice.core.rollout.counts import Batch, Counts, total
-from sluice.core.rollout.judgement import Judgement
 from sluice.core.rollout.model import Rollout, Write
 
 _BARS = " ▁▂▃▄▅▆▇█"

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from sluice.core.checks.gate_words import Gate
-from sluice.core.checks.gates import GateResult
+from sluice.core.gates.judge import GateResult
+from sluice.core.gates.words import Gate
 from sluice.core.layout import Key
 from sluice.core.model import PullRequest
 from sluice.core.promotion.message import line, says_left

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sluice.core import layout
 from sluice.core.finding import Finding, FindingsError, failed
 from sluice.core.layout import Key
-from sluice.core.tree import Specs
+from sluice.core.pipeline import Specs
 from sluice.core.unforeseen import RULE
 
 _TOLD = 3

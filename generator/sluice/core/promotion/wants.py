@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sluice.core.layout import Key
 from sluice.core.model import Follow, ModelVersion
+from sluice.core.pipeline import Specs
 from sluice.core.specs.resolve import Release
-from sluice.core.tree import Specs
 
 
 @dataclass(frozen=True, slots=True)

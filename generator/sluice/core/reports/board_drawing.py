@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from sluice.core.reports.status_text import plain
-from sluice.core.rollout.model import FULL
+from sluice.core.specs.rollout_plan import FULL
 
 _BAR = Markup(
     '<svg viewBox="0 0 {width} 12" width="{width}" height="12" role="img" aria-label="{said}">'

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sluice.core.finding import Severity
-from sluice.core.semantic import RULES as SEMANTIC
+from sluice.core.kubernetes.rules import RULES as SEMANTIC
 
 _REFUSED = (
     "The API server, or the controller of the kind, refuses the object or can never run it; a"

@@ -12,22 +12,23 @@ from sluice.core import layout
 from sluice.core.capacity.parallel import parallel_of
 from sluice.core.capacity.quota import Use, least_replicas, left_over, most_replicas, quota_of
 from sluice.core.catalog.entries import Catalog
-from sluice.core.checks.gate_words import condition
 from sluice.core.checks.references import REQUIRED, missing
 from sluice.core.finding import in_order
+from sluice.core.gates.words import condition
 from sluice.core.layout import Key
 from sluice.core.model import Application, PullRequest
+from sluice.core.observation.argocd import application_name, routes_name
+from sluice.core.observation.following import Following, following_data
+from sluice.core.pipeline import Specs, Standing, standings
 from sluice.core.plan.cost import Totals, release_totals
-from sluice.core.progress.following import Following, following_data
-from sluice.core.progress.observation import application_name, routes_name
 from sluice.core.promotion.converge import branch_of
 from sluice.core.promotion.group import branch_of_group, is_group, share_of
 from sluice.core.promotion.message import read_marker
 from sluice.core.reports.status_evidence import evaluation_of, judgement_of
 from sluice.core.rollout.file import rollout_of, to_text
-from sluice.core.rollout.model import FULL, Rollout
+from sluice.core.rollout.model import Rollout
 from sluice.core.specs.resolve import Environment, Release, lookup
-from sluice.core.tree import Specs, Standing, standings
+from sluice.core.specs.rollout_plan import FULL
 from sluice.core.unforeseen import UnforeseenError, apart
 from sluice.core.units import duration
 

@@ -7,8 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sluice.bounded import json_of
 from sluice.core import layout
+from sluice.core.bounded import json_of
 from sluice.core.layout import Key
 from sluice.core.promotion.evidence import proposed
 from sluice.core.rollout.file import evidence_name

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from sluice.core.observation.following import contrast
 from sluice.core.outgoing import one_line
 from sluice.core.plan.cost import between, money
-from sluice.core.progress.following import contrast
-from sluice.core.rollout.model import FULL
+from sluice.core.specs.rollout_plan import FULL
 from sluice.core.units import duration
 
 WIDTH = 80

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from sluice.core.finding import UsageError
 from sluice.core.rollout.checks import rightful_weight
 from sluice.core.rollout.model import (
-    FULL,
     LEAVING,
     SERVED,
     Decision,
@@ -15,7 +14,8 @@ from sluice.core.rollout.model import (
     State,
     Write,
 )
-from sluice.core.rollout.moves import onwards, roll_back
+from sluice.core.rollout.transitions import onwards, roll_back
+from sluice.core.specs.rollout_plan import FULL
 
 Verb = Callable[[Rollout, Observation, int, str], Write]
 

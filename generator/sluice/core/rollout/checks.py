@@ -1,7 +1,8 @@
 """What a rollout's state is checked against: the release in Git, and what is seen of it."""
 
-from sluice.core.rollout.judgement import Verdict
-from sluice.core.rollout.model import DAY, FULL, LEAVING, SERVED, Observation, Rollout
+from sluice.core.analysis.judgement import Verdict
+from sluice.core.rollout.model import LEAVING, SERVED, Observation, Rollout
+from sluice.core.specs.rollout_plan import DAY, FULL
 
 
 def contradiction(rollout: Rollout) -> str:

@@ -10,7 +10,7 @@ from sluice.core.rollout.checks import (
     why_not_more,
 )
 from sluice.core.rollout.model import Decision, Observation, Rollout, Write
-from sluice.core.rollout.moves import act, roll_back, set_aside, wait
+from sluice.core.rollout.transitions import act, roll_back, set_aside, wait
 
 SERVED_SHARE = 0.99
 """The candidate serves everything once this share is observed; some connections live long."""

@@ -7,51 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sluice.core.names import slug
-from sluice.core.rollout.model import FULL, Plan, Rollout, Step
+from sluice.core.rollout.model import Rollout
+from sluice.core.specs.rollout_plan import plan_of
 from sluice.core.specs.schema import API_VERSION
-from sluice.core.units import seconds
 
-LONGEST = 24 * 3600
-"""Seconds at one weight, when the release does not say."""
 PROMOTING = ("gates", "follows")
 """What of a spec says which versions come, not what runs: the same for all versions."""
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
-
-
-def plan_of(spec: Mapping[str, Any]) -> Plan:
-    """The plan in a release's resolved spec.
-
-    A strategy without steps shows the candidate to nobody, or to a header only, until a person
-    lets it take over. All of the requests follow the last step, whether or not a step says so; one
-    that does says how long the stable version is kept at least, and who ends that.
-    """
-    rollout = spec.get("rollout", {})
-    listed = [_step(step) for step in rollout.get("steps", ())]
-    steps = tuple(step for step in listed if step.weight < FULL)
-    default = Plan(())
-    whole = next((step for step in listed if step.weight == FULL), default.whole)
-    window = seconds_of(rollout, "rollbackWindow", default.rollback_window)
-    patience = rollout.get("maxWait")
-    return Plan(
-        steps=steps or (Step(0, 0, LONGEST, manual=True),),
-        warming=seconds_of(rollout, "deadline", default.warming),
-        rollback_window=max(window, whole.soak),
-        drain=seconds_of(spec.get("lifecycle", {}), "drain", default.drain),
-        failure_age=seconds_of(rollout, "maxFailureAge", default.failure_age),
-        patience=None if patience is None else seconds(patience),
-        whole=whole,
-    )
-
-
-def _step(step: Mapping[str, Any]) -> Step:
-    soak = seconds(step["soak"])
-    longest = max(soak, seconds_of(step, "maxSoak", LONGEST))
-    return Step(step["weight"], soak, longest, step.get("approval", "automatic") == "manual")
-
-
-def seconds_of(data: Mapping[str, Any], key: str, default: int) -> int:
-    """A duration of a spec in seconds, or the default where none is written."""
-    return seconds(data[key]) if key in data else default
 
 
 def spec_hash(spec: Mapping[str, Any]) -> str:

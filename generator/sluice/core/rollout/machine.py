@@ -27,8 +27,6 @@ from sluice.core.rollout.checks import (
     why_not_more,
 )
 from sluice.core.rollout.model import (
-    DAY,
-    FULL,
     LEAVING,
     SETBACKS,
     Decision,
@@ -37,7 +35,7 @@ from sluice.core.rollout.model import (
     State,
     Write,
 )
-from sluice.core.rollout.moves import (
+from sluice.core.rollout.transitions import (
     act,
     begin_again,
     ease,
@@ -49,6 +47,7 @@ from sluice.core.rollout.moves import (
     wait,
 )
 from sluice.core.rollout.waits import asks_of
+from sluice.core.specs.rollout_plan import DAY, FULL
 
 ASKED = {
     "decide": "decide whether it goes on",

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from sluice.core.rollout.judgement import Judgement
+from sluice.core.analysis.judgement import Judgement
+from sluice.core.specs.rollout_plan import FULL, Plan
 
 State = Literal[
     "STABLE",
@@ -24,51 +25,11 @@ Asks = Literal["", "decide", "rescue"]
 """What a person is asked for: to decide what the reconciler may not, or to help at once, since
 clients suffer and nothing can be done for them by moving weight."""
 
-FULL = 100
-DAY = 24 * 3600
-"""Seconds that a weight waits for a person where nothing else is said."""
 SETBACKS = 3
 """How often a rollout begins again by itself; then a person decides."""
 HELD: tuple[State, ...] = ("GATED", "INCONCLUSIVE", "FROZEN", "PAUSED")
 LEAVING: tuple[State, ...] = ("ROLLING_BACK", "ROLLED_BACK")
 SERVED: tuple[State, ...] = ("PROMOTING", "FINALIZING")
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A weight in percent, the least time at it, and the longest; both in seconds."""
-
-    weight: int
-    soak: int
-    longest: int
-    manual: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the release says about its rollout; times in seconds.
-
-    Args:
-        steps: weights below 100. One of 0 is a step whose traffic comes another way, by header
-            for instance, or not at all.
-        warming: how long a deployed candidate may take to become ready.
-        rollback_window: how long the stable version is kept warm after the last step.
-        drain: how long a rolled back candidate is kept for what it still answers.
-        failure_age: a failure older than this does not roll back any more; a person decides.
-        patience: how long it may wait for a person before it is rolled back, its first weight
-            included. None: while the candidate has weight, for `patience_of` the state, and then it
-            is set aside at 0.
-        whole: all of the requests, which follow the last step: for how long beyond the rollback
-            window it may take until the rollout ends, and whether a person must end it.
-    """
-
-    steps: tuple[Step, ...]
-    warming: int = 3600
-    rollback_window: int = 3600
-    drain: int = 300
-    failure_age: int = 1200
-    patience: int | None = None
-    whole: Step = Step(FULL, 0, DAY)
 
 
 @dataclass(frozen=True, slots=True)

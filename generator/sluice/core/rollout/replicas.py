@@ -1,6 +1,7 @@
 """For which share of all requests each version has replicas, which come before the weight."""
 
-from sluice.core.rollout.model import FULL, LEAVING, SERVED, Rollout
+from sluice.core.rollout.model import LEAVING, SERVED, Rollout
+from sluice.core.specs.rollout_plan import FULL
 
 
 def floor(rollout: Rollout, bounds: tuple[int, int], *, stable: bool) -> int:

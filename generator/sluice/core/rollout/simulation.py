@@ -7,11 +7,11 @@ are merged after some minutes, and requests come evenly.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from sluice.core.analysis.judgement import Judgement
 from sluice.core.finding import UsageError
 from sluice.core.rollout.by_hand import VERBS
-from sluice.core.rollout.judgement import Judgement
 from sluice.core.rollout.machine import next_step
-from sluice.core.rollout.model import FULL, HELD, Decision, Rollout, Write
+from sluice.core.rollout.model import HELD, Decision, Rollout, Write
 from sluice.core.rollout.scenario import Scenario
 from sluice.core.rollout.simulation_world import (
     CANDIDATE,
@@ -25,6 +25,7 @@ from sluice.core.rollout.simulation_world import (
     scaled,
     without,
 )
+from sluice.core.specs.rollout_plan import FULL
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from sluice.core.analysis.judgement_file import judgement_data
 from sluice.core.rollout.file import fields
-from sluice.core.rollout.judgement_file import judgement_data
 from sluice.core.rollout.model import Write
 from sluice.core.rollout.simulation import Tick
 from sluice.core.units import duration

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from sluice.core.rollout.counts import Answered, Batch, Cell, Counts, Gate, GateCounts, total
-from sluice.core.rollout.judgement import Judgement, judge
-from sluice.core.rollout.model import FULL, Observation, Replicas, Rollout, Sync, Write
+from sluice.core.analysis.counts import Answered, Batch, Cell, Counts, Gate, GateCounts, total
+from sluice.core.analysis.judgement import Judgement, judge
+from sluice.core.analysis.samples import STALE
+from sluice.core.rollout.model import Observation, Replicas, Rollout, Sync, Write
 from sluice.core.rollout.replicas import floor
-from sluice.core.rollout.samples import STALE
 from sluice.core.rollout.scenario import Scenario
+from sluice.core.specs.rollout_plan import FULL
 
 TICK = 60
 STABLE, CANDIDATE = "1", "2"

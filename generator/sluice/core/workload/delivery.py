@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sluice.core.rollout.file import plan_of
 from sluice.core.specs.resolve import lookup
+from sluice.core.specs.rollout_plan import plan_of
 
 OWN = "sluice"
 STEADY = ("rolling", "recreate")

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sluice.core.analysis.queries import Question, promql, quoted, spellings
+from sluice.core.analysis.samples import INFINITE
+from sluice.core.analysis.signals import Watch, own_labels, warm_up, watches
 from sluice.core.catalog.entries import Engine, Gateway
-from sluice.core.rollout.analysis import Watch, own_labels, warm_up, watches
-from sluice.core.rollout.file import plan_of
-from sluice.core.rollout.queries import Question, promql, quoted, spellings
-from sluice.core.rollout.samples import INFINITE
 from sluice.core.specs.resolve import Release, lookup
+from sluice.core.specs.rollout_plan import plan_of
 from sluice.core.workload import delivery
 from sluice.core.workload.routing import words
 

@@ -1,7 +1,6 @@
 """A resolved release or environment to its manifests: which objects there are, and their bytes."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sluice.core import layout
@@ -9,7 +8,7 @@ from sluice.core.capacity.allotment import resources_of
 from sluice.core.capacity.quota import ANY, quota_of
 from sluice.core.catalog.devices import Accelerator
 from sluice.core.catalog.entries import Catalog
-from sluice.core.emit import emit
+from sluice.core.manifest import Manifest
 from sluice.core.specs.resolve import Environment, Release
 from sluice.core.workload import applications
 from sluice.core.workload.applications import Application
@@ -19,19 +18,6 @@ from sluice.core.workload.values import LABEL, MANAGER
 
 _NOT_OF_RELEASES = ("Namespace", "AppProject", "Application")
 """What stands in no namespace, and what goes to the cluster of Argo CD with another project."""
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """One rendered object; `source` is the file that its author edits."""
-
-    path: str
-    data: Mapping[str, Any]
-    source: str
-
-    def content(self) -> bytes:
-        """The canonical bytes of the file."""
-        return emit(self.data, f"Rendered by sluice from {self.source}; edit that file instead.")
 
 
 class Renderer:

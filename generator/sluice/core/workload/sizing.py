@@ -9,7 +9,8 @@ from sluice.core.capacity.allotment import Allotment, allotment
 from sluice.core.capacity.fit import architecture_of
 from sluice.core.catalog.devices import Accelerator
 from sluice.core.catalog.entries import Catalog, Engine
-from sluice.core.memory.preflight import GIB, weight_bytes
+from sluice.core.memory.preflight import GIB
+from sluice.core.memory.weights import weight_bytes
 from sluice.core.specs.resolve import Variant, lookup
 from sluice.core.units import amount, canonical, seconds
 from sluice.core.workload import fetching

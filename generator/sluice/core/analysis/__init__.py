@@ -1,0 +1,1 @@
+"""The statistics of a rollout: what is counted of both versions, and what the counts speak for."""

@@ -1,0 +1,311 @@
+"""What a candidate is judged by: the gates of a release, as counters and histograms of its engine.
+
+A release that says nothing is judged by its failed answers, if its engine counts them. Without any
+gate nothing passes, so that a person decides each step. Whatever it says, answers that refuse what
+the stable version does not refuse fail a candidate too (`watches_beside`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sluice.core.analysis.counts import Absolute, Gate, Parameters
+from sluice.core.analysis.judgement_file import gate_of
+from sluice.core.analysis.queries import check_bound
+from sluice.core.catalog.entries import Engine, Gateway
+from sluice.core.finding import Finding
+from sluice.core.specs.resolve import Release
+from sluice.core.specs.rollout_plan import plan_of, seconds_of
+
+HISTOGRAMS = ("timeToFirstToken", "timePerOutputToken")
+LOAD = "runningRequests"
+CACHE = ("cacheHits", "cacheQueries")
+WARM_UP = 120
+DELAY = 45
+"""Seconds: a scrape interval and some."""
+BURST = 1
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "errors": {"absolute": {"p0": 0.005, "p1": 0.02}, "minRequests": 50},
+    "timeToFirstToken": {"matched": True, "minRequests": 50},
+    "timePerOutputToken": {"matched": True, "minRequests": 50},
+    "preemptions": {"excluded": 3.0, "minRequests": 50},
+    "length": {"excluded": 1.5, "twoSided": True, "minRequests": 50},
+    "custom": {"minRequests": 50},
+    "refusals": {},
+}
+REFUSALS = "refusals"
+"""Answers that blame the client, which nothing has to pass: each kind is compared by itself."""
+LOST = "lost before the engine"
+_LOST_RATES = Absolute(0.02, 0.1)
+_LOST_RATIO = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """A counter, and the values that its labels may have."""
+
+    metric: str
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Guards:
+    """Signs that take weight away: a queue (requests per replica) and cache memory (0 to 1).
+
+    `seconds` is for how long without a break.
+    """
+
+    queue: float = 5.0
+    cache: float = 0.95
+    seconds: int = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A gate with what is counted for it: a histogram and its threshold, or two counters.
+
+    `gateway` is who counts, where the engine does not, whose pods have the labels of their version.
+    Where it counts requests and nothing is bad of them, bad are those that the engine has not seen.
+    """
+
+    gate: Gate
+    histogram: str = ""
+    above: float = 0.0
+    requests: Counter | None = None
+    bad: Counter | None = None
+    gateway: Gateway | None = None
+
+
+def watches(
+    spec: Mapping[str, Any], engine: Engine, gateway: Gateway | None = None
+) -> tuple[Watch, ...]:
+    """The gates of a resolved spec; those that nobody has metrics for are left out.
+
+    What the engine does not count, the gateway may.
+    """
+    listed = _given(spec, engine, gateway)
+    return tuple(watch for given in listed for watch in [_watch(given, engine, gateway)] if watch)
+
+
+def watches_beside(
+    spec: Mapping[str, Any], engine: Engine, gateway: Gateway | None = None
+) -> tuple[Watch, ...]:
+    """What can fail a candidate and need not pass: refusals by kind, and what the gateway counts.
+
+    Where both the engine and the gateway count failed answers, both are read: the engine knows
+    nothing of requests that never reached it.
+    """
+    given = spec.get("rollout", {}).get("analysis", {}).get("gates") or []
+    refusals: Mapping[str, Any] = next((g for g in given if g["signal"] == REFUSALS), {})
+    errors = next((gate for gate in given if gate["signal"] == "errors"), {"signal": "errors"})
+    found = list(_refusals(refusals, engine.counters, None))
+    if gateway is not None:
+        found += _refusals(refusals, gateway.counters, gateway)
+        if "errors" in engine.counters and "errors" in gateway.counters:
+            found += _edge(errors, gateway)
+    return tuple(found)
+
+
+def _refusals(
+    given: Mapping[str, Any], counters: Mapping[str, Mapping[str, Any]], gateway: Gateway | None
+) -> Iterator[Watch]:
+    counted = counters.get(REFUSALS)
+    if counted is None:
+        return
+    named = given.get("name", REFUSALS)
+    for kind, bad in counted["kinds"].items():
+        name = f"{named}: {kind}{' at the gateway' if gateway else ''}"
+        gate = replace(gate_of({**given, "name": name}), required=False)
+        requests, refused = _counter(counted["requests"]), _counter(bad)
+        yield Watch(gate, requests=requests, bad=refused, gateway=gateway)
+
+
+def _edge(given: Mapping[str, Any], gateway: Gateway) -> Iterator[Watch]:
+    """Failed answers as clients see them, and requests of which the engine knows nothing."""
+    fields = {**_DEFAULTS["errors"], **given}
+    counted = gateway.counters["errors"]
+    requests, bad = _counter(counted["requests"]), _counter(counted["bad"])
+    name = f"{given.get('name', 'errors')} at the gateway"
+    gate = replace(gate_of({**fields, "name": name}), required=False)
+    yield Watch(gate, requests=requests, bad=bad, gateway=gateway)
+    lost = Gate(LOST, tolerated=_LOST_RATIO, absolute=_LOST_RATES, required=False)
+    yield Watch(lost, requests=requests, gateway=gateway)
+
+
+def _given(
+    spec: Mapping[str, Any], engine: Engine, gateway: Gateway | None
+) -> list[Mapping[str, Any]]:
+    written = spec.get("rollout", {}).get("analysis", {}).get("gates")
+    if written is not None and any(gate["signal"] != REFUSALS for gate in written):
+        return [gate for gate in written if gate["signal"] != REFUSALS]
+    counted = "errors" in engine.counters or (gateway and "errors" in gateway.counters)
+    return [{"signal": "errors"}] if counted else []
+
+
+def _watch(given: Mapping[str, Any], engine: Engine, gateway: Gateway | None) -> Watch | None:
+    signal = given["signal"]
+    fields = {**_DEFAULTS[signal], **given, "name": given.get("name", signal)}
+    gate = gate_of(fields)
+    if signal in HISTOGRAMS:
+        metric = engine.metrics.get(signal)
+        return Watch(gate, metric, given.get("above", 0.0)) if metric else None
+    counters = given if signal == "custom" else engine.counters.get(signal)
+    counts = gateway if counters is None else None
+    if counts is not None:
+        counters = counts.counters.get(signal)
+    if counters is None or not {"requests", "bad"} <= counters.keys():
+        return None  # a counter that is missing is REF070
+    requests, bad = _counter(counters["requests"]), _counter(counters["bad"])
+    return Watch(gate, requests=requests, bad=bad, gateway=counts)
+
+
+def _counter(data: Mapping[str, Any]) -> Counter:
+    labels = {
+        name: (values,) if isinstance(values, str) else tuple(values)
+        for name, values in data.get("labels", {}).items()
+    }
+    return Counter(data["metric"], labels)
+
+
+def parameters(spec: Mapping[str, Any]) -> Parameters:
+    """How to judge this release."""
+    analysis = spec.get("rollout", {}).get("analysis", {})
+    return Parameters(
+        alpha=analysis.get("alpha", 0.05),
+        beta=analysis.get("beta", 0.05),
+        burst=BURST,
+        steps=len(plan_of(spec).steps) + 1,
+    )
+
+
+def guards(spec: Mapping[str, Any]) -> Guards:
+    """What pauses a step of this release."""
+    given = spec.get("rollout", {}).get("analysis", {}).get("guards", {})
+    default = Guards()
+    return Guards(
+        queue=given.get("queue", default.queue),
+        cache=given.get("cache", default.cache),
+        seconds=seconds_of(given, "for", default.seconds),
+    )
+
+
+def own_labels(environment: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Labels that all series of an environment have, where one server has several clusters."""
+    given = environment.get("monitoring", {}).get("prometheus", {}).get("labels", {})
+    return {name: (value,) for name, value in given.items()}
+
+
+def warm_up(spec: Mapping[str, Any]) -> int:
+    """Seconds after a change of weight that are not judged."""
+    return seconds_of(spec.get("rollout", {}).get("analysis", {}), "warmUp", WARM_UP)
+
+
+def delay(environment: Mapping[str, Any]) -> int:
+    """Seconds until a sample can be asked for."""
+    return seconds_of(environment.get("monitoring", {}).get("prometheus", {}), "delay", DELAY)
+
+
+def check_analysis(
+    release: Release, engine: Engine, gateway: Gateway | None = None
+) -> Iterator[Finding]:
+    """What is wrong with the gates of a release beside their shape."""
+    gates = release.value("rollout.analysis.gates", ())
+    names: set[str] = set()
+    for index, given in enumerate(gates):
+        problems = list(_problems(given, engine, gateway))
+        name = given.get("name", given["signal"])
+        if name in names:
+            problems.append((f"two gates are {name!r}", "give one another `name`"))
+        names.add(name)
+        for message, remedy in problems:
+            place = release.origin(("rollout", "analysis", "gates", index))[0]
+            yield Finding(place, "REF070", message, remedy)
+    yield from _guard_problems(release, engine)
+
+
+def caches(spec: Mapping[str, Any]) -> bool:
+    """Whether the engine may answer from a cache of prefixes, so that hits must be compared."""
+    return bool(spec.get("serving", {}).get("prefixCaching", True))
+
+
+def check_comparison(release: Release, engine: Engine) -> Iterator[Finding]:
+    """Latencies that could never be judged, since like load and cache could not be told."""
+    wanted = {LOAD: "the requests under way"}
+    if caches(release.spec):
+        wanted |= dict.fromkeys(CACHE, "the hits of its cache")
+    unknown = [what for metric, what in wanted.items() if metric not in engine.metrics]
+    for index, given in enumerate(release.value("rollout.analysis.gates", ())):
+        if unknown and given["signal"] in HISTOGRAMS and given["signal"] in engine.metrics:
+            place = release.origin(("rollout", "analysis", "gates", index))[0]
+            message = (
+                f"{engine.title} tells nothing of {unknown[0]}: {given['signal']} is undecided"
+            )
+            yield Finding(place, "REF070", message, "use another signal, or custom")
+
+
+def _guard_problems(release: Release, engine: Engine) -> Iterator[Finding]:
+    """Guards on what the engine does not tell."""
+    for name, metric in (("queue", "queuedRequests"), ("cache", "kvCacheUsage")):
+        if name in release.value("rollout.analysis.guards", {}) and metric not in engine.metrics:
+            place = release.origin(("rollout", "analysis", "guards", name))[0]
+            message = f"{engine.title} has no metric for the guard {name}"
+            yield Finding(place, "REF070", message, "remove it")
+
+
+def _problems(
+    given: Mapping[str, Any], engine: Engine, gateway: Gateway | None
+) -> Iterator[tuple[str, str]]:
+    signal = given["signal"]
+    known = given.get("requests") is not None and given.get("bad") is not None
+    own = {"requests", "bad"} & given.keys()
+    if signal == "custom" and not known:
+        yield "custom needs the counters `requests` and `bad`", "add both"
+    elif signal != "custom" and own:
+        yield f"{signal} has counters of its own", "remove requests and bad, or write custom"
+    elif signal != "custom" and not _is_counted(signal, engine, gateway):
+        yield f"{engine.title} has no metric for {signal}", _counted_at_the_edge(signal, gateway)
+    elif signal in HISTOGRAMS:
+        yield from _threshold(given, engine)
+    if signal not in HISTOGRAMS and "above" in given:
+        yield f"{signal} counts events, and nothing is above a time", "remove `above`"
+    if signal == REFUSALS:
+        yield from _useless(given)
+    gate = gate_of({**_DEFAULTS[signal], **given, "name": signal})
+    if gate.excluded <= gate.tolerated:
+        yield "the excluded ratio is not above the tolerated one", "raise `excluded`"
+    yield from _rates(gate.absolute)
+
+
+def _useless(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Fields of a gate that nothing has to pass and that is compared only."""
+    for useless in ("excluded", "absolute", "minRequests"):
+        if useless in given:
+            said = f"refusals have no use for {useless}: nothing waits for them to pass"
+            yield said, "remove it"
+
+
+def _counted_at_the_edge(signal: str, gateway: Gateway | None) -> str:
+    remedy = "use another signal, or custom"
+    if signal != "errors" or gateway is not None:
+        return remedy
+    return f"{remedy}; or say in monitoring.gateway of the environment who counts at the edge"
+
+
+def _is_counted(signal: str, engine: Engine, gateway: Gateway | None) -> bool:
+    known = {*engine.metrics, *engine.counters, *(gateway.counters if gateway else ())}
+    return signal in known
+
+
+def _threshold(given: Mapping[str, Any], engine: Engine) -> Iterator[tuple[str, str]]:
+    signal = given["signal"]
+    if "above" not in given:
+        yield f"{signal} needs `above`, the seconds from which on it is bad", "add it"
+    elif signal in engine.buckets:
+        problem = check_bound(given["above"], engine.buckets[signal])
+        if problem:
+            yield problem, "use the bound of a bucket: nothing is counted between them"
+
+
+def _rates(absolute: Absolute | None) -> Iterator[tuple[str, str]]:
+    if absolute is not None and absolute.p0 >= absolute.p1:
+        yield "p0, the good rate, is not below p1", "correct them"

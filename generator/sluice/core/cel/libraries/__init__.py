@@ -1,0 +1,1 @@
+"""The functions that the API server adds to the expression language."""

@@ -1,0 +1,58 @@
+"""Literals that are wrong whatever the object: the API server refuses them when it compiles."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from sluice.core.cel import versions
+from sluice.core.cel.engine import Engine
+from sluice.core.cel.runtime import Failed
+from sluice.core.cel.syntax import DYN, Kind, Node, Tree, text
+from sluice.core.cel.versions import Version
+from sluice.core.cel.wire import field
+
+_PATTERNS = ("matches", "find", "findAll")
+_CONVERSIONS = ("duration", "timestamp")
+_EMPTY = Node(Kind.CONSTANT, constant=field(6, ""))
+
+
+def literal_problems(tree: Tree, engine: Engine, version: Version) -> Iterator[tuple[Node, str]]:
+    """Each wrong literal and why."""
+    exempt = {
+        argument.identity
+        for node in tree.root.walk()
+        if node.kind is Kind.CALL and node.name == "format"
+        for argument in node.operands[1:]
+    }
+    for node in tree.root.walk():
+        if node.kind is Kind.LIST and node.identity not in exempt and _mixed(tree, node.operands):
+            yield node, "a list with elements of different types"
+        if node.kind is Kind.STRUCT and not node.name:
+            if _mixed(tree, node.operands[::2]) or _mixed(tree, node.operands[1::2]):
+                yield node, "a map with keys or values of different types"
+        elif node.kind is Kind.CALL and version >= versions.LITERALS_CHECKED:
+            yield from _call_problems(node, engine)
+
+
+def _call_problems(node: Node, engine: Engine) -> Iterator[tuple[Node, str]]:
+    call = None
+    if node.name in _PATTERNS and node.member and text(node.operands[1]) is not None:
+        operands = (_EMPTY, node.operands[1])
+        call = Node(Kind.CALL, name="matches", operands=operands, member=True)
+    elif node.name in _CONVERSIONS and text(node.operands[0]) is not None:
+        call = node
+    if call:
+        result = engine.program(call).run(engine.activation({}))
+        if isinstance(result, Failed):
+            yield node, result.message
+
+
+def _mixed(tree: Tree, operands: tuple[Node, ...]) -> bool:
+    """Whether two neighbours are of types that are both known and not the same."""
+    types = [tree.types.get(operand.identity, DYN) for operand in operands]
+    known = [kind for kind in types if not _open(kind)]
+    return any(one != other for one, other in pairwise(known)) and not _open(types[0])
+
+
+def _open(kind: bytes) -> bool:
+    """Dynamic, or with a part that is."""
+    return DYN in kind or kind[:1] in (b"\x52", b"\x32\x00") or kind == b"\x32\x02\x52\x00"

@@ -1,1 +1,0 @@
-"""The cluster's own rules on rendered objects: strict schemas, semantics, deprecations."""

@@ -1,0 +1,1 @@
+"""Conditions on a version: what was measured, who must agree, when it may go."""

@@ -1,0 +1,151 @@
+"""All conditions on a version together: on its metrics, on people, and on other environments."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sluice.core.gates.judge import GateResult, Times, judge
+from sluice.core.gates.serving_periods import Tenure, served
+from sluice.core.gates.windows import hold
+from sluice.core.gates.words import Gate
+from sluice.core.layout import Key
+from sluice.core.model import Evaluation, ModelVersion
+from sluice.core.specs.resolve import Release
+from sluice.core.units import seconds
+
+# What a person may decide against when a version goes back to where it was.
+_COMPARISONS = ("regression", "age")
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What conditions ask for beside the numbers: the time in seconds, and who served when."""
+
+    now: int = 0
+    tenures: Mapping[Key, Sequence[Tenure]] = field(default_factory=dict)
+
+
+def gates_of(release: Release) -> list[Gate]:
+    """The conditions on a release: those of its environment first, then its own."""
+    promotion = release.environment.spec.get("promotion", {})
+    return [*promotion.get("gates", ()), *release.value("gates", ())]
+
+
+def asks_history(
+    release: Release,
+    version: ModelVersion,
+    candidate: Evaluation,
+    baseline: Evaluation | None,
+    now: int,
+) -> list[Key]:
+    """The releases whose history decides about this version; its own only if it could matter.
+
+    Reading a history is slow, and a version that passes everything needs none.
+    """
+    promotion = release.environment.spec.get("promotion", {})
+    found = [_soaked(release, gate["soak"]) for gate in gates_of(release) if "soak" in gate]
+    results = judge_all(release, version, candidate, baseline, Circumstances(now))
+    compared = any(result.failed and result.kind in _COMPARISONS for result in results)
+    if compared or hold(promotion, now):
+        found.append(release.key)
+    return list(dict.fromkeys(found))
+
+
+def is_rollback(release: Release, version: ModelVersion, about: Circumstances) -> bool:
+    """Whether the version has served this release before."""
+    return bool(served(about.tenures.get(release.key, ()), version))
+
+
+def judge_all(
+    release: Release,
+    version: ModelVersion,
+    candidate: Evaluation,
+    baseline: Evaluation | None,
+    about: Circumstances,
+) -> tuple[GateResult, ...]:
+    """Judge every condition on a version, in the order in which they are written.
+
+    A version that served here before has passed once: what compares it with its successor, or
+    asks for its age, is then left to a person instead of refusing it.
+    """
+    times = Times(1000 * about.now, version.created)
+    rollback = is_rollback(release, version, about)
+    results = []
+    for gate in gates_of(release):
+        if "approval" in gate:
+            results.append(_approval(gate["approval"], version))
+        elif "soak" in gate:
+            results.append(_soak(release, gate["soak"], version, about))
+        else:
+            results += judge([gate], candidate, baseline, times)
+    return tuple(_softened(result) if rollback else result for result in results)
+
+
+def waits(
+    release: Release,
+    version: ModelVersion,
+    gates: Sequence[GateResult],
+    about: Circumstances,
+) -> tuple[str, ...]:
+    """Why a proposal does not merge by itself now; empty when nothing is in its way.
+
+    Windows and freezes are not asked about a rollback: what served before is safer than what does.
+    """
+    missing = tuple(gate.reason for gate in gates if gate.waiting)
+    promotion = release.environment.spec.get("promotion", {})
+    held = "" if is_rollback(release, version, about) else hold(promotion, about.now)
+    return (*missing, held) if held else missing
+
+
+def _softened(result: GateResult) -> GateResult:
+    if not result.failed or result.kind not in _COMPARISONS:
+        return result
+    said = f"{result.reason}; it served before, so a person decides"
+    return replace(result, waiting=True, reason=said)
+
+
+def _approval(gate: Mapping[str, Any], version: ModelVersion) -> GateResult:
+    tag, values = gate["tag"], gate.get("values", ())
+    found = version.tags.get(tag, "").strip()
+    listed = " or ".join(values)
+    wanted = f"tag {tag} is {listed}" if values else f"tag {tag} is set"
+    if found and (not values or found in values):
+        note = f"tag {tag} is {found!r}"
+        return GateResult("approval", wanted, None, None, True, kind="approval", note=note)
+    said = repr(found) if found else "not set"
+    said += f", it must be {listed}" if values else ""
+    reason = f"version {version.version} is not approved: its tag {tag} is {said}"
+    return GateResult("approval", wanted, None, None, False, reason, True, "approval")
+
+
+def _soak(
+    release: Release, gate: Mapping[str, Any], version: ModelVersion, about: Circumstances
+) -> GateResult:
+    key = _soaked(release, gate)
+    wanted = f"served for {gate['duration']} in one piece as {key}"
+    needed = seconds(gate["duration"])
+    times = served(about.tenures.get(key, ()), version)
+    enough = next((time for time in times if time.length(about.now) >= needed), None)
+    if enough:
+        note = f"it served there from {_minute(enough.since)} on"
+        return GateResult("soak", wanted, None, None, True, kind="soak", note=note)
+    running = next((time for time in times if time.until is None), None)
+    if running:
+        said = f"it serves there long enough from {_minute(running.since + needed)} on"
+    elif times:
+        said = "it served there, but not for so long"
+    else:
+        said = "it has not served there"
+    reason = f"version {version.version} has not {wanted}: {said}"
+    return GateResult("soak", wanted, None, None, False, reason, True, "soak")
+
+
+def _minute(time: int) -> str:
+    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _soaked(release: Release, gate: Mapping[str, Any]) -> Key:
+    """The release that a soak is about."""
+    team, _, name = gate.get("release", f"{release.key.team}/{release.key.name}").partition("/")
+    return Key(gate["environment"], team, name)

@@ -1,0 +1,1 @@
+"""The cluster's own rules on objects: strict schemas, semantics, defaults, deprecations."""

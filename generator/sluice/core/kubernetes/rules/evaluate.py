@@ -1,0 +1,81 @@
+"""Every semantic rule over a set of objects."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sluice.core.finding import Severity
+from sluice.core.kubernetes.rules.kinds import RULES, shape_of
+from sluice.core.kubernetes.rules.problem import (
+    NOTE,
+    WARNING,
+    Context,
+    Found,
+    Problem,
+    text,
+    version_of,
+)
+from sluice.core.kubernetes.rules.references import Dangling
+from sluice.core.kubernetes.rules.shape import visit
+from sluice.core.kubernetes.rules.uses import WHOLE
+from sluice.core.kubernetes.rules.world import Identity, identity, world_of
+
+Objects = Sequence[tuple[str, object]]
+"""Plain objects, each with the path of the file that holds it."""
+
+_OF_CLAIMS = "SEM168"
+
+
+def semantic_problems(
+    objects: Objects,
+    version: str,
+    *,
+    closed: bool = False,
+    old: Objects = (),
+    zones: frozenset[str] = frozenset(),
+) -> Iterator[Problem]:
+    """What a cluster would refuse or run in vain; never raises, whatever JSON it is given.
+
+    Args:
+        objects: the set; what is not a mapping is passed over.
+        version: of Kubernetes, such as "1.34".
+        closed: whether the set holds all that there is; else what it lacks is only a note.
+        old: the objects as they were, for fields that may not change.
+        zones: the time zones that there are; when empty, only their form is looked at.
+    """
+    target = version_of(version)
+    before: dict[Identity, dict[str, Any]] = {
+        identity(data): data for _, data in old if isinstance(data, dict)
+    }
+    known = [(at, data) for at, (_, data) in enumerate(objects) if isinstance(data, dict)]
+    for at, data in known:
+        context = Context(target, data, before.get(identity(data)) if before else None, zones)
+        for found in _of_one(data, context):
+            yield _problem(objects[at][0], at, found)
+    world = world_of(known)
+    claims = bool(world.items.get("PersistentVolumeClaim"))
+    for rule in WHOLE:
+        for dangling in rule(world):
+            severity = _severity(dangling, closed=closed, claims=claims)
+            found = Found(dangling.rule, dangling.pointer, dangling.message)
+            yield _problem(objects[dangling.position][0], dangling.position, found, severity)
+
+
+def _of_one(data: dict[str, Any], context: Context) -> list[Found]:
+    fields, rules = shape_of(text(data, "apiVersion"), text(data, "kind"))
+    found: list[Found] = []
+    missing: dict[str, Any] = {key: {} for key in ("metadata", "spec") if data.get(key) is None}
+    visit(fields, rules, {**data, **missing} if missing else data, (), context, found)
+    return found
+
+
+def _severity(dangling: Dangling, *, closed: bool, claims: bool) -> Severity | None:
+    """Storage is often claimed elsewhere: a set without any claim says little about it."""
+    if dangling.outside and not closed:
+        return NOTE
+    return WARNING if dangling.rule == _OF_CLAIMS and not claims else None
+
+
+def _problem(path: str, at: int, found: Found, severity: Severity | None = None) -> Problem:
+    rule = RULES[found.rule]
+    given = severity or rule.severity
+    return Problem(path, at, found.rule, found.pointer, found.message, rule.help, given)

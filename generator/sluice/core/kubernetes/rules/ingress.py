@@ -1,0 +1,229 @@
+"""Ingresses, and the annotations that the nginx controller reads."""
+
+import re
+from typing import Any
+
+from sluice.core.kubernetes.rules.checks import (
+    host,
+    one_of,
+    port,
+    port_name,
+    service_name,
+    subdomain,
+    words,
+)
+from sluice.core.kubernetes.rules.problem import (
+    WARNING,
+    Context,
+    Finds,
+    Found,
+    Rule,
+    mapping,
+    mappings,
+    show,
+    text,
+)
+from sluice.core.kubernetes.rules.shape import each, exactly_one, leaf, node, required
+
+RULES = {
+    "SEM087": Rule(
+        "a path of an Ingress that cannot be",
+        "Exact and Prefix need a path from the root, without //, . and ..",
+    ),
+    "SEM088": Rule("a backend that cannot be", "name one Service, and its port by name or number"),
+    "SEM089": Rule("a host that cannot be", "use a DNS name; only its first label may be *"),
+    "SEM090": Rule("an Ingress that routes nothing", "add rules, or a default backend"),
+    "SEM091": Rule("one path twice in an Ingress", "only one of them is served", WARNING),
+    "SEM092": Rule(
+        "canary settings of an Ingress that is no canary",
+        'set nginx.ingress.kubernetes.io/canary to "true"',
+        WARNING,
+    ),
+    "SEM093": Rule(
+        "a canary's weight out of range",
+        "use a whole number from 0 to canary-weight-total (100)",
+        WARNING,
+    ),
+    "SEM094": Rule(
+        "a canary that nothing is sent to", "set a weight, a header or a cookie", WARNING
+    ),
+    "SEM095": Rule(
+        "an annotation whose value the controller ignores", "use what the message asks for", WARNING
+    ),
+    "SEM098": Rule("an Ingress with two classes", "keep spec.ingressClassName"),
+}
+
+PREFIX = "nginx.ingress.kubernetes.io/"
+INGRESS_CLASS = "kubernetes.io/ingress.class"
+_TRUE = ("1", "t", "T", "TRUE", "true", "True")
+_HUNDRED = 100
+_TYPES = ("Exact", "Prefix", "ImplementationSpecific")
+_BAD_PARTS = ("//", "/./", "/../", "%2f", "%2F")
+_BAD_ENDS = ("/..", "/.")
+_CANARY = ("by-header", "by-header-value", "by-header-pattern", "by-cookie", "weight")
+_RECEIVES = ("by-header", "by-cookie", "weight")
+
+_BOOLEAN = (re.compile(r"1|t|T|TRUE|true|True|0|f|F|FALSE|false|False"), "true or false")
+_SWITCH = (re.compile(r"on|off"), "on or off")
+_SECONDS = (re.compile(r"[0-9]{1,9}"), "a whole number of seconds, without a unit")
+_COUNT = (re.compile(r"[0-9]{1,9}"), "a whole number")
+_SIZE = (re.compile(r"(?i:[0-9]+[bkmg]?)"), "a size such as 8m")
+_VALUES: dict[str, tuple[re.Pattern[str], str]] = {
+    **dict.fromkeys(
+        ("proxy-connect-timeout", "proxy-read-timeout", "proxy-send-timeout"), _SECONDS
+    ),
+    **dict.fromkeys(("proxy-buffering", "proxy-request-buffering"), _SWITCH),
+    **dict.fromkeys(("proxy-body-size", "client-body-buffer-size", "proxy-buffer-size"), _SIZE),
+    **dict.fromkeys(
+        ("canary", "ssl-redirect", "force-ssl-redirect", "enable-cors", "use-regex"), _BOOLEAN
+    ),
+    **dict.fromkeys(
+        (
+            "limit-rps",
+            "limit-rpm",
+            "limit-connections",
+            "limit-burst-multiplier",
+            "proxy-next-upstream-tries",
+            "proxy-buffers-number",
+            "canary-weight-total",
+        ),
+        _COUNT,
+    ),
+    "proxy-http-version": (re.compile(r"1\.0|1\.1"), "1.0 or 1.1"),
+    "affinity": (re.compile("cookie"), "cookie"),
+    "affinity-mode": (re.compile("balanced|persistent"), "balanced or persistent"),
+    "affinity-canary-behavior": (re.compile("sticky|legacy"), "sticky or legacy"),
+    "backend-protocol": (
+        re.compile("HTTP|HTTPS|AUTO_HTTP|GRPC|GRPCS|FCGI"),
+        "HTTP, HTTPS, AUTO_HTTP, GRPC, GRPCS or FCGI",
+    ),
+}
+
+
+def _path(item: dict[str, Any], _: Context) -> Finds:
+    path, kind = text(item, "path"), item.get("pathType")
+    if kind is None:
+        yield Found("SEM087", (), f"pathType is missing: one of {', '.join(_TYPES)}")
+    elif kind in ("Exact", "Prefix"):
+        if not path.startswith("/"):
+            yield Found("SEM087", ("path",) if path else (), "the path must begin with a slash")
+        elif any(part in path for part in _BAD_PARTS) or path.endswith(_BAD_ENDS):
+            yield Found("SEM087", ("path",), f"{show(path)} holds //, . or .. or an escaped slash")
+    elif path and not path.startswith("/"):
+        yield Found("SEM087", ("path",), "the path must begin with a slash")
+
+
+def _routes(spec: dict[str, Any], _: Context) -> Finds:
+    if not spec.get("rules") and not spec.get("defaultBackend"):
+        yield Found("SEM090", (), "neither rules nor defaultBackend is set")
+    seen: dict[tuple[str, str, str], str] = {}
+    for number, rule in mappings(spec, "rules"):
+        for index, item in mappings(mapping(rule, "http"), "paths"):
+            own = (text(rule, "host"), text(item, "path"), text(item, "pathType"))
+            here = f"rules[{number}].http.paths[{index}]"
+            first = seen.setdefault(own, here)
+            if first != here:
+                place = ("rules", number, "http", "paths", index, "path")
+                yield Found("SEM091", place, f"{show(own[0] + own[1])} stands in {first} as well")
+
+
+def canary(metadata: dict[str, Any]) -> bool:
+    """Whether the nginx controller takes an Ingress for a canary."""
+    return mapping(metadata, "annotations").get(f"{PREFIX}canary") in _TRUE
+
+
+def pinned(metadata: dict[str, Any]) -> bool:
+    """Whether a cookie keeps clients at a pod: neither weight nor header moves them to a canary."""
+    given = mapping(metadata, "annotations")
+    behaviour = given.get(f"{PREFIX}affinity-canary-behavior", "sticky")
+    return given.get(f"{PREFIX}affinity") == "cookie" and behaviour != "legacy"
+
+
+def annotations(metadata: dict[str, Any], _: Context) -> Finds:
+    """Values that the controller would pass over in silence."""
+    given = mapping(metadata, "annotations")
+    for key, value in given.items():
+        if isinstance(key, str) and key.startswith(PREFIX) and isinstance(value, str):
+            pattern, wanted = _VALUES.get(key.removeprefix(PREFIX), (None, ""))
+            if pattern and not pattern.fullmatch(value):
+                message = f"{show(value)} is not {wanted}"
+                yield Found("SEM095", ("annotations", key), message)
+    settings = [name for name in _CANARY if given.get(f"{PREFIX}canary-{name}")]
+    if settings and not canary(metadata):
+        place = ("annotations", f"{PREFIX}canary-{settings[0]}")
+        yield Found("SEM092", place, "the Ingress is not marked as a canary")
+    elif canary(metadata) and not set(settings) & set(_RECEIVES):
+        yield Found("SEM094", ("annotations", f"{PREFIX}canary"), "no weight, header or cookie")
+
+
+def weight(metadata: dict[str, Any], _: Context) -> Finds:
+    """The share of a canary against its total."""
+    given = mapping(metadata, "annotations")
+    key = f"{PREFIX}canary-weight"
+    said, total = given.get(key), _number(given.get(f"{key}-total", "100"))
+    if total is not None and 0 <= total < _HUNDRED:
+        place = ("annotations", f"{key}-total")
+        yield Found("SEM093", place, f"a total of {total} is passed over: it is taken for 100")
+        total = _HUNDRED
+    if isinstance(said, str) and total is not None:
+        value = _number(said)
+        if value is None or not 0 <= value <= total:
+            message = f"{show(said)} is no whole number from 0 to {total}"
+            yield Found("SEM093", ("annotations", key), message)
+
+
+def _number(value: object) -> int | None:
+    fits = isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value)
+    return int(value) if fits and isinstance(value, str) else None
+
+
+def class_twice(ingress: dict[str, Any], _: Context) -> Finds:
+    """The class by annotation and by field."""
+    given = mapping(ingress, "metadata", "annotations")
+    said, own = given.get(INGRESS_CLASS), mapping(ingress, "spec").get("ingressClassName")
+    if said is not None and own is not None and said != own:
+        place = ("metadata", "annotations", INGRESS_CLASS)
+        yield Found("SEM098", place, f"spec.ingressClassName is {show(own)}")
+
+
+_PORT = node(
+    {"number": leaf("SEM088", port), "name": leaf("SEM088", words(port_name))},
+    exactly_one("SEM088", "name", "number"),
+)
+
+
+def _service_name(service: dict[str, Any], context: Context) -> Finds:
+    name = text(service, "name")
+    wrong = service_name(context.version)(name) if name else None
+    if wrong:
+        yield Found("SEM088", ("name",), wrong)
+
+
+_SERVICE = node({"port": _PORT}, required("SEM088", "name", "port"), _service_name)
+_BACKEND = node({"service": _SERVICE}, exactly_one("SEM088", "service", "resource"))
+_PATHS = each(
+    node(
+        {
+            "pathType": leaf("SEM087", one_of(*_TYPES, empty=False)),
+            "backend": _BACKEND,
+        },
+        required("SEM088", "backend"),
+        _path,
+    )
+)
+INGRESS = node(
+    {
+        "defaultBackend": _BACKEND,
+        "ingressClassName": leaf("SEM089", words(subdomain)),
+        "tls": each(node({"hosts": each(leaf("SEM089", words(host)))})),
+        "rules": each(
+            node(
+                {
+                    "host": leaf("SEM089", words(host)),
+                    "http": node({"paths": _PATHS}, required("SEM087", "paths")),
+                }
+            )
+        ),
+    },
+    _routes,
+)

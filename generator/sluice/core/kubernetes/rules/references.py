@@ -1,0 +1,283 @@
+"""References between the objects of a set.
+
+What the set lacks may exist in the cluster: then a reference to it is a note. Where the set is
+closed (it holds all that there is), it is an error if pods cannot start, else a warning.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from sluice.core.kubernetes.rules.ingress import INGRESS_CLASS, canary, pinned
+from sluice.core.kubernetes.rules.problem import (
+    ERROR,
+    WARNING,
+    Pointer,
+    Rule,
+    mapping,
+    mappings,
+    show,
+    text,
+)
+from sluice.core.kubernetes.rules.world import Item, Pods, World
+
+_OWN_ROLES = re.compile(r"cluster-admin|admin|edit|view|system:.*")
+"""The roles that every cluster has from the start."""
+
+RULES = {
+    "SEM008": Rule("one object twice", "keep one, or rename the other", ERROR),
+    "SEM160": Rule(
+        "a Service that selects no pods", "give it the labels of a workload's template", WARNING
+    ),
+    "SEM161": Rule(
+        "a Service port that its pods do not have", "name a port of their containers", WARNING
+    ),
+    "SEM162": Rule(
+        "an autoscaler of something that is not there", "name an existing workload", WARNING
+    ),
+    "SEM163": Rule(
+        "a disruption budget of no pods", "give it the labels of a workload's template", WARNING
+    ),
+    "SEM164": Rule("a route to a Service that is not there", "name an existing Service", WARNING),
+    "SEM165": Rule(
+        "a route to a port that the Service does not have", "name one of its ports", WARNING
+    ),
+    "SEM166": Rule("a ConfigMap or Secret that is not there", "add it, or mark it optional", ERROR),
+    "SEM167": Rule("a key that its ConfigMap or Secret does not have", "add the key", ERROR),
+    "SEM168": Rule("a claim of storage that is not there", "add the claim", ERROR),
+    "SEM169": Rule("a service account that is not there", "add the ServiceAccount", ERROR),
+    "SEM170": Rule("two autoscalers of one workload", "keep one: they would fight", WARNING),
+    "SEM171": Rule(
+        "replicas of a workload that an autoscaler owns",
+        "leave replicas out, or every sync undoes the scaling",
+        WARNING,
+    ),
+    "SEM172": Rule(
+        "a share of a request that nobody makes",
+        "give the containers a request of the resource that the autoscaler measures",
+        WARNING,
+    ),
+    "SEM173": Rule("two controllers that select the same pods", "give each its own label", WARNING),
+    "SEM174": Rule("a binding to a role that is not there", "name an existing role", WARNING),
+    "SEM175": Rule("one host and path in two Ingresses", "keep one, or make one a canary", WARNING),
+    "SEM176": Rule(
+        "a canary beside no main Ingress",
+        "an Ingress of the same host and path must exist",
+        WARNING,
+    ),
+    "SEM182": Rule(
+        "a canary that clients with a cookie never reach",
+        "set affinity-canary-behavior to legacy on both, or remove the affinity",
+        WARNING,
+    ),
+    "SEM177": Rule("a monitor that selects no pods", "give it the labels of the pods", WARNING),
+}
+
+
+class Dangling(NamedTuple):
+    """A problem between objects; `outside` when what is missing may exist in the cluster."""
+
+    rule: str
+    position: int
+    pointer: Pointer
+    message: str
+    outside: bool = False
+
+
+Dangles = Iterator[Dangling]
+
+
+def _twice(world: World) -> Dangles:
+    seen: dict[tuple[str, ...], int] = {}
+    for items in world.items.values():
+        for item in items:
+            if item.name and seen.setdefault(item.identity, item.position) != item.position:
+                message = f"{item.kind} {show(item.name)} is defined more than once"
+                yield Dangling("SEM008", item.position, ("metadata", "name"), message)
+
+
+def _services(world: World) -> Dangles:
+    for item in world.items.get("Service", ()):
+        spec = mapping(item.data, "spec")
+        selector = mapping(spec, "selector")
+        if not selector or spec.get("type") == "ExternalName":
+            continue
+        pods = world.selected(item.namespace, {"matchLabels": selector})
+        if not pods:
+            message = "no workload of the set has these labels"
+            yield Dangling("SEM160", item.position, ("spec", "selector"), message, outside=True)
+            continue
+        for index, port in mappings(spec, "ports"):
+            target = port.get("targetPort")
+            if isinstance(target, str) and target and not _named(target, pods):
+                place = ("spec", "ports", index, "targetPort")
+                message = f"no selected pod names a port {show(target)}"
+                yield Dangling("SEM161", item.position, place, message)
+
+
+def _named(name: str, pods: list[Pods]) -> bool:
+    return any(own == name for some in pods for own, _ in some.ports)
+
+
+def _budgets(world: World) -> Dangles:
+    for item in world.items.get("PodDisruptionBudget", ()):
+        selector = mapping(item.data, "spec", "selector")
+        if selector and not world.selected(item.namespace, selector):
+            message = "no workload of the set has these labels"
+            yield Dangling("SEM163", item.position, ("spec", "selector"), message, outside=True)
+
+
+def _monitors(world: World) -> Dangles:
+    for item in world.items.get("PodMonitor", ()):
+        spec = mapping(item.data, "spec")
+        selector = mapping(spec, "selector")
+        elsewhere = mapping(spec, "namespaceSelector")
+        if not selector or elsewhere:
+            continue
+        pods = world.selected(item.namespace, selector)
+        if not pods:
+            message = "no workload of the set has these labels"
+            yield Dangling("SEM177", item.position, ("spec", "selector"), message, outside=True)
+        for index, endpoint in mappings(spec, "podMetricsEndpoints"):
+            port = text(endpoint, "port")
+            if pods and port and not _named(port, pods):
+                place = ("spec", "podMetricsEndpoints", index, "port")
+                message = f"no selected pod names a port {show(port)}"
+                yield Dangling("SEM177", item.position, place, message)
+
+
+_SCALERS = {"HorizontalPodAutoscaler": None, "ScaledObject": "Deployment"}
+
+
+def _scalers(world: World) -> Dangles:
+    owners: dict[tuple[str, str, str], Item] = {}
+    for kind, default in _SCALERS.items():
+        for item in world.items.get(kind, ()):
+            reference = mapping(item.data, "spec", "scaleTargetRef")
+            target = text(reference, "kind") or default or "", text(reference, "name")
+            key = (target[0], item.namespace, target[1])
+            place = ("spec", "scaleTargetRef", "name")
+            first = owners.setdefault(key, item)
+            if first is not item:
+                message = f"{first.kind} {show(first.name)} scales {' '.join(target)} as well"
+                yield Dangling("SEM170", item.position, place, message)
+            workload = world.get(target[0], item.namespace, target[1])
+            if workload is not None:
+                yield from _scaled(item, workload)
+            elif target[1]:
+                message = f"the set has no {' '.join(target)}"
+                yield Dangling("SEM162", item.position, place, message, outside=True)
+
+
+def _scaled(scaler: Item, workload: Item) -> Dangles:
+    spec = mapping(workload.data, "spec")
+    if spec.get("replicas") is not None:
+        message = f"{scaler.kind} {show(scaler.name)} decides how many there are"
+        yield Dangling("SEM171", workload.position, ("spec", "replicas"), message)
+    for place, resource, container in _measured(mapping(scaler.data, "spec")):
+        if not _requested(spec, resource, container):
+            message = f"a container of {show(workload.name)} requests no {resource}"
+            yield Dangling("SEM172", scaler.position, place, message)
+
+
+def _measured(spec: dict[str, Any]) -> Iterator[tuple[Pointer, str, str]]:
+    """Resources that are measured as shares of requests; of one container, or of all."""
+    for index, metric in mappings(spec, "metrics"):
+        for key in ("resource", "containerResource"):
+            source = mapping(metric, key)
+            if mapping(source, "target").get("type") == "Utilization":
+                yield (
+                    ("spec", "metrics", index, key),
+                    text(source, "name"),
+                    text(source, "container"),
+                )
+    for index, trigger in mappings(spec, "triggers"):
+        if text(trigger, "type") in ("cpu", "memory"):
+            container = text(trigger.get("metadata"), "containerName")
+            yield ("spec", "triggers", index), text(trigger, "type"), container
+
+
+def _requested(spec: dict[str, Any], resource: str, name: str) -> bool:
+    pod = mapping(spec, "template", "spec")
+    holders = [c for _, c in mappings(pod, "containers") if not name or text(c, "name") == name]
+    if not name and _asks(pod, resource):
+        return True
+    return all(_asks(container, resource) for container in holders)
+
+
+def _asks(holder: dict[str, Any], resource: str) -> bool:
+    return any(resource in mapping(holder, "resources", side) for side in ("requests", "limits"))
+
+
+def _rivals(world: World) -> Dangles:
+    seen: dict[tuple[object, ...], Item] = {}
+    for kind in ("Deployment", "StatefulSet", "DaemonSet", "Rollout"):
+        for item in world.items.get(kind, ()):
+            selector = mapping(item.data, "spec", "selector")
+            labels = mapping(selector, "matchLabels")
+            if not labels or selector.get("matchExpressions"):
+                continue
+            own = (item.namespace, *sorted((str(k), show(v)) for k, v in labels.items()))
+            first = seen.setdefault(own, item)
+            if first.name != item.name or first.kind != item.kind:
+                message = f"{first.kind} {show(first.name)} selects the same pods"
+                yield Dangling("SEM173", item.position, ("spec", "selector"), message)
+
+
+def _bindings(world: World) -> Dangles:
+    for kind in ("RoleBinding", "ClusterRoleBinding"):
+        for item in world.items.get(kind, ()):
+            reference = mapping(item.data, "roleRef")
+            role, name = text(reference, "kind"), text(reference, "name")
+            namespace = item.namespace if role == "Role" else ""
+            own = role == "ClusterRole" and _OWN_ROLES.fullmatch(name)
+            if name and role and not own and world.get(role, namespace, name) is None:
+                message = f"the set has no {role} {show(name)}"
+                yield Dangling("SEM174", item.position, ("roleRef", "name"), message, outside=True)
+
+
+def _ingress_paths(item: Item) -> Iterator[tuple[Pointer, tuple[str, str, str]]]:
+    spec = mapping(item.data, "spec")
+    annotation = mapping(item.data, "metadata", "annotations").get(INGRESS_CLASS)
+    ingress_class = text(spec, "ingressClassName") or show(annotation)
+    for number, rule in mappings(spec, "rules"):
+        for index, path in mappings(mapping(rule, "http"), "paths"):
+            place = ("spec", "rules", number, "http", "paths", index)
+            yield place, (ingress_class, text(rule, "host"), text(path, "path"))
+
+
+def _ingresses(world: World) -> Dangles:
+    mains: dict[tuple[str, str, str], Item] = {}
+    canaries: list[Item] = []
+    for item in world.items.get("Ingress", ()):
+        if canary(mapping(item.data, "metadata")):
+            canaries.append(item)
+            continue
+        for place, own in _ingress_paths(item):
+            if not own[1]:  # without a host a load balancer of its own may serve it
+                continue
+            first = mains.setdefault(own, item)
+            if first is not item:
+                message = f"Ingress {show(first.name)} serves {show(own[1] + own[2])} as well"
+                yield Dangling("SEM175", item.position, place, message)
+    for item in canaries:
+        for place, own in _ingress_paths(item):
+            if own[1] and own not in mains:
+                message = f"no Ingress of the set serves {show(own[1] + own[2])}"
+                yield Dangling("SEM176", item.position, place, message, outside=True)
+            elif own[1] and pinned(mapping(mains[own].data, "metadata")):
+                message = f"Ingress {show(mains[own].name)} keeps clients where they were"
+                yield Dangling("SEM182", item.position, place, message)
+
+
+BETWEEN: tuple[Callable[[World], Dangles], ...] = (
+    _twice,
+    _services,
+    _budgets,
+    _monitors,
+    _scalers,
+    _rivals,
+    _bindings,
+    _ingresses,
+)
+"""Rules about the set that start from objects other than pods and routes."""

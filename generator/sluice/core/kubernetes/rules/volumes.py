@@ -1,0 +1,124 @@
+"""Volumes, and where containers mount them."""
+
+from typing import Any
+
+from sluice.core.kubernetes.rules.checks import between, dns_label, one_of, relative_path, words
+from sluice.core.kubernetes.rules.problem import (
+    WARNING,
+    Context,
+    Finds,
+    Found,
+    Rule,
+    mapping,
+    mappings,
+    show,
+    text,
+)
+from sluice.core.kubernetes.rules.quantities import quantity
+from sluice.core.kubernetes.rules.shape import each, leaf, node, required, unique
+
+RULES = {
+    "SEM037": Rule("a volume whose name cannot be or stands twice", "give it a name of its own"),
+    "SEM038": Rule("a volume with several sources or a broken one", "keep one, and complete it"),
+    "SEM039": Rule("a mount of a volume that the pod does not have", "add the volume"),
+    "SEM040": Rule("two mounts at one path, or one at none", "give each a path of its own"),
+    "SEM041": Rule("a path that leads out of its volume", "use a relative path without '..'"),
+    "SEM042": Rule("a file mode out of range", "use a mode from 0 to 0777 (511)"),
+    "SEM043": Rule("a volume that nothing mounts", "mount it or remove it", WARNING),
+}
+
+_NAME_AND_SOURCE = 2
+_CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
+_MODE = leaf("SEM042", between(0, 0o777))
+_ITEMS = each(
+    node(
+        {"path": leaf("SEM041", words(relative_path)), "mode": _MODE},
+        required("SEM038", "path"),
+    )
+)
+_FILES = {"defaultMode": _MODE, "items": _ITEMS}
+_HOST_PATHS = (
+    "DirectoryOrCreate",
+    "Directory",
+    "FileOrCreate",
+    "File",
+    "Socket",
+    "CharDevice",
+    "BlockDevice",
+)
+
+
+def _one_source(volume: dict[str, Any], _: Context) -> Finds:
+    if len(volume) <= _NAME_AND_SOURCE:
+        return
+    given = [key for key, value in volume.items() if key != "name" and value is not None]
+    if len(given) > 1:
+        said = " and ".join(str(key)[:40] for key in given[:4])
+        yield Found("SEM038", (given[1],), f"{said} are set; a volume has one source")
+
+
+VOLUME = node(
+    {
+        "name": leaf("SEM037", words(dns_label)),
+        "emptyDir": node({"sizeLimit": leaf("SEM038", quantity)}),
+        "configMap": node(_FILES, required("SEM038", "name")),
+        "secret": node(_FILES, required("SEM038", "secretName")),
+        "downwardAPI": node(_FILES),
+        "projected": node({"defaultMode": _MODE}),
+        "persistentVolumeClaim": node({}, required("SEM038", "claimName")),
+        "hostPath": node(
+            {"type": leaf("SEM038", one_of(*_HOST_PATHS))}, required("SEM038", "path")
+        ),
+    },
+    required("SEM037", "name"),
+    _one_source,
+)
+
+_PROPAGATION = one_of("None", "HostToContainer", "Bidirectional")
+
+
+def mounts(container: dict[str, Any], _: Context) -> Finds:
+    """Where a container mounts what."""
+    for index, mount in mappings(container, "volumeMounts"):
+        here = ("volumeMounts", index)
+        if not mount.get("mountPath"):
+            yield Found("SEM040", here, "mountPath is missing")
+        for key, rule, check in _OF_MOUNTS:
+            value = mount.get(key)
+            wrong = check(value) if isinstance(value, str) else None
+            if wrong:
+                yield Found(rule, (*here, key), wrong)
+
+
+_OF_MOUNTS = (
+    ("subPath", "SEM041", relative_path),
+    ("subPathExpr", "SEM041", relative_path),
+    ("mountPropagation", "SEM040", _PROPAGATION),
+)
+ONE_MOUNT_A_PATH = unique("SEM040", "volumeMounts", "mountPath")
+VOLUMES_DIFFER = unique("SEM037", "volumes", "name")
+
+
+def _claims(context: Context) -> set[str]:
+    """Volumes that a StatefulSet makes for each of its pods."""
+    spec = mapping(context.root, "spec")
+    return {text(mapping(t, "metadata"), "name") for _, t in mappings(spec, "volumeClaimTemplates")}
+
+
+def mounted(pod: dict[str, Any], context: Context) -> Finds:
+    """Volumes that are mounted against volumes that there are."""
+    volumes = {text(volume, "name"): index for index, volume in mappings(pod, "volumes")}
+    known = volumes.keys() | _claims(context)
+    used = set()
+    for kind in _CONTAINERS:
+        for number, container in mappings(pod, kind):
+            for key in ("volumeMounts", "volumeDevices"):
+                for index, mount in mappings(container, key):
+                    name = text(mount, "name")
+                    used.add(name)
+                    if not name or name not in known:
+                        place = (kind, number, key, index, "name")
+                        yield Found("SEM039", place, f"the pod has no volume {show(name)}")
+    for name, index in volumes.items():
+        if name and name not in used:
+            yield Found("SEM043", ("volumes", index), f"nothing mounts {show(name)}")

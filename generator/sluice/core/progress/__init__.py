@@ -1,1 +1,0 @@
-"""Rollouts under way: what is seen of them, how they go on, and how they go back."""

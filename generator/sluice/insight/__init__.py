@@ -1,0 +1,1 @@
+"""What people are told of the state of a repository: the overview, and the doctor's diagnoses."""

@@ -1,0 +1,1 @@
+"""Conversations with servers, bounded in time and size whatever a server does."""

@@ -1,0 +1,1 @@
+"""The reconciler: what the registry promotes becomes pull requests, and rollouts move."""

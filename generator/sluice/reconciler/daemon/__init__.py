@@ -1,0 +1,1 @@
+"""The loop that runs cycles and ticks, and its small server."""

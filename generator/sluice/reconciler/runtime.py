@@ -1,0 +1,174 @@
+"""What a cycle of the reconciler works on, and what it says of each release."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sluice import git
+from sluice.core.finding import UsageError
+from sluice.core.layout import Key
+from sluice.core.model import Forge, PullRequest, Registry
+from sluice.core.observation.following import Following
+from sluice.core.rollout.model import Asks
+from sluice.forges.extras import ForgeExtras
+from sluice.reconciler.causes import cause_of
+from sluice.registries.marking import Markable
+from sluice.workspace.identity import BASE, MAIN
+
+# For so many seconds what was found to need nothing is believed to need nothing still.
+RECHECK = 120
+# Releases that fail with the same words are not what is wrong.
+ALIKE = 3
+_SETTLED = frozenset({"unchanged", "rejected", "left alone", "refused", "comes later"})
+
+
+class NoMainError(UsageError):
+    """The repository has no branch main, and nothing is known of what is deployed."""
+
+    cause = "no main"
+
+
+def main_of(repository: git.Repository) -> str:
+    """The commit of the base branch.
+
+    Raises:
+        NoMainError: there is none.
+    """
+    head = git.tip(repository, MAIN)
+    if head is None:
+        raise NoMainError(
+            f"the repository has no branch {BASE}, which says what is deployed: if it was renamed, "
+            "rename it back, or push one; until then nothing is proposed, closed or moved"
+        )
+    return head
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one release in this cycle.
+
+    `promoted` is when the registry last changed the version, in milliseconds since the epoch,
+    `cause` the kind of failure where there was one. `following` is how the cluster follows the
+    weight of a rollout, before what was done now; `asks` what its rollout asks a person for.
+    """
+
+    release: str
+    what: str
+    version: str = ""
+    pull: int = 0
+    reasons: tuple[str, ...] = ()
+    refused: bool = False
+    promoted: int = 0
+    cause: str = ""
+    following: Following | None = None
+    asks: Asks = ""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it stays like this while nothing that it was judged by changes."""
+        return self.what in _SETTLED
+
+
+def failure(release: str, error: UsageError, version: str = "", pull: int = 0) -> Outcome:
+    """The outcome of a release, a pull request or whatever else an error happened to."""
+    cause = cause_of(error)
+    return Outcome(release, "failed", version, pull, (str(error),), refused=True, cause=cause)
+
+
+@dataclass(slots=True)
+class Memory:
+    """What one cycle tells the next: to save work, and to confirm what the registry hides.
+
+    `looked` says that the repository was looked at for the cycle that begins, `listed` what the
+    forge listed, and how much had been written until then. `registered` are the versions that the
+    registry listed, by model; `missing` is since when, in seconds, it does not show something.
+    """
+
+    base: Any = None
+    looked: bool = False
+    listed: tuple[object, Sequence[PullRequest]] | None = None
+    settled: dict[str, tuple[object, Outcome, int]] = field(default_factory=dict)
+    shown: dict[object, object] = field(default_factory=dict)
+    lost: dict[tuple[int, int, str], bool] = field(default_factory=dict)
+    marked: tuple[object, int] = (None, 0)
+    marks: dict[tuple[str, str, int], Mapping[str, str]] = field(default_factory=dict)
+    registered: dict[str, frozenset[str]] = field(default_factory=dict)
+    missing: dict[tuple[Key, str], int] = field(default_factory=dict)
+
+    def settle(self, release: str, seen: object, outcome: Outcome, now: int) -> None:
+        """Keep what a release came to; `seen` is everything that it was judged by."""
+        self.settled[release] = (seen, outcome, now + RECHECK)
+
+    def last(self, release: str) -> Outcome | None:
+        """Return what a release came to when it last needed nothing, however old that is."""
+        known = self.settled.get(release)
+        return known[1] if known else None
+
+    def recall(self, release: str, seen: object, now: int) -> Outcome | None:
+        """Return the outcome of the same sight, if it is not old."""
+        known = self.settled.get(release)
+        if known is None or known[0] != seen or now >= known[2]:
+            return None
+        return known[1]
+
+
+def _never() -> bool:
+    return False
+
+
+def _always(_release: str) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything outside: the repository, the registry, the forge, the clock and the patience.
+
+    `clock` gives seconds since the epoch. `marker` is where the registry is told what became of its
+    versions, None when it is not. `is_due` says whether a release that failed is tried
+    again now, `is_stopping` whether to end before the next one.
+    """
+
+    upstream: git.Upstream
+    registry: Registry
+    forge: Forge
+    clock: Callable[[], int]
+    dry_run: bool = False
+    memory: Memory = field(default_factory=Memory)
+    is_due: Callable[[str], bool] = _always
+    is_stopping: Callable[[], bool] = _never
+    pause: Callable[[float], object] = time.sleep
+    marker: Markable | None = None
+
+    @property
+    def repository(self) -> git.Repository:
+        return self.upstream.repository
+
+    @property
+    def shown(self) -> dict[object, object]:
+        """What was shown on which pull request."""
+        return self.memory.shown
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nothing was written by us since the forge last listed its pull requests."""
+        listed = self.memory.listed
+        return listed is not None and listed[0] == self._written
+
+    @property
+    def _written(self) -> object:
+        written = self.forge.usage.writes if isinstance(self.forge, ForgeExtras) else object()
+        return written, self.upstream.calls.get("push", 0)
+
+    def look(self) -> None:
+        """See what is new in the repository; all that is asked of the forge is asked anew."""
+        self.upstream.refresh()
+        self.memory.looked, self.memory.listed = True, None
+
+    def pulls(self) -> Sequence[PullRequest]:
+        """The pull requests: one list serves as long as nothing is written, until the next look."""
+        known = self.memory.listed
+        if known is None or not self.is_untouched:
+            known = self.memory.listed = (self._written, self.forge.list())
+        return known[1]

@@ -1,0 +1,11 @@
+"""Who Sluice is to Git: its name, and the branch that it works on."""
+
+from sluice.core.model import Signature
+
+BASE = "main"
+
+
+MAIN = f"refs/heads/{BASE}"
+
+
+AUTHOR = Signature("Sluice", "reconciler@sluice.dev")
