@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shells.mlflow_server import mlflow_server
+from support.mlflow_server import mlflow_server
 
 
 @pytest.fixture(autouse=True)

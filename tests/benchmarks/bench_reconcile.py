@@ -12,13 +12,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from shells.git_fixtures import AUTHOR, MAIN
 from sluice import git
 from sluice.commands import init
 from sluice.core.model import Evaluation, Measurement, ModelVersion, PullRequest, State
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.runtime import World
 from sluice.workspace.revisions import workspace_of
+from support.git_fixtures import AUTHOR, MAIN
 
 TEAMS, CHANGED = 50, 500
 SOME, MERGED = 2_000, 60

@@ -13,7 +13,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import trees
 from sluice.core import confidential
 from sluice.core.confidential import (
     HIDDEN,
@@ -25,6 +24,7 @@ from sluice.core.confidential import (
     redacted_value,
 )
 from sluice.core.reports.report import FORMATS, report
+from support import trees
 
 SECRETS = [
     ("serving: {apiKeySecret: s3cr3t}", "spec.serving.apiKeySecret"),

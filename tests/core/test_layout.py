@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core import hostile, trees
 from sluice.core import layout
 from sluice.core.layout import Key
+from support import hostile, trees
 
 NAMES = st.from_regex(r"[a-z]([-a-z0-9]{0,46}[a-z0-9])?", fullmatch=True)
 KEYS = st.builds(Key, NAMES, NAMES, NAMES)

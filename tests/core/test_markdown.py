@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from core import hostile
 from sluice.core.markdown import code, fenced, table
+from support import hostile
 
 PARSER = MarkdownIt("commonmark").enable("table")
 TEXTS = (

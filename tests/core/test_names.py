@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from core import hostile
 from sluice.core.names import distance, nearest, slug, some, workload
+from support import hostile
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 TEXTS = st.text(min_size=1, max_size=100) | st.sampled_from([t for t in hostile.TEXTS if t])

@@ -5,7 +5,6 @@ from types import ModuleType
 
 import pytest
 
-from core import trees
 from sluice.core import pipeline
 from sluice.core.bounded import DEEPEST, LONGEST_NUMBER, json_of, yaml_of
 from sluice.core.finding import Finding, FindingsError, UsageError
@@ -18,6 +17,7 @@ from sluice.core.specs.resolve import Release
 from sluice.core.unforeseen import RULE, UnforeseenError, isolated
 from sluice.core.workload.render import Renderer
 from sluice.forges.bodies import joined
+from support import trees
 
 SECRET = "canary-in-an-error"  # noqa: S105  # of a test
 CHAT = "production/platform/chat"

@@ -18,7 +18,7 @@ from live.cluster import MERGE, Cluster
 from live.estate import CANDIDATE, MODEL, Estate, Release
 from live.gitea import BOT, OWNER, Gitea
 from live.processes import running, wait_for
-from shells.git_fixtures import CLEAN, run_git
+from support.git_fixtures import CLEAN, run_git
 
 APPLICATIONS = f"/apis/argoproj.io/v1alpha1/namespaces/{NAMESPACE}/applications"
 SLUICE = str(Path(sys.executable).parent / "sluice")

@@ -17,10 +17,10 @@ import httpx
 
 from live.cluster import Cluster
 from live.processes import POLL
-from shells.prometheus_server import prometheus, reply, serving
 from support import traffic
 from support.argocd.objects import Cluster as Snapshot
 from support.argocd.objects import Live, key_of
+from support.prometheus_server import prometheus, reply, serving
 
 RATE = 400.0
 """Requests in a second that each release gets."""

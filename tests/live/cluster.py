@@ -20,7 +20,7 @@ import yaml
 
 from live.parts import DEFINITIONS, HERE, cache
 from live.processes import Ports, running, wait_for, wait_until_up
-from shells.tls import authority
+from support.tls import authority
 
 TIMEOUT = 60.0
 VOLUMES = 40

@@ -20,7 +20,7 @@ from live.estate import CANDIDATE, JUDGED, STABLE, Estate, Release
 from live.gitea import BOT
 from live.parts import PROMETHEUS, need
 from live.processes import wait_for
-from shells.git_fixtures import run_git
+from support.git_fixtures import run_git
 
 PATIENCE = 600.0
 """Seconds for a whole rollout: its batches are of a minute each, and Argo CD looks every 15 s."""

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from forges import test_conformance as conformance
 from live.gitea import Gitea
-from shells import test_forges_conformance as conformance
-from shells.forge_harness import Harness, live
+from support.forge_harness import Harness, live
 
 # The same tests, collected here once more: they ask for `at`, which here is a real server.
 globals().update({n: test for n, test in vars(conformance).items() if n.startswith("test_")})

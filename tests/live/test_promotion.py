@@ -18,9 +18,9 @@ import pytest
 from live.chain import SLUICE
 from live.gitea import BOT, OWNER, Gitea
 from live.processes import Ports, running, wait_for, wait_until_up
-from shells.git_fixtures import CLEAN, run_git
-from shells.mlflow_server import post, register, set_alias
 from sluice.commands import init
+from support.git_fixtures import CLEAN, run_git
+from support.mlflow_server import post, register, set_alias
 
 MODEL = "qwen2.5-7b-instruct"
 ALIAS = "champion"

@@ -5,9 +5,9 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
-from core.rollouts import GOOD, START, seen
 from sluice.core.rollout.machine import next_step
 from sluice.core.rollout.model import LEAVING, Observation, State
+from support.rollout_records import GOOD, START, seen
 from support.story import ENVIRONMENT, RELEASE, Story, changed, starter
 
 GATEWAY = {"name": "public", "namespace": "gateways"}

@@ -11,7 +11,6 @@ from typing import Any
 
 import yaml
 
-from core import trees
 from sluice.commands import init
 from sluice.core import layout
 from sluice.core.model import ModelVersion
@@ -22,6 +21,7 @@ from sluice.core.rollout.machine import next_step
 from sluice.core.rollout.model import Observation, Rollout, Write
 from sluice.core.specs.resolve import Release
 from sluice.workspace.workspace import Workspace
+from support import trees
 
 KEY = layout.Key("production", "platform", "chat")
 RELEASE, ROLLOUT = layout.spec_paths(KEY)

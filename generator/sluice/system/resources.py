@@ -10,7 +10,7 @@ import yaml_rs
 
 _PACKAGE = Path(__file__).parents[1]
 _REPOSITORY = _PACKAGE.parents[1]
-_EXAMPLES = "tests/core/semantic/cases"
+_EXAMPLES = "tests/core/kubernetes/rules/cases"
 """Where the examples of semantic rules are in the repository; the tests run them there."""
 
 

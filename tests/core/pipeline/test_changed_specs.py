@@ -1,0 +1,84 @@
+"""Specs that were made from others say what specs that were read as a whole say."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.pipeline.test_neighbours import OWNERS, PROVIDERS, TRAITS, TREES, Owner, files
+from sluice.core import pipeline
+from sluice.core.finding import failed
+from sluice.core.layout import Key, rollout_path
+from sluice.core.pipeline import Specs
+from sluice.core.plan.cost import totals_by_scope
+from sluice.core.plan.difference import plan
+from support import trees
+
+Traits = tuple[str, str, int, str]
+Tree = dict[Owner, Traits]
+ROLLOUT = """\
+apiVersion: sluice.dev/v1alpha1
+kind: Rollout
+metadata: {{name: {name}}}
+spec:
+  candidate: "2"
+  state: STEP
+  step: 0
+  weight: 10
+  stable:
+    spec:
+      model: {{name: m, version: "0", source: pvc://models/m/0}}
+      engine: {{name: vllm, version: 0.33.0}}
+      serving: {{maxModelLen: 1024}}
+      accelerator: {{name: nvidia-l4, count: 1}}
+      scaling: {{replicas: {replicas}}}
+      rollout: {{strategy: canary, steps: [{{weight: 10, soak: 10m}}]}}
+"""
+CHANGES = st.lists(st.tuples(OWNERS, TRAITS), min_size=1, max_size=4)
+
+
+def grown(tree_of: Tree, traffic: str = "provider: nginx") -> dict[str, bytes]:
+    """The files of a tree in which version 2 of whatever is canary is being rolled out."""
+    found = files(tree_of, traffic)
+    for owner, (version, _, replicas, strategy) in tree_of.items():
+        if (version, strategy) == ("2", "canary"):
+            path = rollout_path(Key(*owner))
+            found[path] = ROLLOUT.format(name=owner[2], replicas=replicas).encode()
+    return found
+
+
+def changed(specs: Specs, owner: Owner, traits: Traits, traffic: str = "provider: nginx") -> Specs:
+    """As a proposal does it: the one release is read beside its environment."""
+    return specs.changed(pipeline.read(grown({owner: traits}, traffic), trees.tools().schemas))
+
+
+@settings(max_examples=150, deadline=None)
+@given(TREES, CHANGES, PROVIDERS)
+def test_a_change_counts_as_everything_anew(
+    before: Tree, changes: list[tuple[Owner, Traits]], traffic: str
+) -> None:
+    tools, catalog = trees.tools(), trees.tools().catalog
+    base = trees.workspace_of(grown(before, traffic)).specs
+    specs, after = base, dict(before)
+    for owner, traits in changes:
+        specs, after[owner] = changed(specs, owner, traits, traffic), traits
+    whole = trees.workspace_of(grown(after, traffic)).specs
+    keys = [Key(*owner) for owner, _ in changes]
+
+    assert pipeline.check(specs, tools, keys) == pipeline.check(whole, tools, keys)
+    assert pipeline.check(specs, tools) == pipeline.check(whole, tools)
+    assert totals_by_scope(specs, catalog) == totals_by_scope(whole, catalog)
+    if not failed([*pipeline.check(base, tools), *pipeline.check(whole, tools)]):
+        old, new = (pipeline.render(each, tools)[0] for each in (base, whole))
+        assert plan(base, specs, old, new, catalog) == plan(base, whole, old, new, catalog)
+
+
+def test_nothing_of_the_rest_is_counted_again() -> None:
+    tools = trees.tools()
+    before: Tree = {
+        ("production", "one", "a"): ("1", "/x", 1, "rolling"),
+        ("production", "two", "b"): ("1", "/y", 1, "rolling"),
+    }
+    base = trees.workspace_of(files(before)).specs
+    pipeline.check(base, tools)
+    vars(base.releases[Key("production", "two", "b")]).clear()  # whoever looks at it now fails
+    after = changed(base, ("production", "one", "a"), ("2", "/v1", 2, "rolling"))
+    assert pipeline.check(after, tools, [Key("production", "one", "a")]) == []

@@ -1,0 +1,362 @@
+"""Servers that drip, and answers that are bombs: every conversation ends, and its kind is told."""
+
+import gzip
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sluice import git
+from sluice.cluster import connection, version
+from sluice.core.finding import UsageError
+from sluice.forges import open_forge, wire
+from sluice.forges.timing import Timing
+from sluice.git import network, remote
+from sluice.metrics import prometheus
+from sluice.network import deadlines
+from sluice.registries import mlflow_errors, open_registry
+from support.loop import Loop
+
+pytestmark = pytest.mark.server
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+OF_GIT = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n"
+LONG = 10  # seconds that nobody should sleep
+STEP = 0.05  # seconds between two bytes
+LONGEST = 400  # so many of them, if nobody breaks off
+
+
+class Server:
+    """Answers each connection in one way, and knows of those that were broken off."""
+
+    def __init__(self, answer: Callable[["Server", socket.socket], None]) -> None:
+        self._answer = answer
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.asked: list[bytes] = []
+        self.ended = threading.Event()
+        self.first = threading.Event()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def serve(self) -> None:
+        while not self.ended.is_set():
+            try:
+                peer, _ = self._socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._one, args=(peer,), daemon=True).start()
+
+    def _one(self, peer: socket.socket) -> None:
+        with peer:
+            try:
+                self.asked.append(peer.recv(65536))
+                self.first.set()
+                self._answer(self, peer)
+            except OSError:
+                return
+
+    def close(self) -> None:
+        self.ended.set()
+        self._socket.close()
+
+
+def drip(server: Server, peer: socket.socket, before: bytes, each: bytes) -> None:
+    """Send a byte now and then, as long as anybody listens."""
+    peer.sendall(before)
+    for _ in range(LONGEST):
+        if server.ended.wait(STEP):
+            return
+        peer.sendall(each)
+
+
+def in_headers(server: Server, peer: socket.socket) -> None:
+    drip(server, peer, b"HTTP/1.1 200 OK\r\nX-Long: ", b"a")
+
+
+def head(server: Server) -> tuple[bytes, bytes]:
+    """The headers for who asks, and how a body begins."""
+    return (OF_GIT, b"fff0") if b"/info/refs" in server.asked[-1] else (HEAD, b"    ")
+
+
+def in_body(server: Server, peer: socket.socket) -> None:
+    headers, begin = head(server)
+    drip(server, peer, headers + b"Content-Length: 100000\r\n\r\n" + begin, b" ")
+
+
+def in_chunks(server: Server, peer: socket.socket) -> None:
+    headers, begin = head(server)
+    before = headers + b"Transfer-Encoding: chunked\r\n\r\n4\r\n" + begin + b"\r\n"
+    drip(server, peer, before, b"1\r\n \r\n")
+
+
+def in_silence(server: Server, peer: socket.socket) -> None:
+    drip(server, peer, b"", b"")
+
+
+@contextmanager
+def running(answer: Callable[[Server, socket.socket], None]) -> Iterator[Server]:
+    server = Server(answer)
+    threading.Thread(target=server.serve, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def ask_forge(server: Server, _folder: Path) -> None:
+    environ = {"SLUICE_FORGE_TOKEN": "t"}
+    forge = open_forge(f"gitea:a/b@http://{server.address}", environ, Timing(sleep=lambda _: None))
+    forge.list("open")
+
+
+def ask_prometheus(server: Server, _folder: Path) -> None:
+    with prometheus.Prometheus(f"http://{server.address}", {}) as client:
+        client.query("up", 1.0)
+
+
+def ask_mlflow(server: Server, _folder: Path) -> None:
+    open_registry(f"http://{server.address}").versions({"m"})
+
+
+def ask_git(server: Server, folder: Path) -> None:
+    mirror = git.open_mirror(f"http://{server.address}/a/b.git", folder)
+    mirror.refresh()
+
+
+def ask_git_with_token(server: Server, folder: Path) -> None:
+    mirror = git.open_mirror(f"http://{server.address}/a/b.git", folder, lambda: ("u", "p"))
+    mirror.refresh()
+
+
+def ask_cluster(server: Server, folder: Path) -> None:
+    config = folder / "kubeconfig"
+    cluster = f"clusters: [{{name: c, cluster: {{server: 'http://{server.address}'}}}}]\n"
+    context = "contexts: [{name: c, context: {cluster: c, user: u}}]\ncurrent-context: c\n"
+    users = "users: [{name: u, user: {}}]\napiVersion: v1\nkind: Config\n"
+    config.write_text(cluster + context + users)
+    os.environ["KUBECONFIG"] = str(config)
+    version.server_version()
+
+
+REMOTES = [ask_forge, ask_prometheus, ask_mlflow, ask_git, ask_git_with_token, ask_cluster]
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deadlines of a moment."""
+    for module, name in (
+        (wire, "_DEADLINE"),
+        (prometheus, "WHOLE_SECONDS"),
+        (mlflow_errors, "WHOLE_SECONDS"),
+        (remote, "WHOLE_SECONDS"),
+        (remote, "LONG_SECONDS"),
+        (network, "WHOLE_SECONDS"),
+        (connection, "WHOLE_SECONDS"),
+    ):
+        monkeypatch.setattr(module, name, 0.4)
+    monkeypatch.setattr("sluice.git.advertisement.WHOLE_SECONDS", 0.4)
+    monkeypatch.setattr("sluice.registries.mlflow.WHOLE_SECONDS", -0.6)  # and a second a model
+    monkeypatch.setenv("KUBECONFIG", "")
+
+
+@pytest.mark.parametrize("answer", [in_headers, in_body, in_chunks])
+@pytest.mark.parametrize("ask", REMOTES)
+def test_a_server_that_drips_is_left(
+    tmp_path: Path,
+    short: None,
+    ask: Callable[[Server, Path], None],
+    answer: Callable[[Server, socket.socket], None],
+) -> None:
+    del short
+    finished = threading.Event()
+
+    def watched(server: Server, peer: socket.socket) -> None:
+        answer(server, peer)
+        finished.set()
+
+    with running(watched) as server:
+        with pytest.raises(UsageError, match=r"in time|end of its answer"):
+            ask(server, tmp_path)
+        assert not finished.is_set()  # it was broken off, not waited for
+
+
+def test_connections_that_others_made_to_us_are_not_cut() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        ours = socket.create_connection(listening.getsockname())
+        theirs, _ = listening.accept()
+        with ours, theirs:
+            before = len(list(Path("/dev/fd").iterdir()))
+            deadlines.cut()
+            assert len(list(Path("/dev/fd").iterdir())) == before
+            assert ours.recv(1) == b""
+            listening.settimeout(5)
+            again = socket.create_connection(listening.getsockname())
+            answered, _ = listening.accept()
+            with again, answered:
+                answered.sendall(b"x")
+                assert again.recv(1) == b"x"
+
+
+def bomb(encoding: str) -> bytes:
+    plain = b"[" + b" " * (8 << 20) + b"]"
+    deflated = zlib.compress(plain)
+    return {
+        "gzip": gzip.compress(plain),
+        "gzip, gzip": gzip.compress(gzip.compress(plain)),
+        "deflate": deflated,
+        "br": b"\x0b\x02\x80hello\x03",
+        "zstd": b"(\xb5/\xfd\x04\x00A\x00\x00hello",
+        "X-GZIP": gzip.compress(plain),
+    }[encoding]
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip", "deflate", "br", "zstd", "X-GZIP"])
+@pytest.mark.parametrize("ask", [ask_forge, ask_prometheus, ask_mlflow, ask_git_with_token])
+def test_nothing_is_inflated(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[Server, Path], None],
+    encoding: str,
+) -> None:
+    inflated: list[int] = []
+
+    def send(_server: Server, peer: socket.socket) -> None:
+        body = bomb(encoding)
+        size = f"Content-Encoding: {encoding}\r\nContent-Length: {len(body)}\r\n"
+        peer.sendall(HEAD + size.encode() + b"Connection: close\r\n\r\n" + body)
+
+    whole = zlib.decompressobj
+
+    def counted(bits: int = zlib.MAX_WBITS) -> object:
+        inflated.append(bits)
+        return whole(bits)
+
+    monkeypatch.setattr(zlib, "decompressobj", counted)
+    with running(send) as server:
+        with pytest.raises(UsageError):
+            ask(server, tmp_path)
+        head = server.asked[0].lower()
+    assert b"accept-encoding: identity" in head
+    assert not inflated
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("answer", [in_headers, in_silence])
+def test_a_signal_ends_a_daemon_whose_registry_drips(
+    tmp_path: Path, answer: Callable[[Server, socket.socket], None]
+) -> None:
+    loop = Loop(tmp_path)
+    with running(answer) as server:
+        command = ["reconcile", "--registry", f"http://{server.address}"]
+        process = subprocess.Popen(
+            [sys.executable, "-c", _EARLY, *command, "--repository", str(loop.bare)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "NO_PROXY": "*"},
+        )
+        try:
+            assert server.first.wait(60)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+
+
+_EARLY = """
+import sys
+from sluice.commands import daemon
+daemon._PATIENT, daemon._LAST = 0.2, 5.0
+from sluice.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_what_nothing_interrupts_ends_with_the_process(tmp_path: Path) -> None:
+    code = (
+        "import signal, threading, time, os\n"
+        "from sluice.commands import daemon\n"
+        "daemon._PATIENT, daemon._LAST = 0.1, 0.3\n"
+        "with daemon._signals(lambda: None):\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    while True: time.sleep(1)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, timeout=60, check=False, capture_output=True
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def endless(server: Server, peer: socket.socket) -> None:
+    headers, begin = head(server)
+    peer.sendall(headers + b"Connection: close\r\n\r\n" + begin)
+    while not server.ended.is_set():
+        peer.sendall(b" " * 65536)
+
+
+@pytest.mark.parametrize("ask", [ask_forge, ask_prometheus, ask_mlflow, ask_cluster])
+def test_an_answer_without_an_end_is_not_read_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Server, Path], None]
+) -> None:
+    for limit in (
+        "forges.wire._LARGEST",
+        "metrics.prometheus.SIZE_LIMIT",
+        "transport.LARGEST_ANSWER",
+    ):
+        monkeypatch.setattr(f"sluice.{limit}", 1 << 20)
+    with (
+        running(endless) as server,
+        pytest.raises(UsageError, match=r"end of its answer|more than|MiB"),
+    ):
+        ask(server, tmp_path)
+
+
+def test_pages_without_an_end_are_not_read_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = itertools.count()
+
+    def one_more(_server: Server, peer: socket.socket) -> None:
+        models = '{"name": "m"},' * 100 + '{"name": "m"}'
+        body = f'{{"registered_models": [{models}], "next_page_token": "{next(count)}"}}'.encode()
+        peer.sendall(HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+
+    monkeypatch.setattr("sluice.network.transport.LARGEST_CONVERSATION", 10_000)
+    with running(one_more) as server, pytest.raises(UsageError, match="MiB"):
+        ask_mlflow(server, tmp_path)
+    assert next(count) < 20
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("ask", [ask_forge, ask_prometheus, ask_mlflow, ask_cluster])
+def test_nobody_sleeps_as_long_as_a_server_wants(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ask: Callable[[Server, Path], None],
+    status: int,
+) -> None:
+    slept: list[float] = []
+
+    def later(_server: Server, peer: socket.socket) -> None:
+        wanted = b"Retry-After: 7200\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+        peer.sendall(b"HTTP/1.1 %d Later\r\n" % status + wanted)
+
+    rest = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda s: rest(s) if s < LONG else slept.append(s))
+    with running(later) as server, pytest.raises(UsageError):
+        ask(server, tmp_path)
+    assert not slept
