@@ -14,7 +14,9 @@ from pathlib import Path
 
 from sluice import git
 from sluice.commands import init
-from sluice.core.model import Evaluation, Measurement, ModelVersion, PullRequest, State
+from sluice.core.forge import PullRequest, State
+from sluice.core.model import Evaluation, Measurement, ModelVersion
+from sluice.forges.plain import PlainForge
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.runtime import World
 from sluice.workspace.revisions import workspace_of
@@ -61,12 +63,18 @@ class Models:
         return "memory"
 
 
-class Pulls:
+class Pulls(PlainForge):
     """A forge in memory."""
 
     def __init__(self, repository: git.Repository) -> None:
         self._repository = repository
         self.all: dict[str, PullRequest] = {}
+
+    def whoami(self) -> str:
+        return "benchmark"
+
+    def settle(self, number: int, commit: str, reason: str, body: str) -> None:
+        raise NotImplementedError
 
     def list(self, state: State | None = None) -> Sequence[PullRequest]:
         return [pull for pull in self.all.values() if state in (None, pull.state)]

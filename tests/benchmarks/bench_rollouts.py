@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sluice import git
 from sluice.core.analysis.samples import Series
-from sluice.core.model import Application
+from sluice.core.cluster import Application
 from sluice.forges.local import LocalForge
 from sluice.reconciler.rollouts.observers import Observers
 from sluice.reconciler.rollouts.scene import Scene

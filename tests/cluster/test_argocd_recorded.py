@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sluice.cluster.applications import read
-from sluice.core.model import Source
+from sluice.core.cluster import Source
 from sluice.core.observation.argocd import Applications, sync_of
 from sluice.core.observation.following import Hindrance, Wanted, hindrances
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sluice.core.finding import UsageError
-from sluice.forges.extras import ForgeExtras, Status
+from sluice.core.forge import Status
 from support.forge_fake import TOKEN
 from support.forge_harness import FAKES, FakeHarness, faked, local
 
@@ -21,9 +21,9 @@ def at(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FakeHarness]:
 
 
 def test_who_has_them(at: FakeHarness, tmp_path: Path) -> None:
-    assert isinstance(at.forge, ForgeExtras)
+    assert at.forge.capabilities.merges_later
     (tmp_path / "b").mkdir()
-    assert not isinstance(local(tmp_path / "b").forge, ForgeExtras)
+    assert not local(tmp_path / "b").forge.capabilities.merges_later
     assert at.forge.whoami() == "robot"
     user, password = at.forge.git_login()
     assert (user, password) == ("oauth2" if at.kind == "gitlab" else "x-access-token", TOKEN)

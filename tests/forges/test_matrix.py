@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from sluice.core.finding import UsageError
-from sluice.forges.extras import Status
+from sluice.core.forge import Status
 from sluice.forges.limits import RateLimitedError
 from sluice.forges.remote import RemoteForge
 from support.forge_fake import TOKEN, Reply, Seen, request_of
@@ -184,7 +184,7 @@ OPERATIONS: dict[str, Callable[[RemoteForge, Bench], object]] = {
     "lost": _of_first("lost_branch"),
     "unlabel": _of_first("unlabel", "x"),
     "reword": lambda forge, bench: forge.reword(1, f"r{bench.number}", "b"),
-    "settle": _of_first("settle", "1" * 40, "told"),
+    "settle": _of_first("settle", "1" * 40, "main has it", "told"),
     "close": _of_first("close", "no longer needed"),
     "merge": _at_head("merge"),
 }

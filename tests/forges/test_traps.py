@@ -9,8 +9,8 @@ import pytest
 from forges.test_app import App, app, key
 from sluice import git
 from sluice.core.finding import UsageError
+from sluice.core.forge import Status
 from sluice.forges.answers import RefusedError
-from sluice.forges.extras import Status
 from sluice.forges.limits import RateLimitedError, asked_to_wait
 from sluice.forges.wire import _origin
 from support.forge_fake import TOKEN, Fault, Reply, Seen

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sluice import git
-from sluice.core.model import PullRequest
-from sluice.forges.extras import ForgeExtras
+from sluice.core.forge import PullRequest
+from sluice.forges.local import LocalForge
 from support.forge_harness import FAKES, KINDS, FakeHarness, Harness, faked, harness_of
 
 # A live forge notices a little later what was pushed.
@@ -47,8 +47,7 @@ def states(at: Harness, number: int) -> set[tuple[str, str]]:
 
 
 def settle(at: Harness, number: int, commit: str) -> None:
-    if isinstance(at.forge, ForgeExtras):
-        at.forge.settle(number, commit, "settled")
+    at.forge.settle(number, commit, "main has it", "settled")
 
 
 def test_the_same_files_in_one_commit_of_main_are_a_merge(
@@ -96,7 +95,7 @@ def test_a_forge_is_told_once_of_a_merge_that_it_has_not_noticed(
     pull = proposed(at, ours)
     merged = at.onto_main(ours)
     found = at.forge.get(pull.number)
-    assert found.unnoticed == isinstance(at.forge, ForgeExtras)
+    assert found.unnoticed == (not isinstance(at.forge, LocalForge))
     settle(at, pull.number, merged)
     assert pull.number not in [each.number for each in at.forge.list("open")]
     writes = len(at.fake.writes()) if isinstance(at, FakeHarness) else 0

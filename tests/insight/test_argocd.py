@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,13 +11,13 @@ import pytest
 from sluice.cluster.argocd import KubernetesCluster, open_cluster
 from sluice.cluster.connection import ForbiddenError
 from sluice.core.finding import UsageError
-from sluice.core.model import Forge
+from sluice.core.forge import Forge, Hook
 from sluice.forges.answers import RefusedError
 from sluice.forges.family import Family
 from sluice.forges.gitea import Gitea
 from sluice.forges.github import GitHub
 from sluice.forges.gitlab import GitLab
-from sluice.forges.hooks import Hook
+from sluice.forges.plain import PlainForge
 from sluice.insight import argocd
 from sluice.insight.argocd import (
     diagnose_argocd,
@@ -229,7 +228,7 @@ ARGOCD = "https://argocd.example.com/api/webhook"
             True,
             "not known: the forge shows its webhooks to others only (it answers 403)",
         ),
-        (SimpleNamespace(), True, "this forge has none"),
+        (PlainForge(), True, "this forge has none"),
     ],
 )
 def test_whether_the_forge_tells_argo_cd(forge: Forge, *, ok: bool, said: str) -> None:

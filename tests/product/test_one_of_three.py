@@ -11,8 +11,9 @@ from sluice import git
 from sluice.cli import main
 from sluice.commands import reconcile
 from sluice.core.finding import Finding, FindingsError, Place
+from sluice.core.forge import PullRequest
 from sluice.core.manifest import Manifest
-from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
+from sluice.core.model import Evaluation, ModelVersion, Registry
 from sluice.core.specs.resolve import Release
 from sluice.core.workload.render import Renderer
 from sluice.forges.local import LocalForge

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sluice import git
 from sluice.cluster.argocd import FileCluster
-from sluice.core.model import Application
+from sluice.core.cluster import Application
 from sluice.workspace.revisions import workspace_of
 from support.argocd.health import Doctor
 from support.argocd.operating import NAMESPACE

@@ -8,8 +8,8 @@ import pytest
 
 from sluice import git
 from sluice.core import layout
+from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
-from sluice.core.model import PullRequest
 from sluice.core.promotion.message import is_about
 from sluice.forges.wire import Wire
 from sluice.git import store, upstream

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sluice import git
-from sluice.core.model import Forge, PullRequest
+from sluice.core.forge import Forge, PullRequest
 from sluice.forges import open_forge
 from sluice.forges.local import LocalForge
 from sluice.forges.remote import RemoteForge

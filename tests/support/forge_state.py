@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sluice import git
-from sluice.core.model import State as PullState
+from sluice.core.forge import State as PullState
 from support.git_fixtures import AUTHOR
 
 ROBOT = "robot"

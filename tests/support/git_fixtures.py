@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sluice import git
-from sluice.core.model import Forge, PullRequest, Signature
+from sluice.core.forge import Forge, PullRequest
+from sluice.core.model import Signature
 
 AUTHOR = Signature("Ada", "ada@example.com")
 MAIN = "refs/heads/main"

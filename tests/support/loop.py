@@ -7,7 +7,8 @@ from typing import Any
 
 from sluice import git
 from sluice.commands import init
-from sluice.core.model import PullRequest, Registry
+from sluice.core.forge import PullRequest
+from sluice.core.model import Registry
 from sluice.forges.local import LocalForge
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.runtime import Outcome, World

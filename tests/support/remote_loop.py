@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sluice import git
-from sluice.core.model import PullRequest
+from sluice.core.forge import PullRequest
 from sluice.forges.remote import RemoteForge
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.runtime import Memory, Outcome, World

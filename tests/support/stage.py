@@ -14,8 +14,9 @@ from typing import Any
 import yaml
 
 from sluice import git
+from sluice.core.cluster import Application
 from sluice.core.finding import UsageError
-from sluice.core.model import Application, Signature
+from sluice.core.model import Signature
 from sluice.forges.local import LocalForge
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.rollouts.observers import Observers

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from sluice.core.model import Application, Operation, Source
+from sluice.core.cluster import Application, Operation, Source
 
 REFRESH = "argocd.argoproj.io/refresh"
 """Annotation by which Argo CD asks Git at once, past what it remembers; it then takes it away."""

@@ -7,8 +7,8 @@ from typing import Any
 from sluice.cluster.applications import REFRESH, read
 from sluice.cluster.connection import SHORT_TIMEOUT, connected, every
 from sluice.core.bounded import json_of
+from sluice.core.cluster import Application
 from sluice.core.finding import UsageError
-from sluice.core.model import Application
 
 KIND = ("argoproj.io", "v1alpha1", "applications")
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from sluice.cluster.connection import AbsentError, connected, every
 from sluice.core.bounded import json_of
+from sluice.core.cluster import Routes
 from sluice.core.finding import UsageError
-from sluice.core.model import Routes
 
 KINDS: Mapping[str, tuple[str, str, str, str]] = {
     "gateway": ("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute"),

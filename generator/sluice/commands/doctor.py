@@ -13,7 +13,6 @@ from sluice.core.finding import FindingsError, UsageError, failed
 from sluice.core.outgoing import lines_of
 from sluice.core.reports.report import summary
 from sluice.core.unforeseen import isolated
-from sluice.forges.extras import ForgeExtras
 from sluice.insight.argocd import (
     diagnose_argocd,
     diagnose_refresh,
@@ -149,9 +148,9 @@ def _signing(connected: Connected) -> Diagnosis:
 def _forge(connected: Connected) -> Diagnosis:
     forge = connected.forge
     living = len(forge.list("open"))
-    if not isinstance(forge, ForgeExtras):
-        return Diagnosis("forge", ok=True, said=f"the embedded one, {living} open pull requests")
     found = forge.rights()
+    if not found:
+        return Diagnosis("forge", ok=True, said=f"the embedded one, {living} open pull requests")
     if missing := [right for right in found if not right.ok]:
         said = "; ".join(right.said for right in missing)
         remedy = "; ".join(dict.fromkeys(right.remedy for right in missing))

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from sluice import git
 from sluice.core import layout
-from sluice.core.model import PullRequest
+from sluice.core.forge import PullRequest
 from sluice.core.outgoing import lines_of
 from sluice.workspace.connection import find_repository, local_forge, person
 

@@ -1,10 +1,8 @@
 """The records that the core and the shells share: what the registry, Git and the forge say."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
-
-State = Literal["open", "merged", "closed"]
+from typing import Protocol
 
 MARK = "sluice.release/"
 """How the tags begin that Sluice itself writes on a version, where it is told to."""
@@ -167,78 +165,6 @@ class Registry(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PullRequest:
-    """A pull request as the forge tells it, and Git: what its base contains is merged.
-
-    `head` is the commit id it would merge, `url` where people see it, nothing where the forge has
-    no pages. `unnoticed` says that the forge still shows it as open though it is merged.
-    """
-
-    number: int
-    branch: str
-    base: str
-    title: str
-    body: str
-    head: str
-    state: State = "open"
-    author: str = ""
-    merged_as: str = ""
-    labels: tuple[str, ...] = ()
-    updated: int = 0
-    url: str = ""
-    draft: bool = False
-    unnoticed: bool = False
-
-
-class Forge(Protocol):
-    """Where pull requests live. Every call looks before it acts and may be repeated."""
-
-    def list(self, state: State | None = None) -> Sequence[PullRequest]:
-        """Pull requests, newest first, or those in one state: all open ones, of others the late."""
-
-    def of_branch(self, branch: str) -> Sequence[PullRequest]:
-        """All pull requests of one branch, newest first: what `list` may no longer show."""
-
-    def get(self, number: int) -> PullRequest:
-        """One pull request; UsageError when there is none."""
-
-    def lost_branch(self, number: int) -> bool:
-        """Whether a closed one was closed by deleting its branch, which is nobody's no."""
-
-    def ensure(
-        self,
-        *,
-        branch: str,
-        base: str,
-        title: str,
-        body: str,
-        labels: Iterable[str] = (),
-        head: str = "",
-    ) -> PullRequest:
-        """Open a pull request, or bring the open one of this branch to these words.
-
-        Only while the branch is at `head`, if that is given, and around the words of people.
-        """
-
-    def reword(self, number: int, title: str, body: str, head: str = "") -> PullRequest:
-        """Change what one says, in whatever state it is, around the words of people.
-
-        Only while it is at `head`, if that is given; an empty title stays what it is.
-        """
-
-    def close(
-        self, number: int, reason: str, body: str | None = None, head: str = ""
-    ) -> PullRequest:
-        """Close without merging, while it is at `head` if that is given.
-
-        `body` is what it says from then on, but for what people wrote into it meanwhile.
-        """
-
-    def merge(self, number: int, expected_head: str) -> PullRequest:
-        """Merge, if the head is still the expected one."""
-
-
-@dataclass(frozen=True, slots=True)
 class Commit:
     """A commit as read from history; `trailers` in order, keys as written.
 
@@ -263,87 +189,3 @@ class Signature:
 
     name: str
     email: str
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """The last sync of an application, or the one under way; times are seconds since the epoch.
-
-    `phase` is Argo CD's word, `revision` what it applies, empty where that is not decided yet.
-    `finished` of one that runs is when its last attempt failed: it waits for the next one.
-    `failures` are what the cluster said of objects that it refused.
-    """
-
-    phase: str
-    message: str = ""
-    revision: str = ""
-    started: int | None = None
-    finished: int | None = None
-    automated: bool = True
-    failures: tuple[str, ...] = ()
-
-    @property
-    def runs(self) -> bool:
-        """Whether it is not over; while it is not, no other one begins."""
-        return self.phase in ("Running", "Terminating")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What an application follows: a folder of a branch of a repository."""
-
-    repository: str
-    revision: str
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Application:
-    """What Argo CD says of an application; times are seconds since the epoch.
-
-    `deployed` has the revisions that were applied, oldest first, each with its time. `resources` is
-    the health of each object by `Kind/name`, where Argo CD keeps it; `differing` are those that
-    are not as Git has them. `conditions` are its complaints, by type. `automated` says whether it
-    applies by itself what it sees, `heals` whether it brings back what was changed in the cluster.
-    `source` is what it follows, None where that is not known, and empty where it is more than one
-    folder. `looked` is when it last asked Git, `refreshing` whether it was asked to since;
-    `tells_health` is false where it keeps the health of single objects to itself.
-    """
-
-    revision: str
-    synced: bool
-    health: str
-    health_since: int | None = None
-    deployed: tuple[tuple[str, int], ...] = ()
-    resources: Mapping[str, str] = field(default_factory=dict)
-    operation: Operation | None = None
-    conditions: tuple[tuple[str, str], ...] = ()
-    differing: tuple[str, ...] = ()
-    source: Source | None = None
-    project: str = ""
-    looked: int | None = None
-    refreshing: bool = False
-    deleting: bool = False
-    automated: bool = True
-    heals: bool = True
-    tells_health: bool = True
-
-
-class Cluster(Protocol):
-    """Argo CD. Unreachable or refusing: UsageError with one clear line."""
-
-    def applications(self, namespace: str) -> Mapping[str, Application]:
-        """Every application in the namespace of an Argo CD, by name."""
-
-    def refresh(self, namespace: str, name: str) -> None:
-        """Ask it to compare an application with Git now; nothing else is changed."""
-
-    def end(self, namespace: str, name: str, revision: str) -> None:
-        """End the sync of an application, if it is still under way at that revision."""
-
-
-class Routes(Protocol):
-    """The routes of a cluster, read only. Unreachable or refusing: UsageError."""
-
-    def routes(self, provider: str, namespace: str) -> Mapping[str, Mapping[str, Any]]:
-        """Every route of a traffic provider in a namespace, by name, as the API server has it."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from sluice.core.finding import UsageError
-from sluice.core.model import Forge
+from sluice.core.forge import Forge
 from sluice.forges.addresses import Address, parse
 from sluice.forges.timing import Timing
 
@@ -29,7 +29,7 @@ def open_forge(url: str, environ: Mapping[str, str], timing: Timing | None = Non
 
     The host may have a port and a path, and `http://` before it on loopback. The token is
     SLUICE_FORGE_TOKEN; a GitHub App is SLUICE_GITHUB_APP_ID, SLUICE_GITHUB_APP_PRIVATE_KEY_FILE
-    and SLUICE_GITHUB_APP_INSTALLATION_ID. What it can do more is in `extras.ForgeExtras`.
+    and SLUICE_GITHUB_APP_INSTALLATION_ID.
 
     Raises:
         UsageError: the address has another form, or the credentials are missing.

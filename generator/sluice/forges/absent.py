@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from sluice.core.finding import UsageError
-from sluice.core.model import PullRequest, State
+from sluice.core.forge import PullRequest, State
+from sluice.forges.plain import PlainForge
 
 
-class AbsentForge:
+class AbsentForge(PlainForge):
     """A forge that cannot be asked, since nobody said where it is or the credentials are missing.
 
     Args:
@@ -61,6 +62,15 @@ class AbsentForge:
     ) -> PullRequest:
         """Nothing can be closed."""
         del number, reason, body, head
+        self._refuse()
+
+    def settle(self, number: int, commit: str, reason: str, body: str) -> None:
+        """Nothing can be told."""
+        del number, commit, reason, body
+        self._refuse()
+
+    def whoami(self) -> str:
+        """Nobody."""
         self._refuse()
 
     def merge(self, number: int, expected_head: str) -> PullRequest:

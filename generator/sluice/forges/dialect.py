@@ -4,10 +4,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-from sluice.core.model import PullRequest, State
+from sluice.core.forge import Capabilities, Hook, PullRequest, State, Status
 from sluice.forges.answers import RefusedError
-from sluice.forges.extras import Capabilities, Status
-from sluice.forges.hooks import Hook
 from sluice.forges.rights import Standing, Trial
 
 

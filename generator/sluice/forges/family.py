@@ -6,11 +6,9 @@ from http import HTTPStatus
 from typing import ClassVar
 from urllib.parse import quote
 
-from sluice.core.model import PullRequest, State
+from sluice.core.forge import Hook, PullRequest, State, Status, Verdict
 from sluice.forges.answers import RefusedError
 from sluice.forges.dialect import Change, Comment
-from sluice.forges.extras import Status, Verdict
-from sluice.forges.hooks import Hook
 from sluice.forges.http import PAGE, Transport
 from sluice.forges.merging import (
     WORDED,

@@ -7,12 +7,11 @@ from typing import ClassVar
 from urllib.parse import quote
 
 from sluice.core.finding import UsageError
-from sluice.core.model import PullRequest, State
+from sluice.core.forge import Capabilities, PullRequest, State
 from sluice.forges.addresses import Address
 from sluice.forges.answers import RefusedError, Site
 from sluice.forges.credentials import Token
 from sluice.forges.dialect import Change, Words
-from sluice.forges.extras import Capabilities
 from sluice.forges.family import Family
 from sluice.forges.http import Transport
 from sluice.forges.merging import Style

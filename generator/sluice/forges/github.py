@@ -6,12 +6,11 @@ from http import HTTPStatus
 from typing import ClassVar
 from urllib.parse import quote
 
-from sluice.core.model import PullRequest
+from sluice.core.forge import Capabilities, PullRequest
 from sluice.forges.addresses import Address
 from sluice.forges.answers import RefusedError, Site
 from sluice.forges.credentials import Credentials, Token
 from sluice.forges.dialect import Change, Words
-from sluice.forges.extras import Capabilities
 from sluice.forges.family import Family
 from sluice.forges.github_app import App, app_from
 from sluice.forges.http import Transport

@@ -3,14 +3,12 @@
 from collections.abc import Collection, Iterable, Mapping
 from http import HTTPStatus
 
-from sluice.core.model import PullRequest, State
+from sluice.core.forge import Capabilities, Hook, PullRequest, State, Status, Verdict
 from sluice.forges.addresses import Address
 from sluice.forges.answers import RefusedError, Site
 from sluice.forges.credentials import Token
 from sluice.forges.dialect import Change, Comment, Words
-from sluice.forges.extras import Capabilities, Status, Verdict
 from sluice.forges.gitlab_merging import looks_linear, merge_words
-from sluice.forges.hooks import Hook
 from sluice.forges.http import Transport
 from sluice.forges.limits import Budget, Window
 from sluice.forges.raw import MANY, RECENT, Raw, found, nothing_new, seconds, segment

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
-from sluice.core.model import PullRequest
+from sluice.core.forge import PullRequest
 from sluice.forges.answers import RefusedError
 from sluice.forges.http import Transport
 from sluice.forges.merging import merge_body, squash_message

@@ -13,6 +13,7 @@ from http import HTTPStatus
 from typing import Any
 
 from sluice.core.finding import UsageError
+from sluice.core.forge import Usage
 from sluice.forges.answers import Answer, RefusedError, Site, redact, refusal
 from sluice.forges.credentials import Credentials
 from sluice.forges.limits import (
@@ -34,17 +35,6 @@ _PASSING = {408, 500, 502, 503, 504, 520, 521, 522, 523, 524}
 _LIMITS = "limits the rate of calls"
 _LESS = "; group pull requests or reconcile less often"
 _NEXT = re.compile(r'rel="?next\b')
-
-
-@dataclass(slots=True)
-class Usage:
-    """What a forge has cost so far; `remaining` is what it says is left, None if it does not."""
-
-    calls: int = 0
-    writes: int = 0
-    unchanged: int = 0
-    retries: int = 0
-    remaining: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

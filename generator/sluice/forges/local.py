@@ -11,7 +11,8 @@ from dataclasses import replace
 from itertools import islice
 
 from sluice.core.finding import UsageError
-from sluice.core.model import PullRequest, Signature, State
+from sluice.core.forge import PullRequest, State
+from sluice.core.model import Signature
 from sluice.forges.answers import HeadMovedError
 from sluice.forges.bodies import joined, replaced
 from sluice.forges.local_records import (
@@ -24,6 +25,7 @@ from sluice.forges.local_records import (
     one_line,
     replacing,
 )
+from sluice.forges.plain import PlainForge
 
 __all__ = ["PULLS", "GitStore", "LocalForge"]
 
@@ -32,7 +34,7 @@ _LARGEST = 1_000_000
 _GONE = "its branch is gone"
 
 
-class LocalForge:
+class LocalForge(PlainForge):
     """Pull requests in a bare repository. The clock gives seconds since the epoch."""
 
     def __init__(self, store: GitStore, clock: Callable[[], int], author: Signature) -> None:
@@ -107,6 +109,15 @@ class LocalForge:
             return self._closing(tip, number, reason, body, head)
 
         return self._records.change(step).pull
+
+    def settle(self, number: int, commit: str, reason: str, body: str) -> None:
+        """Close what was merged by hand, and was not noticed."""
+        del commit
+        self.close(number, reason, body)
+
+    def whoami(self) -> str:
+        """Who acts."""
+        return self._author.name
 
     def merge(self, number: int, expected_head: str) -> PullRequest:
         """Merge with a merge commit, if the head is still the expected one, and drop the branch.

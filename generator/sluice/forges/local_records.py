@@ -15,7 +15,8 @@ from typing import NamedTuple, Protocol
 
 from sluice.core.bounded import json_of
 from sluice.core.finding import UsageError
-from sluice.core.model import PullRequest, Signature, State
+from sluice.core.forge import PullRequest, State
+from sluice.core.model import Signature
 
 PULLS = "refs/sluice/pulls"
 _STATES: tuple[State, ...] = ("open", "merged", "closed")

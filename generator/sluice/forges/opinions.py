@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from sluice.core.finding import UsageError
-from sluice.core.model import PullRequest
+from sluice.core.forge import PullRequest, Truth
 from sluice.forges.answers import RefusedError
 from sluice.forges.dialect import Change, Dialect
-from sluice.forges.truth import Truth, as_git_says
+from sluice.forges.truth import as_git_says
 
 # What a forge answers that does not tell us what happened to a pull request.
 _NOT_TOLD = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)

@@ -11,13 +11,12 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from sluice.core.finding import UsageError
-from sluice.core.model import PullRequest, State
+from sluice.core.forge import Hook, PullRequest, Right, State, Usage
 from sluice.forges.answers import HeadMovedError, RefusedError
 from sluice.forges.bodies import joined, one_line, replaced, same
 from sluice.forges.dialect import Change, Dialect, Words
-from sluice.forges.hooks import Hook
-from sluice.forges.http import Transport, Usage
-from sluice.forges.rights import Right, Trial, rights
+from sluice.forges.http import Transport
+from sluice.forges.rights import Trial, rights
 from sluice.forges.saying import ANSWERED, LOOKS, Sayings
 from sluice.forges.truth import as_git_says, titled
 
@@ -178,8 +177,9 @@ class RemoteForge(Sayings):
         if pull.state != "merged":
             self._dialect.cancel_merge(pull)
 
-    def settle(self, number: int, commit: str, body: str) -> None:
+    def settle(self, number: int, commit: str, reason: str, body: str) -> None:
         """Tell the forge of a merge that it has not noticed; where it does not listen, close."""
+        del reason  # people see the commit itself
         pull = self._get(number)
         if pull.state != "open" or self._dialect.note_merge(pull, commit):
             return
@@ -188,7 +188,7 @@ class RemoteForge(Sayings):
         text = replaced(pull.body, body, self.capabilities.body)
         self._dialect.change(pull, Change(body=text, state="closed"))
 
-    def hooks(self) -> Sequence[Hook]:
+    def hooks(self) -> Sequence[Hook] | None:
         """The webhooks of the repository; UsageError when they are not shown to us."""
         return tuple(self._dialect.hooks())
 

@@ -10,20 +10,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from sluice.core.forge import Right
 from sluice.forges.answers import RefusedError, Site
 
 NOBODY = 2_147_483_647  # the number of no pull request
 NO_COMMIT = "0" * 40
 _NO = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.LOCKED)
-
-
-@dataclass(frozen=True, slots=True)
-class Right:
-    """Something that the reconciler needs: whether it is there, and what to do if it is not."""
-
-    ok: bool
-    said: str
-    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from contextlib import suppress
 from dataclasses import replace
 from http import HTTPStatus
 
+from sluice.core.forge import Capabilities, Status
 from sluice.forges.answers import HeadMovedError, RefusedError
 from sluice.forges.bodies import clean, fit, one_line, same
 from sluice.forges.dialect import Comment, Dialect
-from sluice.forges.extras import Capabilities, Status
 from sluice.forges.http import Transport
 from sluice.forges.opinions import Opinions
 

@@ -2,21 +2,10 @@
 
 import re
 from dataclasses import replace
-from typing import Protocol
 
-from sluice.core.model import PullRequest
+from sluice.core.forge import PullRequest, Truth
 
 _DRAFT = re.compile(r"\s*(?:(?:\[(?:draft|wip)\]|\(draft\)|(?:draft|wip):)\s*)+", re.IGNORECASE)
-
-
-class Truth(Protocol):
-    """What the branches of the repository contain."""
-
-    def merged_as(self, base: str, head: str) -> str | None:
-        """The commit by which a branch got a commit; None when it does not contain it."""
-
-    def squashed_as(self, base: str, head: str) -> str | None:
-        """The commit by which a branch got the content of a commit; None when it did not."""
 
 
 def as_git_says(pull: PullRequest, truth: Truth | None) -> PullRequest:

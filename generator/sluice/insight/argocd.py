@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 from sluice.cluster.applications import read
 from sluice.cluster.argocd import KubernetesCluster
 from sluice.cluster.rights import may
+from sluice.core.cluster import Application
 from sluice.core.finding import UsageError
-from sluice.core.model import Application, Forge
+from sluice.core.forge import Forge
 from sluice.core.observation.following import DELAY, place, same_source
 from sluice.core.workload import values
 from sluice.forges.answers import RefusedError
-from sluice.forges.hooks import Hooked
 from sluice.insight.diagnosis import Diagnosis
 from sluice.reconciler.rollouts.observers import UNSET, Observers
 from sluice.workspace.workspace import Workspace
@@ -112,18 +112,18 @@ def diagnose_refresh(workspace: Workspace, eyes: Observers) -> Diagnosis:
 def diagnose_webhook(forge: Forge) -> Diagnosis:
     """Whether the forge tells an Argo CD of pushes, where it says so."""
     what = "argocd webhook"
-    if not isinstance(forge, Hooked):
-        return Diagnosis(
-            what, ok=True, said="this forge has none: Argo CD finds commits by looking"
-        )
     try:
-        found = [hook for hook in forge.hooks() if _path(hook.address).endswith(WEBHOOK)]
+        hooks = forge.hooks()
     except RefusedError as error:
         said = f"not known: the forge shows its webhooks to others only (it answers {error.status})"
         return Diagnosis(what, ok=True, said=said)
     except UsageError as error:
         said = f"not known, since the forge does not show its webhooks: {error}"
         return Diagnosis(what, ok=True, said=said)
+    if hooks is None:
+        said = "this forge has none: Argo CD finds commits by looking"
+        return Diagnosis(what, ok=True, said=said)
+    found = [hook for hook in hooks if _path(hook.address).endswith(WEBHOOK)]
     hosts = ", ".join(sorted({urlsplit(hook.address).hostname or "?" for hook in found}))
     if not found:
         said = f"the repository itself has none that leads to {WEBHOOK}: Argo CD polls, and {DELAY}"

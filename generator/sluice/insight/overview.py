@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from sluice import files, git
+from sluice.core.cluster import Application
 from sluice.core.finding import UsageError
+from sluice.core.forge import Forge, PullRequest
 from sluice.core.layout import Key
-from sluice.core.model import Application, Forge, PullRequest
 from sluice.core.names import nearest
 from sluice.core.observation.argocd import application_name, routes_name
 from sluice.core.observation.following import Following

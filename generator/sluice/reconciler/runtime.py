@@ -7,11 +7,11 @@ from typing import Any
 
 from sluice import git
 from sluice.core.finding import UsageError
+from sluice.core.forge import Forge, PullRequest
 from sluice.core.layout import Key
-from sluice.core.model import Forge, PullRequest, Registry
+from sluice.core.model import Registry
 from sluice.core.observation.following import Following
 from sluice.core.rollout.model import Asks
-from sluice.forges.extras import ForgeExtras
 from sluice.reconciler.causes import cause_of
 from sluice.registries.marking import Markable
 from sluice.workspace.identity import BASE, MAIN
@@ -158,8 +158,8 @@ class World:
 
     @property
     def _written(self) -> object:
-        written = self.forge.usage.writes if isinstance(self.forge, ForgeExtras) else object()
-        return written, self.upstream.calls.get("push", 0)
+        usage = self.forge.usage
+        return usage.writes if usage else object(), self.upstream.calls.get("push", 0)
 
     def look(self) -> None:
         """See what is new in the repository; all that is asked of the forge is asked anew."""

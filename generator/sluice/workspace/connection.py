@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from sluice import files, git
 from sluice.core.finding import UsageError
-from sluice.core.model import Forge, Signature
+from sluice.core.forge import Forge
+from sluice.core.model import Signature
 from sluice.forges import forge_of, git_url, open_forge
 from sluice.forges.absent import AbsentForge
-from sluice.forges.extras import ForgeExtras
 from sluice.forges.local import LocalForge
 from sluice.forges.timing import Timing
 from sluice.forges.webhooks import KINDS, Kind
@@ -67,8 +67,7 @@ def connect(
     if not is_remote(where):
         bare = find_repository(where, None)
         near = open_forge(forge, environ, timing) if forge else local_forge(bare, author)
-        if isinstance(near, ForgeExtras):
-            near.believe(git.Merged(bare))
+        near.believe(git.Merged(bare))
         return Connected(git.Direct(bare), near)
     git.check_trust(environ)
     address = forge or forge_of(where) or ""
@@ -78,13 +77,11 @@ def connect(
     except UsageError as error:
         if needs_forge:
             raise
-        opened = AbsentForge(str(error))
-    login = opened.git_login if isinstance(opened, ForgeExtras) else None
+        opened, address = AbsentForge(str(error)), ""
     # A forge's token goes to the forge's own host only.
-    known = login and urlsplit(git_url(address)).hostname == urlsplit(where).hostname
-    mirror = git.open_mirror(where, _state(state, environ), login if known else None)
-    if isinstance(opened, ForgeExtras):
-        opened.believe(git.Merged(mirror.repository))
+    known = bool(address) and urlsplit(git_url(address)).hostname == urlsplit(where).hostname
+    mirror = git.open_mirror(where, _state(state, environ), opened.git_login if known else None)
+    opened.believe(git.Merged(mirror.repository))
     return Connected(mirror, opened)
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from sluice.core.cluster import Application, Operation
 from sluice.core.layout import Key
-from sluice.core.model import Application, Operation
 from sluice.core.observation.argocd import (
     Applications,
     application_name,

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sluice.core.model import Application, Operation, Source
+from sluice.core.cluster import Application, Operation, Source
 from sluice.core.observation.following import (
     SLOWEST,
     Following,

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from sluice.core.model import Commit, ModelVersion, PullRequest
+from sluice.core.forge import PullRequest
+from sluice.core.model import Commit, ModelVersion
 from sluice.core.promotion.mending import mended, mended_step
 from sluice.core.promotion.message import (
     BEGIN,

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sluice.core.cluster import Application
+from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
-from sluice.core.model import Application, PullRequest
 from sluice.core.observation.following import Following, Hindrance
 from sluice.core.promotion.message import framed, marker
 from sluice.core.reports.status import Outside, status

@@ -17,7 +17,7 @@ from support import trees
 Check = Callable[[dict[str, Any]], object]
 
 ELSEWHERE = {
-    3: "commits: tests/core/workload/test_sources.py; offline when staged: tests/core/workload/test_fetching.py",
+    3: "commits: test_sources.py; offline when staged: test_fetching.py, both beside this one",
     7: "heads and devices: FIT003, tests/core/capacity/test_fit_memory.py",
     11: "no runtime class is rendered unless an accelerator asks: nothing to find here",
     12: "tests/core/workload/test_objects.py::test_the_startup_budget_grows_with_the_model",

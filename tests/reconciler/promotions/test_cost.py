@@ -67,7 +67,8 @@ def test_an_idle_turn_looks_once_at_each(loop: RemoteLoop) -> None:
     assert len(questions) == LISTS[loop.kind]
     assert set(questions.values()) == {1}
     assert loop.server.refused == 0
-    assert world.forge.usage.unchanged >= LISTS[loop.kind]  # type: ignore[attr-defined]
+    assert world.forge.usage
+    assert world.forge.usage.unchanged >= LISTS[loop.kind]
 
 
 def test_a_promotion_asks_for_its_status_once(loop: RemoteLoop) -> None:

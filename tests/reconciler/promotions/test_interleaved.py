@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sluice.core.model import PullRequest
+from sluice.core.forge import PullRequest
 from sluice.core.promotion.message import is_about, read_marker
 from sluice.reconciler.promotions.cycle import cycle
 from support.effects import Executioner, assert_consistent

@@ -8,7 +8,8 @@ import pytest
 
 from sluice import git
 from sluice.cli import main
-from sluice.core.model import PullRequest, Signature
+from sluice.core.forge import PullRequest
+from sluice.core.model import Signature
 from sluice.forges.remote import RemoteForge
 from sluice.reconciler.rollouts.scene import Scene
 from sluice.reconciler.rollouts.tick import tick

@@ -11,8 +11,8 @@ from prometheus_client import generate_latest
 
 from sluice import cli, git
 from sluice.cluster.connection import ForbiddenError
+from sluice.core.cluster import Application, Operation
 from sluice.core.finding import UsageError
-from sluice.core.model import Application, Operation
 from sluice.core.observation.following import Following, Hindrance
 from sluice.core.promotion.message import marker, read_marker, stamped
 from sluice.core.specs.rollout_plan import FULL

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sluice.core import names
-from sluice.core.model import Application
+from sluice.core.cluster import Application
 from sluice.core.rollout.model import Sync
 from sluice.core.specs.resolve import Release
 from sluice.core.workload import values

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sluice.core.cluster import Application, Operation, Source
 from sluice.core.confidential import redacted
-from sluice.core.model import Application, Operation, Source
 from sluice.core.units import duration
 
 Kind = Literal[

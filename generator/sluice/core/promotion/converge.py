@@ -9,11 +9,12 @@ from sluice.core import layout, pipeline
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.secrets import leaked
 from sluice.core.finding import Finding, failed
+from sluice.core.forge import PullRequest
 from sluice.core.gates import windows
 from sluice.core.gates.conditions import Circumstances, gates_of, judge_all, waits
 from sluice.core.gates.judge import GateResult
 from sluice.core.layout import Key
-from sluice.core.model import Evaluation, Follow, ModelVersion, PullRequest
+from sluice.core.model import Evaluation, Follow, ModelVersion
 from sluice.core.pipeline import Specs, Toolkit
 from sluice.core.plan import text as plan_text
 from sluice.core.plan.cost import release_totals

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
 from sluice.core.markdown import code, table
-from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import BRANCHES, Proposal
 from sluice.core.promotion.message import (
     framed,

@@ -5,8 +5,9 @@ For people who look at the registry. Nothing is ever read from them to decide wh
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
-from sluice.core.model import MARK, ModelVersion, PullRequest
+from sluice.core.model import MARK, ModelVersion
 from sluice.core.promotion.converge import branch_of
 from sluice.core.promotion.group import branches_at, share_of
 from sluice.core.promotion.message import concerns, written_in

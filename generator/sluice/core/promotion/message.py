@@ -8,10 +8,11 @@ from itertools import pairwise
 from typing import Any
 
 from sluice.core.bounded import json_of
+from sluice.core.forge import PullRequest
 from sluice.core.gates.judge import GateResult
 from sluice.core.layout import Key
 from sluice.core.markdown import code
-from sluice.core.model import Evaluation, Follow, ModelVersion, PullRequest
+from sluice.core.model import Evaluation, Follow, ModelVersion
 from sluice.core.outgoing import one_line
 from sluice.core.plan.cost import Totals
 from sluice.core.promotion import lineage

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
-from sluice.core.model import PullRequest
 from sluice.core.promotion.codeowners import Reviewers, reviewers
 from sluice.core.promotion.converge import Proposal
 from sluice.core.promotion.message import superseding

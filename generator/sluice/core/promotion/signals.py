@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from sluice.core.forge import PullRequest
 from sluice.core.gates.judge import GateResult
 from sluice.core.gates.words import Gate
 from sluice.core.layout import Key
-from sluice.core.model import PullRequest
 from sluice.core.promotion.message import line, says_left
 
 # Worn exactly as long as the forge may merge by itself what waits for nothing here.

@@ -13,10 +13,11 @@ from sluice.core.capacity.parallel import parallel_of
 from sluice.core.capacity.quota import Use, least_replicas, left_over, most_replicas, quota_of
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.references import REQUIRED, missing
+from sluice.core.cluster import Application
 from sluice.core.finding import in_order
+from sluice.core.forge import PullRequest
 from sluice.core.gates.words import condition
 from sluice.core.layout import Key
-from sluice.core.model import Application, PullRequest
 from sluice.core.observation.argocd import application_name, routes_name
 from sluice.core.observation.following import Following, following_data
 from sluice.core.pipeline import Specs, Standing, standings

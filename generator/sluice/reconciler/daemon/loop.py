@@ -12,7 +12,6 @@ from types import FrameType
 
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.unforeseen import UnforeseenError, isolated
-from sluice.forges.extras import ForgeExtras
 from sluice.network.deadlines import give_up
 from sluice.reconciler.causes import cause_of
 from sluice.reconciler.daemon.backoff import Patience
@@ -174,9 +173,8 @@ class Daemon:
         return 0.8 + 0.4 * self.patience.chance()
 
     def _tell_usage(self) -> None:
-        forge = self.world.forge
-        if isinstance(forge, ForgeExtras):
-            used = forge.usage
+        used = self.world.forge.usage
+        if used is not None:
             calls = {"read": used.calls - used.writes, "write": used.writes, "retry": used.retries}
             self.telemetry.usage("forge", calls, used.remaining)
         if isinstance(self.world.registry, Watch):

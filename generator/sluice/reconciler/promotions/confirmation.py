@@ -7,8 +7,9 @@ something that is known. One run by itself looks once, and closes nothing of thi
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sluice.core.finding import UsageError
+from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
-from sluice.core.model import ModelVersion, PullRequest
+from sluice.core.model import ModelVersion
 from sluice.core.promotion.absence import (
     APART,
     forgotten,

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from sluice import git
 from sluice.core.finding import FindingsError, UsageError
+from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
-from sluice.core.model import PullRequest
 from sluice.core.pipeline import culprits
 from sluice.core.plan.cost import tallies
 from sluice.core.promotion.converge import branch_of

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sluice import git
 from sluice.core.finding import UsageError
+from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
-from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import Refusal, branch_of, rejected
 from sluice.core.promotion.wants import Want
 from sluice.core.unforeseen import UnforeseenError, apart

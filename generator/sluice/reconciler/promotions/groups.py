@@ -6,8 +6,8 @@ from dataclasses import replace
 from sluice import git
 from sluice.core import layout
 from sluice.core.finding import UsageError
+from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
-from sluice.core.model import PullRequest
 from sluice.core.promotion.converge import BRANCHES, Proposal, Refusal, branch_of, rejected
 from sluice.core.promotion.group import (
     Demand,
@@ -24,7 +24,6 @@ from sluice.core.promotion.message import read_marker
 from sluice.core.promotion.sharing import Group, Sharing, shared_by
 from sluice.core.promotion.wants import Idle, Want
 from sluice.core.unforeseen import UnforeseenError, apart
-from sluice.forges.extras import ForgeExtras
 from sluice.reconciler.promotions import ownership, publish, quarantine, snapshot
 from sluice.reconciler.promotions.confirmation import (
     forget_measured,
@@ -55,7 +54,7 @@ def arranged(
     if again:
         planned = {b: group for b, group in seen.sharing.groups.items() if group.demand}
         return shared_by(releases, {**planned, **living}, settled, None)
-    room = world.forge.room if isinstance(world.forge, ForgeExtras) else None
+    room = world.forge.room
     sharing = shared_by(releases, living, settled, room)
     if sharing.demand is None:
         return sharing

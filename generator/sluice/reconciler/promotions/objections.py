@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from sluice.core.model import Forge, PullRequest
+from sluice.core.forge import PullRequest
 from sluice.core.promotion.converge import Proposal
 from sluice.core.promotion.message import is_alike
 from sluice.core.promotion.notice import held_back, objections
 from sluice.core.promotion.signals import LATER, is_left_to_forge
-from sluice.forges.extras import ForgeExtras
 from sluice.reconciler.runtime import World
 
 
@@ -15,7 +14,7 @@ def heeded(world: World, proposal: Proposal, current: PullRequest | None) -> Pro
     """The proposal as people let it be: what they object to does not merge by itself."""
     if current is None or not proposal.automatic:
         return proposal
-    found = objections(current, objectors(world.forge, current.number))
+    found = objections(current, world.forge.objectors(current.number))
     found = (*found, *_withdrawals(world, proposal, current))
     return held_back(proposal, found) if found else proposal
 
@@ -24,14 +23,9 @@ def _withdrawals(world: World, proposal: Proposal, current: PullRequest) -> Iter
     """Who took back on the forge that it merges these very versions; that holds for no others."""
     if not proposal.later or not is_alike(current.body, proposal.body):
         return
-    name = world.forge.withdrawer(current.number) if isinstance(world.forge, ForgeExtras) else ""
+    name = world.forge.withdrawer(current.number)
     if name:
         yield f"{name} took its automatic merge back: turn that on again, or merge it yourself"
-
-
-def objectors(forge: Forge, number: int) -> Sequence[str]:
-    """Who asks for changes, where there are reviews."""
-    return forge.objectors(number) if isinstance(forge, ForgeExtras) else ()
 
 
 def let_wait(world: World, pulls: Sequence[PullRequest]) -> None:
@@ -46,12 +40,12 @@ def hold_back(world: World, pull: PullRequest) -> None:
 
     The label and the text said so before it was told to merge, and say so until after this.
     """
-    if is_left_to_forge(pull) and isinstance(world.forge, ForgeExtras):
+    if is_left_to_forge(pull):
         world.forge.cancel_merge(pull.number)
 
 
 def give_back(world: World, pull: PullRequest) -> None:
     """Take back for good what was left to the forge, and the label with it."""
-    if is_left_to_forge(pull) and isinstance(world.forge, ForgeExtras):
+    if is_left_to_forge(pull):
         world.forge.cancel_merge(pull.number)
         world.forge.unlabel(pull.number, LATER)

@@ -10,7 +10,8 @@ from typing import Literal
 
 from sluice import git
 from sluice.core.finding import UsageError
-from sluice.core.model import Commit, PullRequest
+from sluice.core.forge import PullRequest
+from sluice.core.model import Commit
 from sluice.core.promotion.message import line
 from sluice.reconciler.runtime import World
 from sluice.workspace.identity import AUTHOR, BASE, MAIN

@@ -12,14 +12,13 @@ from typing import Protocol
 from sluice import git
 from sluice.core import layout
 from sluice.core.finding import UsageError
-from sluice.core.model import Forge, PullRequest
+from sluice.core.forge import Forge, PullRequest, Status
 from sluice.core.promotion.codeowners import PLACES, Reviewers, owners
 from sluice.core.promotion.message import stamped
 from sluice.core.promotion.notice import Notice
 from sluice.core.promotion.signals import CONTEXT, LATER, Signal
 from sluice.core.unforeseen import apart
 from sluice.forges.answers import HeadMovedError
-from sluice.forges.extras import ForgeExtras, Status
 from sluice.forges.limits import RateLimitedError
 
 _COMMENT = "superseded"
@@ -86,7 +85,7 @@ def published(
 def asked(place: Place, base: str, notice: Notice, pull: PullRequest) -> tuple[str, ...]:
     """Ask people for a review of what was to merge without one; return what kept us from it."""
     forge, people = place.forge, _people(place, base, notice)
-    if not isinstance(forge, ForgeExtras) or place.shown.get(("asked", pull.number)) == people:
+    if place.shown.get(("asked", pull.number)) == people:
         return ()
     place.shown["asked", pull.number] = people
     return tuple(_tried([lambda: _ask(forge, pull.number, people)]))
@@ -94,9 +93,7 @@ def asked(place: Place, base: str, notice: Notice, pull: PullRequest) -> tuple[s
 
 def refused(place: Place, pull: PullRequest, signal: Signal) -> None:
     """Say on its commit why a pull request is withdrawn."""
-    forge = place.forge
-    if isinstance(forge, ForgeExtras):
-        list(_tried([lambda: forge.set_status(pull.head, _status(signal))]))
+    list(_tried([lambda: place.forge.set_status(pull.head, _status(signal))]))
 
 
 def signalled(
@@ -107,7 +104,7 @@ def signalled(
     Arguments and errors as those of `published`, of which this is the second half.
     """
     forge = place.forge
-    if not isinstance(forge, ForgeExtras) or pull.state != "open":
+    if pull.state != "open":
         return ()
     people = _people(place, base, notice) if notice.asks else Reviewers()
     shown = _Shown(_status(notice.signal), head, people, notice.comment)
@@ -128,7 +125,7 @@ def _moved(error: HeadMovedError) -> git.RefMovedError:
 Step = Callable[[], object]
 
 
-def _steps(forge: ForgeExtras, number: int, shown: _Shown) -> list[Step]:
+def _steps(forge: Forge, number: int, shown: _Shown) -> list[Step]:
     """Everything that there is to say, the status last; if that is said already, so is the rest."""
 
     def note() -> None:
@@ -145,7 +142,7 @@ def _steps(forge: ForgeExtras, number: int, shown: _Shown) -> list[Step]:
     ]
 
 
-def _ask(forge: ForgeExtras, number: int, people: Reviewers) -> None:
+def _ask(forge: Forge, number: int, people: Reviewers) -> None:
     """Ask each of them once.
 
     Raises:

@@ -6,13 +6,12 @@ from typing import NamedTuple
 
 from sluice import git
 from sluice.core.finding import UsageError
-from sluice.core.model import PullRequest
+from sluice.core.forge import PullRequest
 from sluice.core.promotion.converge import BRANCHES, Proposal, branch_of
 from sluice.core.promotion.message import merged_by_hand, read_marker, withdrawn
 from sluice.core.promotion.notice import of_proposal
 from sluice.core.promotion.wants import Idle
 from sluice.forges.answers import HeadMovedError
-from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
 from sluice.reconciler.promotions.confirmation import Observed, is_confirmed, kept_open
 from sluice.reconciler.promotions.objections import give_back, heeded, let_wait
@@ -83,10 +82,7 @@ def settled(world: World, release: str, pull: PullRequest, commit: str) -> Outco
         reason += f", but not {missing[0]}{more} as proposed: see that `sluice check` passes there"
     if not world.dry_run:
         give_back(world, pull)
-        if isinstance(world.forge, ForgeExtras):
-            world.forge.settle(pull.number, commit, merged_by_hand(pull.body, commit))
-        else:
-            world.forge.close(pull.number, reason, merged_by_hand(pull.body, commit))
+        world.forge.settle(pull.number, commit, reason, merged_by_hand(pull.body, commit))
         reason = "; ".join((reason, *sweep(world, pull.branch)))
     what = "would settle" if world.dry_run else "merged by hand"
     return Outcome(release, what, version, pull.number, (reason,))
@@ -247,7 +243,7 @@ def _merged(world: World, release: str, proposal: Proposal, number: int, head: s
 
 
 def _pressed(world: World, number: int, head: str, *, later: bool) -> PullRequest:
-    if later and isinstance(world.forge, ForgeExtras):
+    if later:
         try:
             return world.forge.merge_when_ready(number, head)
         except UsageError:  # not every repository lets its forge merge: then we do
@@ -310,7 +306,7 @@ def _may_stay(world: World, proposal: Proposal, head: str, base: str) -> bool:
     """
     if not proposal.automatic or git.is_ancestor(world.repository, base, head):
         return True
-    return not (isinstance(world.forge, ForgeExtras) and world.forge.is_linear())
+    return not world.forge.is_linear()
 
 
 def _says(repository: git.Repository, head: str, tree: str, base: str) -> bool:

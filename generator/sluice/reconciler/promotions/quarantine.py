@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from sluice import git
 from sluice.core import layout
 from sluice.core.finding import FindingsError, UsageError
+from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
-from sluice.core.model import Commit, PullRequest
+from sluice.core.model import Commit
 from sluice.core.promotion.message import concerns, is_about
 from sluice.core.promotion.reverts import Said, quarantine_message, taken_back, was_there
 from sluice.core.promotion.wants import Want

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from sluice import git
 from sluice.core import layout
+from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
-from sluice.core.model import Evaluation, ModelVersion, PullRequest, Registry
+from sluice.core.model import Evaluation, ModelVersion, Registry
 from sluice.core.pipeline import Standing, route_claims, standings
 from sluice.core.plan.cost import tallies
 from sluice.core.promotion.converge import Facts, Proposal, Refusal, branch_of, propose, rejected

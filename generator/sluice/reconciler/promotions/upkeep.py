@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sluice import git
 from sluice.core.finding import UsageError
-from sluice.core.model import PullRequest
+from sluice.core.forge import PullRequest
 from sluice.core.promotion.converge import BRANCHES
 from sluice.core.promotion.mending import mended, mended_step
 from sluice.core.promotion.message import given_back, is_about, read_marker, says_left, written_in
 from sluice.core.promotion.signals import is_left_to_forge
 from sluice.core.unforeseen import apart
 from sluice.forges.answers import HeadMovedError
-from sluice.forges.extras import ForgeExtras
 from sluice.forges.limits import RateLimitedError
 from sluice.reconciler.promotions import publish
 from sluice.reconciler.promotions.objections import give_back
@@ -51,7 +50,7 @@ def _attended(world: World, pull: PullRequest, why_not: str) -> Iterator[Outcome
         yield publish.settled(world, _name(pull), pull, pull.merged_as)
     elif pull.state == "merged":
         yield from _reworded(world, pull)
-    elif why_not and isinstance(world.forge, ForgeExtras):
+    elif why_not and world.forge.capabilities.merges_later:
         if not world.dry_run:
             give_back(world, pull)
             if says_left(pull.body):

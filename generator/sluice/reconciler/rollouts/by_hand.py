@@ -7,8 +7,8 @@ import click
 
 from sluice import git
 from sluice.core.finding import FindingsError, UsageError
+from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
-from sluice.core.model import PullRequest
 from sluice.core.names import some
 from sluice.core.outgoing import lines_of, one_line
 from sluice.core.rollout.by_hand import VERBS

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from sluice import git
 from sluice.core import layout
+from sluice.core.cluster import Source
 from sluice.core.finding import UsageError
-from sluice.core.model import Source
 from sluice.core.observation.argocd import application_name, routes_name
 from sluice.core.observation.following import (
     Content,

@@ -13,8 +13,8 @@ from sluice.cluster.connection import AbsentError, ForbiddenError
 from sluice.cluster.routes import KubernetesRoutes, open_routes
 from sluice.core.analysis.queries import Question, promql
 from sluice.core.analysis.samples import Series
+from sluice.core.cluster import Application, Cluster, Routes
 from sluice.core.finding import SilentError, UsageError
-from sluice.core.model import Application, Cluster, Routes
 from sluice.core.specs.resolve import Environment
 from sluice.core.unforeseen import isolated
 from sluice.core.workload.applications import IN_CLUSTER

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sluice import git
 from sluice.core.finding import UsageError
-from sluice.core.model import PullRequest
+from sluice.core.forge import PullRequest
 from sluice.core.observation.state_history import History
 from sluice.core.promotion.converge import BRANCHES
 from sluice.core.rollout.file import rollout_of

@@ -12,8 +12,8 @@ from sluice.core import layout, pipeline
 from sluice.core.analysis.counts import Counts
 from sluice.core.analysis.judgement_file import written
 from sluice.core.finding import UsageError, failed
+from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
-from sluice.core.model import PullRequest
 from sluice.core.observation.state_history import History
 from sluice.core.promotion import rollout_message
 from sluice.core.promotion.converge import branch_of
@@ -24,7 +24,6 @@ from sluice.core.rollout import file as rollout_file
 from sluice.core.rollout.model import Rollout, Write
 from sluice.core.specs.resolve import Release
 from sluice.forges.answers import HeadMovedError
-from sluice.reconciler.promotions.objections import objectors
 from sluice.reconciler.promotions.ownership import is_persons, is_reconcilers, left_alone
 from sluice.reconciler.promotions.presentation import asked, published, signalled
 from sluice.reconciler.rollouts.scene import Base, Scene
@@ -164,7 +163,7 @@ def _notice(case: Case, write: Write, title: str, body: str, *, asks: bool) -> N
 def _merge(scene: Scene, case: Case, pull: PullRequest, notice: Notice, reason: str) -> Outcome:
     """Merge at the head that was proposed, unless somebody objects; a person may do so anyway."""
     said = notice.title
-    found = () if scene.actor else objections(pull, objectors(scene.forge, pull.number))
+    found = () if scene.actor else objections(pull, scene.forge.objectors(pull.number))
     if found:
         return _outcome(case, f"proposed: {said}", reason, *found, pull=pull)
     head = git.tip(scene.repository, f"refs/heads/{case.branch}") or pull.head
