@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sluice.core.finding import UsageError
+from sluice.core.promotion.outcome import cause_of
 from sluice.forges.answers import RefusedError
-from sluice.reconciler.causes import cause_of
 from support.forge_fake import Fault, Reply
 from support.forge_harness import FAKES, FakeHarness, faked
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import pygit2
 import pytest
 
-from git.test_refs import WRITER
 from sluice import cli, git
 from sluice.core.finding import UsageError
 from sluice.git import library_packing, packing
@@ -22,7 +21,7 @@ from sluice.reconciler.daemon.cycle_log import Diary
 from sluice.reconciler.daemon.loop import Daemon
 from sluice.reconciler.runtime import World
 from support.effects import Killed
-from support.git_fixtures import AUTHOR, MAIN, assert_sound, outputs, put, race, run_git
+from support.git_fixtures import AUTHOR, MAIN, WRITER, assert_sound, outputs, put, race, run_git
 from support.loop import KEY, Loop
 
 MANY = {f"d{n % 20}/{n}": b"%d" % n for n in range(200)}

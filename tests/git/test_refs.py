@@ -7,28 +7,18 @@ import pytest
 
 from sluice import git
 from sluice.core.finding import UsageError
-from support.git_fixtures import AUTHOR, CLEAN, MAIN, assert_sound, outputs, put, race, run_git
+from support.git_fixtures import (
+    AUTHOR,
+    CLEAN,
+    MAIN,
+    WRITER,
+    assert_sound,
+    outputs,
+    put,
+    race,
+    run_git,
+)
 
-WRITER = textwrap.dedent("""
-    import sys
-    from sluice import git
-    from sluice.core.model import Signature
-
-    path, me, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    repo, who = git.open_repository(path), Signature(me, "a@example.com")
-    print("ready", flush=True)
-    sys.stdin.readline()
-    for n in range(count):
-        while True:
-            old = git.tip(repo, "refs/heads/main")
-            tree = git.write_tree(repo, old, {f"{me}/{n}": b"x"})
-            new = git.commit(repo, tree, [old], f"{me} {n}", who, time=1)
-            try:
-                git.update_ref(repo, "refs/heads/main", new, old)
-            except git.RefMovedError:
-                continue
-            break
-""")
 CREATOR = textwrap.dedent("""
     import sys
     from sluice import git

@@ -279,8 +279,8 @@ def test_a_signal_ends_a_daemon_whose_registry_drips(
 
 _EARLY = """
 import sys
-from sluice.commands import daemon
-daemon._PATIENT, daemon._LAST = 0.2, 5.0
+from sluice.reconciler.daemon import loop
+loop._PATIENT, loop._LAST = 0.2, 5.0
 from sluice.cli import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -289,9 +289,9 @@ sys.exit(main(sys.argv[1:]))
 def test_what_nothing_interrupts_ends_with_the_process(tmp_path: Path) -> None:
     code = (
         "import signal, threading, time, os\n"
-        "from sluice.commands import daemon\n"
-        "daemon._PATIENT, daemon._LAST = 0.1, 0.3\n"
-        "with daemon._signals(lambda: None):\n"
+        "from sluice.reconciler.daemon import loop\n"
+        "loop._PATIENT, loop._LAST = 0.1, 0.3\n"
+        "with loop._signals(lambda: None):\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "    while True: time.sleep(1)\n"
     )
@@ -315,7 +315,7 @@ def test_an_answer_without_an_end_is_not_read_for_ever(
     for limit in (
         "forges.wire._LARGEST",
         "metrics.prometheus.SIZE_LIMIT",
-        "transport.LARGEST_ANSWER",
+        "network.transport.LARGEST_ANSWER",
     ):
         monkeypatch.setattr(f"sluice.{limit}", 1 << 20)
     with (

@@ -14,15 +14,17 @@ from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.forge import PullRequest
 from sluice.core.manifest import Manifest
 from sluice.core.model import Evaluation, ModelVersion, Registry
+from sluice.core.promotion.outcome import Outcome
 from sluice.core.specs.resolve import Release
 from sluice.core.workload.render import Renderer
 from sluice.forges.local import LocalForge
 from sluice.reconciler.daemon.cycle_log import Diary
 from sluice.reconciler.daemon.loop import Daemon
-from sluice.reconciler.promotions.cycle import BrokenBaseError, cycle
+from sluice.reconciler.promotions.base import BrokenBaseError
+from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.rollouts import counting, tick
 from sluice.reconciler.rollouts.observers import Observers
-from sluice.reconciler.runtime import Outcome, World
+from sluice.reconciler.runtime import World
 from sluice.registries.watch import Watch
 from sluice.workspace.identity import AUTHOR
 from sluice.workspace.revisions import workspace_of
@@ -133,9 +135,9 @@ def test_a_call_of_the_forge(loop: Loop, method: str) -> None:
 
 PLACES = [
     "sluice.reconciler.promotions.registry_view.want_of",
-    "sluice.reconciler.promotions.snapshot.propose",
+    "sluice.core.promotion.decide.propose",
     "sluice.reconciler.promotions.snapshot.circumstances",
-    "sluice.reconciler.promotions.presentation.stamped",
+    "sluice.reconciler.presentation.stamped",
 ]
 
 
@@ -264,10 +266,10 @@ def test_the_daemon_counts_each_time_and_tells_the_trace_once(
 def test_one_cycle_tells_it_by_its_exit_code(
     loop: Loop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fail_for(monkeypatch, "sluice.reconciler.promotions.presentation.owners", OTHER)
+    fail_for(monkeypatch, "sluice.reconciler.presentation.owners", OTHER)
     monkeypatch.setattr("sluice.core.unforeseen._told", set())
     assert reconcile._cycle(world(loop), "text") == 0  # the embedded forge asks nobody
-    fail_for(monkeypatch, "sluice.reconciler.promotions.upkeep._why_not", OTHER)
+    fail_for(monkeypatch, "sluice.core.promotion.upkeep._why_not", OTHER)
     assert reconcile._cycle(world(loop), "text") == 1  # as above
     said = capsys.readouterr()
     assert "a pull request: AssertionError at " in said.out

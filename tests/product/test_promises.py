@@ -70,7 +70,7 @@ ELSEWHERE = {
 
 DIGEST = """
 import hashlib, socket
-from core import trees
+from support import trees
 from sluice.core.reports.report import FORMATS, report
 socket.socket = None
 said = hashlib.sha256()

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,6 +23,28 @@ CLEAN = {
     "GIT_COMMITTER_NAME": "Ada",
     "GIT_COMMITTER_EMAIL": "ada@example.com",
 }
+
+# A process that commits so many times to main, against others who do.
+WRITER = textwrap.dedent("""
+    import sys
+    from sluice import git
+    from sluice.core.model import Signature
+
+    path, me, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    repo, who = git.open_repository(path), Signature(me, "a@example.com")
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for n in range(count):
+        while True:
+            old = git.tip(repo, "refs/heads/main")
+            tree = git.write_tree(repo, old, {f"{me}/{n}": b"x"})
+            new = git.commit(repo, tree, [old], f"{me} {n}", who, time=1)
+            try:
+                git.update_ref(repo, "refs/heads/main", new, old)
+            except git.RefMovedError:
+                continue
+            break
+""")
 
 
 def run_git(path: str | Path, *arguments: str, stdin: bytes = b"") -> str:

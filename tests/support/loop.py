@@ -9,9 +9,10 @@ from sluice import git
 from sluice.commands import init
 from sluice.core.forge import PullRequest
 from sluice.core.model import Registry
+from sluice.core.promotion.outcome import Outcome
 from sluice.forges.local import LocalForge
 from sluice.reconciler.promotions.cycle import cycle
-from sluice.reconciler.runtime import Outcome, World
+from sluice.reconciler.runtime import World
 from sluice.registries import open_registry
 from sluice.workspace.connection import local_forge
 from sluice.workspace.identity import AUTHOR as ROBOT

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from sluice import git
 from sluice.core.forge import PullRequest
+from sluice.core.promotion.outcome import Outcome
 from sluice.forges.remote import RemoteForge
 from sluice.reconciler.promotions.cycle import cycle
-from sluice.reconciler.runtime import Memory, Outcome, World
+from sluice.reconciler.runtime import Memory, World
 from support.forge_fake import TOKEN, FakeForge
 from support.forge_fake import serving as serving_forge
 from support.forge_harness import FAKES, Time, connected

@@ -17,12 +17,13 @@ from sluice import git
 from sluice.core.cluster import Application
 from sluice.core.finding import UsageError
 from sluice.core.model import Signature
+from sluice.core.promotion.outcome import Outcome
 from sluice.forges.local import LocalForge
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.rollouts.observers import Observers
 from sluice.reconciler.rollouts.scene import Scene
 from sluice.reconciler.rollouts.tick import tick
-from sluice.reconciler.runtime import Outcome, World
+from sluice.reconciler.runtime import World
 from sluice.workspace.identity import AUTHOR as ROBOT
 from support.git_fixtures import AUTHOR, MAIN
 from support.loop import KEY, Loop

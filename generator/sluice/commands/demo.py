@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from sluice import files, git
-from sluice.commands import history, init, pulls_show, reconcile
+from sluice.commands import history, init, pulls_merge, pulls_show, reconcile
 from sluice.core.finding import UsageError
 from sluice.registries.server import running_server
 from sluice.workspace.connection import local_forge, person
@@ -130,10 +130,7 @@ def _show(bare: Path, number: int) -> None:
 
 
 def _merge(bare: Path, number: int) -> None:
-    repository = git.open_repository(bare)
-    forge = local_forge(repository, person(repository))
-    pull = forge.merge(number, forge.get(number).head)
-    click.echo(f"  #{pull.number} is {pull.state}")
+    pulls_merge.run(number=number, repository=str(bare), root=None)
 
 
 def _rendered(clone: Path) -> None:

@@ -2,13 +2,17 @@
 
 import click
 
+from sluice import git
 from sluice.core.outgoing import visible
-from sluice.workspace.connection import find_repository, local_forge, person
+from sluice.reconciler.pen import pen_of
+from sluice.workspace.connection import find_repository, local_forge, now, person
 
 
 def run(*, number: int, reason: str, repository: str | None, root: str | None) -> int:
     """Close a pull request; its version counts as rejected."""
     bare = find_repository(repository, root)
-    pull = local_forge(bare, person(bare)).close(number, reason)
+    who = person(bare)
+    forge = local_forge(bare, who)
+    pull = pen_of(git.Direct(bare), forge, now, who).close_pull(number, reason, None, "")
     click.echo(visible(f"#{pull.number} is {pull.state}: {pull.title}"))
     return 0

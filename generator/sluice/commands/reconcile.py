@@ -13,6 +13,7 @@ import click
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.model import Registry
 from sluice.core.outgoing import one_line
+from sluice.core.promotion.outcome import Outcome
 from sluice.core.reports.report import report
 from sluice.core.unforeseen import isolated
 from sluice.forges.timing import Timing
@@ -21,7 +22,7 @@ from sluice.reconciler.daemon.defects import hearing
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.promotions.write_back import marked
 from sluice.reconciler.rollouts.run import rolling
-from sluice.reconciler.runtime import Outcome, World
+from sluice.reconciler.runtime import World
 from sluice.registries import open_registry
 from sluice.registries.marking import Markable
 from sluice.registries.watch import watched

@@ -11,17 +11,18 @@ from sluice.core import layout
 from sluice.core.finding import FindingsError, UsageError, failed
 from sluice.core.layout import Key
 from sluice.core.markdown import fenced
-from sluice.core.promotion.converge import branch_of
+from sluice.core.promotion.branches import branch_back
 from sluice.core.promotion.message import line
 from sluice.core.promotion.notice import of_release
+from sluice.core.promotion.outcome import Outcome
 from sluice.core.promotion.rollback import back_to, earlier
 from sluice.core.promotion.rollout_change import after, rendered
 from sluice.core.rollout.model import LEAVING, Observation, Write
 from sluice.core.rollout.transitions import roll_back
 from sluice.core.specs.resolve import Release
 from sluice.core.workload.values import is_versioned
-from sluice.reconciler.promotions.ownership import is_persons, left_alone
-from sluice.reconciler.promotions.presentation import asked, published
+from sluice.reconciler.ownership import is_persons, left_alone
+from sluice.reconciler.presentation import ask_for_review, show
 from sluice.reconciler.rollouts.by_hand import (
     find_case,
     find_release,
@@ -34,7 +35,6 @@ from sluice.reconciler.rollouts.observers import helpers
 from sluice.reconciler.rollouts.refresh import refreshed
 from sluice.reconciler.rollouts.scene import Base, Scene, base_of
 from sluice.reconciler.rollouts.write import Case, apply, timeless
-from sluice.reconciler.runtime import Outcome
 from sluice.workspace.connection import Place
 from sluice.workspace.identity import MAIN
 from sluice.workspace.revisions import workspace_of
@@ -160,11 +160,10 @@ def _settled(scene: Scene, commit: str, name: str, to: str, why: str) -> Outcome
         changes |= more
     if failed(findings):
         raise UsageError(f"{release.key}: {findings[0].place}: {findings[0].message}")
-    tree = git.write_tree(scene.repository, commit, changes)
     message = _message(release, begun.candidate, why, scene.actor)
-    made = git.commit(scene.repository, tree, [commit], message, scene.author, time=scene.clock())
+    made = scene.pen.commit(commit, [(changes, message)])
     try:
-        scene.move(MAIN, made, commit)
+        scene.pen.move(MAIN, made, commit)
     except git.PushRefusedError as error:
         return _proposed(scene, release, made, message, f"{error}: it takes a merge")
     outcome = Outcome(str(release.key), message.splitlines()[0], begun.candidate, 0, (why,))
@@ -188,17 +187,17 @@ def _came_back(scene: Scene, release: Release) -> str:
 
 def _proposed(scene: Scene, release: Release, commit: str, message: str, refused: str) -> Outcome:
     """A pull request instead of the push, merged at once if the forge allows it."""
-    branch = f"{branch_of(release.key)}.rollback"
+    branch = branch_back(release.key)
     ref, (title, _, body) = f"refs/heads/{branch}", message.partition("\n\n")
     commit = _brought(scene, ref, commit)
     base = git.commit_of(scene.repository, commit).parents[0]
     reason = body.partition("\n")[0]
     notice = of_release(release, branch, title, fenced(body), "rollback", reason, asks=False)
-    pull, problems = published(scene, base, notice, commit)
+    pull, problems = show(scene, base, notice, commit)
     try:
-        scene.forge.merge(pull.number, commit)
+        scene.pen.merge(pull.number, commit)
     except UsageError as error:
-        problems = (*problems, *asked(scene, base, notice, pull))
+        problems = (*problems, *ask_for_review(scene, base, notice, pull))
         said = (refused, f"merge it for the rollback to begin: {error}", *problems)
         return Outcome(str(release.key), f"proposed: {title}", "", pull.number, said)
     return Outcome(str(release.key), f"merged: {title}", "", pull.number, (refused,))
@@ -216,7 +215,7 @@ def _brought(scene: Scene, ref: str, commit: str) -> str:
             raise left_alone(ref.removeprefix("refs/heads/"))
         if _changes(repository, head) == _changes(repository, commit):
             return head  # its checks and reviews go on
-    scene.move(ref, commit, head)
+    scene.pen.move(ref, commit, head)
     return commit
 
 

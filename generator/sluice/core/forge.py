@@ -36,12 +36,13 @@ Verdict = Literal["pending", "success", "failure"]
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """Lengths in characters; whether teams can review, and whether merges can be left to it."""
+    """Lengths in characters; whether people and teams review, and whether merges are left to it."""
 
     body: int
     title: int = 250
     label: int = 50
     description: int = 140
+    reviews: bool = True
     teams: bool = True
     merges_later: bool = True
 

@@ -11,7 +11,7 @@ class PlainForge:
     Whoever tells it of a status or asks for a review is not refused: there is nobody to see it.
     """
 
-    capabilities = Capabilities(body=1_000_000, teams=False, merges_later=False)
+    capabilities = Capabilities(body=1_000_000, reviews=False, teams=False, merges_later=False)
     usage: Usage | None = None
     room: int | None = None
 

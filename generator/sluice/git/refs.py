@@ -13,6 +13,7 @@ from sluice.git.repository import Repository
 
 _PATIENCE = 10.0
 _LONGEST_PAUSE = 0.05
+_LOOKS = 3
 
 
 class RefMovedError(Exception):
@@ -123,8 +124,9 @@ def _check_target(repo: Repository, name: str, new: str | None) -> None:
 
 
 def _exists(repo: Repository, object_id: str) -> bool:
+    """Ask more than once: an object that another process packs is for a moment in neither place."""
     try:
-        return object_id in repo
+        return any(object_id in repo for _ in range(_LOOKS))
     except ValueError:
         return False
 

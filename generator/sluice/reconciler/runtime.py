@@ -10,17 +10,14 @@ from sluice.core.finding import UsageError
 from sluice.core.forge import Forge, PullRequest
 from sluice.core.layout import Key
 from sluice.core.model import Registry
-from sluice.core.observation.following import Following
-from sluice.core.rollout.model import Asks
-from sluice.reconciler.causes import cause_of
+from sluice.core.promotion.branches import BASE
+from sluice.core.promotion.outcome import Outcome
+from sluice.reconciler.pen import Pen
 from sluice.registries.marking import Markable
-from sluice.workspace.identity import BASE, MAIN
+from sluice.workspace.identity import AUTHOR, MAIN
 
 # For so many seconds what was found to need nothing is believed to need nothing still.
 RECHECK = 120
-# Releases that fail with the same words are not what is wrong.
-ALIKE = 3
-_SETTLED = frozenset({"unchanged", "rejected", "left alone", "refused", "comes later"})
 
 
 class NoMainError(UsageError):
@@ -42,38 +39,6 @@ def main_of(repository: git.Repository) -> str:
             "rename it back, or push one; until then nothing is proposed, closed or moved"
         )
     return head
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one release in this cycle.
-
-    `promoted` is when the registry last changed the version, in milliseconds since the epoch,
-    `cause` the kind of failure where there was one. `following` is how the cluster follows the
-    weight of a rollout, before what was done now; `asks` what its rollout asks a person for.
-    """
-
-    release: str
-    what: str
-    version: str = ""
-    pull: int = 0
-    reasons: tuple[str, ...] = ()
-    refused: bool = False
-    promoted: int = 0
-    cause: str = ""
-    following: Following | None = None
-    asks: Asks = ""
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether it stays like this while nothing that it was judged by changes."""
-        return self.what in _SETTLED
-
-
-def failure(release: str, error: UsageError, version: str = "", pull: int = 0) -> Outcome:
-    """The outcome of a release, a pull request or whatever else an error happened to."""
-    cause = cause_of(error)
-    return Outcome(release, "failed", version, pull, (str(error),), refused=True, cause=cause)
 
 
 @dataclass(slots=True)
@@ -144,6 +109,19 @@ class World:
     @property
     def repository(self) -> git.Repository:
         return self.upstream.repository
+
+    @property
+    def pen(self) -> Pen:
+        """What everything outside is written with."""
+        return Pen(
+            repository=self.repository,
+            swap=self.upstream.move,
+            swap_each=self.upstream.move_each,
+            forge=self.forge,
+            clock=self.clock,
+            author=AUTHOR,
+            is_dry=self.dry_run,
+        )
 
     @property
     def shown(self) -> dict[object, object]:

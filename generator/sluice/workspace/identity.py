@@ -1,9 +1,7 @@
 """Who Sluice is to Git: its name, and the branch that it works on."""
 
 from sluice.core.model import Signature
-
-BASE = "main"
-
+from sluice.core.promotion.branches import BASE
 
 MAIN = f"refs/heads/{BASE}"
 

@@ -6,7 +6,8 @@ from typing import cast
 import pytest
 
 from sluice.core.layout import Key
-from sluice.core.promotion.group import Demand, branch_at
+from sluice.core.promotion.branches import branch_at
+from sluice.core.promotion.group import Demand
 from sluice.core.promotion.sharing import Group, Sharing, shared_by
 from sluice.core.specs.resolve import Release
 

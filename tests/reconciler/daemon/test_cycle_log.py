@@ -2,8 +2,8 @@
 
 import pytest
 
+from sluice.core.promotion.outcome import Outcome
 from sluice.reconciler.daemon.cycle_log import line
-from sluice.reconciler.runtime import Outcome
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ import pytest
 from sluice import git
 from sluice.core.finding import UsageError
 from sluice.core.promotion.absence import APART
+from sluice.core.promotion.outcome import Outcome
 from sluice.reconciler.promotions.cycle import cycle
-from sluice.reconciler.runtime import RECHECK, Outcome, World
+from sluice.reconciler.runtime import RECHECK, World
 from sluice.registries.mlflow import MlflowRegistry
 from support.loop import ENVIRONMENT, KEY, MODEL, SPEC, Loop
 from support.mlflow_fake import RUN, Answer, Fake, run, said, version

@@ -1,5 +1,6 @@
 """A base that moved is read where it changed; what the cycle says is what it would say anew."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,11 +8,13 @@ import pytest
 
 from sluice import git
 from sluice.core.finding import UsageError
+from sluice.core.forge import PullRequest
+from sluice.core.promotion.converge import Facts
 from sluice.core.promotion.wants import Want
 from sluice.core.specs import load
-from sluice.reconciler.promotions import cycle as cycles
-from sluice.reconciler.promotions import snapshot
+from sluice.reconciler.promotions.base import base_of
 from sluice.reconciler.promotions.cycle import cycle
+from sluice.reconciler.promotions.snapshot import CycleSnapshot
 from sluice.reconciler.runtime import World
 from sluice.workspace.identity import MAIN
 from support.loop import ENVIRONMENT, GOOD, KEY, MODEL, SPEC, Loop
@@ -22,13 +25,15 @@ class Judged:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.models: set[str] = set()
-        usual = snapshot.judged
+        usual = CycleSnapshot.ask_facts
 
-        def watched(world: World, base: snapshot.Base, want: Want, pulls: object) -> object:
+        def watched(
+            snapshot: CycleSnapshot, want: Want, pulls: Sequence[PullRequest]
+        ) -> tuple[Want, Facts]:
             self.models.add(want.version.name)
-            return usual(world, base, want, pulls)  # type: ignore[arg-type]
+            return usual(snapshot, want, pulls)
 
-        monkeypatch.setattr(snapshot, "judged", watched)
+        monkeypatch.setattr(CycleSnapshot, "ask_facts", watched)
 
     def taken(self) -> set[str]:
         models, self.models = self.models, set()
@@ -72,18 +77,18 @@ def test_a_merge_costs_the_release_that_it_changes(
     assert outcomes[KEY].what == "proposed"
     loop.merge(outcomes[KEY].pull)
     reads = Reads(monkeypatch)
-    cycles.base_of(world)
+    base_of(world)
     assert reads.taken() == [SPEC]
-    cycles.base_of(world)
+    base_of(world)
     assert reads.taken() == []
 
 
 def test_what_all_have_in_common_is_read_again(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
-    before = cycles.base_of(world)
+    before = base_of(world)
     loop.edit(ENVIRONMENT, ("quota: 16", "quota: 17"))
     reads = Reads(monkeypatch)
-    after = cycles.base_of(world)
+    after = base_of(world)
     assert len([path for path in reads.taken() if path.endswith("release.yaml")]) == 5
     assert before.commit != after.commit
 
@@ -103,22 +108,22 @@ def test_a_release_that_breaks_and_heals_is_told_as_if_all_were_read(loop: Loop)
 def test_a_base_that_was_taken_back_is_read_too(loop: Loop) -> None:
     world = World(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
     first = git.resolve(loop.repository, MAIN)
-    before = cycles.base_of(world)
+    before = base_of(world)
     moved = loop.edit(SPEC, ("max: 4", "max: 3"))
-    assert cycles.base_of(world).sound.specs.releases.keys() == before.sound.specs.releases.keys()
+    assert base_of(world).sound.specs.releases.keys() == before.sound.specs.releases.keys()
     git.update_ref(loop.repository, MAIN, first, moved)
-    spec = next(r for k, r in cycles.base_of(world).sound.specs.releases.items() if str(k) == KEY)
+    spec = next(r for k, r in base_of(world).sound.specs.releases.items() if str(k) == KEY)
     assert spec.value("scaling.max") == 4
 
 
 def test_the_last_commit_may_be_gone(loop: Loop) -> None:
     """The branch was rewritten, and what it held before was tidied away."""
     world = World(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
-    base = cycles.base_of(world)
+    base = base_of(world)
     world.memory.base = replace(base, commit="1" * 40)
     with pytest.raises(UsageError):
         git.resolve(loop.repository, "1" * 40)
-    assert cycles.base_of(world).sound.specs.releases.keys() == base.sound.specs.releases.keys()
+    assert base_of(world).sound.specs.releases.keys() == base.sound.specs.releases.keys()
 
 
 ALL = {MODEL, "assistant", "coder", "writer"}

@@ -8,10 +8,11 @@ import pytest
 
 from sluice import git
 from sluice.core.finding import UsageError
+from sluice.core.promotion.outcome import Outcome
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.promotions.write_back import marked
 from sluice.reconciler.rollouts.run import rolling
-from sluice.reconciler.runtime import Outcome, World
+from sluice.reconciler.runtime import World
 from support.forge_fake import TOKEN
 from support.forge_harness import FAKES
 from support.git_fixtures import MAIN

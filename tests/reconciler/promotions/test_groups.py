@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sluice import git
-from sluice.reconciler.runtime import Outcome
+from sluice.core.promotion.outcome import Outcome
 from support.git_fixtures import put, run_git
 from support.loop import ENVIRONMENT, KEY, OTHER, SPEC, Loop
 

@@ -8,8 +8,8 @@ import pytest
 from reconciler.rollouts.test_by_hand import NAME, sluice
 from sluice import git
 from sluice.core.model import Signature
-from sluice.reconciler.promotions import publish
-from sluice.reconciler.promotions.ownership import maker_of
+from sluice.reconciler import pushing
+from sluice.reconciler.ownership import maker_of
 from sluice.workspace.identity import AUTHOR as ROBOT
 from support.git_fixtures import AUTHOR, put, run_git
 from support.loop import BRANCH, OTHER, Loop
@@ -126,14 +126,14 @@ def test_a_push_in_the_very_moment_of_ours_is_not_lost(
     if many:
         loop.register_both(3)
     pushed: list[str] = []
-    commits = publish._commits
+    commits = pushing._commits
 
     def late(*arguments: object) -> tuple[str | None, str]:
         if not pushed:
             pushed.append(add(loop.repository, BRANCH))
         return commits(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(publish, "_commits", late)
+    monkeypatch.setattr(pushing, "_commits", late)
     assert loop.chat().what == "left alone"
     assert_there(loop.repository, BRANCH, pushed[0])
     assert OTHER in loop.cycle()

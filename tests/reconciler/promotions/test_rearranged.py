@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sluice import git
-from sluice.reconciler.causes import cause_of
+from sluice.core.promotion.outcome import cause_of
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.rollouts.run import rolling
 from sluice.reconciler.runtime import NoMainError

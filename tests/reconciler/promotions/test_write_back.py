@@ -11,9 +11,10 @@ from sluice import git
 from sluice.cli import cli
 from sluice.core.finding import UsageError
 from sluice.core.model import MARK, ModelVersion
+from sluice.core.promotion.outcome import Outcome
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.promotions.write_back import marked
-from sluice.reconciler.runtime import Outcome, World
+from sluice.reconciler.runtime import World
 from sluice.registries.mlflow import MlflowRegistry
 from sluice.registries.watch import Watch
 from support import mlflow_server as server

@@ -15,13 +15,14 @@ from sluice.core.cluster import Application, Operation
 from sluice.core.finding import UsageError
 from sluice.core.observation.following import Following, Hindrance
 from sluice.core.promotion.message import marker, read_marker, stamped
+from sluice.core.promotion.outcome import Outcome
 from sluice.core.specs.rollout_plan import FULL
 from sluice.core.workload.alerts import following as alerts
 from sluice.reconciler.daemon.telemetry import Telemetry
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.rollouts.observers import Observers
 from sluice.reconciler.rollouts.tick import tick
-from sluice.reconciler.runtime import Outcome, World
+from sluice.reconciler.runtime import World
 from sluice.workspace.identity import AUTHOR as ROBOT
 from support.git_fixtures import MAIN, run_git
 from support.loop import KEY

@@ -22,6 +22,7 @@ from sluice.core.plan.difference import plan
 from sluice.core.plan.inspect import memory
 from sluice.core.promotion import rollout_change
 from sluice.core.promotion.body import body
+from sluice.core.promotion.branches import branch_of
 from sluice.core.promotion.evidence import evidence, path_of
 from sluice.core.promotion.lineage import source_of
 from sluice.core.promotion.message import Story, commit_message, is_rejection, read_marker, title
@@ -34,8 +35,6 @@ from sluice.core.specs.load import load
 from sluice.core.specs.resolve import Release, merge
 from sluice.core.unforeseen import raise_unforeseen
 from sluice.core.workload.values import is_versioned
-
-BRANCHES = "sluice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +87,6 @@ class Facts:
     pulls: Sequence[PullRequest] = ()
     link: str = ""
     about: Circumstances = field(default_factory=Circumstances)
-
-
-def branch_of(key: Key) -> str:
-    """The branch of a release's living pull request; the version is in its content."""
-    return f"{BRANCHES}/{key}"
 
 
 def rejected(want: Want, pulls: Sequence[PullRequest]) -> PullRequest | None:

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
 from sluice.core.markdown import code, table
-from sluice.core.promotion.converge import BRANCHES, Proposal
+from sluice.core.promotion.branches import BRANCHES, LAST, branch_at
+from sluice.core.promotion.converge import Proposal
 from sluice.core.promotion.message import (
     framed,
     is_emptied,
@@ -18,8 +19,6 @@ from sluice.core.promotion.message import (
 from sluice.core.promotion.signals import Signal, labels, waiting
 from sluice.core.specs.resolve import Release
 
-# No release and no team can have this name, so it is free beside theirs.
-LAST = "_all"
 # So many are told in full, and so many have a line; of all there is the evidence.
 _IN_FULL, _LISTED = 10, 200
 
@@ -39,21 +38,6 @@ def branch_of_group(release: Release) -> str:
     key = release.key
     places = {"environment": (key.environment,), "team": (key.environment, key.team)}
     return branch_at(*places[kind]) if kind in places else ""
-
-
-def branch_at(*place: str) -> str:
-    """The branch that all releases of an environment share, or of a team in it."""
-    return "/".join((BRANCHES, *place, LAST))
-
-
-def branches_at(key: Key) -> tuple[str, str]:
-    """Every branch that a release may share with others."""
-    return branch_at(key.environment, key.team), branch_at(key.environment)
-
-
-def is_group(branch: str) -> bool:
-    """Whether a branch is one that releases share."""
-    return branch.startswith(f"{BRANCHES}/") and branch.endswith(f"/{LAST}")
 
 
 def grouped(

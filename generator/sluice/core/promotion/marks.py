@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
 from sluice.core.model import MARK, ModelVersion
-from sluice.core.promotion.converge import branch_of
-from sluice.core.promotion.group import branches_at, share_of
+from sluice.core.promotion.branches import branch_of, branches_at
+from sluice.core.promotion.group import share_of
 from sluice.core.promotion.message import concerns, written_in
 from sluice.core.specs.resolve import Release
 

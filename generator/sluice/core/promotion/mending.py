@@ -6,8 +6,8 @@ from typing import Any
 from sluice.core.forge import PullRequest
 from sluice.core.markdown import fenced
 from sluice.core.model import Commit
-from sluice.core.promotion.converge import BRANCHES
-from sluice.core.promotion.group import chains_of, is_group
+from sluice.core.promotion.branches import BRANCHES, is_group
+from sluice.core.promotion.group import chains_of
 from sluice.core.promotion.message import framed, marker, read_marker, stamped
 
 _ROLLOUT = "rollout:"

@@ -8,7 +8,7 @@ from sluice.core.promotion.message import line
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class FormerSpec:
     """What release.yaml said after a commit; `ours` when a proposal or a rollout wrote it."""
 
     commit: str
@@ -17,7 +17,7 @@ class Said:
     ours: bool = False
 
 
-def taken_back(history: Iterable[Said], version: str) -> Said | None:
+def taken_back(history: Iterable[FormerSpec], version: str) -> FormerSpec | None:
     """The commit by which a person took a version back, if that is the last word on it.
 
     Once the version was in quarantine after that, a person has lifted it, and it may come again.
@@ -39,12 +39,12 @@ def taken_back(history: Iterable[Said], version: str) -> Said | None:
     return None
 
 
-def was_there(history: Iterable[Said], version: str) -> bool:
+def was_there(history: Iterable[FormerSpec], version: str) -> bool:
     """Whether a release ever had a version, deployed or in quarantine, as its history has it."""
     return any(version == said.version or version in said.quarantine for said in history)
 
 
-def _before(rows: Iterable[Said], since: Said) -> str:
+def _before(rows: Iterable[FormerSpec], since: FormerSpec) -> str:
     """The version that served before this one."""
     return next((row.version for row in rows if row.version != since.version), "")
 

@@ -8,7 +8,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sluice.core.layout import Key
-from sluice.core.promotion.group import Demand, branch_at, branch_of_group
+from sluice.core.promotion.branches import branch_at
+from sluice.core.promotion.group import Demand, branch_of_group
 from sluice.core.specs.resolve import Release
 
 # What `promotion.group` says where each release has its own, whatever the limits of the forge.

@@ -22,8 +22,8 @@ from sluice.core.observation.argocd import application_name, routes_name
 from sluice.core.observation.following import Following, following_data
 from sluice.core.pipeline import Specs, Standing, standings
 from sluice.core.plan.cost import Totals, release_totals
-from sluice.core.promotion.converge import branch_of
-from sluice.core.promotion.group import branch_of_group, is_group, share_of
+from sluice.core.promotion.branches import branch_of, is_group
+from sluice.core.promotion.group import branch_of_group, share_of
 from sluice.core.promotion.message import read_marker
 from sluice.core.reports.status_evidence import evaluation_of, judgement_of
 from sluice.core.rollout.file import rollout_of, to_text

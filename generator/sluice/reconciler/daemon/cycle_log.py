@@ -8,8 +8,8 @@ import click
 
 from sluice.core.finding import FindingsError
 from sluice.core.outgoing import lines_of, one_line
+from sluice.core.promotion.outcome import Outcome
 from sluice.core.reports.report import report
-from sluice.reconciler.runtime import Outcome
 
 
 @dataclass

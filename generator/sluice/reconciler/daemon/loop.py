@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from types import FrameType
 
 from sluice.core.finding import FindingsError, UsageError
+from sluice.core.promotion.outcome import Outcome, cause_of
 from sluice.core.unforeseen import UnforeseenError, isolated
 from sluice.network.deadlines import give_up
-from sluice.reconciler.causes import cause_of
 from sluice.reconciler.daemon.backoff import Patience
 from sluice.reconciler.daemon.cycle_log import Diary
 from sluice.reconciler.daemon.defects import hearing
@@ -22,7 +22,7 @@ from sluice.reconciler.daemon.telemetry import Telemetry
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.promotions.write_back import marked
 from sluice.reconciler.rollouts.run import rolling
-from sluice.reconciler.runtime import Outcome, World
+from sluice.reconciler.runtime import World
 from sluice.registries.watch import Watch
 
 EVERYTHING, PACKING = "everything", "packing"

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sluice.core.observation.following import Following
+from sluice.core.promotion.outcome import Outcome
 from sluice.core.rollout.model import Asks
-from sluice.reconciler.runtime import Outcome
 
 _LAG = (10, 30, 60, 120, 300, 600, 1800, 3600, 21600, 86400)
 _MILLISECONDS = 1000

@@ -1,4 +1,4 @@
-"""One cycle of the reconciler: observe, let the core judge, and apply what it proposes.
+"""One cycle of the reconciler: look, let the core decide, and publish what it decided.
 
 Every effect looks before it acts, so a cycle that was killed is finished by the next one.
 """
@@ -8,27 +8,34 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sluice import git
-from sluice.core.finding import FindingsError, UsageError
+from sluice.core.finding import UsageError
 from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
-from sluice.core.pipeline import culprits
-from sluice.core.plan.cost import tallies
-from sluice.core.promotion.converge import branch_of
-from sluice.core.promotion.sound import Sound, sound
+from sluice.core.promotion.arranging import arrange, by_shared_branch, is_shared, rearrange
+from sluice.core.promotion.branches import branch_of, ref_of
+from sluice.core.promotion.decide import decide, decide_idle
+from sluice.core.promotion.decide_group import all_pulls, decide_emptied, decide_group
+from sluice.core.promotion.decisions import Decision, Propose
+from sluice.core.promotion.outcome import ALIKE, Outcome, failure
+from sluice.core.promotion.rejection import proposed_version, pulls_about
+from sluice.core.promotion.upkeep import decide_upkeep, name_of
 from sluice.core.promotion.wants import Idle, Want
-from sluice.core.unforeseen import UnforeseenError, apart, isolated
+from sluice.core.unforeseen import UnforeseenError, apart
+from sluice.forges.answers import HeadMovedError
 from sluice.forges.limits import RateLimitedError
-from sluice.reconciler.promotions import confirmation, decide, publish, registry_view, upkeep
-from sluice.reconciler.promotions.groups import arranged, is_shared, pointless, shared, together
-from sluice.reconciler.promotions.snapshot import Base, Pulls, Ready, Seen
-from sluice.reconciler.runtime import ALIKE, Outcome, World, failure, main_of
-from sluice.workspace.revisions import Revision, workspace_of
-from sluice.workspace.workspace import FOLDERS, Workspace
+from sluice.reconciler.promotions import registry_view
+from sluice.reconciler.promotions.base import BrokenBaseError, base_of
+from sluice.reconciler.promotions.snapshot import CycleSnapshot, Pulls
+from sluice.reconciler.publish import Ahead, publish
+from sluice.reconciler.pushing import push_ahead
+from sluice.reconciler.runtime import World
 
 ATTEMPTS = 5
 # Branches that are pushed at once: while they are prepared, none of their releases is dealt with.
 BATCH = 50
 Task = Sequence[Want | Idle]
+Prepared = Mapping[Key, tuple[Decision, Ahead | None]]
+"""What was decided about some releases together, and what became of their branches."""
 
 
 def cycle(world: World) -> Iterator[Outcome]:
@@ -46,74 +53,145 @@ def cycle(world: World) -> Iterator[Outcome]:
     observed, silent = registry_view.observed_apart(world, base)
     if world.is_stopping():
         return
-    confirmation.check_observed(world, base.followed[0] - silent.keys(), observed)
-    pulls = by_branch(world.pulls())
-    yield from upkeep.attended(world, pulls)
-    seen = Seen(base, pulls, observed)
-    failures: list[str] = []
-    found, unclear = registry_view.asked_for(base, observed, silent)
+    registry_view.check_observed(world, base.followed[0] - silent.keys(), observed)
+    snapshot = CycleSnapshot(world, base, by_branch(world.pulls()), observed)
+    yield from _attend(world, snapshot)
+    asked, unclear = registry_view.asked_for(base, observed, silent)
     yield from registry_view.told(unclear)
-    confirmation.forget_shown(world, found)
-    seen = replace(seen, sharing=arranged(world, seen, found))
-    seen = replace(seen, idle={w.release.key: w for w in found if isinstance(w, Idle)})
-    living = [*shared(seen, found), *registry_view.branches_with(pulls, unclear)]
-    yield from pointless(world, seen, living)
-    for some in _batches(_tasks(seen, found)):
-        due = [each for each in some if all(world.is_due(str(w.release.key)) for w in each)]
-        prepared = replace(seen, ahead=_ahead(world, seen, due))
-        for wanted in due:
+    registry_view.forget_shown(world, asked)
+    snapshot = replace(snapshot, sharing=arrange(snapshot, asked))
+    snapshot = replace(snapshot, idle={w.release.key: w for w in asked if isinstance(w, Idle)})
+    shared = by_shared_branch(snapshot.sharing, asked)
+    living = {*shared, *registry_view.branches_with(snapshot.pulls, unclear)}
+    yield from _withdraw_emptied(world, snapshot, living)
+    alone = [[want] for want in asked if not is_shared(snapshot.sharing, want)]
+    failures: list[str] = []
+    for batch in _batches([*alone, *shared.values()]):
+        due = [task for task in batch if all(world.is_due(str(w.release.key)) for w in task)]
+        prepared = _prepare(world, snapshot, due)
+        for task in due:
             if world.is_stopping():
                 return
-            yield from _isolated(world, prepared, wanted, failures)
+            yield from _act_apart(world, snapshot, task, prepared, failures)
+
+
+def by_branch(pulls: Sequence[PullRequest]) -> Pulls:
+    """Pull requests by their branch."""
+    listed: dict[str, list[PullRequest]] = {}
+    for pull in pulls:
+        listed.setdefault(pull.branch, []).append(pull)
+    return listed
+
+
+def _attend(world: World, snapshot: CycleSnapshot) -> Iterator[Outcome]:
+    """See to the pull requests of all branches; what goes wrong with one is its outcome."""
+    for branch, listed in snapshot.pulls.items():
+        for pull in listed:
+            try:
+                with apart("a pull request", git.RefMovedError):
+                    decision = decide_upkeep(snapshot, branch, pull, listed)
+                    if decision:
+                        yield from publish(world, snapshot.base, decision)
+            except RateLimitedError:
+                raise
+            except HeadMovedError:  # who moved it has words for it, and the next turn sees them
+                continue
+            except UsageError as error:
+                yield failure(name_of(pull), error, proposed_version(pull), pull.number)
+
+
+def _withdraw_emptied(
+    world: World, snapshot: CycleSnapshot, living: Iterable[str]
+) -> Iterator[Outcome]:
+    """Withdraw the shared pull requests that no release needs any more."""
+    for branch in snapshot.branches():
+        if branch in living:
+            continue
+        pulls = snapshot.pulls.get(branch, ())
+        try:
+            with apart("a shared pull request", git.RefMovedError):
+                for decision in decide_emptied(snapshot, branch, pulls):
+                    yield from _publish(world, snapshot, decision)
+        except UnforeseenError as error:
+            yield failure(branch, error)
 
 
 def _batches(tasks: Iterable[Task]) -> Iterator[list[Task]]:
     """The tasks in pieces in which not too many releases want something."""
-    some: list[Task] = []
-    asked = 0
+    batch: list[Task] = []
+    wants = 0
     for task in tasks:
-        some.append(task)
-        asked += sum(isinstance(want, Want) for want in task)
-        if asked >= BATCH:
-            yield some
-            some, asked = [], 0
-    yield some
+        batch.append(task)
+        wants += sum(isinstance(want, Want) for want in task)
+        if wants >= BATCH:
+            yield batch
+            batch, wants = [], 0
+    yield batch
 
 
-def _ahead(world: World, seen: Seen, tasks: Sequence[Task]) -> Mapping[Key, Outcome | Ready]:
-    """What is decided about the releases that want something by themselves, if there are more."""
-    alone = [w for task in tasks for w in task if isinstance(w, Want) and not is_shared(seen, w)]
+def _prepare(world: World, snapshot: CycleSnapshot, tasks: Sequence[Task]) -> Prepared:
+    """Decide about several releases, and push the branches of all of them in one conversation.
+
+    This saves conversations and nothing else: where it fails, the release that it fails for is
+    dealt with by itself when its turn comes, as if this had been killed here.
+    """
+    if world.dry_run:
+        return {}
+    alone = [want for task in tasks for want in task if isinstance(want, Want)]
+    alone = [want for want in alone if not is_shared(snapshot.sharing, want)]
     try:
         with apart("several releases at once", git.RefMovedError):
-            new = [want for want in alone if _sight(world, seen, want)[1] is None]
-            return decide.ahead(world, seen, new) if new[1:] and not world.dry_run else {}
+            new = [want for want in alone if _recall(world, snapshot, want)[1] is None]
+            if len(new) < 2:  # noqa: PLR2004  # one alone saves nothing
+                return {}
+            decisions = dict(_decide_each(world, snapshot, new))
+            proposals = [d for d in decisions.values() if isinstance(d, Propose)]
+            pushed = push_ahead(world, snapshot.base, proposals)
     except UnforeseenError:  # told of the release that it is about when its turn comes
         return {}
+    return {
+        key: (d, pushed.get(d.proposal.branch) if isinstance(d, Propose) else None)
+        for key, d in decisions.items()
+    }
 
 
-def _tasks(seen: Seen, found: Sequence[Want | Idle]) -> Iterator[Task]:
-    """Each release by itself, then those that share a pull request together."""
-    yield from ([want] for want in found if not is_shared(seen, want))
-    yield from shared(seen, found).values()
+def _decide_each(
+    world: World, snapshot: CycleSnapshot, wants: Iterable[Want]
+) -> Iterator[tuple[Key, Decision]]:
+    failures = 0
+    for want in wants:
+        if failures == ALIKE or world.is_stopping():
+            return
+        try:
+            with apart("a promotion"):
+                decision = decide(snapshot, want)
+            yield want.release.key, decision
+            failures = 0
+        except RateLimitedError:
+            return
+        except UnforeseenError:
+            continue
+        except UsageError:  # told when its turn comes
+            failures += 1
 
 
-def _isolated(
-    world: World, seen: Seen, wanted: Sequence[Want | Idle], failures: list[str]
+def _act_apart(
+    world: World, snapshot: CycleSnapshot, task: Task, prepared: Prepared, failures: list[str]
 ) -> Iterator[Outcome]:
     """Deal with one release, or with those that share one pull request.
 
     An error is their outcome, unless it is everybody's.
     """
-    promoted = {str(w.release.key): w.version for w in wanted if isinstance(w, Want)}
+    promoted = {str(w.release.key): w.version for w in task if isinstance(w, Want)}
     try:
         with apart("a promotion", BrokenBaseError):
-            for outcome in _persistent(world, seen, wanted):
+            for outcome in _act(world, snapshot, task, prepared):
                 version = promoted.get(outcome.release)
                 yield replace(outcome, promoted=version.updated if version else 0)
     except (RateLimitedError, git.CredentialsRefusedError, git.SigningError):
         raise
     except UsageError as error:
-        for want in wanted:
+        for want in task:
             name = str(want.release.key)
             yield failure(name, error, promoted[name].version if name in promoted else "")
         if isinstance(error, UnforeseenError):  # the same defect in many is not a server's trouble
@@ -125,127 +203,97 @@ def _isolated(
         failures.clear()
 
 
-class BrokenBaseError(FindingsError):
-    """What all releases have in common is broken in the base revision."""
-
-
-def base_of(world: World) -> Base:
-    """The base revision as it is now, or was at the look for this cycle if that is the last one.
-
-    Raises:
-        BrokenBaseError: when it is broken.
-    """
-    if not world.memory.looked:
-        world.look()
-    world.memory.looked = False
-    commit = main_of(world.repository)
-    known: Base | None = world.memory.base
-    if known and known.commit == commit:
-        return known
-    workspace = known and _moved(world.repository, known, commit)
-    workspace = workspace or workspace_of(world.repository, commit)
-    base = Base(commit, workspace, _sound(workspace))
-    for specs in (workspace.specs, base.sound.specs):
-        specs.settle()
-    world.memory.base = base
-    return base
-
-
-def _sound(workspace: Workspace) -> Sound:
-    """What of the specs is in order, with its devices and costs counted."""
-    catalog = workspace.tools.catalog
-    try:
-        found = sound(workspace.specs, workspace.check())
-    except FindingsError as error:
-        raise BrokenBaseError(error.findings) from None
-    try:
-        with isolated("the sums of all releases"):
-            tallies(found.specs, catalog)
-    except UnforeseenError:
-        odd = culprits(found.specs, lambda one: tallies(one, catalog))
-        if not odd:
-            raise
-        rest = found.specs.apart(found.specs.releases.keys() - odd)
-        return Sound(rest, {**found.broken, **{str(k): (str(e),) for k, e in odd.items()}})
-    return found
-
-
-def _moved(repository: git.Repository, known: Base, commit: str) -> Workspace | None:
-    """The workspace of another commit by what has changed; None when that is not enough."""
-    try:
-        changed = {
-            path
-            for folder in FOLDERS
-            for path in git.changed_paths(repository, known.commit, commit, folder)
-        }
-    except UsageError:  # the branch was rewritten, and its old commits were tidied away
-        return None
-    now = Revision(repository, commit).workspace(changed) if changed else Workspace({})
-    return known.workspace.moved(changed, now)
-
-
-def _persistent(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iterator[Outcome]:
-    """Do what is wanted; when somebody else moved its branch first, look again."""
-    keys = {want.release.key for want in wanted}
+def _act(
+    world: World, snapshot: CycleSnapshot, task: Task, prepared: Prepared
+) -> Iterator[Outcome]:
+    """Decide and publish; when somebody else moved its branch first, look again."""
+    keys = {want.release.key for want in task}
     for attempt in range(ATTEMPTS):
         try:
-            yield from _acted(world, seen, wanted)
+            for want in task:
+                if not is_shared(snapshot.sharing, want):
+                    yield from _act_alone(world, snapshot, want, prepared)
+            for branch, members in by_shared_branch(snapshot.sharing, task).items():
+                yield from _act_together(world, snapshot, branch, members)
         except git.RefMovedError as error:
             if attempt + 1 == ATTEMPTS:
                 raise UsageError(f"{min(keys)}: {error}, again and again") from None
             world.pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311  # spreads out processes
-            seen = replace(seen, base=base_of(world), pulls=by_branch(world.pulls()))
+            snapshot, prepared = _look_again(world, snapshot), {}
             # What was merged meanwhile may have the words of what was pushed after it.
-            yield from upkeep.attended(world, seen.pulls)
-            again, _ = registry_view.asked_for(seen.base, seen.observed)
-            seen = replace(seen, sharing=arranged(world, seen, again, again=True), ahead={})
-            wanted = [want for want in again if want.release.key in keys]
+            yield from _attend(world, snapshot)
+            asked, _ = registry_view.asked_for(snapshot.at, snapshot.observed)
+            snapshot = replace(snapshot, sharing=rearrange(snapshot, asked))
+            task = [want for want in asked if want.release.key in keys]
         else:
             return
 
 
-def _acted(world: World, seen: Seen, wanted: Sequence[Want | Idle]) -> Iterator[Outcome]:
-    for want in wanted:
-        if not is_shared(seen, want):
-            yield from _release(world, seen, want)
-    for branch, members in shared(seen, wanted).items():
-        yield from together(world, seen, branch, members)
+def _look_again(world: World, snapshot: CycleSnapshot) -> CycleSnapshot:
+    return CycleSnapshot(
+        world,
+        base_of(world),
+        by_branch(world.pulls()),
+        snapshot.observed,
+        sharing=snapshot.sharing,
+        idle=snapshot.idle,
+    )
 
 
-def _release(world: World, seen: Seen, want: Want | Idle) -> Iterator[Outcome]:
-    """All that is done for one release; each step looks at the world anew."""
-    key = want.release.key
+def _act_alone(
+    world: World, snapshot: CycleSnapshot, want: Want | Idle, prepared: Prepared
+) -> Iterator[Outcome]:
+    """All that is done for one release that shares its pull request with no other."""
     if isinstance(want, Idle):
-        yield from publish.idle(world, want, seen.observed, seen.pulls.get(branch_of(key), ()))
+        for decision in decide_idle(snapshot, want):
+            yield from _publish(world, snapshot, decision)
         return
-    sight, known = _sight(world, seen, want)
-    if known is None:
-        known = _done(world, seen, want)
-        if known.is_settled:
-            world.memory.settle(str(key), sight, known, world.clock())
-    yield known
+    name = str(want.release.key)
+    judged_by, outcome = _recall(world, snapshot, want)
+    if outcome is None:
+        decision, ahead = prepared.get(want.release.key) or (decide(snapshot, want), None)
+        (outcome,) = _publish(world, snapshot, decision, ahead)
+        if outcome.is_settled:
+            world.memory.settle(name, judged_by, outcome, world.clock())
+    yield outcome
 
 
-def _sight(world: World, seen: Seen, want: Want) -> tuple[object, Outcome | None]:
+def _recall(world: World, snapshot: CycleSnapshot, want: Want) -> tuple[object, Outcome | None]:
     """Everything that a release is judged by, and what it came to when it was the same before."""
     key = want.release.key
-    tip = git.tip(world.repository, f"refs/heads/{branch_of(key)}")
-    about = tuple(seen.about(key))
-    around = seen.base.around(world.repository, key)
-    sight = (want.version, want.deployed, want.notes, around, about, tip)
-    return sight, world.memory.recall(str(key), sight, world.clock())
+    tip = git.tip(world.repository, ref_of(branch_of(key)))
+    about = tuple(pulls_about(snapshot, key))
+    around = snapshot.at.around(world.repository, key)
+    judged_by = (want.version, want.deployed, want.notes, around, about, tip)
+    return judged_by, world.memory.recall(str(key), judged_by, world.clock())
 
 
-def _done(world: World, seen: Seen, want: Want) -> Outcome:
-    found = seen.ahead.get(want.release.key) or decide.decided(world, seen, want)
-    if isinstance(found, Outcome):
-        return found
-    return publish.applied(world, seen.base.commit, found.proposal, found.pulls, found.pushed)
+def _act_together(
+    world: World, snapshot: CycleSnapshot, branch: str, wants: Sequence[Want]
+) -> Iterator[Outcome]:
+    """Bring a shared pull request to what its releases want; an outcome for each of them."""
+    judged_by = (
+        tuple((w.release.key, w.version, w.deployed, w.notes) for w in wants),
+        snapshot.base,
+        all_pulls(snapshot, branch),
+        git.tip(world.repository, ref_of(branch)),
+    )
+    names = [str(want.release.key) for want in wants]
+    recalled = [world.memory.recall(name, judged_by, world.clock()) for name in names]
+    if all(recalled):
+        yield from filter(None, recalled)
+        return
+    outcomes = []
+    for decision in decide_group(snapshot, branch, wants):
+        outcomes += _publish(world, snapshot, decision)
+    yield from outcomes
+    if all(outcome.is_settled for outcome in outcomes):
+        for outcome in outcomes:
+            world.memory.settle(outcome.release, judged_by, outcome, world.clock())
 
 
-def by_branch(pulls: Sequence[PullRequest]) -> Pulls:
-    """Pull requests by their branch."""
-    found: dict[str, list[PullRequest]] = {}
-    for pull in pulls:
-        found.setdefault(pull.branch, []).append(pull)
-    return found
+def _publish(
+    world: World, snapshot: CycleSnapshot, decision: Decision, ahead: Ahead | None = None
+) -> list[Outcome]:
+    registry_view.remember(world, decision)
+    return publish(world, snapshot.base, decision, ahead)

@@ -1,16 +1,28 @@
 """What a cycle sees of the registry, and what each release asks for; each one apart from others."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import ModelVersion
-from sluice.core.promotion.group import is_group, members_of
+from sluice.core.promotion.absence import forgotten, is_fault
+from sluice.core.promotion.branches import is_group
+from sluice.core.promotion.confirmation import NUMBERS
+from sluice.core.promotion.decisions import Decision, Keep, Propose, Refuse
+from sluice.core.promotion.group import members_of
+from sluice.core.promotion.outcome import ALIKE, Outcome, failure
 from sluice.core.promotion.wants import Idle, Want, want_of
 from sluice.core.unforeseen import UnforeseenError, apart, isolated
 from sluice.reconciler.promotions.snapshot import Base, Pulls
-from sluice.reconciler.runtime import ALIKE, Outcome, World, failure
+from sluice.reconciler.runtime import World
 
 Observed = Mapping[str, Sequence[ModelVersion]]
+
+
+class ForgottenError(UsageError):
+    """The registry does not list most of what it listed before."""
+
+    cause = "registry forgets"
 
 
 def observe(world: World, base: Base) -> Observed:
@@ -70,6 +82,49 @@ def asked_for(
         except UnforeseenError as error:
             unclear[key] = error
     return found, unclear
+
+
+def check_observed(world: World, names: Collection[str], observed: Observed) -> None:
+    """Compare what the registry lists of some models with what it listed before; remember it.
+
+    Raises:
+        ForgottenError: a large part of it is missing.
+    """
+    before = world.memory.registered
+    lost, total = forgotten({name: before[name] for name in before.keys() & names}, observed)
+    if is_fault(lost, total):
+        raise ForgottenError(
+            f"the registry does not list {lost} of the {total} versions that it listed before, so "
+            "nothing is done: look into it; if they were deleted on purpose, start Sluice again"
+        )
+    world.memory.registered = {
+        name: frozenset(version.version for version in versions)
+        for name, versions in observed.items()
+    }
+
+
+def forget_shown(world: World, asked: Iterable[Want | Idle]) -> None:
+    """Forget since when a version is missing, of every release of which none is missing now."""
+    unseen = {w.release.key for w in asked if isinstance(w, Idle) and w.unseen}
+    kept = world.memory.missing.items()
+    world.memory.missing = {
+        what: since for what, since in kept if what[0] in unseen or what[1] == NUMBERS
+    }
+
+
+def remember(world: World, decision: Decision) -> None:
+    """Keep since when the registry does not show something, by what was decided about it."""
+    memory = world.memory
+    abouts = decision.about if isinstance(decision, Refuse) else (decision,)
+    for about in abouts:
+        if isinstance(about, Keep) and about.missing:
+            if about.counts:
+                memory.missing.setdefault(about.missing, world.clock())
+            else:
+                memory.missing.pop(about.missing, None)
+        elif isinstance(about, Propose):
+            for key in about.proposal.keys:
+                memory.missing.pop((key, NUMBERS), None)
 
 
 def told(unclear: Mapping[Key, UnforeseenError]) -> Iterator[Outcome]:

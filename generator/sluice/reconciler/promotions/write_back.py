@@ -9,10 +9,13 @@ from dataclasses import replace
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.model import ModelVersion
 from sluice.core.promotion.marks import marks
+from sluice.core.promotion.outcome import ALIKE, Outcome
 from sluice.core.unforeseen import isolated
-from sluice.reconciler.promotions.cycle import base_of, by_branch
+from sluice.reconciler.pen import tag_version
+from sluice.reconciler.promotions.base import base_of
+from sluice.reconciler.promotions.cycle import by_branch
 from sluice.reconciler.promotions.registry_view import observe
-from sluice.reconciler.runtime import ALIKE, RECHECK, Outcome, World
+from sluice.reconciler.runtime import RECHECK, World
 
 # So many versions in one cycle: the first one may find thousands, and promotions do not wait.
 MOST = 100
@@ -96,6 +99,6 @@ def _write(world: World, version: ModelVersion, tags: Mapping[str, str]) -> None
     """Write those tags that another look finds missing."""
     now = world.registry.fresh(version)
     if world.marker and (missing := _missing(now, tags)):
-        world.marker.mark(now, missing)
+        tag_version(world.marker, now, missing)
     identity = (version.name, version.version, version.created)
     world.memory.marks[identity] = {**world.memory.marks.get(identity, {}), **tags}

@@ -11,6 +11,7 @@ from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
 from sluice.core.names import some
 from sluice.core.outgoing import lines_of, one_line
+from sluice.core.promotion.outcome import Outcome
 from sluice.core.rollout.by_hand import VERBS
 from sluice.core.rollout.model import Write
 from sluice.core.specs.resolve import Release
@@ -21,7 +22,6 @@ from sluice.reconciler.rollouts.refresh import refreshed
 from sluice.reconciler.rollouts.scene import Base, Scene, base_of, by_person
 from sluice.reconciler.rollouts.tick import case_of
 from sluice.reconciler.rollouts.write import Case, apply
-from sluice.reconciler.runtime import Outcome
 from sluice.workspace.connection import Place, connect, local_forge, now, person
 from sluice.workspace.identity import AUTHOR
 from sluice.workspace.revisions import workspace_of

@@ -18,6 +18,7 @@ from sluice.core.finding import SilentError, UsageError
 from sluice.core.specs.resolve import Environment
 from sluice.core.unforeseen import isolated
 from sluice.core.workload.applications import IN_CLUSTER
+from sluice.reconciler.pen import end_sync, refresh_application
 
 Ask = Callable[[str, str, float], Sequence[Series]]
 """Address, PromQL and time to series; UsageError when the answer is missing or only a part."""
@@ -108,7 +109,7 @@ class Observers:
             return self.why_silent(namespace)
         try:
             with isolated("Argo CD"):
-                self.cluster.refresh(namespace, name)
+                refresh_application(self.cluster, namespace, name)
         except UsageError as error:
             return str(error)
         return ""
@@ -119,7 +120,7 @@ class Observers:
             return ""
         try:
             with isolated("Argo CD"):
-                self.cluster.end(namespace, name, revision)
+                end_sync(self.cluster, namespace, name, revision)
         except UsageError as error:
             return f"a sync that hangs could not be ended: {error}"
         return f"ended the sync of {name} that hung at revision {revision[:10]}"

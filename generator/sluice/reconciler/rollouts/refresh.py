@@ -5,11 +5,11 @@ from dataclasses import replace
 from sluice import git
 from sluice.core.observation.argocd import application_name, routes_name
 from sluice.core.observation.following import DELAY
+from sluice.core.promotion.outcome import Outcome
 from sluice.core.specs.resolve import Release
 from sluice.reconciler.rollouts.observation import namespace_of
 from sluice.reconciler.rollouts.observers import Observers
 from sluice.reconciler.rollouts.scene import Scene
-from sluice.reconciler.runtime import Outcome
 from sluice.workspace.identity import MAIN
 
 _MERGED = "merged: "

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from sluice.core.promotion.outcome import Outcome, failure
 from sluice.core.unforeseen import UnforeseenError, isolated
 from sluice.reconciler.rollouts.observers import observers
 from sluice.reconciler.rollouts.scene import Scene
 from sluice.reconciler.rollouts.tick import tick
-from sluice.reconciler.runtime import Outcome, World, failure
+from sluice.reconciler.runtime import World
 
 
 def rolling(world: World) -> Iterator[Outcome]:

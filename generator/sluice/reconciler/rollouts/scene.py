@@ -1,6 +1,6 @@
 """The rollouts of a repository as Git has them: specs, history, and the world to act in."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from sluice.core.observation.state_history import History, Lost, Revision, histo
 from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.specs.resolve import Release
 from sluice.core.unforeseen import UnforeseenError, apart
+from sluice.reconciler.pen import Move, Pen
 from sluice.reconciler.runtime import main_of
 from sluice.workspace.identity import AUTHOR
 from sluice.workspace.workspace import Workspace
@@ -42,6 +43,25 @@ class Scene:
     look: Callable[[], object] = bool
     shown: dict[object, object] = field(default_factory=dict)
     pulls: Callable[[], Sequence[PullRequest]] | None = None
+
+    @property
+    def pen(self) -> Pen:
+        """What everything outside is written with."""
+        return Pen(
+            repository=self.repository,
+            swap=self.move,
+            swap_each=self._move_each,
+            forge=self.forge,
+            clock=self.clock,
+            author=self.author,
+            is_dry=self.dry_run,
+        )
+
+    def _move_each(self, moves: Mapping[str, Move]) -> Collection[str]:
+        """Rollouts move one branch at a time."""
+        for ref, (expected, new) in moves.items():
+            self.move(ref, new, expected)
+        return moves.keys()
 
 
 @dataclass(frozen=True)

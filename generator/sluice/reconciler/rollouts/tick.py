@@ -8,22 +8,22 @@ from sluice import git
 from sluice.core.finding import UsageError
 from sluice.core.forge import PullRequest
 from sluice.core.observation.state_history import History
-from sluice.core.promotion.converge import BRANCHES
+from sluice.core.promotion.branches import BRANCHES, SUFFIX, branch_for
+from sluice.core.promotion.outcome import Outcome, failure
 from sluice.core.rollout.file import rollout_of
 from sluice.core.rollout.machine import next_step
 from sluice.core.rollout.model import LEAVING, Decision, Observation, Sync, Write
 from sluice.core.rollout.transitions import hold, recover
 from sluice.core.specs.resolve import Release
 from sluice.core.unforeseen import UnforeseenError, apart, isolated
-from sluice.reconciler.promotions.ownership import is_persons
+from sluice.reconciler.ownership import is_persons
 from sluice.reconciler.rollouts.counting import Counted, counted
 from sluice.reconciler.rollouts.following import following, stuck
 from sluice.reconciler.rollouts.observation import observation, sync
 from sluice.reconciler.rollouts.observers import Observers
 from sluice.reconciler.rollouts.refresh import ask, end, refreshed
 from sluice.reconciler.rollouts.scene import Base, Scene, base_of
-from sluice.reconciler.rollouts.write import SUFFIX, Case, apply, branch_for, refused_by, withdraw
-from sluice.reconciler.runtime import Outcome, failure
+from sluice.reconciler.rollouts.write import Case, apply, refused_by, withdraw
 
 ATTEMPTS = 5
 Proposed = dict[str, list[PullRequest]]
@@ -146,7 +146,8 @@ def _moved(
             write = hold(case.rollout, "PAUSED", now, said, seen).write
     if write is not None:
         return replace(apply(scene, case, write, pulls), asks=decision.asks)
-    withdraw(scene, case, pulls, decision.reason)
+    if not scene.dry_run:
+        withdraw(scene, case, pulls, decision.reason)
     return replace(_waiting(case, decision), asks=decision.asks)
 
 
@@ -221,11 +222,11 @@ def _swept(scene: Scene, living: set[str], observers: Observers) -> None:
         return
     for pull in [pull for listed in pulls.values() for pull in listed]:
         if pull.state == "open" and pull.branch in stale:
-            scene.forge.close(pull.number, "its rollout is over")
+            scene.pen.close_pull(pull.number, "its rollout is over", None, "")
     for name, head in stale.items():
         if not is_persons(scene.repository, head):
             with suppress(git.RefMovedError):
-                scene.move(f"refs/heads/{name}", None, head)
+                scene.pen.move(f"refs/heads/{name}", None, head)
 
 
 def _proposed(scene: Scene, observers: Observers) -> Proposed | None:

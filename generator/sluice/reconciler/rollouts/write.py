@@ -13,30 +13,23 @@ from sluice.core.analysis.counts import Counts
 from sluice.core.analysis.judgement_file import written
 from sluice.core.finding import UsageError, failed
 from sluice.core.forge import PullRequest
-from sluice.core.layout import Key
 from sluice.core.observation.state_history import History
 from sluice.core.promotion import rollout_message
-from sluice.core.promotion.converge import branch_of
+from sluice.core.promotion.branches import BASE, branch_for, ref_of
 from sluice.core.promotion.message import is_about, read_marker, withdrawn
 from sluice.core.promotion.notice import Notice, objections, of_release
+from sluice.core.promotion.outcome import Outcome
 from sluice.core.promotion.rollout_change import Changes, after, rendered, spec_changes
 from sluice.core.rollout import file as rollout_file
 from sluice.core.rollout.model import Rollout, Write
 from sluice.core.specs.resolve import Release
 from sluice.forges.answers import HeadMovedError
-from sluice.reconciler.promotions.ownership import is_persons, is_reconcilers, left_alone
-from sluice.reconciler.promotions.presentation import asked, published, signalled
+from sluice.reconciler.ownership import is_persons, is_reconcilers, left_alone
+from sluice.reconciler.presentation import ask_for_review, show, show_signals
 from sluice.reconciler.rollouts.scene import Base, Scene
-from sluice.reconciler.runtime import Outcome
-from sluice.workspace.identity import BASE, MAIN
+from sluice.workspace.identity import MAIN
 
-SUFFIX = ".rollout"
 _BACK = ("lower", "restore")
-
-
-def branch_for(key: Key) -> str:
-    """The branch of the living pull request of a release's rollout."""
-    return f"{branch_of(key)}{SUFFIX}"
 
 
 @dataclass(frozen=True)
@@ -71,21 +64,32 @@ def apply(scene: Scene, case: Case, write: Write, pulls: Sequence[PullRequest]) 
     Raises:
         RefMovedError: when somebody was first; look again.
     """
+    if scene.dry_run:
+        return _preview(scene, case, write, pulls)
     by_word = bool(scene.actor) and _is_automatic(case.release)
     if write.lane == "push" or by_word:
         return push(scene, case, write, pulls)
     return propose(scene, case, write, pulls)
 
 
+def _preview(scene: Scene, case: Case, write: Write, pulls: Sequence[PullRequest]) -> Outcome:
+    """What a write would come to."""
+    said = rollout_message.title(case.release.key, case.rollout, write)
+    if write.lane == "push" or (bool(scene.actor) and _is_automatic(case.release)):
+        made = _commit(scene, case, write)
+        return _outcome(case, f"would push: {said}", write.reason, *sorted(made.changes))
+    open_ = next((pull for pull in pulls if pull.state == "open"), None)
+    _commit(scene, case, write, check=True)
+    return _outcome(case, f"would propose: {said}", write.reason, pull=open_)
+
+
 def push(scene: Scene, case: Case, write: Write, pulls: Sequence[PullRequest]) -> Outcome:
     """Commit straight to the base branch, and close what was proposed before."""
     made = _commit(scene, case, write)
     said = rollout_message.title(case.release.key, case.rollout, write)
-    if scene.dry_run:
-        return _outcome(case, f"would push: {said}", write.reason, *sorted(made.changes))
     commit = _written(scene, case, made)
     try:
-        scene.move(MAIN, commit, case.base.commit)
+        scene.pen.move(MAIN, commit, case.base.commit)
     except git.PushRefusedError as error:
         return _instead(scene, case, write, pulls, str(error))
     withdraw(scene, case, pulls, "the rollout went another way", ours=False)
@@ -128,9 +132,7 @@ def propose(
     made = _commit(scene, case, write, check=not urgent)
     said = rollout_message.title(case.release.key, case.rollout, write)
     open_ = next((pull for pull in pulls if pull.state == "open"), None)
-    if scene.dry_run:
-        return _outcome(case, f"would propose: {said}", write.reason, pull=open_)
-    head = git.tip(scene.repository, f"refs/heads/{case.branch}")
+    head = git.tip(scene.repository, ref_of(case.branch))
     if scene.actor and is_persons(scene.repository, head):
         raise left_alone(case.branch)
     if not scene.actor and not is_reconcilers(scene.repository, head):
@@ -144,10 +146,10 @@ def propose(
     body = rollout_message.body(case.rollout, write, case.history.clock, case.counts, made.evidence)
     notice = _notice(case, write, said, body, asks=not merges)
     if open_ is None or _marked(open_) != _marker(case, write) or not is_about(open_.body, head):
-        open_, problems = published(scene, case.base.commit, notice, head)
+        open_, problems = show(scene, case.base.commit, notice, head)
         return _outcome(case, f"proposed: {said}", write.reason, *problems, pull=open_)
     # Killed before, it may not have been shown; its words grow with the evidence and stay.
-    problems = signalled(scene, case.base.commit, notice, open_, head)
+    problems = show_signals(scene, case.base.commit, notice, open_, head)
     if not merges or open_.state != "open":
         return _outcome(case, f"proposed: {said}", write.reason, *problems, pull=open_)
     return _merge(scene, case, open_, notice, write.reason)
@@ -166,11 +168,11 @@ def _merge(scene: Scene, case: Case, pull: PullRequest, notice: Notice, reason: 
     found = () if scene.actor else objections(pull, scene.forge.objectors(pull.number))
     if found:
         return _outcome(case, f"proposed: {said}", reason, *found, pull=pull)
-    head = git.tip(scene.repository, f"refs/heads/{case.branch}") or pull.head
+    head = git.tip(scene.repository, ref_of(case.branch)) or pull.head
     try:
-        scene.forge.merge(pull.number, head)
+        scene.pen.merge(pull.number, head)
     except UsageError as error:
-        missed = asked(scene, case.base.commit, notice, pull)
+        missed = ask_for_review(scene, case.base.commit, notice, pull)
         return _outcome(case, f"could not merge: {said}", str(error), *missed, pull=pull)
     return _outcome(case, f"merged: {said}", reason, pull=pull)
 
@@ -186,22 +188,22 @@ def withdraw(
 
     With `ours`, one that a person asked for or committed to is left alone.
     """
-    head = git.tip(scene.repository, f"refs/heads/{case.branch}")
+    head = git.tip(scene.repository, ref_of(case.branch))
     if ours and not is_reconcilers(scene.repository, head):
         return
     for pull in pulls:
-        if pull.state == "open" and not scene.dry_run:
+        if pull.state == "open":
             with suppress(HeadMovedError):  # who moved it has more to say on it
-                scene.forge.close(pull.number, reason, withdrawn(pull.body), head or "")
+                scene.pen.close_pull(pull.number, reason, withdrawn(pull.body), head or "")
     sweep(scene, case)
 
 
 def sweep(scene: Scene, case: Case) -> None:
     """Delete the branch of a rollout that a merge or a withdrawal left behind."""
-    ref = f"refs/heads/{case.branch}"
+    ref = ref_of(case.branch)
     head = git.tip(scene.repository, ref)
-    if head and not scene.dry_run and not is_persons(scene.repository, head):
-        scene.move(ref, None, head)
+    if head and not is_persons(scene.repository, head):
+        scene.pen.move(ref, None, head)
 
 
 def refused_by(
@@ -229,14 +231,12 @@ def _marked(pull: PullRequest) -> str:
 
 def _written(scene: Scene, case: Case, made: _Commit) -> str:
     """A commit on top of the base, which no branch has yet."""
-    repository, base = scene.repository, case.base.commit
-    changed = git.write_tree(repository, base, made.changes)
-    return git.commit(repository, changed, [base], made.message, scene.author, time=scene.clock())
+    return scene.pen.commit(case.base.commit, [(made.changes, made.message)])
 
 
 def _branch(scene: Scene, case: Case, made: _Commit, head: str | None) -> str:
     commit = _written(scene, case, made)
-    scene.move(f"refs/heads/{case.branch}", commit, head)
+    scene.pen.move(ref_of(case.branch), commit, head)
     return commit
 
 

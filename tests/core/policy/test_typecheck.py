@@ -11,7 +11,7 @@ from sluice.core.kubernetes.closure import merge
 from sluice.core.policy.typecheck import type_warnings
 from support.policies import plan_of
 
-SCHEMAS = Path(__file__).parents[4] / "schemas" / "kubernetes"
+SCHEMAS = Path(__file__).parents[3] / "schemas" / "kubernetes"
 RULES = {
     "resourceRules": [
         {

@@ -1,6 +1,6 @@
 """Showing a pull request to people: its words, then status, reviewers and one comment.
 
-Every pull request of ours is shown by `published`, whatever it proposes. The status comes last,
+Every pull request of ours is shown by `show`, whatever it proposes. The status comes last,
 so that a run that was killed in between is finished by the next one. Beside the words none of this
 decides anything: what a forge does not let us say is told, and the pull request stands.
 """
@@ -13,6 +13,7 @@ from sluice import git
 from sluice.core import layout
 from sluice.core.finding import UsageError
 from sluice.core.forge import Forge, PullRequest, Status
+from sluice.core.promotion.branches import BASE
 from sluice.core.promotion.codeowners import PLACES, Reviewers, owners
 from sluice.core.promotion.message import stamped
 from sluice.core.promotion.notice import Notice
@@ -20,6 +21,7 @@ from sluice.core.promotion.signals import CONTEXT, LATER, Signal
 from sluice.core.unforeseen import apart
 from sluice.forges.answers import HeadMovedError
 from sluice.forges.limits import RateLimitedError
+from sluice.reconciler.pen import Pen
 
 _COMMENT = "superseded"
 
@@ -36,6 +38,10 @@ class Place(Protocol):
         """Where pull requests live."""
 
     @property
+    def pen(self) -> Pen:
+        """What it is written with."""
+
+    @property
     def shown(self) -> dict[object, object]:
         """What was shown, by what shows it."""
 
@@ -50,9 +56,7 @@ class _Shown:
     comment: str
 
 
-def published(
-    place: Place, base: str, notice: Notice, head: str
-) -> tuple[PullRequest, tuple[str, ...]]:
+def show(place: Place, base: str, notice: Notice, head: str) -> tuple[PullRequest, tuple[str, ...]]:
     """Open or update a pull request, and show all that belongs to it.
 
     Args:
@@ -69,41 +73,34 @@ def published(
         UsageError: it cannot be opened or changed.
     """
     try:
-        pull = place.forge.ensure(
-            branch=notice.branch,
-            base="main",
-            title=notice.title,
-            body=stamped(notice.body, head, left=LATER in notice.labels),
-            labels=notice.labels,
-            head=head,
-        )
+        body = stamped(notice.body, head, left=LATER in notice.labels)
+        pull = place.pen.open_pull(notice.branch, BASE, notice.title, body, notice.labels, head)
     except HeadMovedError as error:
         raise _moved(error) from None
-    return pull, signalled(place, base, notice, pull, head)
+    return pull, show_signals(place, base, notice, pull, head)
 
 
-def asked(place: Place, base: str, notice: Notice, pull: PullRequest) -> tuple[str, ...]:
+def ask_for_review(place: Place, base: str, notice: Notice, pull: PullRequest) -> tuple[str, ...]:
     """Ask people for a review of what was to merge without one; return what kept us from it."""
-    forge, people = place.forge, _people(place, base, notice)
+    people = _people(place, base, notice)
     if place.shown.get(("asked", pull.number)) == people:
         return ()
     place.shown["asked", pull.number] = people
-    return tuple(_tried([lambda: _ask(forge, pull.number, people)]))
+    return tuple(_try([lambda: _ask(place, pull.number, people)]))
 
 
-def refused(place: Place, pull: PullRequest, signal: Signal) -> None:
+def show_refusal(place: Place, pull: PullRequest, signal: Signal) -> None:
     """Say on its commit why a pull request is withdrawn."""
-    list(_tried([lambda: place.forge.set_status(pull.head, _status(signal))]))
+    list(_try([lambda: place.pen.set_status(pull.head, _status(signal))]))
 
 
-def signalled(
+def show_signals(
     place: Place, base: str, notice: Notice, pull: PullRequest, head: str
 ) -> tuple[str, ...]:
     """Show what belongs to a pull request beside its words; return what the forge did not let us.
 
-    Arguments and errors as those of `published`, of which this is the second half.
+    Arguments and errors as those of `show`, of which this is the second half.
     """
-    forge = place.forge
     if pull.state != "open":
         return ()
     people = _people(place, base, notice) if notice.asks else Reviewers()
@@ -111,7 +108,7 @@ def signalled(
     if place.shown.get(pull.number) == shown:
         return ()
     try:
-        problems = tuple(_tried(_steps(forge, pull.number, shown)))
+        problems = tuple(_try(_steps(place, pull.number, shown)))
     except HeadMovedError as error:
         raise _moved(error) from None
     place.shown[pull.number] = shown
@@ -125,33 +122,33 @@ def _moved(error: HeadMovedError) -> git.RefMovedError:
 Step = Callable[[], object]
 
 
-def _steps(forge: Forge, number: int, shown: _Shown) -> list[Step]:
+def _steps(place: Place, number: int, shown: _Shown) -> list[Step]:
     """Everything that there is to say, the status last; if that is said already, so is the rest."""
 
     def note() -> None:
         if shown.comment:
-            forge.upsert_comment(number, _COMMENT, shown.comment, shown.commit)
+            place.pen.comment(number, _COMMENT, shown.comment, shown.commit)
 
-    if forge.has_status(shown.commit, shown.status):
+    if place.forge.has_status(shown.commit, shown.status):
         # Two who were at it at once may have left two comments, or one about another version.
         return [note]
     return [
-        lambda: _ask(forge, number, shown.people),
+        lambda: _ask(place, number, shown.people),
         note,
-        lambda: forge.set_status(shown.commit, shown.status, unsaid=True),
+        lambda: place.pen.set_status(shown.commit, shown.status, unsaid=True),
     ]
 
 
-def _ask(forge: Forge, number: int, people: Reviewers) -> None:
+def _ask(place: Place, number: int, people: Reviewers) -> None:
     """Ask each of them once.
 
     Raises:
         UsageError: whom the forge does not ask.
     """
-    teams = people.teams if forge.capabilities.teams else ()
+    teams = people.teams if place.forge.capabilities.teams else ()
     if not people.users and not teams:
         return
-    missed = forge.request_reviews(number, people.users, teams)
+    missed = place.pen.request_reviews(number, people.users, teams)
     if missed:
         raise UsageError(
             f"the forge does not ask {', '.join(missed)} for a review: give them access, or "
@@ -159,7 +156,7 @@ def _ask(forge: Forge, number: int, people: Reviewers) -> None:
         )
 
 
-def _tried(steps: list[Step]) -> Iterator[str]:
+def _try(steps: list[Step]) -> Iterator[str]:
     for step in steps:
         try:
             with apart("what is shown on a pull request", git.RefMovedError):
@@ -176,6 +173,8 @@ def _status(signal: Signal) -> Status:
 
 def _people(place: Place, base: str, notice: Notice) -> Reviewers:
     """Whom the environment names, or else CODEOWNERS for the releases."""
+    if not place.forge.capabilities.reviews:
+        return Reviewers()
     if notice.named:
         return notice.people
     files = git.read_tree(place.repository, base, PLACES).files

@@ -15,7 +15,7 @@ from sluice.core.kubernetes.rules.kinds import _COMPLETE
 from sluice.core.kubernetes.rules.quantities import parsed, quantity
 from sluice.system import resources
 
-ROOT = Path(__file__).parents[5]
+ROOT = Path(__file__).parents[4]
 MANIFESTS = sorted((ROOT / "manifests").rglob("*.yaml"))
 OBJECTS = [(path.as_posix(), yaml.safe_load(path.read_text("utf-8"))) for path in MANIFESTS]
 EXAMPLES = [
