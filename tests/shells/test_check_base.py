@@ -314,6 +314,8 @@ def test_a_new_policy_may_come_with_waivers_of_what_was_there(tree: Path, found:
         ".gitea/CODEOWNERS",
         ".github/workflows/sluice.yaml",
         ".github/workflows/more.yaml",
+        ".github/sluice.txt",
+        ".github/sluice-requirements.txt",
         ".pre-commit-config.yaml",
         "catalog/accelerators/nvidia-l40s.yaml",
     ],
