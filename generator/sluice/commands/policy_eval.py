@@ -4,7 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from sluice.core.outgoing import lines_of
 from sluice.core.policy.admission import Admission, World, admit
 from sluice.core.policy.evaluate import Decision, Failure, Result, evaluate
 from sluice.core.policy.layer import Begin
+from sluice.core.policy.match import matches
 from sluice.core.policy.model import Binding, Policy
 from sluice.core.policy.normalise import normalise
 from sluice.core.policy.plan import Plan, compile_policy
@@ -27,6 +28,10 @@ from sluice.core.reports.report import report
 
 _VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,3})(\.\S*)?")
 _OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
+_NO_NAMESPACE = (
+    "what it asks of a namespace's labels cannot be told: give a file with the namespace by "
+    "--namespace"
+)
 _REFUSED = (Decision.DENY, Decision.ERROR)
 
 
@@ -118,9 +123,28 @@ def _judgements(
     for part, request in requests:
         for index, plan in enumerate(plans):
             begin(index)
-            results = evaluate(plan, bound, request, world)
-            judgements += [Judgement(result, part, request) for result in results]
+            for result in evaluate(plan, bound, request, world):
+                is_known = not request.namespace or request.namespace in world.namespaces
+                if not is_known and _waits_for_namespace(result, plan, bound, request):
+                    explained = replace(result, notes=(_NO_NAMESPACE,))
+                    judgements.append(Judgement(explained, part, request))
+                else:
+                    judgements.append(Judgement(result, part, request))
     return judgements
+
+
+def _waits_for_namespace(
+    result: Result, plan: Plan, bound: Sequence[Binding], request: Admission
+) -> bool:
+    """Whether an object is skipped since nobody gave the labels of its namespace."""
+    if result.decision != Decision.SKIP:
+        return False
+    bindings = [one for one in bound if (one.policy, one.name) == (result.policy, result.binding)]
+    matched = [(plan.policy.match, True), *((one.match, False) for one in bindings)]
+    return any(match.namespaces for match, _ in matched) and all(
+        matches(replace(match, namespaces=()), request, rules_required=required)
+        for match, required in matched
+    )
 
 
 def parse_version(text: str) -> tuple[int, int]:
