@@ -5,6 +5,8 @@ INSTALLED := $(VENV)/.installed
 # Exact versions with hashes, so that a clone of any commit installs what it was tested with.
 LOCK := generator/requirements.txt
 SBOM_LOCK := generator/sbom.txt
+# What Sluice itself needs, of the same versions: `sluice init` writes it for CI.
+RUNTIME_LOCK := generator/sluice/starter/.github/sluice-requirements.txt
 
 .PHONY: demo test lint test-slow test-live test-newest bench manifests schemas lock sbom clean
 
@@ -45,13 +47,15 @@ schemas: $(INSTALLED)
 	$(BIN)/python generator/tools/kubernetes_schemas.py
 
 # Writes the locks anew, for every platform and every Python that pyproject.toml allows.
+COMPILE := build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url
+
 lock:
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --extra dev --generate-hashes \
-		--no-header --no-annotate --no-emit-index-url pyproject.toml --output-file $(LOCK)
-	echo cyclonedx-bom==7.5.0 | build/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-annotate --no-emit-index-url - --output-file $(SBOM_LOCK)
+	$(COMPILE) --upgrade --extra dev pyproject.toml --output-file $(LOCK)
+	$(COMPILE) --upgrade --constraint $(LOCK) pyproject.toml --output-file $(RUNTIME_LOCK)
+	echo cyclonedx-bom==7.5.0 | $(COMPILE) --upgrade - --output-file $(SBOM_LOCK)
 
 # What the lock installs, as a bill of materials (CycloneDX), from the lock alone.
 sbom:

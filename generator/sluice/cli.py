@@ -83,7 +83,15 @@ def verb(name: str, *decorators: Decorator, group: click.Group = cli) -> Decorat
     return register
 
 
-@verb("init", click.argument("directory", metavar="DIR"))
+@verb(
+    "init",
+    click.argument("directory", metavar="DIR"),
+    click.option(
+        "--wheel-hash",
+        metavar="sha256:HEX",
+        help="Of Sluice's own wheel, as `pip hash` prints it: then CI installs no other one.",
+    ),
+)
 def init() -> None:
     """Write a GitOps repository into DIR: environments, schemas, policies, hooks, CI."""
 

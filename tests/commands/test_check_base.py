@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sluice import cli
 from sluice.commands import check, init, plan, render, validate
 from sluice.core.finding import UsageError
 from sluice.system import resources
@@ -314,6 +315,8 @@ def test_a_new_policy_may_come_with_waivers_of_what_was_there(tree: Path, found:
         ".gitea/CODEOWNERS",
         ".github/workflows/sluice.yaml",
         ".github/workflows/more.yaml",
+        ".github/sluice.txt",
+        ".github/sluice-requirements.txt",
         ".pre-commit-config.yaml",
         "catalog/accelerators/nvidia-l40s.yaml",
     ],
@@ -424,3 +427,17 @@ def test_a_plan_tells_of_rules_that_change(tree: Path, capsys: pytest.CaptureFix
         assert line in said.splitlines()
     assert plan.run(base="base", root=str(tree), form="markdown") == 0
     assert "**looser:**" in capsys.readouterr().out
+
+
+def test_a_repository_that_cannot_be_read_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    top = tmp_path / "models"
+    init.write(top)
+    assert cli.main(["check", "--root", str(top)]) == 0
+    assert "GIT005" not in capsys.readouterr().out  # there is no Git
+    run_git(top, "init", "--quiet", "--object-format=sha256")
+    assert cli.main(["check", "--root", str(top)]) == 0
+    said = capsys.readouterr().out
+    assert ".git:1:1: warning[GIT005] how Git has these files is not checked: " in said
+    assert "SHA-256" in said

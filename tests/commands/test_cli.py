@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sluice import cli
+from sluice import __version__, cli
 from sluice.commands import init
 from support.git_fixtures import CLEAN, run_git
 from support.loop import KEY, SPEC, Loop
@@ -59,6 +59,17 @@ def test_init_refuses_a_folder_in_use_and_changes_nothing(tree: Path) -> None:
     assert done.returncode == 2
     assert "already" in done.stderr
     assert (tree / "README.md").read_text() == "mine"
+
+
+def test_init_pins_its_own_wheel_where_it_is_told_the_hash(tmp_path: Path) -> None:
+    digest = "sha256:" + "0a" * 32
+    assert sluice("init", tmp_path / "a", "--wheel-hash", digest).returncode == 0
+    pinned = (tmp_path / "a" / ".github" / "sluice.txt").read_text()
+    assert pinned == f"sluice-gitops=={__version__} --hash={digest}\n"
+    for wrong in ("0a" * 32, "sha256:0a", f"{digest}\n--index-url=x", digest.upper()):
+        done = sluice("init", tmp_path / "b", "--wheel-hash", wrong)
+        assert (done.returncode, done.stderr.count("--wheel-hash is sha256:")) == (2, 1)
+        assert not (tmp_path / "b").exists()
 
 
 def test_validate_shows_the_line_and_the_remedy(tree: Path) -> None:

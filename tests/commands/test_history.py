@@ -244,3 +244,16 @@ def test_a_clone_of_a_server_answers_from_what_was_fetched(
         assert "version 1" in capsys.readouterr().out
         if main:
             clone.references.delete(main)
+
+
+def test_a_clone_of_a_folder_with_a_work_tree_answers_from_its_main(
+    loop: Loop, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree, clone = str(tmp_path / "tree of people"), str(tmp_path / "clone of it")
+    pygit2.clone_repository(str(loop.bare), tree)
+    for url in (tree, f"file://{tree}"):
+        pygit2.clone_repository(tree, f"{clone} {len(url)}").remotes.set_url("origin", url)
+        root = f"{clone} {len(url)}"
+        assert history.run(release=KEY, repository=None, root=root, form="text") == 0
+        assert "version 1" in capsys.readouterr().out
+    assert history.run(release=KEY, repository=tree, root=None, form="text") == 0

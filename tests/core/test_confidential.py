@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.core import confidential
+from sluice.core import confidential, logins
 from sluice.core.confidential import (
     HIDDEN,
     is_secret,
@@ -241,6 +241,63 @@ def test_words_that_prose_has_too_hide_nothing_else(text: str) -> None:
     assert redacted(text) == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("user:{}@host", "ssh alice:{}@git.example.com:22", "root:{}@10.0.0.1", "x (bob:{}@h.de)"),
+        *("curl -u alice:{} https://h/", "curl -sS -u alice:{} -u bob:{} h", "wget --user=a:{} h"),
+        *('curl --proxy-user "a:{}" h', "password: |\n  {}\n", "  apiKey: >-\n    {}\n    {}\n"),
+    ],
+)
+def test_a_login_and_a_block_are_hidden(text: str) -> None:
+    said = redacted(text.replace("{}", "s3cr3tOfMany9"))
+    assert "s3cr3t" not in said
+    assert redacted(said) == said
+
+
+@pytest.mark.parametrize(
+    "text", ["password: 12345678", "--password 4711", "DB_PASSWORD: '0815'", "password=4711"]
+)
+def test_a_password_may_be_a_number(text: str) -> None:
+    assert not re.search("[0-9]{2}", redacted(text))
+
+
+def test_all_lines_of_a_block_are_hidden_and_no_other() -> None:
+    block = "a: 1\napiKey: |\n  s3cr3tAAA111bbb222\n  and more\nb: 2\n"
+    assert redacted(block) == f"a: 1\napiKey: |\n  {HIDDEN}\nb: 2\n"
+
+
+WORDS = st.from_regex(r"[a-z]{1,12}", fullmatch=True)
+SENTENCES = [
+    *(
+        "https://{}@{}/x",
+        "https://{}.{}@example.com/",
+        "http://h/?key={}&code={}",
+        "mailto:{}@{}.de",
+    ),
+    *(
+        "{} <{}@example.com>",
+        "docker run -u 1000:1000 {} {}",
+        "chown {}:{} /x",
+        "-u {}:{} in a pod",
+    ),
+    *("by {}:{}@example.com", "registry:5000/{}@sha256:0123 {}", "{}: |\n  {}\n  more\n"),
+    *(
+        "the password is {} {}",
+        "at 10:30@{} or {}",
+        "git@github.com:{}/{}.git",
+        "{}:v1.2@sha512:9 {}",
+    ),
+]
+
+
+@given(st.sampled_from(SENTENCES), WORDS, WORDS)
+def test_ordinary_text_stays_as_it_is(sentence: str, one: str, other: str) -> None:
+    text = sentence.format(one, other)
+    if not is_secret(one) and one not in logins._ACCOUNTS:
+        assert redacted(text) == text
+
+
 def test_a_pair_of_name_and_value_is_redacted_by_the_name() -> None:
     data = [{"name": "HF_TOKEN", "value": "a"}, {"key": "lr", "value": "1"}]
     assert redacted_data(data) == [{"name": "HF_TOKEN", "value": HIDDEN}, data[1]]
@@ -302,7 +359,8 @@ def repeats(parsed: Any) -> Iterator[str]:  # noqa: ANN401  # of `re`
 
 
 def patterns() -> dict[str, re.Pattern[str]]:
-    return {n: p for n, p in vars(confidential).items() if isinstance(p, re.Pattern)}
+    named = [*vars(confidential).items(), *((f"logins.{n}", p) for n, p in vars(logins).items())]
+    return {n: p for n, p in named if isinstance(p, re.Pattern)}
 
 
 @pytest.mark.parametrize("name", patterns())
@@ -325,6 +383,10 @@ HOSTILE = [
         "-----BEGIN ",
         "sk-",
         " = ",
+        "a:b@c.d ",
+        "curl -u a:b ",
+        "password: |\n  abcdef12",
+        "password: |\n  abcdef12\n  ",
     ),
     *(
         "-----BEGIN PRIVATE KEY-----",

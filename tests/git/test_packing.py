@@ -7,33 +7,39 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-import pygit2
 import pytest
 
 from sluice import cli, git
 from sluice.core.finding import UsageError
-from sluice.git import library_packing, packing
+from sluice.git import packing
 from sluice.reconciler.daemon.cycle_log import Diary
 from sluice.reconciler.daemon.loop import Daemon
 from sluice.reconciler.runtime import World
-from support.effects import Killed
 from support.git_fixtures import AUTHOR, MAIN, WRITER, assert_sound, outputs, put, race, run_git
 from support.loop import KEY, Loop
 
 MANY = {f"d{n % 20}/{n}": b"%d" % n for n in range(200)}
+ANY_GIT = 'exec git "$@"'
+OLD_GIT = 'dir=$1; shift 3; exec git "$dir" -c gc.cruftPacks=false "$@"'
+SECOND_HALF = 'case "$*" in *" gc "*) exit 0;; esac; exec git "$@"'  # of what an old one does
 UNUSED = 1  # Git puts what no ref leads to into a pack of its own
 
 
-@pytest.fixture(params=["git", "library"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Whether there is a git command."""
-    if request.param == "library":
-        monkeypatch.setattr("sluice.git.packing.shutil.which", lambda _: None)
+@pytest.fixture(params=["git", "an old git"])
+def way(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Whether the git command can put what no ref leads to into a pack of its own."""
+    if request.param == "an old git":
+        age(tmp_path, monkeypatch)
     return str(request.param)
+
+
+def age(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the git command be one that knows no such packs."""
+    script = program(folder, OLD_GIT)
+    monkeypatch.setattr("sluice.git.packing.shutil.which", lambda _: str(script))
 
 
 @pytest.fixture
@@ -84,7 +90,7 @@ def test_what_is_loose_is_packed_and_open_handles_live_on(repo: git.Repository, 
 def test_a_small_repository_and_one_that_is_not_to_be_packed_are_left_alone(
     repo: git.Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packing, "_by_git", unwanted)
+    monkeypatch.setattr(packing, "_run", unwanted)
     small = git.init_bare(tmp_path / "small.git")
     put(small, {"a": b"1"})
     assert not git.pack(small)
@@ -142,8 +148,7 @@ def test_what_no_ref_leads_to_goes_from_mirrors_when_it_is_old(
 def test_with_an_old_git_too_nothing_is_packed_again_and_again(
     repo: git.Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = program(tmp_path, 'exec git "$1" "$8" "$9" "${10}"')  # without cruft packs
-    monkeypatch.setattr("sluice.git.packing.shutil.which", lambda _: str(script))
+    age(tmp_path, monkeypatch)
     assert git.pack(repo)
     assert not git.pack(repo)
     assert_sound(repo.path)
@@ -165,63 +170,25 @@ def test_a_pack_that_is_kept_stays(repo: git.Repository, way: str) -> None:
 
 def test_leftovers_of_killed_fetches_go_when_they_are_old(repo: git.Repository) -> None:
     folder = Path(repo.path) / "objects"
-    old, new, tree = (
-        folder / "pack/pack_git2_a",
-        folder / "pack/pack_git2_b",
-        folder / "tmp_sluice_c",
-    )
-    for path in (old, new, tree / "pack-d.pack"):
-        path.parent.mkdir(exist_ok=True)
+    old, new = folder / "pack/pack_git2_a", folder / "pack/pack_git2_b"
+    for path in (old, new):
         path.touch()
-    for path in (old, tree):
-        os.utime(path, (time.time() - 100_000,) * 2)
+    os.utime(old, (time.time() - 100_000,) * 2)
     assert git.pack(repo)
-    assert [path.exists() for path in (old, new, tree)] == [False, True, False]
-
-
-@pytest.mark.parametrize("fatal", range(1, 9))
-def test_a_kill_while_the_library_packs_loses_nothing(
-    repo: git.Repository, monkeypatch: pytest.MonkeyPatch, fatal: int
-) -> None:
-    monkeypatch.setattr("sluice.git.packing.shutil.which", lambda _: None)
-    before = git.read_tree(repo, MAIN)
-    run_git(repo.path, "repack", "-d", "-q")
-    put(repo, {"e": b"e"})
-    repo.config["gc.autopacklimit"] = 1
-    run_git(repo.path, "repack", "-d", "-q")
-    put(repo, {"f": b"f"})
-    count = [0]
-
-    def watched(effect: Callable[..., object]) -> Callable[..., object]:
-        def run(*arguments: object, **named: object) -> object:
-            count[0] += 1
-            if count[0] == fatal:
-                raise Killed
-            return effect(*arguments, **named)
-
-        return run
-
-    with monkeypatch.context() as patches:
-        patches.setattr(
-            pygit2.PackBuilder,
-            "write",
-            watched(pygit2.PackBuilder.write),
-        )
-        patches.setattr(Path, "rename", watched(Path.rename))
-        patches.setattr(Path, "unlink", watched(Path.unlink))
-        with pytest.raises(Killed):
-            git.pack(repo)
-    again = git.open_repository(repo.path)
-    assert git.read_tree(again, MAIN).files.items() >= before.files.items()
-    assert_sound(repo.path)
-    git.pack(again)
-    assert (len(packs(again)), loose(again)) == (1, 0)
+    assert [path.exists() for path in (old, new)] == [False, True]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("script", [ANY_GIT, OLD_GIT, SECOND_HALF])
 def test_a_kill_while_git_packs_loses_nothing(
-    repo: git.Repository, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+    repo: git.Repository,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    script: str,
 ) -> None:
+    path = program(tmp_path, script)
+    monkeypatch.setattr("sluice.git.packing.shutil.which", lambda _: str(path))
     monkeypatch.setattr(packing, "_LOOK", 0.005)
     monkeypatch.setattr(packing, "_END", number)
     before = git.read_tree(repo, MAIN)
@@ -258,12 +225,36 @@ def test_who_finds_another_one_packing_leaves_it(
     (Path(repo.path) / "gc.pid").write_text(f"{os.getpid()} {socket.gethostname()}")
     git.pack(repo)
     assert packs(repo) == []
-    monkeypatch.setattr("sluice.git.packing.shutil.which", lambda _: None)
-    with library_packing._alone(Path(repo.path) / library_packing._LOCK):
-        git.pack(repo)
-        assert packs(repo) == []
+    (Path(repo.path) / "gc.pid").unlink()
     git.pack(repo)
-    assert len(packs(repo)) == 1
+    assert len(packs(repo)) == 1 + UNUSED
+
+
+def test_what_an_alternate_has_is_not_copied(
+    repo: git.Repository, tmp_path: Path, way: str
+) -> None:
+    other = git.init_bare(tmp_path / "b.git")
+    (Path(other.path) / "objects" / "info" / "alternates").write_text(f"{repo.path}objects\n")
+    other.config["gc.auto"] = 1
+    other = git.open_repository(other.path)
+    other.create_reference(MAIN, git.resolve(repo, MAIN))
+    put(other, {"own": b"own"})
+    crowd(other, "z")
+    assert git.pack(other)
+    assert loose(other) == 0
+    packed = run_git(other.path, "count-objects", "-v").split("in-pack: ")[1].split()[0]
+    assert int(packed) < 10
+    assert len(git.list_tree(git.open_repository(other.path), MAIN)) == len(MANY) + 1
+    assert_sound(other.path)
+
+
+def test_without_git_it_is_told_once_there_is_something_to_pack(
+    repo: git.Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sluice.git.packing.shutil.which", lambda _: None)
+    assert not git.pack(git.init_bare(tmp_path / "small.git"))
+    with pytest.raises(UsageError, match="no git is there: install it"):
+        git.pack(repo)
 
 
 def program(folder: Path, script: str) -> Path:

@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -30,6 +31,7 @@ from support.loop import Loop
 pytestmark = pytest.mark.server
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 OF_GIT = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-git-upload-pack-advertisement\r\n"
+MOST_PIECES = 3_000
 LONG = 10  # seconds that nobody should sleep
 STEP = 0.05  # seconds between two bytes
 LONGEST = 400  # so many of them, if nobody breaks off
@@ -323,6 +325,48 @@ def test_an_answer_without_an_end_is_not_read_for_ever(
         pytest.raises(UsageError, match=r"end of its answer|more than|MiB"),
     ):
         ask(server, tmp_path)
+
+
+def chunk(content: bytes) -> bytes:
+    return b"%x\r\n%s\r\n" % (len(content), content)
+
+
+BRANCHES = chunk(b"".join(b"003f%040x refs/heads/%06x\n" % (n, n) for n in range(1, 10_000)))
+FLOODS = {
+    "a header": (b"HTTP/1.1 200 OK\r\nX-Long: ", b"a" * len(BRANCHES)),
+    "branches": (
+        OF_GIT
+        + b"Transfer-Encoding: chunked\r\n\r\n"
+        + chunk(b"001e# service=git-upload-pack\n0000003e%040x refs/heads/0\0ofs\n" % 1),
+        BRANCHES,
+    ),
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system tells no memory")
+@pytest.mark.parametrize("ask", [ask_git, ask_git_with_token])
+@pytest.mark.parametrize("what", FLOODS)
+def test_what_has_no_bounds_of_its_own_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Server, Path], None], what: str
+) -> None:
+    monkeypatch.setattr(deadlines, "MOST_MEMORY", 32 << 20)
+    monkeypatch.setattr("sluice.git.advertisement._LARGEST", 1 << 20)
+    begin, piece = FLOODS[what]
+
+    def flood(server: Server, peer: socket.socket) -> None:
+        peer.sendall(begin)
+        for _ in range(MOST_PIECES):
+            peer.sendall(piece)
+        server.ended.wait()
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with (
+        running(flood) as server,
+        pytest.raises(UsageError, match="its answer has no end within 512 MiB"),
+    ):
+        ask(server, tmp_path)
+    taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert taken < MOST_PIECES * len(piece) >> 11  # KiB: half of what would have come
 
 
 def test_pages_without_an_end_are_not_read_for_ever(

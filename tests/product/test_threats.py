@@ -6,6 +6,7 @@ import tomllib
 import pytest
 
 from sluice import __version__
+from sluice.commands import init
 from support import trees
 
 PAGE = (trees.ROOT / "docs" / "threats.md").read_text("utf-8")
@@ -40,4 +41,18 @@ def test_what_is_installed_has_an_upper_bound_and_a_workflow_its_version() -> No
     starter = trees.ROOT / "generator" / "sluice" / "starter" / ".github"
     lines = [line for p in starter.rglob("*.yaml") for line in p.read_text("utf-8").splitlines()]
     installed = [line.split("pip install ")[1] for line in lines if "run: pip install" in line]
-    assert installed == [f"sluice-gitops=={__version__}"]
+    assert installed == [
+        "--require-hashes --requirement .github/sluice-requirements.txt",
+        "--no-deps --requirement .github/sluice.txt",
+    ]
+    assert init.starter()[".github/sluice.txt"] == f"sluice-gitops=={__version__}\n".encode()
+
+
+def test_a_workflow_uses_what_others_publish_by_commit() -> None:
+    written = init.starter()
+    workflows = [
+        raw or b"" for path, raw in written.items() if path.startswith(".github/workflows")
+    ]
+    used = re.findall(r"uses: (.*)", b"\n".join(workflows).decode())
+    assert len(used) == 2
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[0-9.]+", action) for action in used)

@@ -6,7 +6,7 @@ import subprocess
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -43,6 +43,7 @@ class GitServer(ThreadingHTTPServer):
         self.redirects_pushes = ""
         self.moved: dict[str, str] = {}  # how a path began, and begins now
         self.fault: Fault | None = None
+        self.flood = 0  # bytes of a header that does not end
         self.authorizations: list[str] = []
         self.before_update: Callable[[], None] | None = None
 
@@ -66,7 +67,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body, fault = self._body(), self.server.fault
         self.server.authorizations.append(self.headers.get("Authorization", ""))
-        if fault:
+        if self.server.flood:
+            self._flood(self.server.flood)
+        elif fault:
             self._answer(fault.status, fault.fields, fault.content)
         elif self.server.redirect:
             self._answer(302, [("Location", self.server.redirect + self.path)], b"")
@@ -79,6 +82,13 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, [("WWW-Authenticate", 'Basic realm="git"')], b"")
         else:
             self._backend(body)
+
+    def _flood(self, size: int) -> None:
+        self.close_connection = True
+        with suppress(OSError):  # whoever listened has enough
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+            for _ in range(size >> 16):
+                self.wfile.write(b"a" * (1 << 16))
 
     def _place(self) -> str:
         """Where what is asked for is now, nothing when it is here."""

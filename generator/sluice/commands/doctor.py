@@ -101,7 +101,8 @@ def _git() -> Diagnosis:
     found = shutil.which("git")
     if found:
         return Diagnosis("git", ok=True, said="the command is here")
-    return Diagnosis("git", ok=False, said="no git command", remedy="install git; hooks need it")
+    remedy = "install git: hooks need it, and sluice reconcile to pack what has become many files"
+    return Diagnosis("git", ok=False, said="no git command", remedy=remedy)
 
 
 def _specs(root: str | None) -> Diagnosis:

@@ -44,7 +44,7 @@ def _main(repository: str | None, root: str | None) -> tuple[git.Repository, str
         url = git.remote_url(clone)
         if not clone.is_bare and (url is None or is_remote(url)):
             return clone, _FETCHED if git.tip(clone, _FETCHED) else "HEAD"
-    return find_repository(repository, root), MAIN
+    return find_repository(repository, root, only_read=True), MAIN
 
 
 def _key(bare: git.Repository, main: str, name: str) -> Key:

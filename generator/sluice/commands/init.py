@@ -1,22 +1,39 @@
 """`sluice init`: write a GitOps repository."""
 
 import os
+import re
 from pathlib import Path
 
 import click
 
-from sluice import files
+from sluice import __version__, files
 from sluice.core import layout
 from sluice.core.finding import UsageError
 from sluice.system import resources
 from sluice.workspace.rendered import differences
 from sluice.workspace.workspace import open_workspace
 
+# Where the workflow finds which Sluice it installs; what Sluice needs is in a file beside it.
+_PINNED = ".github/sluice.txt"
+_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 
-def run(*, directory: str) -> int:
-    """Write the starter repository and render it; a folder that is in use is refused."""
+
+def run(*, directory: str, wheel_hash: str | None) -> int:
+    """Write the starter repository and render it; a folder that is in use is refused.
+
+    Args:
+        directory: where to.
+        wheel_hash: of Sluice's own wheel; without one CI takes what has its version.
+
+    Raises:
+        UsageError: the folder is in use, or the hash is none.
+    """
+    if wheel_hash is not None and not _HASH.fullmatch(wheel_hash):
+        raise UsageError(
+            "--wheel-hash is sha256: and 64 digits in lower case, as `pip hash` has it"
+        )
     top = Path(directory)
-    write(top)
+    write(top, wheel_hash)
     click.echo(
         f"{top} is a GitOps repository.\n"
         "Next: read its README.md, put your own hosts, claims and Git address in, then\n"
@@ -25,13 +42,13 @@ def run(*, directory: str) -> int:
     return 0
 
 
-def write(top: Path) -> None:
+def write(top: Path, wheel_hash: str | None = None) -> None:
     """Write everything, or nothing where a file would be overwritten.
 
     Raises:
         UsageError: the folder holds something of what would be written.
     """
-    wanted = starter()
+    wanted = starter(wheel_hash)
     taken = sorted(p for p in (*wanted, layout.MANIFESTS) if os.path.lexists(top / p))
     if taken:
         raise UsageError(f"{top} has {taken[0]} already; name a new folder")
@@ -42,9 +59,12 @@ def write(top: Path) -> None:
     files.write(top, differences(top, rendered))
 
 
-def starter() -> dict[str, bytes | None]:
-    """The starter's files, the schemas for editors, and the default policies."""
-    wanted: dict[str, bytes | None] = {}
+def starter(wheel_hash: str | None = None) -> dict[str, bytes | None]:
+    """The starter's files, the schemas for editors, the default policies, and this version."""
+    requirement = f"sluice-gitops=={__version__}"
+    if wheel_hash is not None:
+        requirement += f" --hash={wheel_hash}"
+    wanted: dict[str, bytes | None] = {_PINNED: f"{requirement}\n".encode()}
     for folder, prefix in (("starter", ""), ("policies", "policies/")):
         found = resources.files(resources.directory(folder))
         wanted |= {prefix + path: text.encode() for path, text in found.items()}

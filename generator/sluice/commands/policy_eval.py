@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from sluice.core.outgoing import lines_of
 from sluice.core.policy.admission import Admission, World, admit
 from sluice.core.policy.evaluate import Decision, Failure, Result, evaluate
 from sluice.core.policy.layer import Begin
+from sluice.core.policy.match import matches
 from sluice.core.policy.model import Binding, Policy
 from sluice.core.policy.plan import Plan, compile_policy
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
@@ -25,6 +26,10 @@ from sluice.workspace.policies_apart import judge_apart
 from sluice.workspace.policy_inputs import parse_version, read_parts
 
 _OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
+_NO_NAMESPACE = (
+    "what it asks of a namespace's labels cannot be told: give a file with the namespace by "
+    "--namespace"
+)
 _REFUSED = (Decision.DENY, Decision.ERROR)
 
 
@@ -116,9 +121,28 @@ def _judgements(
     for part, request in requests:
         for index, plan in enumerate(plans):
             begin(index)
-            results = evaluate(plan, bound, request, world)
-            judgements += [Judgement(result, part, request) for result in results]
+            for result in evaluate(plan, bound, request, world):
+                is_known = not request.namespace or request.namespace in world.namespaces
+                if not is_known and _waits_for_namespace(result, plan, bound, request):
+                    explained = replace(result, notes=(_NO_NAMESPACE,))
+                    judgements.append(Judgement(explained, part, request))
+                else:
+                    judgements.append(Judgement(result, part, request))
     return judgements
+
+
+def _waits_for_namespace(
+    result: Result, plan: Plan, bound: Sequence[Binding], request: Admission
+) -> bool:
+    """Whether an object is skipped since nobody gave the labels of its namespace."""
+    if result.decision != Decision.SKIP:
+        return False
+    bindings = [one for one in bound if (one.policy, one.name) == (result.policy, result.binding)]
+    matched = [(plan.policy.match, True), *((one.match, False) for one in bindings)]
+    return any(match.namespaces for match, _ in matched) and all(
+        matches(replace(match, namespaces=()), request, rules_required=required)
+        for match, required in matched
+    )
 
 
 def _policies(parts: Iterable[Part]) -> tuple[list[Policy], list[Binding]]:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from sluice.core.logins import passwords
 from sluice.core.wrappings import wrapped
 
 HIDDEN = "…"
@@ -79,6 +80,8 @@ _CREDENTIALS = re.compile(
 _PARAMETER = re.compile(r"(?<=[?&;])([A-Za-z][\w.%-]*+)=((?:[^?&;#\s\"'<>\\]|\\[^\s\"'nrt])++)")
 _SIGNED = {"sig", "signature", "sas", "key", "auth", "pass", "session", "code"}
 """What hands out rights as a parameter of an address, beside what is secret anywhere."""
+_WORDLY = {"key", "code"}
+"""Those of which a plain word is none."""
 # To its end; of one that is cut off, the lines that can be of it.
 _PRIVATE_KEY = re.compile(
     r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
@@ -90,6 +93,12 @@ _ASSIGNED = re.compile(r"(?<![\w.-])-{0,2}([A-Za-z_][\w.-]*+)[ \t]{0,8}=>?[ \t]{
 _ENTITLED = re.compile(
     r"(?<![\w.-])([A-Za-z_][\w.-]*+)[ \t]{0,8}:(?!/)(?:[ \t]{0,8}[|>][-+]?\n)?[ \t]{0,8}"
 )
+_PLAIN_WORD = re.compile(r"[A-Za-z]{1,16}+(?:[._-][A-Za-z]{1,16}+){0,2}+")
+"""What people are called, and what they call things."""
+_PASSWORDS, _DIGITS = (
+    (["password"], ["passwd"], ["passphrase"], ["pwd"]),
+    re.compile(r"[0-9]{4,64}+"),
+)
 _FLAG = re.compile(r"(?<![\w.-])--([A-Za-z][\w-]*+)[ ]{1,4}(?!-)")
 _PROSE = re.compile(r"(?i:(?<![\w.-])(pass(?:word|wd|phrase)))(?: is| was)?[ ]{1,4}")
 _ELEMENT = re.compile(r"(?<=<)(?P<name>[A-Za-z][\w.-]*+)>(?P<value>[^<>\n]++)</(?P=name)>")
@@ -97,6 +106,7 @@ _VALUE = re.compile(
     r"""(?P<quote>["'])[^"'\n]*+(?P=quote)|(?:[^\s"'\\,;&|<>)\]}]|\\[^\s"'nrt])++"""
 )
 _BEGINNING, _LONG = 128, 4096
+_DEEPEST = 16  # characters before the first line of a block
 # Of JSON, also of JSON inside a text of JSON. A value is looked at ahead: it may hold members.
 _MEMBER = re.compile(
     r"""(?<!\\)(?P<quote>\\{0,15}["'])(?P<name>[A-Za-z_][\w.-]*+)(?P=quote)[ ]{0,4}:[ ]{0,4}"""
@@ -217,6 +227,9 @@ def _leaks(text: str) -> Iterator[Leak]:
 
 def _open_leaks(text: str) -> Iterator[Leak]:
     yield from _in_addresses(text)
+    for start, end in passwords(text):
+        if text[start:end] != HIDDEN and not _HARMLESS.fullmatch(text[start:end]):
+            yield Leak(start, end, "a password")
     yield from _assigned(text)
     yield from _entitled(text)
     for pattern in (_MEMBER, _ELEMENT):
@@ -233,13 +246,15 @@ def _open_leaks(text: str) -> Iterator[Leak]:
 
 def _in_addresses(text: str) -> Iterator[Leak]:
     for match in _CREDENTIALS.finditer(text) if "://" in text else ():
-        # By SSH everybody is called `git`, and a name alone opens nothing.
-        named = ":" not in match[0] and text.endswith(_SSH, 0, match.start())
+        # A name alone opens nothing; by SSH everybody has one that looks like none.
+        by_name = text.endswith(_SSH, 0, match.start()) or _PLAIN_WORD.fullmatch(match[0][:-1])
+        named = ":" not in match[0] and by_name
         if match[0] not in ("@", f"{HIDDEN}@") and not named:
             yield Leak(match.start(), match.end() - 1, "an address with a password")
     for match in _PARAMETER.finditer(text):
         signed = is_secret(match[1]) or not _SIGNED.isdisjoint(_words(match[1])[-1:])
-        if signed and match[2] != HIDDEN:
+        is_word = match[1].lower() in _WORDLY and _PLAIN_WORD.fullmatch(match[2])
+        if signed and match[2] != HIDDEN and not is_word:
             yield Leak(*match.span(2), "a signed address")
 
 
@@ -265,14 +280,31 @@ def _entitled(text: str) -> Iterator[Leak]:
     """What stands after `name: `, `--name ` or `password is `, and looks like a secret."""
     for pattern in (_ENTITLED, _FLAG, _PROSE):
         for match in pattern.finditer(text):
-            name = match[1]
+            name, is_block = match[1], "\n" in match[0]
             value = (
                 _VALUE.match(text, match.end(), match.end() + _LONG) if is_secret(name) else None
             )
             plain = value[0].strip("\"'") if value else ""
-            looks = _is_made_up if pattern is _FLAG else _is_random
-            if value and looks(plain) and _tells(name, plain) and not _is_name(name, plain):
-                yield Leak(*value.span(), f"the value of {name[:40]}")
+            looks = _is_made_up if is_block or pattern is _FLAG else _is_random
+            is_number = pattern is not _PROSE and _is_numeric_password(name, plain)
+            looks_secret = is_number or (looks(plain) and not _is_name(name, plain))
+            if value and looks_secret and _tells(name, plain):
+                end = _end_of_block(text, *value.span()) if is_block else value.end()
+                yield Leak(value.start(), end, f"the value of {name[:40]}")
+
+
+def _is_numeric_password(name: str, value: str) -> bool:
+    """Whether a number is no count, by the name that it goes by."""
+    return _words(name)[-1:] in _PASSWORDS and bool(_DIGITS.fullmatch(value))
+
+
+def _end_of_block(text: str, start: int, end: int) -> int:
+    """Where the lines end that are indented as the first one of a block is."""
+    indent = text[text.rfind("\n", max(0, start - _DEEPEST), start) + 1 : start]
+    while indent and end - start < _LONG and text.startswith(f"\n{indent}", end):
+        following = text.find("\n", end + 1)
+        end = following if following >= 0 else len(text)
+    return end
 
 
 def _words(name: str) -> list[str]:

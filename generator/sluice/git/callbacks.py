@@ -9,6 +9,7 @@ import pygit2
 from pygit2.enums import CredentialType
 
 from sluice.core.finding import UsageError
+from sluice.network.deadlines import MOST_MEMORY
 
 _WITH_USER = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*)://[^\s'\"]*@")
 _QUERY = re.compile(r"(://[^\s'\"?]*)\?[^\s'\"]*")
@@ -28,6 +29,10 @@ _REASONS = (
         "its answer is not Git's: look for a login page or a proxy before it",
     ),
     (r"too many redirects", "it redirects without end: check the address"),
+    (
+        r"^too large$",
+        f"its answer has no end within {MOST_MEMORY >> 20} MiB of memory: look for what answers",
+    ),
     (r"[Tt]imed out", "it does not answer in time: check that it works"),
     (r"\bproxy\b", "the proxy does not let us through: check HTTPS_PROXY and NO_PROXY"),
     (

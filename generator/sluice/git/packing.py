@@ -1,4 +1,4 @@
-"""Packing: what libgit2 writes is loose, each fetch is a pack of its own, and nobody tidies up.
+"""Packing, by Git itself: what libgit2 writes is loose, and each fetch is a pack of its own.
 
 Open handles keep every pack open, so that a daemon would run out of files in the end.
 """
@@ -9,13 +9,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import pygit2
 
 from sluice.core.finding import UsageError
-from sluice.git.library_packing import pack_all
 from sluice.git.repository import Repository
 
 # As `git gc --auto` estimates, and as its settings are called.
@@ -23,6 +24,7 @@ _LOOSE, _PACKS = ("gc.auto", 6_700), ("gc.autopacklimit", 50)
 _SAMPLE = "17"
 _LONGEST = 20 * 60.0
 _UNUSED = "--prune=2.weeks.ago"
+_ALL = ("repack", "--quiet", "-adkl")  # what no ref leads to, too; not what alternates have
 # A kill leaves the locks of refs and of the commit graph behind, where nobody dares remove them.
 _SETTINGS = (
     *("-c", "gc.cruftPacks=true"),
@@ -35,7 +37,7 @@ _LOOK = 0.2
 _END = signal.SIGTERM
 _STALE = 24 * 60 * 60.0
 # What a fetch or a repack that was killed leaves behind, and Git does not remove by itself.
-_LEFTOVERS = ("pack/pack_git2_*", "pack/.tmp-*", "tmp_sluice_*")
+_LEFTOVERS = ("objects/pack/pack_git2_*", "objects/pack/.tmp-*", "gc.pid.lock")
 _LOCAL = (
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -54,22 +56,22 @@ def pack(
     which can be fetched again, for two weeks. This handle lets go of the files that went.
 
     Raises:
-        UsageError: it cannot be packed; it is as good as before.
+        UsageError: it cannot be packed, or there is no git; it is as good as before.
     """
     objects = Path(repo.path) / "objects"
-    many_packs = _has_many_packs(repo, objects)
-    if not many_packs and not _is_loose(repo, objects):
+    if not _has_many_packs(repo, objects) and not _is_loose(repo, objects):
         return False
-    _sweep(objects)
     program = shutil.which("git")
+    if program is None:
+        raise UsageError(f"{repo.path} has become many files, and no git is there: install it")
+    command = [program, f"--git-dir={repo.path}", *_SETTINGS]
     try:
+        _sweep(objects.parent)
         prune = _UNUSED if is_mirror else "--no-prune"
-        if program is None:
-            pack_all(repo, objects, whole=many_packs)
-        elif _by_git(program, repo.path, is_stopping, prune) and _is_loose(repo, objects):
+        if _run([*command, "gc", "--quiet", prune], is_stopping) and _is_loose(repo, objects):
             # An old git leaves loose what no ref leads to, and would be called again and again.
-            pack_all(repo, objects, whole=False)
-    except (pygit2.GitError, OSError) as error:
+            _run([*command, *_ALL], is_stopping)
+    except OSError as error:
         raise UsageError(f"{repo.path} cannot be packed: {error}") from error
     finally:
         repo.free()
@@ -103,15 +105,12 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _sweep(objects: Path) -> None:
-    before, free = time.time() - _STALE, _is_free(objects.parent)
-    left = [path for pattern in _LEFTOVERS for path in objects.glob(pattern)]
-    for path in (*left, objects.parent / "gc.pid.lock"):
-        try:
+def _sweep(folder: Path) -> None:
+    before, free = time.time() - _STALE, _is_free(folder)
+    for path in chain.from_iterable(map(folder.glob, _LEFTOVERS)):
+        with suppress(FileNotFoundError):  # another process sweeps too
             if path.stat().st_mtime < before or (free and path.name.startswith(".tmp-")):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-        except FileNotFoundError:  # another process sweeps too
-            continue
+                path.unlink()
 
 
 def _is_free(folder: Path) -> bool:
@@ -128,13 +127,14 @@ def _is_free(folder: Path) -> bool:
     return False
 
 
-def _by_git(program: str, path: str, is_stopping: Callable[[], bool], prune: str) -> bool:
-    """Git's own way: one at a time by its lock, and good at any moment that it is killed.
+def _run(command: Sequence[str], is_stopping: Callable[[], bool]) -> bool:
+    """Let Git pack, which is good at any moment that it is killed; whether it came to its end.
 
-    Whether it came to its end.
+    Raises:
+        ChildProcessError: it cannot; in its own words.
     """
     process = subprocess.Popen(  # noqa: S603  # Git itself
-        [program, f"--git-dir={path}", *_SETTINGS, "gc", "--quiet", prune],
+        command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -145,7 +145,7 @@ def _by_git(program: str, path: str, is_stopping: Callable[[], bool], prune: str
     # Stopped, it may find its helper dead before it dies, and complain.
     if process.returncode > 0 and not was_stopped and not any(words in said for words in _LATER):
         reason = (said.splitlines() or ["it gives no reason"])[-1]
-        raise UsageError(f"{path} cannot be packed: {reason}; run git gc there to see why")
+        raise ChildProcessError(f"{reason}; run git gc there to see why")
     return process.returncode == 0
 
 

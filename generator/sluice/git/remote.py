@@ -89,7 +89,7 @@ def clone(url: str, path: str | PathLike[str]) -> Repository:
     callbacks, proxy = _callbacks(url), proxy_of(url)
     try:
         # Freed before the move: the paths that the handle holds would be the old ones.
-        with within(LONG_SECONDS, _late):
+        with within(LONG_SECONDS, _late, _too_large):
             pygit2.clone_repository(
                 url, partial, bare=True, callbacks=callbacks, proxy=proxy
             ).free()
@@ -115,7 +115,7 @@ def advertised(
         return said
     callbacks = _callbacks(source.url or "", login)
     try:
-        with within(WHOLE_SECONDS, _late):
+        with within(WHOLE_SECONDS, _late, _too_large):
             heads = source.list_heads(callbacks=callbacks, proxy=proxy_of(source.url or ""))
     except (pygit2.GitError, OSError, TypeError, ValueError) as error:
         where = redact(source.url or remote)
@@ -141,7 +141,7 @@ def fetch(
     source = _remote(repo, remote)
     callbacks = _callbacks(source.url or "", login, getattr(said, "header", ""))
     try:
-        with within(LONG_SECONDS, _late):
+        with within(LONG_SECONDS, _late, _too_large):
             source.fetch(
                 list(refspecs) or None,
                 callbacks=callbacks,
@@ -221,7 +221,7 @@ def _send(
 ) -> None:
     refspecs = [_refspec(ref, new) for ref, (_, new) in updates.items()]
     try:
-        with within(WHOLE_SECONDS, _late):
+        with within(WHOLE_SECONDS, _late, _too_large):
             target.push(refspecs, callbacks, proxy=proxy_of(_address(target)))
     except (pygit2.GitError, OSError, TypeError, ValueError) as error:
         said = f"cannot push to {callbacks.address}: {callbacks.explain(error)}"
@@ -231,6 +231,11 @@ def _send(
 def _late() -> OSError:
     """What a conversation that was cut is taken for."""
     return TimeoutError("timed out")
+
+
+def _too_large() -> OSError:
+    """What a conversation is taken for that was cut since it filled the memory."""
+    return OSError("too large")
 
 
 def _address(target: pygit2.Remote) -> str:

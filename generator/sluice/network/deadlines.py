@@ -4,88 +4,131 @@ Time limits of clients are about the next byte, and some clients have none that 
 conversation as a whole is watched from outside: when its time is over, or the process has to end,
 the connections of this process are cut, and whatever waits on one of them fails at once. Those that
 rest in a pool are cut as well; who wants them finds that out, and connects anew.
+
+In the same way ends what fills the memory: a client in a library of C has no bounds of its own for
+a line of a header, nor for a list of branches.
 """
 
+import math
+import mmap
 import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
 
-_POLL = 0.25  # seconds between two looks, and between two cuts, since some clients try again
+MOST_MEMORY = 512 << 20
+"""Bytes that a conversation may take, beside what the process has when it begins. A list of a
+million branches, or an index of as many objects, takes less."""
+_POLL = 0.05  # seconds between two looks, and between two cuts, since some clients try again
 _NETWORK = (socket.AF_INET, socket.AF_INET6)
 _FOLDERS = ("/proc/self/fd", "/dev/fd")
+_SIZES = Path("/proc/self/statm")
+
+
+Problem = Callable[[], Exception]
+
+
+@dataclass(eq=False)
+class _Conversation:
+    """What is under way, until when it may be, and how much memory the process may have by then."""
+
+    end: float
+    late: Problem
+    most: float
+    too_large: Problem
+    cut_for: Problem | None = None
 
 
 class _Watcher:
-    """Knows which conversations are under way, and cuts connections when one is over its time."""
+    """Knows which conversations are under way, and cuts connections when one is beyond bounds."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._ends: dict[object, float] = {}
-        self._cut: set[object] = set()
+        self._under_way: set[_Conversation] = set()
         self._thread: threading.Thread | None = None
         self.given_up = False
 
-    def begin(self, conversation: object, seconds: float) -> None:
+    def begin(self, conversation: _Conversation) -> None:
         with self._changed:
-            self._ends[conversation] = time.monotonic() + seconds
+            self._under_way.add(conversation)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()
             self._changed.notify_all()
 
-    def end(self, conversation: object) -> bool:
-        """Whether it was cut."""
+    def end(self, conversation: _Conversation) -> Problem | None:
+        """What it was cut for."""
         with self._changed:
-            self._ends.pop(conversation, None)
-            was_cut = conversation in self._cut
-            self._cut.discard(conversation)
-            return was_cut
+            self._under_way.discard(conversation)
+            return conversation.cut_for
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: bool(self._ends))
-                now = time.monotonic()
-                late = [c for c, end in self._ends.items() if self.given_up or end <= now]
-                self._cut.update(late)
-                if late:
+                self._changed.wait_for(lambda: bool(self._under_way))
+                self._judge()
+                if any(conversation.cut_for for conversation in self._under_way):
                     with suppress(OSError):  # tried again soon
                         cut()
             time.sleep(_POLL)
+
+    def _judge(self) -> None:
+        now, memory = time.monotonic(), _memory()
+        for conversation in self._under_way:
+            if conversation.cut_for is not None:
+                continue
+            if self.given_up or conversation.end <= now:
+                conversation.cut_for = conversation.late
+            elif conversation.most < memory:
+                conversation.cut_for = conversation.too_large
 
 
 _watcher = _Watcher()
 
 
 @contextmanager
-def within(seconds: float, problem: Callable[[], Exception]) -> Iterator[None]:
+def within(seconds: float, late: Problem, too_large: Problem | None = None) -> Iterator[None]:
     """Let a conversation come to an end within so many seconds, or soon when the process must end.
 
     Args:
         seconds: for all of it: the connection, the headers and the bodies.
-        problem: makes the error for one that does not.
+        late: makes the error for one that does not.
+        too_large: makes it for one that takes more than `MOST_MEMORY`; None where the client has
+            bounds of its own.
 
     Raises:
-        Exception: that error.
+        Exception: one of these errors.
     """
     if _watcher.given_up:
-        raise problem()
-    conversation = object()
-    _watcher.begin(conversation, seconds)
+        raise late()
+    most = math.inf if too_large is None else _memory() + MOST_MEMORY
+    conversation = _Conversation(time.monotonic() + seconds, late, most, too_large or late)
+    _watcher.begin(conversation)
     try:
         yield
     except Exception:  # whatever a client makes of a connection that was cut
-        if _watcher.end(conversation):
+        problem = _watcher.end(conversation)
+        if problem is not None:
             raise problem() from None
         raise
     finally:
-        was_cut = _watcher.end(conversation)
+        problem = _watcher.end(conversation)
     # Some take an answer that breaks off for a whole one, even for one that says nothing.
-    if was_cut:
+    if problem is not None:
         raise problem()
+
+
+def _memory() -> int:
+    """Bytes of memory that this process has, without files; 0 where the system does not say."""
+    try:
+        _, resident, shared = _SIZES.read_text(encoding="ascii").split()[:3]
+    except (OSError, ValueError):
+        return 0
+    return (int(resident) - int(shared)) * mmap.PAGESIZE
 
 
 def give_up() -> None:

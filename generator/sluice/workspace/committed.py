@@ -7,7 +7,12 @@ from pathlib import Path
 from sluice import files, git
 from sluice.core import layout
 from sluice.core.checks.references import link
-from sluice.core.checks.repository_rules import check_ignored, check_names, check_rewritten
+from sluice.core.checks.repository_rules import (
+    check_ignored,
+    check_names,
+    check_rewritten,
+    unread_repository,
+)
 from sluice.core.emit import unix_lines
 from sluice.core.finding import Finding, UsageError
 from sluice.workspace.rendered import RENDERED_LIMIT
@@ -26,7 +31,9 @@ def check_committed(top: Path, read: Mapping[str, bytes]) -> Iterator[Finding]:
     """
     try:
         repository = git.open_repository(top)
-    except UsageError:
+    except UsageError as error:
+        if any(os.path.lexists(folder / ".git") for folder in (top, *top.absolute().parents)):
+            yield unread_repository(str(error))
         return
     if repository.is_bare:
         return

@@ -154,8 +154,15 @@ def _state(given: str | None, environ: Mapping[str, str]) -> Path:
     return folder
 
 
-def find_repository(repository: str | None, root: str | None) -> git.Repository:
+def find_repository(
+    repository: str | None, root: str | None, *, only_read: bool = False
+) -> git.Repository:
     """The bare repository: the one that is named, or `origin` of the work tree.
+
+    Args:
+        repository: its path; None for `origin`.
+        root: the work tree.
+        only_read: nothing is going to be written, so that it may have a work tree.
 
     Raises:
         UsageError: when it cannot be told or is not on this machine.
@@ -166,7 +173,7 @@ def find_repository(repository: str | None, root: str | None) -> git.Repository:
             f"{git.redact(path)} is not on this machine; the embedded forge needs the bare "
             "repository itself: name it with --repository"
         )
-    return _bare(path)
+    return git.open_repository(path) if only_read else _bare(path)
 
 
 def local_forge(repository: git.Repository, author: Signature) -> LocalForge:

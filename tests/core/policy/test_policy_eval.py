@@ -206,3 +206,25 @@ def test_wrong_use(files: Files, capsys: pytest.CaptureFixture[str]) -> None:
         parse_version("latest")
     with pytest.raises(FindingsError, match="spec"):
         _run(capsys, policies=files("q.yaml", POLICY.partition("spec:")[0]), objects=objects)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_what_is_skipped_for_want_of_a_namespace_says_so(
+    files: Files, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    selector = "  matchResources: {namespaceSelector: {matchLabels: {tier: serving}}}\n"
+    binding = BINDING.replace("[Warn]}\n", "[Deny]}\n").replace(
+        "spec: {policyName: limits, validationActions: [Deny]}\n",
+        f"spec:\n  policyName: limits\n  validationActions: [Deny]\n{selector}",
+    )
+    policies = files("p.yaml", POLICY + binding)
+    objects = files("o.yaml", OBJECT.replace("{name: a}", "{name: a, namespace: models}"))
+    labels = "{name: models, labels: {tier: serving}}"
+    space = files("n.yaml", f"apiVersion: v1\nkind: Namespace\nmetadata: {labels}\n")
+    asked = {"policies": policies, "bindings": [], "objects": objects, "old": [], "params": []}
+    said = []
+    for namespace, code in (([], 0), (space, 1)):
+        given: dict[str, Any] = {**asked, "namespace": namespace, "form": form}
+        assert run(**given, operation=None, kubernetes_version="1.34") == code
+        said.append(capsys.readouterr().out)
+    assert [text.count("--namespace") for text in said] == [1, 0]  # not of the Service

@@ -37,6 +37,7 @@ LOOSER: list[tuple[str, object, object]] = [
     ("spec.promotion.windows", [{"schedule": "a"}], [{"schedule": "a"}, {"schedule": "b"}]),
     ("spec.promotion.reviewers[]", "@ada", None),
     ("spec.argocd.policies", True, None),
+    ("spec.argocd.kinds", None, [{"group": "rules.example.com", "kind": "Limits"}]),
     ("spec.argocd.automated.selfHeal", True, False),
     ("metadata.labels.pod-security.kubernetes.io/enforce", None, "baseline"),
 ]

@@ -141,6 +141,25 @@ def test_an_engine_is_told_where_its_weights_are(release: str, model: str, fetch
     assert offline == model.startswith("/")
 
 
+@pytest.mark.parametrize("release", ["downloaded", "registry"])
+def test_who_fetches_writes_into_volumes_only(release: str) -> None:
+    for container in _pod(release)["initContainers"]:
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        variables = {each["name"]: each.get("value") for each in container["env"]}
+        mounts = {each["mountPath"] for each in container["volumeMounts"]}
+        assert mounts == {"/fetched", variables["HOME"]}
+        assert not any(each.get("readOnly") for each in container["volumeMounts"])
+
+
+def test_every_client_that_fetches_runs_on_a_root_that_is_read_only() -> None:
+    catalog = trees.tools().catalog
+    stores = [store for name in catalog.names("sources") if (store := catalog.store(name))]
+    fetching = [store for store in stores if store.image]
+    assert len(fetching) == 3
+    for store in fetching:
+        assert (store.read_only_root, store.environment["HOME"]) == (True, "/tmp")  # noqa: S108  # in a pod
+
+
 def test_no_secret_is_written_out() -> None:
     files = trees.case(trees.CASES / "valid" / FOLDER)
     written = b"".join(m.content() for m in Workspace(files).render().values()).decode()

@@ -87,6 +87,38 @@ def test_nothing_else_is(group: str, kind: str) -> None:
         assert forbidden_object(rules, key)
 
 
+def test_kinds_of_its_own_are_permitted_where_an_environment_lists_them() -> None:
+    files = trees.case(trees.CASES / "valid" / "every-field")
+    rendered = trees.outcome(files)[1]
+    (path,) = (path for path in rendered if path.endswith("appproject.yaml"))
+    rules = yaml.load(rendered[path], Loader=yaml.CSafeLoader)["spec"]
+    [destination] = rules["destinations"]
+    place = (destination["server"], "rules.example.com")
+    assert not forbidden_object(rules, Key(*place, "Limits", destination["namespace"], "x"))
+    assert forbidden_object(rules, Key(*place, "Others", destination["namespace"], "x"))
+    assert forbidden_object(rules, Key(*place, "Limits", "elsewhere", "x"))
+
+
+@pytest.mark.parametrize(
+    ("group", "kind"),
+    [
+        ("rbac.authorization.k8s.io", "Role"),
+        ("argoproj.io", "Application"),
+        ("", "Secret"),
+        ("*", "*"),
+        ("apps", "DaemonSet"),
+        ("rules.example.com", "*"),
+    ],
+)
+def test_an_environment_cannot_list_what_hands_out_rights(group: str, kind: str) -> None:
+    files = trees.case(trees.CASES / "valid" / "every-field")
+    spec = yaml.safe_load(files[trees.ENVIRONMENT])
+    spec["spec"]["argocd"]["kinds"] = [{"group": group, "kind": kind}]
+    files[trees.ENVIRONMENT] = yaml.safe_dump(spec).encode()
+    findings, _ = trees.outcome(files)
+    assert any("argocd.kinds" in f.message or f.rule.startswith("SCH") for f in findings)
+
+
 def test_no_rule_of_a_project_stands_for_everything() -> None:
     for environment in ("lab", "mesh", "production", "staging"):
         assert "*" not in str(project(environment))

@@ -1,6 +1,8 @@
 """Remotes that fail: one line each that says what and what to do, no secret, and on it goes."""
 
 import logging
+import resource
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from reconciler.promotions.test_remote import second_release
 from sluice import cli, git
 from sluice.core.finding import UsageError
 from sluice.forges.limits import RateLimitedError
+from sluice.network import deadlines
+from sluice.reconciler.daemon.cycle_log import Diary
+from sluice.reconciler.daemon.loop import Daemon
 from sluice.reconciler.promotions.cycle import cycle
 from support.forge_fake import TOKEN, Fault, Reply
 from support.loop import KEY
@@ -123,3 +128,23 @@ def test_the_command_says_it_and_exits_with_its_code(
     said = capsys.readouterr().err
     assert "401" in said
     assert TOKEN not in said
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system tells no memory")
+def test_a_server_that_fills_the_memory_is_left_and_the_daemon_goes_on(
+    loop: RemoteLoop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(deadlines, "MOST_MEMORY", 32 << 20)
+    daemon = Daemon(loop.world(), Diary("text"), 1, threading.Event())
+    loop.server.flood = 2 << 30
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    daemon.once()
+    taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert taken < (1 << 20)  # KiB: half of what was sent
+    assert "its answer has no end within" in capsys.readouterr().err
+    assert daemon.trouble == "unreachable"
+    loop.server.flood = 0
+    daemon.patience.forgive()
+    daemon.once()
+    assert not daemon.trouble
+    assert f"{KEY}: proposed version 2" in capsys.readouterr().out

@@ -13,6 +13,7 @@ class Store:
     empty where the engine or the node fetches. `takes` gives the variables for fields of `weights`,
     `needs` those without which nothing is found. `nested` says that what is below a root arrives in
     a folder of its name; `discard` is a file that is the client's, not the model's.
+    `read_only_root` says that the client writes into its home, /tmp and its working directory only.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Store:
     cache: str = ""
     nested: bool = False
     discard: str = ""
+    read_only_root: bool = False
 
 
 def store_from(entry: Mapping[str, Any]) -> Store:
@@ -44,4 +46,5 @@ def store_from(entry: Mapping[str, Any]) -> Store:
         cache=entry.get("cache", ""),
         nested=entry.get("nested", False),
         discard=entry.get("discard", ""),
+        read_only_root=entry.get("readOnlyRoot", False),
     )

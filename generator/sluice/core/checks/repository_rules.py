@@ -3,7 +3,7 @@
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from sluice.core.finding import Finding, Place
+from sluice.core.finding import Finding, Place, Severity
 
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -35,6 +35,13 @@ def check_rewritten(paths: Mapping[str, str]) -> Iterator[Finding]:
         message = f"a checkout of this file is not what the commit has: {reason}"
         remedy = "remove what rewrites it, and commit the file as it stands"
         yield Finding(Place(path), "GIT003", message, remedy)
+
+
+def unread_repository(reason: str) -> Finding:
+    """Say that no rule about Git was tried."""
+    message = f"how Git has these files is not checked: {reason}"
+    remedy = "let Sluice read the repository, or check a clone that it can read"
+    return Finding(Place(".git"), "GIT005", message, remedy, Severity.WARNING)
 
 
 def _with_folders(paths: Iterable[str]) -> set[str]:

@@ -19,6 +19,8 @@ from sluice.core.specs.schema import Schemas
 Files = Mapping[str, bytes]
 CHECKERS = (
     *(f"{folder}/workflows" for folder in (".github", ".gitea", ".forgejo")),
+    ".github/sluice.txt",
+    ".github/sluice-requirements.txt",
     ".gitlab-ci.yml",
     ".pre-commit-config.yaml",
     layout.CATALOG,

@@ -104,7 +104,7 @@ def _forbids_less(old: object, new: object, is_entry: bool) -> bool:  # noqa: FB
 
 
 _JUDGES: tuple[tuple[re.Pattern[str], Callable[[object, object, bool], bool]], ...] = (
-    (re.compile(r"\bunlisted\b"), _trusts_more),
+    (re.compile(r"\bunlisted\b|^spec\.argocd\.kinds\b"), _trusts_more),
     (re.compile(r"\b(allowed|claims)\b"), _permits_more),
     # Nobody can tell what another place, server or branch brings, or who promotes there.
     (re.compile(r"^spec\.(follows\b|cluster\.server$|namespace$)"), lambda *_: True),

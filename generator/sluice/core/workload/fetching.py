@@ -155,6 +155,7 @@ def _container(
         "command": _command(store, source, digest.removeprefix("sha256:")),
         "variables": [*environ, *variables(store, asked)],
         "credentials": [asked["credentialsSecret"]] if _secret(asked) else [],
+        "read_only_root": store.read_only_root,
     }
 
 

@@ -73,6 +73,7 @@ class Renderer:
             for group, kind in self._templates.kinds
             if kind not in _NOT_OF_RELEASES
         ]
+        kinds += environment.spec["argocd"].get("kinds", ())
         project = self._templates.render("environment/project.yaml.j2", {**shared, "kinds": kinds})
         wanted = applications.applications_of_environment(environment)
         return [
