@@ -10,8 +10,8 @@ from sluice import files
 from sluice.commands.toolkit import toolkit
 from sluice.commands.workspace import Workspace
 from sluice.core import tree
+from sluice.core.documents.load import SIZE_LIMIT
 from sluice.core.layout import Key, release_directory
-from sluice.core.specs.load import SIZE_LIMIT
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = "environments/production/platform/chat/release.yaml"

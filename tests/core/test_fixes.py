@@ -4,10 +4,10 @@ import pytest
 
 from core import trees
 from sluice.commands.workspace import Workspace
+from sluice.core.documents.edit import write_at
 from sluice.core.finding import Finding, Fix
 from sluice.core.names import meant
 from sluice.core.reports.fixes import Fixed, fix_file, may_be_fixed
-from sluice.core.specs.edit import write_at
 from sluice.core.specs.remedies import value_fix
 
 BASE = trees.base()

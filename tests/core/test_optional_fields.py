@@ -9,7 +9,7 @@ import pytest
 from core import trees
 from core.test_promises import SCHEMAS, at, dotted, uses, validator
 from sluice import resources
-from sluice.core.emit import emit
+from sluice.core.documents.emit import emit
 from sluice.core.plan.difference import plan
 from sluice.core.plan.text import as_markdown
 from sluice.core.reports.board import page

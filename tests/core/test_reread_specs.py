@@ -9,11 +9,11 @@ from core.test_changed_specs import Tree, grown
 from core.test_neighbours import TREES
 from sluice.commands.workspace import Workspace
 from sluice.core import layout, tree
+from sluice.core.documents import load
 from sluice.core.finding import FindingsError
 from sluice.core.layout import Key
 from sluice.core.plan.cost import totals_by_scope
 from sluice.core.promotion.sound import sound
-from sluice.core.specs import load
 from sluice.core.tree import Specs
 
 Files = dict[str, bytes]

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from core import trees
 from sluice.commands.workspace import Workspace
+from sluice.core.documents.load import Pointer, load
 from sluice.core.finding import Place
 from sluice.core.layout import Key
-from sluice.core.specs.load import Pointer, load
 from sluice.core.specs.resolve import Environment, Release, lookup, merge
 
 VALUES = st.integers(0, 3) | st.lists(st.integers(0, 3), max_size=2)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from core import hostile, trees
 from sluice import resources
+from sluice.core.documents.load import Document, load
 from sluice.core.finding import FindingsError
-from sluice.core.specs.load import Document, load
 from sluice.core.specs.schema import FILES, KINDS, Schemas
 
 SCHEMAS = Schemas(resources.schema)

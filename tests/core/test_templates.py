@@ -9,7 +9,7 @@ from jinja2 import nodes
 
 from core import contexts, hostile
 from sluice import resources
-from sluice.core.emit import emit
+from sluice.core.documents.emit import emit
 from sluice.core.workload.bind import Templates
 
 TEMPLATES = sorted(resources.templates())

@@ -6,8 +6,8 @@ import pytest
 
 from core.reference import DIRECTORY, ENVIRONMENT, RELEASE, ROLLOUT, workspace
 from sluice.commands.workspace import Workspace
+from sluice.core.documents.load import Pointer
 from sluice.core.finding import Finding, Place, Rendered
-from sluice.core.specs.load import Pointer
 from sluice.core.trace import located
 
 DEPLOYMENT = f"{DIRECTORY}/deployment-v2.yaml"

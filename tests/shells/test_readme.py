@@ -15,10 +15,10 @@ from prometheus_client import generate_latest
 from shells.git_fixtures import CLEAN
 from sluice import cli, resources
 from sluice.commands.telemetry import Telemetry
+from sluice.core.documents.load import load
 from sluice.core.rollout import judgement_file, scenario
 from sluice.core.rollout.judgement import judge
 from sluice.core.rollout.simulation import simulate
-from sluice.core.specs.load import load
 from sluice.core.specs.schema import KINDS, Schemas
 
 README = (Path(__file__).parents[2] / "README.md").read_text()

@@ -10,9 +10,9 @@ from sluice import git
 from sluice.commands import cycle as cycles
 from sluice.commands import judging
 from sluice.commands.cycle import World, cycle
+from sluice.core.documents import load
 from sluice.core.finding import UsageError
 from sluice.core.promotion.wants import Want
-from sluice.core.specs import load
 
 
 class Judged:

@@ -11,7 +11,7 @@ from sluice.commands.workspace import FOLDERS
 from sluice.core import layout
 from sluice.core.checks.references import link
 from sluice.core.checks.repository_rules import check_ignored, check_names, check_rewritten
-from sluice.core.emit import unix_lines
+from sluice.core.documents.emit import unix_lines
 from sluice.core.finding import Finding, UsageError
 
 _HEAD = "HEAD"

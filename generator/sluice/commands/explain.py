@@ -10,11 +10,11 @@ from typing import Any
 
 from sluice.commands.pages import page
 from sluice.commands.workspace import find_root, open_workspace
+from sluice.core.documents.load import Pointer
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.names import nearest, some
 from sluice.core.outgoing import lines_of
 from sluice.core.reports.rules import text
-from sluice.core.specs.load import Pointer
 from sluice.core.specs.resolve import Release
 from sluice.core.tree import Specs
 

@@ -8,11 +8,11 @@ from sluice.commands.rollout_observers import Observers
 from sluice.commands.rollout_write import Case
 from sluice.commands.served import state_at
 from sluice.core import layout, names
+from sluice.core.documents.load import load
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.model import Application
 from sluice.core.progress.live_routes import live_routes
 from sluice.core.rollout.model import FULL
-from sluice.core.specs.load import load
 from sluice.core.workload import values
 
 

@@ -15,8 +15,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sluice import files
 from sluice.core.checks.references import link
+from sluice.core.documents.depth import Position, first_deeper
 from sluice.core.finding import Finding, Place, Severity, UsageError
-from sluice.core.nesting import Position, first_deeper
 from sluice.core.semantic.problem import Pointer, Problem
 
 FILE_LIMIT = 8 << 20

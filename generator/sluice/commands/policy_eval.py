@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from sluice.commands.judged_apart import judge_apart
+from sluice.core.documents.objects import SIZE_LIMIT, Part, read_all
 from sluice.core.finding import Finding, FindingsError, UsageError
 from sluice.core.outgoing import lines_of
 from sluice.core.policy.admission import Admission, World, admit
@@ -22,7 +23,6 @@ from sluice.core.policy.normalise import normalise
 from sluice.core.policy.plan import Plan, compile_policy
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
 from sluice.core.policy.resources import resource_of
-from sluice.core.policy.source import SIZE_LIMIT, Part, read_all
 from sluice.core.reports.report import report
 
 _VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,3})(\.\S*)?")

@@ -15,6 +15,8 @@ from sluice import resources
 from sluice.commands.judged_apart import judge_apart
 from sluice.commands.policy_eval import parse_version, read_parts
 from sluice.core import layout
+from sluice.core.documents.load import Source
+from sluice.core.documents.objects import Part
 from sluice.core.finding import Finding, FindingsError, UsageError
 from sluice.core.outgoing import lines_of
 from sluice.core.policy.layer import Begin
@@ -22,10 +24,8 @@ from sluice.core.policy.model import Binding, Policy
 from sluice.core.policy.mutants import Mutant, mutants
 from sluice.core.policy.plan import Plan, compile_policy
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
-from sluice.core.policy.source import Part
 from sluice.core.policy.table import Case, Outcome, read_cases, run_case
 from sluice.core.reports.report import report
-from sluice.core.specs.load import Source
 from sluice.core.specs.schema import Schemas
 
 _VERSION = "1.34"

@@ -9,7 +9,7 @@ import click
 from sluice import files
 from sluice.commands.workspace import find_root, open_workspace
 from sluice.core import layout
-from sluice.core.emit import unix_lines
+from sluice.core.documents.emit import unix_lines
 from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.reports.report import report
 from sluice.core.units import number_of

@@ -9,8 +9,8 @@ from pathlib import Path
 from sluice import git
 from sluice.commands.workspace import FOLDERS, Workspace
 from sluice.core import layout
+from sluice.core.documents.load import SIZE_LIMIT
 from sluice.core.layout import Key
-from sluice.core.specs.load import SIZE_LIMIT
 
 
 @dataclass(frozen=True)

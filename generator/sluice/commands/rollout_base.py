@@ -9,11 +9,11 @@ from sluice.commands.cycle import AUTHOR
 from sluice.commands.workspace import Workspace
 from sluice.commands.world import main_of
 from sluice.core import layout
+from sluice.core.documents.load import SIZE_LIMIT
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import Forge, PullRequest, Signature
 from sluice.core.progress.history import History, Lost, Revision, history_of, lost
-from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.specs.resolve import Release
 from sluice.core.unforeseen import UnforeseenError, apart
 

@@ -9,6 +9,7 @@ from sluice.commands.judged_apart import judge_apart
 from sluice.commands.revisions import Revision
 from sluice.commands.waiving import today
 from sluice.commands.workspace import Workspace
+from sluice.core.documents.load import SIZE_LIMIT
 from sluice.core.finding import Finding, FindingsError, Place, Severity, failed
 from sluice.core.plan.rule_change import RuleChange
 from sluice.core.plan.text import moved
@@ -17,7 +18,6 @@ from sluice.core.policy.model import Policy
 from sluice.core.promotion.codeowners import PLACES
 from sluice.core.reports.waivers import PATH, read_waivers, waive
 from sluice.core.ruling.comparison import CHECKERS, compare_rules, loosened, policy_objects
-from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.trace import located
 from sluice.core.workload.render import Manifest
 

@@ -15,13 +15,13 @@ from sluice.commands.rollout_observers import UNSET, Observers, observers
 from sluice.commands.rollouts import case_of
 from sluice.commands.workspace import FOLDERS, Workspace, find_root
 from sluice.commands.world import main_of
+from sluice.core.documents.load import SIZE_LIMIT
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import Application, Forge, PullRequest
 from sluice.core.progress.following import Following
 from sluice.core.progress.observation import application_name, routes_name
 from sluice.core.reports.status import Outside
-from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.unforeseen import UnforeseenError, apart, isolated
 
 HEAD = "HEAD"

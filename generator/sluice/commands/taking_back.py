@@ -10,14 +10,14 @@ from sluice import git
 from sluice.commands.heeding import let_wait
 from sluice.commands.world import AUTHOR, MAIN, Outcome, World
 from sluice.core import layout
+from sluice.core.documents.edit import append_text
+from sluice.core.documents.load import load
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.layout import Key
 from sluice.core.model import Commit, PullRequest
 from sluice.core.promotion.message import concerns, is_about
 from sluice.core.promotion.reverts import Said, quarantine_message, taken_back, was_there
 from sluice.core.promotion.wants import Want
-from sluice.core.specs.edit import append_text
-from sluice.core.specs.load import load
 
 # Seconds in which a forge may say of a merge what its repository does not show yet.
 _PATIENCE = 300

@@ -9,8 +9,8 @@ from sluice import resources
 from sluice.core.catalog.entries import Catalog, Family, entry_problems
 from sluice.core.cluster.closure import merge
 from sluice.core.cluster.schemas import KubernetesSchemas
+from sluice.core.documents.load import load
 from sluice.core.finding import FindingsError
-from sluice.core.specs.load import load
 from sluice.core.specs.schema import Schemas
 from sluice.core.tree import Toolkit
 from sluice.core.workload.bind import Templates

@@ -9,8 +9,8 @@ from sluice import files
 from sluice.commands.toolkit import toolkit
 from sluice.core import layout, tree
 from sluice.core.checks import references
+from sluice.core.documents.load import SIZE_LIMIT
 from sluice.core.finding import Finding, FindingsError, UsageError, failed, in_order
-from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.tree import Specs, Toolkit
 from sluice.core.workload.render import Manifest
 

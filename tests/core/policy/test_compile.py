@@ -3,10 +3,10 @@
 import pytest
 
 from core.policy.support import decide, plan_of
+from sluice.core.documents.objects import read_all
 from sluice.core.finding import Finding
 from sluice.core.policy.plan import compile_policy
 from sluice.core.policy.reading import read_policy
-from sluice.core.policy.source import read_all
 
 HEAD = """\
 apiVersion: admissionregistration.k8s.io/v1

@@ -6,11 +6,11 @@ import pytest
 
 from core.policy.support import EVERYTHING as ALL
 from core.policy.support import part
+from sluice.core.documents.load import load
+from sluice.core.documents.objects import inside, read_all
 from sluice.core.finding import Finding, FindingsError
 from sluice.core.policy.layer import read_policies
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
-from sluice.core.policy.source import inside, read_all
-from sluice.core.specs.load import load
 
 OK: dict[str, Any] = {"matchConstraints": ALL, "validations": [{"expression": "true"}]}
 EVERYTHING: dict[str, Any] = dict(ALL)

@@ -6,11 +6,11 @@ from sluice.core import layout
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.controllers import check_controller
 from sluice.core.checks.rollout_times import check_times
+from sluice.core.documents.load import Document
 from sluice.core.finding import Finding
 from sluice.core.rollout.analysis import check_analysis, check_comparison
 from sluice.core.rollout.file import from_text, rollout_of
 from sluice.core.rollout.model import FULL, Rollout
-from sluice.core.specs.load import Document
 from sluice.core.specs.resolve import Release
 from sluice.core.workload import delivery, values
 from sluice.core.workload.routing import gateway_of

@@ -6,6 +6,8 @@ from typing import Any
 
 from sluice.core import layout
 from sluice.core.cluster.cluster_rules import Manifests, of_cluster
+from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.objects import Part, read_all
 from sluice.core.finding import Finding, FindingsError, Place, Rendered, dotted
 from sluice.core.policy.admission import World, admit
 from sluice.core.policy.evaluate import SEVERITIES, Result, evaluate
@@ -14,10 +16,8 @@ from sluice.core.policy.normalise import normalise
 from sluice.core.policy.plan import Plan, compile_policy
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
 from sluice.core.policy.resources import resource_of
-from sluice.core.policy.source import Part, read_all
 from sluice.core.policy.typecheck import type_warnings
 from sluice.core.semantic.problem import version_of
-from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.specs.resolve import Environment
 from sluice.core.workload.render import Manifest
 

@@ -10,6 +10,8 @@ from sluice.core.catalog.entries import Catalog
 from sluice.core.checks import windows
 from sluice.core.checks.gates import GateResult
 from sluice.core.checks.secrets import leaked
+from sluice.core.documents.edit import remove, set_text, set_texts
+from sluice.core.documents.load import load
 from sluice.core.finding import Finding, failed
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, Follow, ModelVersion, PullRequest
@@ -27,8 +29,6 @@ from sluice.core.promotion.provenance import judge_provenance
 from sluice.core.promotion.signals import Signal, labels, merges_later, signal
 from sluice.core.promotion.wants import Want
 from sluice.core.rollout.file import PROMOTING, rollout_of
-from sluice.core.specs.edit import remove, set_text, set_texts
-from sluice.core.specs.load import load
 from sluice.core.specs.resolve import Release, merge
 from sluice.core.tree import Specs, Toolkit
 from sluice.core.unforeseen import raise_unforeseen

@@ -31,6 +31,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sluice.core.documents.load import Document
 from sluice.core.finding import Finding, FindingsError
 from sluice.core.rollout.checked import misfits, parsed
 from sluice.core.rollout.counts import (
@@ -44,7 +45,6 @@ from sluice.core.rollout.counts import (
     Parameters,
 )
 from sluice.core.rollout.judgement import GateVerdict, Judgement
-from sluice.core.specs.load import Document
 
 FORMAT = 1
 SCHEMA = "judgement.schema.json"

@@ -30,13 +30,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sluice.core.documents.load import Pointer, load
 from sluice.core.finding import Finding, FindingsError
 from sluice.core.rollout.checked import misfits
 from sluice.core.rollout.counts import Gate, Parameters
 from sluice.core.rollout.file import plan_of
 from sluice.core.rollout.judgement_file import gate_of, gate_problems, parameters_of
 from sluice.core.rollout.model import Plan
-from sluice.core.specs.load import Pointer, load
 from sluice.core.units import seconds
 
 SCHEMA = "scenario.schema.json"

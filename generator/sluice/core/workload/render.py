@@ -9,7 +9,7 @@ from sluice.core.capacity.allotment import resources_of
 from sluice.core.capacity.quota import ANY, quota_of
 from sluice.core.catalog.devices import Accelerator
 from sluice.core.catalog.entries import Catalog
-from sluice.core.emit import emit
+from sluice.core.documents.emit import emit
 from sluice.core.specs.resolve import Environment, Release
 from sluice.core.workload import applications
 from sluice.core.workload.applications import Application

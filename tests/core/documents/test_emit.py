@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import hostile
-from sluice.core import emit
+from sluice.core.documents import emit
 
 DOCUMENTS = 20_000
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=20)

@@ -8,9 +8,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from core import hostile, trees
-from core.layouts import Layout, layouts
+from core.documents.layouts import Layout, layouts
+from sluice.core.documents.load import SIZE_LIMIT, Document, load, load_each
 from sluice.core.finding import Finding, FindingsError, Place
-from sluice.core.specs.load import SIZE_LIMIT, Document, load, load_each
 
 FRAGMENTS = st.sampled_from(
     [*hostile.TEXTS, *"abc:-?#{}[]&*!|>'\"%@`,", "a: ", "\n", "\n  ", "\n- ", ": ", ", ", "# x\n"]

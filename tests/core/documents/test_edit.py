@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import hostile
-from core.layouts import KEYS, Layout, data, layouts
-from sluice.core.specs.edit import append_text, remove, set_text, set_texts
+from core.documents.layouts import KEYS, Layout, data, layouts
+from sluice.core.documents.edit import append_text, remove, set_text, set_texts
 
 MODEL = ("spec", "model")
 MANY = settings(max_examples=400, deadline=None)
