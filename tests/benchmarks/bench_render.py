@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sluice import files
 from sluice.core import pipeline
+from sluice.core.documents.load import SIZE_LIMIT
 from sluice.core.layout import Key, release_directory
-from sluice.core.specs.load import SIZE_LIMIT
 from sluice.workspace.toolkit import toolkit
 from sluice.workspace.workspace import Workspace
 

@@ -10,9 +10,9 @@ import pytest
 from sluice import git
 from sluice.cli import main
 from sluice.commands import reconcile
+from sluice.core.documents.manifest import Manifest
 from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.forge import PullRequest
-from sluice.core.manifest import Manifest
 from sluice.core.model import Evaluation, ModelVersion, Registry
 from sluice.core.promotion.outcome import Outcome
 from sluice.core.specs.resolve import Release

@@ -14,8 +14,8 @@ import jsonschema_rs
 import pytest
 
 from sluice.core.catalog.entries import Family
-from sluice.core.emit import emit
-from sluice.core.specs.load import load
+from sluice.core.documents.emit import emit
+from sluice.core.documents.load import load
 from sluice.core.specs.schema import FILES, Schemas
 from sluice.system import resources
 from support import trees
@@ -126,7 +126,7 @@ def test_a_spec_without_findings_is_never_read_slowly(
     def marks_of(*_: object) -> None:
         raise AssertionError("somebody asked for a place that nobody will see")
 
-    monkeypatch.setattr("sluice.core.specs.marks.marks_of", marks_of)
+    monkeypatch.setattr("sluice.core.documents.positions.marks_of", marks_of)
     assert trees.workspace_of(files).check() == []
 
 

@@ -15,9 +15,9 @@ from prometheus_client import generate_latest
 from sluice import cli
 from sluice.core.analysis import judgement_file
 from sluice.core.analysis.judgement import judge
+from sluice.core.documents.load import load
 from sluice.core.rollout import scenario
 from sluice.core.rollout.simulation import simulate
-from sluice.core.specs.load import load
 from sluice.core.specs.schema import KINDS, Schemas
 from sluice.reconciler.daemon.telemetry import Telemetry
 from sluice.system import resources

@@ -10,10 +10,10 @@ import click
 from sluice import files
 from sluice.core import layout, pipeline
 from sluice.core.checks.secrets import leaked_specs
+from sluice.core.documents.manifest import Manifest
 from sluice.core.finding import Finding, FindingsError, failed, in_order
 from sluice.core.kubernetes.deprecations import deprecations
 from sluice.core.kubernetes.verdict import check_objects
-from sluice.core.manifest import Manifest
 from sluice.core.pipeline.neighbours import neighbours
 from sluice.core.pipeline.source_map import located
 from sluice.core.policy.layer import Begin, check_policies, check_types, read_sound_policies

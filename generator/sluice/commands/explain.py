@@ -8,10 +8,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sluice.core.documents.load import Pointer
 from sluice.core.finding import UsageError
 from sluice.core.outgoing import lines_of
 from sluice.core.reports.rules import text
-from sluice.core.specs.load import Pointer
 from sluice.workspace.releases import find_release
 from sluice.workspace.rule_pages import page
 from sluice.workspace.workspace import find_root, open_workspace

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from sluice.core.documents.objects import Part
 from sluice.core.finding import Finding, FindingsError, UsageError
 from sluice.core.kubernetes.defaults import normalise
 from sluice.core.outgoing import lines_of
@@ -20,7 +21,6 @@ from sluice.core.policy.model import Binding, Policy
 from sluice.core.policy.plan import Plan, compile_policy
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
 from sluice.core.policy.resources import resource_of
-from sluice.core.policy.source import Part
 from sluice.core.reports.report import report
 from sluice.workspace.policies_apart import judge_apart
 from sluice.workspace.policy_inputs import parse_version, read_parts

@@ -12,6 +12,8 @@ from typing import Any
 import click
 
 from sluice.core import layout
+from sluice.core.documents.load import Source
+from sluice.core.documents.objects import Part
 from sluice.core.finding import Finding, FindingsError, UsageError
 from sluice.core.outgoing import lines_of
 from sluice.core.policy.layer import Begin
@@ -19,10 +21,8 @@ from sluice.core.policy.model import Binding, Policy
 from sluice.core.policy.mutants import Mutant, mutants
 from sluice.core.policy.plan import Plan, compile_policy
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
-from sluice.core.policy.source import Part
 from sluice.core.policy.table import Case, Outcome, read_cases, run_case
 from sluice.core.reports.report import report
-from sluice.core.specs.load import Source
 from sluice.core.specs.schema import Schemas
 from sluice.system import resources
 from sluice.workspace.policies_apart import judge_apart

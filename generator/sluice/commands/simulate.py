@@ -3,13 +3,13 @@
 import json
 import sys
 
+from sluice.core.documents.load import SIZE_LIMIT
 from sluice.core.finding import FindingsError
 from sluice.core.outgoing import lines_of
 from sluice.core.reports.report import report
 from sluice.core.rollout import scenario
 from sluice.core.rollout.simulation import simulate
 from sluice.core.rollout.simulation_text import as_data, as_text
-from sluice.core.specs.load import SIZE_LIMIT
 from sluice.system import resources
 from sluice.workspace.inputs import read_bytes
 

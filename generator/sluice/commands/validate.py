@@ -11,9 +11,9 @@ from sluice import files
 from sluice.core import layout
 from sluice.core.checks.references import odd
 from sluice.core.checks.secrets import leaked_specs
+from sluice.core.documents.load import SIZE_LIMIT
 from sluice.core.finding import Finding, Place, UsageError, failed, in_order
 from sluice.core.reports.report import report
-from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.units import number_of
 from sluice.workspace.workspace import Workspace, find_root, open_workspace
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sluice import files, git
 from sluice.core.cluster import Application
+from sluice.core.documents.load import SIZE_LIMIT
 from sluice.core.finding import UsageError
 from sluice.core.forge import Forge, PullRequest
 from sluice.core.layout import Key
@@ -15,7 +16,6 @@ from sluice.core.names import nearest
 from sluice.core.observation.argocd import application_name, routes_name
 from sluice.core.observation.following import Following
 from sluice.core.reports.status import Outside, status
-from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.unforeseen import UnforeseenError, apart, isolated
 from sluice.reconciler.rollouts.following import following, settled
 from sluice.reconciler.rollouts.observers import UNSET, Observers, observers

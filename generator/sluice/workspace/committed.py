@@ -13,7 +13,7 @@ from sluice.core.checks.repository_rules import (
     check_rewritten,
     unread_repository,
 )
-from sluice.core.emit import unix_lines
+from sluice.core.documents.emit import unix_lines
 from sluice.core.finding import Finding, UsageError
 from sluice.workspace.rendered import RENDERED_LIMIT
 from sluice.workspace.revisions import prefix_of

@@ -15,9 +15,9 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from sluice import files
 from sluice.core.checks.references import link
+from sluice.core.documents.depth import Position, first_deeper
 from sluice.core.finding import Finding, Place, Severity, UsageError
 from sluice.core.kubernetes.rules.problem import Pointer, Problem
-from sluice.core.nesting import Position, first_deeper
 
 FILE_LIMIT = 8 << 20
 """Bytes of one file; the largest bundles of custom resource definitions have about five million."""

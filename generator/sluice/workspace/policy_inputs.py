@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from sluice.core.documents.objects import SIZE_LIMIT, Part, read_all
 from sluice.core.finding import UsageError
-from sluice.core.policy.source import SIZE_LIMIT, Part, read_all
 
 _VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,3})(\.\S*)?")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sluice import files
 from sluice.core import layout
-from sluice.core.emit import unix_lines
+from sluice.core.documents.emit import unix_lines
 from sluice.core.finding import Finding, FindingsError, Place
 
 RENDERED_LIMIT = 1 << 24

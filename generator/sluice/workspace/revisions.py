@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sluice import git
 from sluice.core import layout
+from sluice.core.documents.load import SIZE_LIMIT
 from sluice.core.layout import Key
-from sluice.core.specs.load import SIZE_LIMIT
 from sluice.workspace.workspace import FOLDERS, Workspace
 
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from sluice import files, git
+from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.manifest import Manifest
 from sluice.core.finding import Finding, FindingsError, Place, Severity, failed
-from sluice.core.manifest import Manifest
 from sluice.core.pipeline.source_map import located
 from sluice.core.plan.rule_change import RuleChange
 from sluice.core.plan.text import moved
@@ -15,7 +16,6 @@ from sluice.core.policy.model import Policy
 from sluice.core.promotion.codeowners import PLACES
 from sluice.core.reports.waivers import PATH, read_waivers, waive
 from sluice.core.rule_changes.comparison import CHECKERS, compare_rules, loosened, policy_objects
-from sluice.core.specs.load import SIZE_LIMIT
 from sluice.workspace.policies_apart import judge_apart
 from sluice.workspace.revisions import Revision
 from sluice.workspace.waivers import today

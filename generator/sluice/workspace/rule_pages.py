@@ -60,8 +60,8 @@ def _decided() -> str:
 
 
 def _of_policy(name: str, root: Path | None) -> Page:
+    from sluice.core.documents.objects import read_all  # noqa: PLC0415  # as above
     from sluice.core.policy.reading import is_policy  # noqa: PLC0415  # as above
-    from sluice.core.policy.source import read_all  # noqa: PLC0415  # as above
 
     folder = (root / layout.POLICIES) if root else resources.directory(layout.POLICIES)
     for path in sorted(folder.glob("*.yaml")):

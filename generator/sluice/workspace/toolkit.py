@@ -6,11 +6,11 @@ from functools import lru_cache
 from typing import Any
 
 from sluice.core.catalog.entries import Catalog, Family, entry_problems
+from sluice.core.documents.load import load
 from sluice.core.finding import FindingsError
 from sluice.core.kubernetes.closure import merge
 from sluice.core.kubernetes.schemas import KubernetesSchemas
 from sluice.core.pipeline import Toolkit
-from sluice.core.specs.load import load
 from sluice.core.specs.schema import Schemas
 from sluice.core.workload.bind import Templates
 from sluice.core.workload.render import Renderer

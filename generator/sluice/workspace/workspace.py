@@ -8,10 +8,10 @@ from pathlib import Path
 from sluice import files
 from sluice.core import layout, pipeline
 from sluice.core.checks import references
+from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.manifest import Manifest
 from sluice.core.finding import Finding, FindingsError, UsageError, failed, in_order
-from sluice.core.manifest import Manifest
 from sluice.core.pipeline import Specs, Toolkit
-from sluice.core.specs.load import SIZE_LIMIT
 from sluice.workspace.toolkit import toolkit
 
 FOLDERS = (layout.ENVIRONMENTS, layout.CATALOG, layout.POLICIES)

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from core.pipeline.test_changed_specs import Tree, grown
 from core.pipeline.test_neighbours import TREES
 from sluice.core import layout, pipeline
+from sluice.core.documents import load
 from sluice.core.finding import FindingsError
 from sluice.core.layout import Key
 from sluice.core.pipeline import Specs
 from sluice.core.plan.cost import totals_by_scope
 from sluice.core.promotion.sound import sound
-from sluice.core.specs import load
 from sluice.workspace.workspace import Workspace
 from support import trees
 

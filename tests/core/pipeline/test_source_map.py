@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from sluice.core.documents.load import Pointer
 from sluice.core.finding import Finding, Place, Rendered
 from sluice.core.pipeline.source_map import located
-from sluice.core.specs.load import Pointer
 from sluice.workspace.workspace import Workspace
 from support.reference import DIRECTORY, ENVIRONMENT, RELEASE, ROLLOUT, workspace
 

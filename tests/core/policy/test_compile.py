@@ -2,10 +2,10 @@
 
 import pytest
 
+from sluice.core.documents.objects import read_all
 from sluice.core.finding import Finding
 from sluice.core.policy.plan import compile_policy
 from sluice.core.policy.reading import read_policy
-from sluice.core.policy.source import read_all
 from support.policies import decide, plan_of
 
 HEAD = """\

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
+from sluice.core.documents.load import load
+from sluice.core.documents.objects import inside, read_all
 from sluice.core.finding import Finding, FindingsError
 from sluice.core.policy.layer import read_policies
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
-from sluice.core.policy.source import inside, read_all
-from sluice.core.specs.load import load
 from support.policies import EVERYTHING as ALL
 from support.policies import part
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from sluice.core.documents.edit import write_at
 from sluice.core.finding import Finding, Fix
 from sluice.core.names import meant
 from sluice.core.reports.fixes import Fixed, fix_file, may_be_fixed
-from sluice.core.specs.edit import write_at
 from sluice.core.specs.remedies import value_fix
 from sluice.workspace.workspace import Workspace
 from support import trees

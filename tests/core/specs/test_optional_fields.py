@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from product.test_promises import SCHEMAS, at, dotted, uses, validator
-from sluice.core.emit import emit
+from sluice.core.documents.emit import emit
 from sluice.core.pipeline import Specs
 from sluice.core.plan.difference import plan
 from sluice.core.plan.text import as_markdown

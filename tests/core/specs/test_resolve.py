@@ -8,9 +8,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sluice.core.documents.load import Pointer, load
 from sluice.core.finding import Place
 from sluice.core.layout import Key
-from sluice.core.specs.load import Pointer, load
 from sluice.core.specs.resolve import Environment, Release, lookup, merge
 from sluice.workspace.workspace import Workspace
 from support import trees

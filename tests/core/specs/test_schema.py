@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sluice.core.documents.load import Document, load
 from sluice.core.finding import FindingsError
-from sluice.core.specs.load import Document, load
 from sluice.core.specs.schema import FILES, KINDS, Schemas
 from sluice.system import resources
 from support import hostile, trees

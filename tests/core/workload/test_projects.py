@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from sluice.core import layout
-from sluice.core.manifest import Manifest
+from sluice.core.documents.manifest import Manifest
 from support import trees
 from support.argocd.objects import CLUSTER_SCOPED, Key, key_of
 from support.argocd.projects import forbidden_object

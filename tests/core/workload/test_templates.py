@@ -7,7 +7,7 @@ import pytest
 import yaml
 from jinja2 import nodes
 
-from sluice.core.emit import emit
+from sluice.core.documents.emit import emit
 from sluice.core.workload.bind import Templates
 from sluice.system import resources
 from support import contexts, hostile

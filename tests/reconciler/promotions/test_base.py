@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from sluice import git
+from sluice.core.documents import load
 from sluice.core.finding import UsageError
 from sluice.core.forge import PullRequest
 from sluice.core.promotion.converge import Facts
 from sluice.core.promotion.wants import Want
-from sluice.core.specs import load
 from sluice.reconciler.promotions.base import base_of
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.promotions.snapshot import CycleSnapshot

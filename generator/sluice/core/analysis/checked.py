@@ -7,9 +7,9 @@ from typing import Any
 
 import jsonschema_rs
 
+from sluice.core.documents.load import Document
 from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.names import nearest
-from sluice.core.specs.load import Document
 
 SIZE_LIMIT = 16 << 20
 """Bytes; a day of batches of a minute, with pods and some gates, is a tenth of it."""

@@ -43,8 +43,8 @@ from sluice.core.analysis.counts import (
     Parameters,
 )
 from sluice.core.analysis.judgement import GateVerdict, Judgement
+from sluice.core.documents.load import Document
 from sluice.core.finding import Finding, FindingsError
-from sluice.core.specs.load import Document
 
 FORMAT = 1
 SCHEMA = "judgement.schema.json"

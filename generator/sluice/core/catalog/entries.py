@@ -15,11 +15,11 @@ from sluice.core.catalog.devices import (
 )
 from sluice.core.catalog.settings import Setting, in_range, settings_from
 from sluice.core.catalog.stores import Store, store_from
+from sluice.core.documents.load import Document
 from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.memory.architecture import architecture_from
 from sluice.core.memory.preflight import FractionOf
 from sluice.core.paths import Api, read_api
-from sluice.core.specs.load import Document
 from sluice.core.specs.resolve import Described
 
 Entry = TypeVar("Entry")

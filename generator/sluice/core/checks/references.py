@@ -7,10 +7,10 @@ from sluice.core import layout
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.gate_rules import check_gates
 from sluice.core.checks.rollout_rules import check_rollout
+from sluice.core.documents.load import Document
 from sluice.core.finding import Finding, Fix, Place
 from sluice.core.names import meant, nearest
 from sluice.core.rollout.model import LEAVING
-from sluice.core.specs.load import Document
 from sluice.core.specs.resolve import Release
 from sluice.core.workload import sources, values
 from sluice.core.workload.scaling import check_scaling

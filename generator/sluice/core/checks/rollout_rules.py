@@ -7,10 +7,10 @@ from sluice.core.analysis.signals import check_analysis, check_comparison
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.controllers import check_controller
 from sluice.core.checks.rollout_times import check_times
+from sluice.core.documents.load import Document
 from sluice.core.finding import Finding
 from sluice.core.rollout.file import from_text, rollout_of
 from sluice.core.rollout.model import Rollout
-from sluice.core.specs.load import Document
 from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import FULL
 from sluice.core.workload import delivery, values

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 from sluice.core.catalog.entries import Catalog, Engine
 from sluice.core.catalog.stores import Store
+from sluice.core.documents.load import Pointer
 from sluice.core.finding import Finding, Severity
 from sluice.core.names import nearest
-from sluice.core.specs.load import Pointer
 from sluice.core.specs.resolve import Release, lookup
 from sluice.core.units import amount, bytes_text, version_key
 from sluice.core.workload.fetching import access, all_sources, can_stream, companions, model_source

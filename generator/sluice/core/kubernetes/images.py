@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from sluice.core.documents.manifest import Manifest
 from sluice.core.finding import Finding, Place, Rendered
-from sluice.core.manifest import Manifest
 from sluice.core.specs.resolve import Environment, lookup
 
 Pointer = tuple[str | int, ...]

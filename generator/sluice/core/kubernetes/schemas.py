@@ -6,10 +6,10 @@ from typing import Any
 
 import jsonschema_rs
 
+from sluice.core.documents.load import Pointer
+from sluice.core.documents.manifest import Manifest
 from sluice.core.finding import Finding, Place, Rendered, dotted
 from sluice.core.kubernetes.closure import schema_for
-from sluice.core.manifest import Manifest
-from sluice.core.specs.load import Pointer
 
 
 class KubernetesSchemas:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from sluice.core import layout
+from sluice.core.documents.manifest import Manifest
 from sluice.core.finding import Finding, Place, Rendered, Severity, dotted
 from sluice.core.kubernetes.deprecations import Deprecations, deprecation_problems
 from sluice.core.kubernetes.rules import Problem, semantic_problems
-from sluice.core.manifest import Manifest
 from sluice.core.specs.resolve import Environment
 
 Manifests = Mapping[str, Manifest]

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sluice.core.documents.load import load
 from sluice.core.finding import FindingsError
 from sluice.core.rollout.file import rollout_of
 from sluice.core.rollout.model import HELD, Rollout
-from sluice.core.specs.load import load
 from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import FULL
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from sluice.core import layout
 from sluice.core.checks import references
+from sluice.core.documents.load import Document, load_each
 from sluice.core.finding import Finding, Place
 from sluice.core.layout import Key
 from sluice.core.memory.architecture_config import architecture_from_config, read_config
 from sluice.core.pipeline.specs import Specs
-from sluice.core.specs.load import Document, load_each
 from sluice.core.specs.resolve import Environment, Release
 from sluice.core.specs.schema import FILES, Schemas
 from sluice.core.unforeseen import UnforeseenError, finding, isolated

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 
 from sluice.core import layout
 from sluice.core.catalog.entries import FAMILIES, Catalog
+from sluice.core.documents.load import Document, Pointer
+from sluice.core.documents.manifest import Manifest
 from sluice.core.finding import Finding, Place
-from sluice.core.manifest import Manifest
-from sluice.core.specs.load import Document, Pointer
 from sluice.core.specs.resolve import Environment, Release
 from sluice.core.workload.bind import TemplateError
 from sluice.core.workload.render import Renderer

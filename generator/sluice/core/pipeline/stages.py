@@ -21,11 +21,11 @@ from sluice.core.checks import (
 from sluice.core.checks.claims import check_claims
 from sluice.core.checks.gate_rules import check_soaks
 from sluice.core.checks.route_claims import check_routes
+from sluice.core.documents.manifest import Manifest
 from sluice.core.finding import Finding, FindingsError, failed, in_order
 from sluice.core.kubernetes.images import check_images
 from sluice.core.kubernetes.schemas import KubernetesSchemas
 from sluice.core.layout import Key
-from sluice.core.manifest import Manifest
 from sluice.core.pipeline.source_map import SourceMap, located
 from sluice.core.pipeline.specs import Specs
 from sluice.core.pipeline.standing import route_claims, standings

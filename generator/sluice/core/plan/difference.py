@@ -7,8 +7,8 @@ from typing import Any, Literal
 from sluice.core import layout
 from sluice.core.capacity.quota import exceeds, least_replicas, left_over
 from sluice.core.catalog.entries import Catalog
+from sluice.core.documents.manifest import Manifest
 from sluice.core.layout import Key
-from sluice.core.manifest import Manifest
 from sluice.core.pipeline import Specs, standings
 from sluice.core.plan.comparison import Field, compare
 from sluice.core.plan.cost import Totals, totals_by_scope

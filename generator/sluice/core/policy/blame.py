@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.core.cel.syntax import Kind, Node
+from sluice.core.documents.load import Pointer
 from sluice.core.policy.locate import Located, Locator, Scope
 from sluice.core.policy.plan import Compiled
-from sluice.core.specs.load import Pointer
 
 _LOGICAL = ("_&&_", "_||_")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sluice.core.cel.cost import BINDING_LIMIT, LIMIT, fills_memory
 from sluice.core.cel.runtime import Failed
+from sluice.core.documents.load import Pointer
 from sluice.core.finding import Place, Severity
 from sluice.core.policy import params as parameters
 from sluice.core.policy.admission import Admission, Object, World
@@ -15,7 +16,6 @@ from sluice.core.policy.match import matches
 from sluice.core.policy.model import Binding, Validation
 from sluice.core.policy.plan import Compiled, Plan, PlannedValidation
 from sluice.core.policy.stepping import EXCEEDED, Outcome, Stepper
-from sluice.core.specs.load import Pointer
 
 _MESSAGE_LIMIT = 5 * 1024
 

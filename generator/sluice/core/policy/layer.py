@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.core import layout
+from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.manifest import Manifest
+from sluice.core.documents.objects import Part, read_all
 from sluice.core.finding import Finding, FindingsError, Place, Rendered, dotted
 from sluice.core.kubernetes.defaults import normalise
 from sluice.core.kubernetes.rules.problem import version_of
 from sluice.core.kubernetes.verdict import Manifests, of_cluster
-from sluice.core.manifest import Manifest
 from sluice.core.policy.admission import World, admit
 from sluice.core.policy.evaluate import SEVERITIES, Result, evaluate
 from sluice.core.policy.model import Binding, Policy
 from sluice.core.policy.plan import Plan, compile_policy
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
 from sluice.core.policy.resources import resource_of
-from sluice.core.policy.source import Part, read_all
 from sluice.core.policy.typecheck import type_warnings
-from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.specs.resolve import Environment
 
 Kinds = Collection[tuple[str, str]]

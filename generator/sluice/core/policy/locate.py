@@ -6,8 +6,8 @@ from typing import Any
 
 from sluice.core.cel.runtime import Failed
 from sluice.core.cel.syntax import Kind, Node, integer, text
+from sluice.core.documents.load import Pointer
 from sluice.core.policy.plan import Compiled
-from sluice.core.specs.load import Pointer
 
 
 @dataclass(frozen=True)

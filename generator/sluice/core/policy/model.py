@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from sluice.core.documents.load import Pointer, Source
+from sluice.core.documents.objects import inside
 from sluice.core.finding import Place
-from sluice.core.policy.source import inside
-from sluice.core.specs.load import Pointer, Source
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sluice.core.documents.load import Pointer, Source
 from sluice.core.finding import Finding
 from sluice.core.policy.model import (
     Binding,
@@ -19,7 +20,6 @@ from sluice.core.policy.model import (
     Selector,
     Validation,
 )
-from sluice.core.specs.load import Pointer, Source
 
 GROUP = "admissionregistration.k8s.io"
 _VERSIONS = (f"{GROUP}/v1", f"{GROUP}/v1beta1")

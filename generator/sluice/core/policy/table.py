@@ -5,13 +5,13 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from sluice.core.documents.objects import Part
 from sluice.core.finding import Finding, FindingsError, Place, UsageError
 from sluice.core.kubernetes.defaults import normalise
 from sluice.core.policy.admission import Admission, World, admit
 from sluice.core.policy.evaluate import Decision, Result, evaluate
 from sluice.core.policy.model import Binding
 from sluice.core.policy.plan import Plan
-from sluice.core.policy.source import Part
 
 Object = Mapping[str, Any]
 

@@ -8,6 +8,8 @@ from typing import Any
 from sluice.core import layout, pipeline
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.secrets import leaked
+from sluice.core.documents.edit import remove, set_text, set_texts
+from sluice.core.documents.load import load
 from sluice.core.finding import Finding, failed
 from sluice.core.forge import PullRequest
 from sluice.core.gates import windows
@@ -30,8 +32,6 @@ from sluice.core.promotion.provenance import judge_provenance
 from sluice.core.promotion.signals import Signal, labels, merges_later, signal
 from sluice.core.promotion.wants import Want
 from sluice.core.rollout.file import PROMOTING, rollout_of
-from sluice.core.specs.edit import remove, set_text, set_texts
-from sluice.core.specs.load import load
 from sluice.core.specs.resolve import Release, merge
 from sluice.core.unforeseen import raise_unforeseen
 from sluice.core.workload.values import is_versioned

@@ -7,6 +7,7 @@ by hand, or call a pull request closed whose branch somebody deleted.
 from collections.abc import Sequence
 
 from sluice.core import layout
+from sluice.core.documents.edit import append_text
 from sluice.core.forge import PullRequest
 from sluice.core.promotion.branches import BASE
 from sluice.core.promotion.decisions import Quarantine, Report
@@ -15,7 +16,6 @@ from sluice.core.promotion.outcome import Outcome
 from sluice.core.promotion.reverts import quarantine_message, taken_back, was_there
 from sluice.core.promotion.snapshot import Snapshot
 from sluice.core.promotion.wants import Want
-from sluice.core.specs.edit import append_text
 
 # Seconds in which a forge may say of a merge what its repository does not show yet.
 _PATIENCE = 300

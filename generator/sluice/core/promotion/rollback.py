@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from sluice.core import layout
+from sluice.core.documents.edit import append_text
+from sluice.core.documents.load import load
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.promotion.rollout_change import Changes, restored, text
 from sluice.core.rollout.file import PROMOTING, rollout_of
 from sluice.core.rollout.model import Rollout
-from sluice.core.specs.edit import append_text
-from sluice.core.specs.load import load
 from sluice.core.specs.resolve import Release, merge
 from sluice.core.workload.values import is_versioned
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from sluice.core import layout, pipeline
-from sluice.core.emit import emit
+from sluice.core.documents.edit import append_text, remove, set_text
+from sluice.core.documents.emit import emit
+from sluice.core.documents.load import load
 from sluice.core.finding import Finding
 from sluice.core.pipeline import Specs, Toolkit
 from sluice.core.rollout.file import PROMOTING, document
 from sluice.core.rollout.model import Rollout, Write
-from sluice.core.specs.edit import append_text, remove, set_text
-from sluice.core.specs.load import load
 from sluice.core.specs.resolve import Release
 
 HEADER = "Written by sluice reconcile."

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from sluice.core import layout
+from sluice.core.documents.edit import write_at
 from sluice.core.finding import Finding, Severity
-from sluice.core.specs.edit import write_at
 from sluice.core.specs.remedies import fixable_by
 
 _ROUNDS = 5

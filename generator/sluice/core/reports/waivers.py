@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from sluice.core import layout
+from sluice.core.documents.objects import Part, read_all
 from sluice.core.finding import Finding, FindingsError, Place, Severity, in_order
-from sluice.core.policy.source import Part, read_all
 from sluice.core.specs.schema import Schemas
 
 PATH = f"{layout.POLICIES}/{layout.WAIVERS}"

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 from sluice.core import layout
+from sluice.core.documents.objects import read_all
 from sluice.core.finding import FindingsError
 from sluice.core.pipeline import Specs
 from sluice.core.plan.comparison import Field, compare
 from sluice.core.plan.rule_change import RuleChange
-from sluice.core.policy.source import read_all
 from sluice.core.promotion.codeowners import PLACES, owners
 from sluice.core.reports import waivers
 from sluice.core.rule_changes.direction import lets_more, loosens_environment, loosens_release

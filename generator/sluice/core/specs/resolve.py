@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from sluice.core.documents.load import Document, Pointer
 from sluice.core.finding import Place
 from sluice.core.layout import Key
 from sluice.core.model import Follow
-from sluice.core.specs.load import Document, Pointer
 
 Role = Literal["stable", "candidate"]
 Spec = Mapping[str, Any]

@@ -8,9 +8,9 @@ from typing import Any
 import jsonschema_rs
 
 from sluice.core.confidential import HIDDEN, is_secret, redacted
+from sluice.core.documents.load import Pointer, Source
 from sluice.core.finding import Finding, Fix
 from sluice.core.names import meant, nearest
-from sluice.core.specs.load import Pointer, Source
 from sluice.core.specs.remedies import value_fix
 
 API_VERSION = "sluice.dev/v1alpha1"

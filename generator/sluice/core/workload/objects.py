@@ -5,7 +5,7 @@ from typing import Any
 
 from sluice.core.capacity.parallel import parallel_of
 from sluice.core.catalog.entries import Catalog
-from sluice.core.emit import emit
+from sluice.core.documents.emit import emit
 from sluice.core.paths import route_words
 from sluice.core.specs.resolve import Release, Spec
 from sluice.core.workload import delivery, fetching, measurements, scaling, sizing, values

@@ -8,7 +8,7 @@ from sluice.core.capacity.allotment import resources_of
 from sluice.core.capacity.quota import ANY, quota_of
 from sluice.core.catalog.devices import Accelerator
 from sluice.core.catalog.entries import Catalog
-from sluice.core.manifest import Manifest
+from sluice.core.documents.manifest import Manifest
 from sluice.core.specs.resolve import Environment, Release
 from sluice.core.workload import applications
 from sluice.core.workload.applications import Application

@@ -5,6 +5,7 @@ from typing import Any
 
 from sluice import git
 from sluice.core import layout
+from sluice.core.documents.load import load
 from sluice.core.finding import FindingsError
 from sluice.core.gates.conditions import Circumstances, asks_history
 from sluice.core.gates.serving_periods import State, tenures
@@ -12,7 +13,6 @@ from sluice.core.layout import Key
 from sluice.core.model import Commit, Evaluation
 from sluice.core.promotion.wants import Want
 from sluice.core.rollout.model import LEAVING
-from sluice.core.specs.load import load
 from sluice.core.specs.resolve import merge
 
 

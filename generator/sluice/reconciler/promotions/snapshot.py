@@ -7,6 +7,7 @@ from typing import TypeVar, cast
 
 from sluice import git
 from sluice.core import layout
+from sluice.core.documents.load import load
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.forge import PullRequest
 from sluice.core.layout import Key
@@ -22,7 +23,6 @@ from sluice.core.promotion.reverts import FormerSpec
 from sluice.core.promotion.sharing import ALONE, Sharing
 from sluice.core.promotion.sound import Sound
 from sluice.core.promotion.wants import Idle, Want
-from sluice.core.specs.load import load
 from sluice.reconciler.ownership import is_reconcilers, may_move, promotions_at
 from sluice.reconciler.promotions.serving_history import circumstances
 from sluice.reconciler.runtime import World

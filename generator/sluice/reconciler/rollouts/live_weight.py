@@ -6,9 +6,9 @@ from typing import Literal
 from sluice import git
 from sluice.core import layout, names
 from sluice.core.cluster import Application
+from sluice.core.documents.load import load
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.observation.live_routes import live_routes
-from sluice.core.specs.load import load
 from sluice.core.specs.rollout_plan import FULL
 from sluice.core.workload import values
 from sluice.reconciler.promotions.serving_history import state_at

@@ -6,12 +6,12 @@ from functools import cached_property
 
 from sluice import git
 from sluice.core import layout
+from sluice.core.documents.load import SIZE_LIMIT
 from sluice.core.finding import UsageError
 from sluice.core.forge import Forge, PullRequest
 from sluice.core.layout import Key
 from sluice.core.model import Signature
 from sluice.core.observation.state_history import History, Lost, Revision, history_of, lost
-from sluice.core.specs.load import SIZE_LIMIT
 from sluice.core.specs.resolve import Release
 from sluice.core.unforeseen import UnforeseenError, apart
 from sluice.reconciler.pen import Move, Pen

@@ -10,7 +10,7 @@ import yaml_rs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.core import emit
+from sluice.core.documents import emit
 from support import hostile
 
 DOCUMENTS = 20_000

@@ -7,8 +7,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from sluice.core.documents.load import SIZE_LIMIT, Document, load, load_each
 from sluice.core.finding import Finding, FindingsError, Place
-from sluice.core.specs.load import SIZE_LIMIT, Document, load, load_each
 from support import hostile, trees
 from support.layouts import Layout, layouts
 

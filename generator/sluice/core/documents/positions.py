@@ -8,7 +8,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.tokens import AliasToken, AnchorToken, DirectiveToken, TagToken
 
-from sluice.core.nesting import Position, first_deeper
+from sluice.core.documents.depth import Position, first_deeper
 
 
 class Mark(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sluice.core.emit import emit
+from sluice.core.documents.emit import emit
 
 
 @dataclass(frozen=True, slots=True)

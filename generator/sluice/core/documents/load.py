@@ -17,7 +17,7 @@ from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.unforeseen import UnforeseenError, finding, isolated
 
 if TYPE_CHECKING:
-    from sluice.core.specs.marks import Marks
+    from sluice.core.documents.positions import Marks
 
 SIZE_LIMIT = 1 << 20
 """Bytes; a spec is a page or two, and whatever is larger was not meant for us."""
@@ -81,7 +81,7 @@ class Document:
 
     @cached_property
     def _marks(self) -> "Marks":
-        from sluice.core.specs.marks import marks_of  # noqa: PLC0415  # slow, and seldom wanted
+        from sluice.core.documents.positions import marks_of  # noqa: PLC0415  # slow, and seldom wanted
 
         return marks_of(self.raw)
 
@@ -215,7 +215,7 @@ def _place(path: str, before: str) -> Place:
 
 
 def _second_document(raw: bytes) -> tuple[int, int] | None:
-    from sluice.core.specs.marks import second_document  # noqa: PLC0415  # slow, and seldom wanted
+    from sluice.core.documents.positions import second_document  # noqa: PLC0415  # slow, and seldom wanted
 
     return second_document(raw)
 
@@ -229,7 +229,7 @@ def _syntax(path: str, message: str) -> Finding:
 
 
 def _refuse_oddities(path: str, raw: bytes) -> None:
-    from sluice.core.specs.marks import ambiguous, oddities  # noqa: PLC0415  # slow, seldom wanted
+    from sluice.core.documents.positions import ambiguous, oddities  # noqa: PLC0415  # slow, seldom wanted
 
     problems = list(oddities(raw)) or list(ambiguous(raw))
     if problems:

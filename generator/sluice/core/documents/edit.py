@@ -7,7 +7,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
-from sluice.core.emit import text
+from sluice.core.documents.emit import text
 
 Path = tuple[str, ...]
 

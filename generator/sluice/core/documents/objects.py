@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from sluice.core.documents.depth import first_deeper
+from sluice.core.documents.load import Pointer, Source
 from sluice.core.finding import Finding, FindingsError, Place
-from sluice.core.nesting import first_deeper
-from sluice.core.specs.load import Pointer, Source
 
 SIZE_LIMIT = 8 << 20
 """Bytes; the largest bundles of the world have about five million, and each value takes memory."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sluice.core.specs.edit import append_text, remove, set_text, set_texts
+from sluice.core.documents.edit import append_text, remove, set_text, set_texts
 from support import hostile
 from support.layouts import KEYS, Layout, data, layouts
 

@@ -1,0 +1,1 @@
+"""YAML and JSON that people wrote: read with places and within limits, edited, and written."""
