@@ -5,13 +5,14 @@ import re
 import sys
 from pathlib import Path
 
-from sluice import files
+from sluice import files, resources
 from sluice.commands.connect import Place
 from sluice.commands.sight import sight
 from sluice.commands.status import observed
 from sluice.commands.workspace import find_root
 from sluice.core.finding import UsageError
-from sluice.core.reports.board import page
+from sluice.core.reports.board import render_board
+from sluice.core.reports.page_templates import PageTemplates
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
@@ -30,11 +31,11 @@ def run(
     found = observed(sight(Place(root, repository, forge, state)), environment)
     if links is None and repository is None:
         links = _relative(find_root(root), out)
-    made = page(found, _checked(links)).encode()
+    page = render_board(found, _checked(links), PageTemplates(resources.pages)).encode()
     if out is None:
-        sys.stdout.buffer.write(made)
+        sys.stdout.buffer.write(page)
     else:
-        files.write_file(Path(out), made)
+        files.write_file(Path(out), page)
     return int(bool(found["broken"]))
 
 
