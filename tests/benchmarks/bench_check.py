@@ -13,7 +13,7 @@ import jsonschema
 
 from benchmarks.bench_render import ROOT, repository
 from sluice import files
-from sluice.commands.toolkit import toolkit
+from sluice.commands.toolkit import semantic_rules, toolkit
 from sluice.commands.workspace import Workspace, open_workspace
 from sluice.core.cluster.closure import schema_for
 from sluice.core.policy.admission import World, admit
@@ -58,9 +58,10 @@ def run(count: int = 1000) -> dict[str, float]:
     schema = schema_for(kubernetes.data, VERSION, "apps/v1", "Deployment")
     slow = jsonschema.Draft202012Validator(schema or {})
     pairs = [(f"{number}.yaml", data) for number, data in enumerate(objects)]
+    rules = semantic_rules()
     return {
         "schema": seconds(lambda: [list(kubernetes.problems(o, VERSION)) for o in objects]),
-        "semantic rules": seconds(lambda: list(semantic_problems(pairs, VERSION))),
+        "semantic rules": seconds(lambda: list(semantic_problems(pairs, VERSION, rules))),
         "policies of the repository": seconds(lambda: _policies(objects)),
         "schema, pure Python": seconds(lambda: [slow.is_valid(o) for o in objects[:FEW]])
         * (count / FEW),

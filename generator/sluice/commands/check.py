@@ -20,6 +20,7 @@ from sluice.commands.render import (
 )
 from sluice.commands.revisions import Revision, at_revision, changed_lines
 from sluice.commands.ruling import check_by_base, warn_of_rules
+from sluice.commands.toolkit import semantic_rules
 from sluice.commands.waiving import waived
 from sluice.commands.workspace import Workspace, find_root, open_workspace
 from sluice.core import layout, tree
@@ -202,7 +203,7 @@ def _cluster(
     for environment in environments:
         try:
             with isolated("the rules of a cluster"):
-                found += check_objects(environment, manifests, before, table)
+                found += check_objects(environment, manifests, before, semantic_rules(), table)
         except UnforeseenError as error:
             found.append(finding(environment.document.place(), error))
     if policies.policies:

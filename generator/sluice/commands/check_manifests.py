@@ -11,7 +11,7 @@ import click
 from sluice import resources
 from sluice.commands.manifests import Loaded, Manifests, read_manifests
 from sluice.commands.pages import pages_for
-from sluice.commands.toolkit import toolkit
+from sluice.commands.toolkit import semantic_rules, toolkit
 from sluice.core.cluster.cluster_rules import finding
 from sluice.core.cluster.deprecations import deprecation_problems, deprecations
 from sluice.core.cluster.schemas import KubernetesSchemas
@@ -38,8 +38,9 @@ def _findings(manifests: Manifests, version: str) -> Iterator[Finding]:
         yield from _shape(loaded, schemas, version)
     pairs = manifests.pairs()
     table = deprecations(resources.catalog_file("deprecations"))
+    zones = frozenset(available_timezones())
     for problem in (
-        *semantic_problems(pairs, version, zones=frozenset(available_timezones())),
+        *semantic_problems(pairs, version, semantic_rules(), zones=zones),
         *deprecation_problems(pairs, version, table),
     ):
         loaded = manifests.objects[problem.position]

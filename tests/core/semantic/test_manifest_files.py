@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from sluice.commands.manifests import FILE_LIMIT, Manifests, parse_manifests, read_manifests
+from sluice.commands.toolkit import semantic_rules
 from sluice.core.finding import Place, UsageError
 from sluice.core.semantic import semantic_problems
 
@@ -38,7 +39,7 @@ def test_every_document_and_every_item_of_a_list_is_an_object() -> None:
               ports: [{port: 80}]
     """)
     assert [loaded.data["metadata"]["name"] for loaded in manifests.objects] == ["a", "b"]
-    problems = semantic_problems(manifests.pairs(), "1.34")
+    problems = semantic_problems(manifests.pairs(), "1.34", semantic_rules())
     [finding] = manifests.located(problems)
     assert (finding.rule, finding.place) == ("SEM080", Place("a.yaml", 14, 13))
     assert manifests.findings == []

@@ -4,11 +4,9 @@ from typing import Any
 
 from sluice.core.semantic.checks import one_of, path_segment, subdomain, words
 from sluice.core.semantic.problem import (
-    WARNING,
     Context,
     Finds,
     Found,
-    Rule,
     mapping,
     mappings,
     show,
@@ -16,25 +14,6 @@ from sluice.core.semantic.problem import (
     texts,
 )
 from sluice.core.semantic.shape import Root, leaf, node, required
-
-RULES = {
-    "SEM130": Rule(
-        "a rule that allows nothing", "name verbs, and apiGroups with resources (or URLs)"
-    ),
-    "SEM131": Rule(
-        "URLs where they cannot be", "URLs stand in a rule of their own of a ClusterRole"
-    ),
-    "SEM132": Rule("a role that cannot be bound", "name a ClusterRole or a Role of the namespace"),
-    "SEM133": Rule("a subject that cannot be", "name a User, a Group or a ServiceAccount"),
-    "SEM134": Rule(
-        "a verb that no request has",
-        "use get, list, watch, create, update, patch, delete",
-        WARNING,
-    ),
-    "SEM135": Rule(
-        "another role in an old binding", "roleRef is fixed: delete the binding, or rename it"
-    ),
-}
 
 _GROUP = "rbac.authorization.k8s.io"
 _NEVER = frozenset(("read", "write", "edit", "view", "modify", "remove", "add", "all", "any"))

@@ -5,18 +5,8 @@ from itertools import pairwise
 from typing import Any
 
 from sluice.core.semantic.checks import between, words
-from sluice.core.semantic.problem import Context, Finds, Found, Rule, mapping, mappings, show, text
+from sluice.core.semantic.problem import Context, Finds, Found, mapping, mappings, show, text
 from sluice.core.semantic.shape import each, exactly_one, leaf, node, required
-
-RULES = {
-    "SEM178": Rule(
-        "a Canary that cannot go on",
-        "one of stepWeight, stepWeights and iterations; weights that grow; times in m or s",
-    ),
-    "SEM179": Rule(
-        "a metric that nobody can measure", "name a template, or a query; give a template both"
-    ),
-}
 
 _PERIOD = re.compile(r"[0-9]+[ms]")
 _BUILT_IN = ("request-success-rate", "request-duration")

@@ -2,18 +2,8 @@
 
 from typing import Any
 
-from sluice.core.semantic.problem import Context, Finds, Found, Rule, mapping
+from sluice.core.semantic.problem import Context, Finds, Found, mapping
 from sluice.core.semantic.shape import NodeRule
-
-RULES = {
-    "SEM062": Rule(
-        "a selector that changed",
-        "it is fixed for the life of the object: give the new one another name",
-    ),
-    "SEM063": Rule(
-        "a field that changed and may not", "give the new object another name, or delete the old"
-    ),
-}
 
 
 def same_selector(spec: dict[str, Any], context: Context) -> Finds:

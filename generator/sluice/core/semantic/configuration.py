@@ -12,7 +12,6 @@ from sluice.core.semantic.problem import (
     Context,
     Finds,
     Found,
-    Rule,
     mapping,
     show,
     text,
@@ -21,24 +20,6 @@ from sluice.core.semantic.problem import (
 )
 from sluice.core.semantic.quantities import amount, quantity
 from sluice.core.semantic.shape import Fields, Root, each, leaf, node, required, values
-
-RULES = {
-    "SEM120": Rule("a key that cannot be a file name", "use letters, digits, -, _ and ."),
-    "SEM121": Rule("a key in data and in binaryData", "keep one of them"),
-    "SEM122": Rule("more than 1 MiB of data", "split it, or keep it in a volume"),
-    "SEM123": Rule("data that is not base64", "encode it, or write it under stringData"),
-    "SEM124": Rule("a Secret without the keys of its type", "add them, or use type Opaque"),
-    "SEM125": Rule(
-        "access modes that cannot be",
-        "use ReadWriteOnce, ReadOnlyMany, ReadWriteMany, or ReadWriteOncePod alone",
-    ),
-    "SEM126": Rule("a claim of no storage", "ask for more than zero under resources.requests"),
-    "SEM127": Rule("data that changed and may not", "immutable data needs an object of a new name"),
-    "SEM128": Rule("amounts of a quota or a range that cannot be", "keep min <= default <= max"),
-    "SEM129": Rule(
-        "a priority that people may not give", "use up to 1000000000, and no name with system-"
-    ),
-}
 
 _LIMIT = 1024 * 1024
 _HIGHEST = 10**9

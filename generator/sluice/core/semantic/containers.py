@@ -15,11 +15,9 @@ from sluice.core.semantic.checks import (
     words,
 )
 from sluice.core.semantic.problem import (
-    WARNING,
     Context,
     Finds,
     Found,
-    Rule,
     mappings,
     show,
     text,
@@ -35,27 +33,6 @@ from sluice.core.semantic.shape import (
     required,
     unique,
 )
-
-RULES = {
-    "SEM010": Rule("a container without a proper name", "name it with a DNS label"),
-    "SEM012": Rule("a container without an image", "name the image, with its digest"),
-    "SEM013": Rule(
-        "an image reference that no registry understands",
-        "use [registry/]repository[:tag][@sha256:digest] in lower case",
-        WARNING,
-    ),
-    "SEM014": Rule("a word that a container does not know", "use one of the words in the message"),
-    "SEM015": Rule("an environment variable without a proper name", "rename it"),
-    "SEM016": Rule("an environment variable set twice", "the last one wins: keep one", WARNING),
-    "SEM017": Rule(
-        "an environment variable with several sources or none",
-        "give it a value, or exactly one source under valueFrom",
-    ),
-    "SEM018": Rule("a port out of range", "use a port between 1 and 65535"),
-    "SEM019": Rule("a port's name that cannot be", "use up to 15 lower-case letters and digits"),
-    "SEM020": Rule("two ports of one name in a container", "rename one"),
-    "SEM021": Rule("the same port twice in a container", "remove one of them", WARNING),
-}
 
 _NEW_NAMES = (1, 34)
 _OLD_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")

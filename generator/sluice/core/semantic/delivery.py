@@ -8,11 +8,9 @@ from sluice.core.semantic.checks import between, duration, port, words
 from sluice.core.semantic.metadata import SELECTOR
 from sluice.core.semantic.pods import TEMPLATE
 from sluice.core.semantic.problem import (
-    WARNING,
     Context,
     Finds,
     Found,
-    Rule,
     mapping,
     mappings,
     show,
@@ -22,24 +20,6 @@ from sluice.core.semantic.problem import (
 )
 from sluice.core.semantic.shape import NodeRule, Step, each, exactly_one, leaf, node, required
 from sluice.core.semantic.workloads import own_pods, restarts
-
-RULES = {
-    "SEM150": Rule(
-        "an Application without a proper source",
-        "set source or sources; each has a repoURL, and a path or a chart with its version",
-    ),
-    "SEM151": Rule("an Application without a proper destination", "name a server or a cluster"),
-    "SEM152": Rule(
-        "a sync option that nobody reads", "write Option=value, as in CreateNamespace=true", WARNING
-    ),
-    "SEM153": Rule(
-        "a progressive rollout that cannot be",
-        "one strategy; each step does one thing; weights are 0 to 100",
-    ),
-    "SEM154": Rule("a monitor that cannot scrape", "name the port; timeouts end within intervals"),
-    "SEM156": Rule("a source that is ignored", "keep source or sources", WARNING),
-    "SEM155": Rule("an alert or a record that cannot be", "one of alert and record, with an expr"),
-}
 
 _TOOLS = ("helm", "kustomize", "directory", "plugin")
 _OPTIONS = frozenset(

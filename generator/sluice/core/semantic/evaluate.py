@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sluice.core.finding import Severity
-from sluice.core.semantic.kinds import RULES, shape_of
+from sluice.core.semantic.kinds import shape_of
 from sluice.core.semantic.problem import NOTE, WARNING, Context, Found, Problem, text, version_of
 from sluice.core.semantic.references import Dangling
+from sluice.core.semantic.rules import Rules
 from sluice.core.semantic.shape import visit
 from sluice.core.semantic.uses import WHOLE
 from sluice.core.semantic.world import Identity, identity, world_of
@@ -20,6 +21,7 @@ _OF_CLAIMS = "SEM168"
 def semantic_problems(
     objects: Objects,
     version: str,
+    rules: Rules,
     *,
     closed: bool = False,
     old: Objects = (),
@@ -30,6 +32,7 @@ def semantic_problems(
     Args:
         objects: the set; what is not a mapping is passed over.
         version: of Kubernetes, such as "1.34".
+        rules: what to do about each problem, and how grave it is.
         closed: whether the set holds all that there is; else what it lacks is only a note.
         old: the objects as they were, for fields that may not change.
         zones: the time zones that there are; when empty, only their form is looked at.
@@ -42,14 +45,15 @@ def semantic_problems(
     for at, data in known:
         context = Context(target, data, before.get(identity(data)) if before else None, zones)
         for found in _of_one(data, context):
-            yield _problem(objects[at][0], at, found)
+            yield _problem(objects[at][0], at, found, rules)
     world = world_of(known)
     claims = bool(world.items.get("PersistentVolumeClaim"))
-    for rule in WHOLE:
-        for dangling in rule(world):
+    for between in WHOLE:
+        for dangling in between(world):
             severity = _severity(dangling, closed=closed, claims=claims)
             found = Found(dangling.rule, dangling.pointer, dangling.message)
-            yield _problem(objects[dangling.position][0], dangling.position, found, severity)
+            path = objects[dangling.position][0]
+            yield _problem(path, dangling.position, found, rules, severity)
 
 
 def _of_one(data: dict[str, Any], context: Context) -> list[Found]:
@@ -67,7 +71,9 @@ def _severity(dangling: Dangling, *, closed: bool, claims: bool) -> Severity | N
     return WARNING if dangling.rule == _OF_CLAIMS and not claims else None
 
 
-def _problem(path: str, at: int, found: Found, severity: Severity | None = None) -> Problem:
-    rule = RULES[found.rule]
+def _problem(
+    path: str, at: int, found: Found, rules: Rules, severity: Severity | None = None
+) -> Problem:
+    rule = rules[found.rule]
     given = severity or rule.severity
     return Problem(path, at, found.rule, found.pointer, found.message, rule.help, given)

@@ -13,45 +13,15 @@ from sluice.core.semantic.checks import (
     words,
 )
 from sluice.core.semantic.problem import (
-    WARNING,
     Context,
     Finds,
     Found,
-    Rule,
     mapping,
     mappings,
     show,
     text,
 )
 from sluice.core.semantic.shape import each, exactly_one, leaf, node, required
-
-RULES = {
-    "SEM087": Rule(
-        "a path of an Ingress that cannot be",
-        "Exact and Prefix need a path from the root, without //, . and ..",
-    ),
-    "SEM088": Rule("a backend that cannot be", "name one Service, and its port by name or number"),
-    "SEM089": Rule("a host that cannot be", "use a DNS name; only its first label may be *"),
-    "SEM090": Rule("an Ingress that routes nothing", "add rules, or a default backend"),
-    "SEM091": Rule("one path twice in an Ingress", "only one of them is served", WARNING),
-    "SEM092": Rule(
-        "canary settings of an Ingress that is no canary",
-        'set nginx.ingress.kubernetes.io/canary to "true"',
-        WARNING,
-    ),
-    "SEM093": Rule(
-        "a canary's weight out of range",
-        "use a whole number from 0 to canary-weight-total (100)",
-        WARNING,
-    ),
-    "SEM094": Rule(
-        "a canary that nothing is sent to", "set a weight, a header or a cookie", WARNING
-    ),
-    "SEM095": Rule(
-        "an annotation whose value the controller ignores", "use what the message asks for", WARNING
-    ),
-    "SEM098": Rule("an Ingress with two classes", "keep spec.ingressClassName"),
-}
 
 PREFIX = "nginx.ingress.kubernetes.io/"
 INGRESS_CLASS = "kubernetes.io/ingress.class"

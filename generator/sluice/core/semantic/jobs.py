@@ -7,26 +7,9 @@ from sluice.core.semantic.changes import fixed
 from sluice.core.semantic.checks import between, one_of, words
 from sluice.core.semantic.metadata import SELECTOR, TEMPLATE_METADATA
 from sluice.core.semantic.pods import TEMPLATE
-from sluice.core.semantic.problem import Context, Finds, Found, Rule, mapping, text
+from sluice.core.semantic.problem import Context, Finds, Found, mapping, text
 from sluice.core.semantic.shape import leaf, node, required
 from sluice.core.semantic.workloads import restarts
-
-RULES = {
-    "SEM070": Rule(
-        "a Job whose counts cannot be", "counts are not negative, and Indexed needs completions"
-    ),
-    "SEM071": Rule(
-        "a failure policy that cannot work",
-        "podFailurePolicy and limits per index need restartPolicy: Never (and Indexed)",
-    ),
-    "SEM072": Rule(
-        "a schedule that cannot be read", "use five fields such as '0 3 * * 1', or @daily"
-    ),
-    "SEM073": Rule("a time zone that there is not", "use a name such as Europe/Berlin"),
-    "SEM074": Rule(
-        "a CronJob's word or number that it does not know", "use what the message names"
-    ),
-}
 
 _COUNTS = (
     "parallelism",

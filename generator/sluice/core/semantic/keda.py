@@ -9,7 +9,6 @@ from sluice.core.semantic.problem import (
     Context,
     Finds,
     Found,
-    Rule,
     mapping,
     mappings,
     show,
@@ -18,19 +17,6 @@ from sluice.core.semantic.problem import (
 )
 from sluice.core.semantic.scaling import BEHAVIOR
 from sluice.core.semantic.shape import each, leaf, node, required, unique
-
-RULES = {
-    "SEM116": Rule(
-        "bounds of a ScaledObject that cannot be",
-        "0 <= idleReplicaCount < minReplicaCount (1 at least) <= maxReplicaCount (100)",
-    ),
-    "SEM117": Rule("a trigger that lacks what its type needs", "add the field to its metadata"),
-    "SEM118": Rule("a trigger's field that cannot be read", "write what the message asks for"),
-    "SEM119": Rule(
-        "a fallback that can never be used",
-        "it needs a trigger of type AverageValue that is neither cpu nor memory",
-    ),
-}
 
 _DEFAULT_MOST = 100
 _NEEDS: dict[str, tuple[str, ...]] = {

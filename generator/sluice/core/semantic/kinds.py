@@ -3,58 +3,19 @@
 from sluice.core.semantic import (
     access,
     canaries,
-    changes,
     configuration,
-    containers,
     delivery,
     ingress,
     jobs,
     keda,
     metadata,
     pods,
-    probes,
-    quantities,
-    references,
     routes,
     scaling,
-    scheduling,
-    security,
     services,
-    volumes,
     workloads,
 )
-from sluice.core.semantic.problem import Rule
 from sluice.core.semantic.shape import Root, node
-
-_GROUPS = (
-    metadata,
-    containers,
-    probes,
-    quantities,
-    volumes,
-    security,
-    scheduling,
-    pods,
-    workloads,
-    changes,
-    jobs,
-    services,
-    ingress,
-    scaling,
-    keda,
-    configuration,
-    access,
-    routes,
-    delivery,
-    canaries,
-    references,
-)
-
-RULES: dict[str, Rule] = dict(
-    sorted((identifier, rule) for group in _GROUPS for identifier, rule in group.RULES.items())
-)
-"""Every rule by its id, which is never given to another."""
-
 
 _UNKNOWN: Root = ({"metadata": metadata.METADATA}, ())
 _INGRESS: Root = (

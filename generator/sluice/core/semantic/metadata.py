@@ -13,11 +13,9 @@ from sluice.core.semantic.checks import (
     words,
 )
 from sluice.core.semantic.problem import (
-    WARNING,
     Context,
     Finds,
     Found,
-    Rule,
     mapping,
     mappings,
     show,
@@ -25,28 +23,6 @@ from sluice.core.semantic.problem import (
     texts,
 )
 from sluice.core.semantic.shape import Step, each, leaf, node, required
-
-RULES = {
-    "SEM001": Rule("no name, or one that its kind may not have", "rename the object"),
-    "SEM002": Rule("a namespace that cannot be", "use a DNS label"),
-    "SEM057": Rule("a namespace of an object that has none", "leave it out", WARNING),
-    "SEM003": Rule(
-        "a label that cannot be",
-        "keys are [prefix/]name; values have at most 63 letters, digits, -, _ and .",
-    ),
-    "SEM004": Rule("an annotation key that cannot be", "use [prefix/]name"),
-    "SEM005": Rule("annotations of more than 256 KiB", "keep large data in a ConfigMap"),
-    "SEM006": Rule("a finalizer without a domain", "use a name such as example.com/cleanup"),
-    "SEM007": Rule(
-        "a label selector that cannot be",
-        "In and NotIn need values; Exists and DoesNotExist have none",
-    ),
-    "SEM009": Rule(
-        "a sync wave or an option that the deployer cannot read",
-        "a wave is a whole number in quotes",
-        WARNING,
-    ),
-}
 
 _ANNOTATIONS_LIMIT = 256 * 1024
 _WAVE = "argocd.argoproj.io/sync-wave"

@@ -7,11 +7,9 @@ from sluice.core.semantic.checks import address, between, dns_label, one_of, sub
 from sluice.core.semantic.containers import CONTAINER, ports_of
 from sluice.core.semantic.metadata import TEMPLATE_METADATA
 from sluice.core.semantic.problem import (
-    WARNING,
     Context,
     Finds,
     Found,
-    Rule,
     mapping,
     mappings,
     show,
@@ -19,30 +17,6 @@ from sluice.core.semantic.problem import (
     whole,
 )
 from sluice.core.semantic.shape import each, leaf, node
-
-RULES = {
-    "SEM011": Rule("two containers of one name", "rename one of them"),
-    "SEM022": Rule(
-        "a host port that is taken or differs",
-        "with hostNetwork a port is the host's own; without, each host port is used once",
-    ),
-    "SEM027": Rule(
-        "a probe of a port that the container does not name",
-        "name the port under ports, or probe it by number",
-        WARNING,
-    ),
-    "SEM051": Rule(
-        "name resolution that cannot be", "dnsPolicy None needs one to three nameservers"
-    ),
-    "SEM052": Rule("a negative time to stop", "it counts as one second: say how long", WARNING),
-    "SEM053": Rule("processes shared in two ways", "keep hostPID or shareProcessNamespace"),
-    "SEM054": Rule("a pod without containers", "add one"),
-    "SEM055": Rule("a word or name that a pod does not know", "use one of those in the message"),
-    "SEM056": Rule(
-        "a hook that outlasts the time to stop",
-        "raise terminationGracePeriodSeconds above the sleep",
-    ),
-}
 
 _KINDS = ("containers", "initContainers", "ephemeralContainers")
 _NAMESERVERS = 3

@@ -3,25 +3,8 @@
 from typing import Any
 
 from sluice.core.semantic.checks import between, one_of, port, port_or_name
-from sluice.core.semantic.problem import Context, Finds, Found, Rule, mapping, mappings, whole
+from sluice.core.semantic.problem import Context, Finds, Found, mapping, mappings, whole
 from sluice.core.semantic.shape import Fields, exactly_one, leaf, node, required
-
-RULES = {
-    "SEM023": Rule("not exactly one way to probe", "keep one of exec, httpGet, tcpSocket and grpc"),
-    "SEM024": Rule("a probe's number below its least", "use a number that is not negative"),
-    "SEM025": Rule(
-        "more than one success needed", "a liveness or startup probe succeeds at the first success"
-    ),
-    "SEM026": Rule("a probe or hook that cannot be asked", "give it a port, a path, a command"),
-    "SEM028": Rule(
-        "an init container with probes or hooks",
-        "only a sidecar has them: give it restartPolicy: Always, or remove them",
-    ),
-    "SEM029": Rule(
-        "not exactly one thing to do at start or stop",
-        "keep one of exec, httpGet, tcpSocket and sleep",
-    ),
-}
 
 PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _WAYS = ("exec", "httpGet", "tcpSocket", "grpc")

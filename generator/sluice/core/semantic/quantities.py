@@ -7,28 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from sluice.core.semantic.checks import qualified
-from sluice.core.semantic.problem import WARNING, Context, Finds, Found, Rule, mapping, show
+from sluice.core.semantic.problem import Context, Finds, Found, mapping, show
 from sluice.core.semantic.shape import Step, node
-
-RULES = {
-    "SEM030": Rule(
-        "an amount that cannot be read",
-        "write a number with a unit: m, k, M, G, T or Ki, Mi, Gi, Ti",
-    ),
-    "SEM031": Rule("a negative amount", "ask for nothing or for more than nothing"),
-    "SEM032": Rule(
-        "a resource that containers do not have",
-        "use cpu, memory, ephemeral-storage, hugepages-<size> or a name such as example.com/gpu",
-    ),
-    "SEM033": Rule("a part of something that comes in whole pieces", "ask for a whole number"),
-    "SEM034": Rule("a request above its limit", "raise the limit or lower the request"),
-    "SEM035": Rule(
-        "a device whose request and limit differ",
-        "devices and huge pages cannot be shared: set limits, and requests to the same",
-    ),
-    "SEM058": Rule("huge pages alone", "ask for cpu or memory as well"),
-    "SEM036": Rule("fractions of a byte", "m means thousandths; did you mean M or Mi?", WARNING),
-}
 
 _HUGE = "hugepages-"
 _LONGEST = 64

@@ -10,10 +10,7 @@ from typing import Any, NamedTuple
 
 from sluice.core.semantic.ingress import INGRESS_CLASS, canary, pinned
 from sluice.core.semantic.problem import (
-    ERROR,
-    WARNING,
     Pointer,
-    Rule,
     mapping,
     mappings,
     show,
@@ -23,55 +20,6 @@ from sluice.core.semantic.world import Item, Pods, World
 
 _OWN_ROLES = re.compile(r"cluster-admin|admin|edit|view|system:.*")
 """The roles that every cluster has from the start."""
-
-RULES = {
-    "SEM008": Rule("one object twice", "keep one, or rename the other", ERROR),
-    "SEM160": Rule(
-        "a Service that selects no pods", "give it the labels of a workload's template", WARNING
-    ),
-    "SEM161": Rule(
-        "a Service port that its pods do not have", "name a port of their containers", WARNING
-    ),
-    "SEM162": Rule(
-        "an autoscaler of something that is not there", "name an existing workload", WARNING
-    ),
-    "SEM163": Rule(
-        "a disruption budget of no pods", "give it the labels of a workload's template", WARNING
-    ),
-    "SEM164": Rule("a route to a Service that is not there", "name an existing Service", WARNING),
-    "SEM165": Rule(
-        "a route to a port that the Service does not have", "name one of its ports", WARNING
-    ),
-    "SEM166": Rule("a ConfigMap or Secret that is not there", "add it, or mark it optional", ERROR),
-    "SEM167": Rule("a key that its ConfigMap or Secret does not have", "add the key", ERROR),
-    "SEM168": Rule("a claim of storage that is not there", "add the claim", ERROR),
-    "SEM169": Rule("a service account that is not there", "add the ServiceAccount", ERROR),
-    "SEM170": Rule("two autoscalers of one workload", "keep one: they would fight", WARNING),
-    "SEM171": Rule(
-        "replicas of a workload that an autoscaler owns",
-        "leave replicas out, or every sync undoes the scaling",
-        WARNING,
-    ),
-    "SEM172": Rule(
-        "a share of a request that nobody makes",
-        "give the containers a request of the resource that the autoscaler measures",
-        WARNING,
-    ),
-    "SEM173": Rule("two controllers that select the same pods", "give each its own label", WARNING),
-    "SEM174": Rule("a binding to a role that is not there", "name an existing role", WARNING),
-    "SEM175": Rule("one host and path in two Ingresses", "keep one, or make one a canary", WARNING),
-    "SEM176": Rule(
-        "a canary beside no main Ingress",
-        "an Ingress of the same host and path must exist",
-        WARNING,
-    ),
-    "SEM182": Rule(
-        "a canary that clients with a cookie never reach",
-        "set affinity-canary-behavior to legacy on both, or remove the affinity",
-        WARNING,
-    ),
-    "SEM177": Rule("a monitor that selects no pods", "give it the labels of the pods", WARNING),
-}
 
 
 class Dangling(NamedTuple):

@@ -5,11 +5,9 @@ from typing import Any
 
 from sluice.core.semantic.checks import between, duration, host, one_of, port, words
 from sluice.core.semantic.problem import (
-    WARNING,
     Context,
     Finds,
     Found,
-    Rule,
     mapping,
     mappings,
     show,
@@ -18,37 +16,6 @@ from sluice.core.semantic.problem import (
     whole,
 )
 from sluice.core.semantic.shape import Fields, each, leaf, node, required, unique
-
-RULES = {
-    "SEM140": Rule(
-        "a path of a route that cannot be", "begin with a slash; no //, . or .. and no escape of /"
-    ),
-    "SEM141": Rule(
-        "filters that exclude each other",
-        "one of a kind; a redirect has neither backend nor rewrite",
-    ),
-    "SEM142": Rule("a weight out of range", "use 0 to 1000000"),
-    "SEM143": Rule(
-        "weights that send nothing anywhere", "give at least one backend a weight", WARNING
-    ),
-    "SEM144": Rule("a backend of a route without a port", "name the port of the Service"),
-    "SEM145": Rule(
-        "a route that goes nowhere or two ways", "keep one of route, redirect and delegate"
-    ),
-    "SEM146": Rule("destinations whose weights are all zero", "let the weights add up to 100"),
-    "SEM147": Rule(
-        "weights that do not add up to 100",
-        "they are taken as shares of their sum, which few readers expect",
-        WARNING,
-    ),
-    "SEM180": Rule(
-        "a rule that no request reaches", "put the more exact one first: the first wins", WARNING
-    ),
-    "SEM181": Rule(
-        "a backend without a weight beside one that has one", "write it: 1 is taken", WARNING
-    ),
-    "SEM148": Rule("a length of time that cannot be", "write 30s; backendRequest within request"),
-}
 
 _MOST = 1_000_000
 _WHOLE = 100

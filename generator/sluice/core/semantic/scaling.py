@@ -4,26 +4,9 @@ from typing import Any
 
 from sluice.core.semantic.checks import between, one_of, path_segment, share_of_all, words
 from sluice.core.semantic.metadata import SELECTOR
-from sluice.core.semantic.problem import Context, Finds, Found, Rule, mapping, show, text, whole
+from sluice.core.semantic.problem import Context, Finds, Found, mapping, show, text, whole
 from sluice.core.semantic.quantities import amount, quantity
 from sluice.core.semantic.shape import Fields, Step, each, leaf, node, required
-
-RULES = {
-    "SEM110": Rule(
-        "bounds of an autoscaler that cannot be", "minReplicas is at least 1, maxReplicas no less"
-    ),
-    "SEM111": Rule("a metric without the fields of its type", "set the one that its type names"),
-    "SEM112": Rule(
-        "a target of a metric that cannot be",
-        "set what its type names, to more than zero: value, averageValue, averageUtilization",
-    ),
-    "SEM113": Rule(
-        "behaviour of an autoscaler that cannot be",
-        "windows are 0 to 3600 s, periods 1 to 1800 s, values above zero",
-    ),
-    "SEM114": Rule("a budget with two limits", "keep minAvailable or maxUnavailable"),
-    "SEM115": Rule("a budget's limit that cannot be", "use a number, or a percentage up to 100%"),
-}
 
 _SOURCES = {
     "Resource": ("resource", ("averageUtilization", "averageValue")),

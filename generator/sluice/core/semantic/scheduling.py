@@ -4,23 +4,8 @@ from typing import Any
 
 from sluice.core.semantic.checks import between, one_of, qualified, words
 from sluice.core.semantic.metadata import LABELS, SELECTOR
-from sluice.core.semantic.problem import Context, Finds, Found, Rule, mappings, show, text
+from sluice.core.semantic.problem import Context, Finds, Found, mappings, show, text
 from sluice.core.semantic.shape import Fields, each, leaf, node, required, unique
-
-RULES = {
-    "SEM048": Rule(
-        "a toleration that contradicts itself",
-        "Exists takes no value, an empty key needs Exists, seconds need NoExecute",
-    ),
-    "SEM049": Rule(
-        "a spread constraint that cannot be",
-        "give it maxSkew of at least 1, a topologyKey and whenUnsatisfiable",
-    ),
-    "SEM050": Rule(
-        "an affinity term that cannot be",
-        "weights are 1 to 100; In and NotIn need values; Gt and Lt need one number",
-    ),
-}
 
 _OPERATORS = {"In": 1, "NotIn": 1, "Exists": 0, "DoesNotExist": 0, "Gt": 2, "Lt": 2}
 _ONE_NUMBER = 2

@@ -4,29 +4,14 @@ from typing import Any
 
 from sluice.core.semantic.checks import between, one_of
 from sluice.core.semantic.problem import (
-    WARNING,
     Context,
     Finds,
     Found,
-    Rule,
     mapping,
     mappings,
     texts,
 )
 from sluice.core.semantic.shape import Fields, each, leaf, node
-
-RULES = {
-    "SEM044": Rule("root that must not be root", "give runAsUser another number than 0", WARNING),
-    "SEM045": Rule(
-        "privileges given and denied at once",
-        "privileged and SYS_ADMIN imply escalation: remove one of the two",
-    ),
-    "SEM046": Rule("a user or a group out of range", "use a number from 0 to 2147483647"),
-    "SEM047": Rule(
-        "a security profile that names no file, or one that needs none",
-        "localhostProfile belongs to type Localhost, and only to it",
-    ),
-}
 
 _IDS = between(0, 2**31 - 1)
 _KINDS = ("RuntimeDefault", "Unconfined", "Localhost")

@@ -18,11 +18,9 @@ from sluice.core.semantic.checks import (
 )
 from sluice.core.semantic.metadata import LABELS, SELECTOR
 from sluice.core.semantic.problem import (
-    WARNING,
     Context,
     Finds,
     Found,
-    Rule,
     mapping,
     mappings,
     show,
@@ -30,28 +28,6 @@ from sluice.core.semantic.problem import (
     whole,
 )
 from sluice.core.semantic.shape import each, leaf, node, required, unique
-
-RULES = {
-    "SEM080": Rule("a Service whose kind and fields do not fit", "keep what the kind can have"),
-    "SEM081": Rule("a Service without ports, or with one out of range", "use 1 to 65535"),
-    "SEM082": Rule(
-        "a Service port without a name of its own", "where there are several, name each"
-    ),
-    "SEM083": Rule("one port twice in a Service", "port and protocol together are unique"),
-    "SEM084": Rule(
-        "a node port of a Service that is inside only", "use type NodePort or LoadBalancer"
-    ),
-    "SEM085": Rule("an address that cannot be read", "write it as 10.0.0.1 or 10.0.0.0/8"),
-    "SEM086": Rule(
-        "an affinity or a traffic policy that cannot be", "use one of the words in the message"
-    ),
-    "SEM099": Rule("settings of an affinity that is off", "set sessionAffinity: ClientIP", WARNING),
-    "SEM096": Rule("ports of a policy that cannot be", "endPort needs a number before it"),
-    "SEM097": Rule(
-        "a peer of a policy that cannot be",
-        "use a selector or one ipBlock; exceptions lie inside the block",
-    ),
-}
 
 _OUTSIDE = ("NodePort", "LoadBalancer")
 _TYPES = ("ClusterIP", *_OUTSIDE, "ExternalName")

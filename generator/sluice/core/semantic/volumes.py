@@ -4,11 +4,9 @@ from typing import Any
 
 from sluice.core.semantic.checks import between, dns_label, one_of, relative_path, words
 from sluice.core.semantic.problem import (
-    WARNING,
     Context,
     Finds,
     Found,
-    Rule,
     mapping,
     mappings,
     show,
@@ -16,16 +14,6 @@ from sluice.core.semantic.problem import (
 )
 from sluice.core.semantic.quantities import quantity
 from sluice.core.semantic.shape import each, leaf, node, required, unique
-
-RULES = {
-    "SEM037": Rule("a volume whose name cannot be or stands twice", "give it a name of its own"),
-    "SEM038": Rule("a volume with several sources or a broken one", "keep one, and complete it"),
-    "SEM039": Rule("a mount of a volume that the pod does not have", "add the volume"),
-    "SEM040": Rule("two mounts at one path, or one at none", "give each a path of its own"),
-    "SEM041": Rule("a path that leads out of its volume", "use a relative path without '..'"),
-    "SEM042": Rule("a file mode out of range", "use a mode from 0 to 0777 (511)"),
-    "SEM043": Rule("a volume that nothing mounts", "mount it or remove it", WARNING),
-}
 
 _NAME_AND_SOURCE = 2
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")

@@ -13,7 +13,6 @@ from sluice.core.semantic.problem import (
     Finds,
     Found,
     Pointer,
-    Rule,
     mapping,
     mappings,
     show,
@@ -21,30 +20,6 @@ from sluice.core.semantic.problem import (
     whole,
 )
 from sluice.core.semantic.shape import Fields, NodeRule, each, leaf, node, required
-
-RULES = {
-    "SEM060": Rule(
-        "a selector that does not select its own pods",
-        "give the template the labels that the selector asks for",
-    ),
-    "SEM061": Rule("a selector that selects nothing or everything", "name at least one label"),
-    "SEM064": Rule("a negative count", "use a number that is not negative"),
-    "SEM065": Rule(
-        "an update strategy that cannot be", "Recreate and OnDelete have no rollingUpdate"
-    ),
-    "SEM066": Rule(
-        "an update that can never begin", "let maxSurge or maxUnavailable be more than zero"
-    ),
-    "SEM067": Rule("a share that cannot be", "use a number, or a percentage up to 100%"),
-    "SEM068": Rule(
-        "a deadline before a pod can be ready",
-        "progressDeadlineSeconds (600 by default) must exceed minReadySeconds",
-    ),
-    "SEM069": Rule(
-        "a template that its controller does not take",
-        "replaced pods restart Always, pods of Jobs OnFailure or Never",
-    ),
-}
 
 _COUNTS: Fields = dict.fromkeys(
     ("replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"),
