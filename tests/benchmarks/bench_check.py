@@ -13,7 +13,8 @@ import jsonschema
 
 from benchmarks.bench_render import ROOT, repository
 from sluice import files
-from sluice.commands.toolkit import semantic_rules, toolkit
+from sluice.commands.semantic_texts import semantic_rules
+from sluice.commands.toolkit import toolkit
 from sluice.commands.workspace import Workspace, open_workspace
 from sluice.core.cluster.closure import schema_for
 from sluice.core.policy.admission import World, admit

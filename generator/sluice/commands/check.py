@@ -20,7 +20,7 @@ from sluice.commands.render import (
 )
 from sluice.commands.revisions import Revision, at_revision, changed_lines
 from sluice.commands.ruling import check_by_base, warn_of_rules
-from sluice.commands.toolkit import semantic_rules
+from sluice.commands.semantic_texts import semantic_rules
 from sluice.commands.waiving import waived
 from sluice.commands.workspace import Workspace, find_root, open_workspace
 from sluice.core import layout, tree

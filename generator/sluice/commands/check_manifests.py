@@ -11,7 +11,8 @@ import click
 from sluice import resources
 from sluice.commands.manifests import Loaded, Manifests, read_manifests
 from sluice.commands.pages import pages_for
-from sluice.commands.toolkit import semantic_rules, toolkit
+from sluice.commands.semantic_texts import semantic_rules
+from sluice.commands.toolkit import toolkit
 from sluice.core.cluster.cluster_rules import finding
 from sluice.core.cluster.deprecations import deprecation_problems, deprecations
 from sluice.core.cluster.schemas import KubernetesSchemas

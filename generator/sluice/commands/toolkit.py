@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 from sluice import resources
@@ -10,7 +10,6 @@ from sluice.core.catalog.entries import Catalog, Family, entry_problems
 from sluice.core.cluster.closure import merge
 from sluice.core.cluster.schemas import KubernetesSchemas
 from sluice.core.finding import FindingsError
-from sluice.core.semantic.rules import Rules
 from sluice.core.specs.load import load
 from sluice.core.specs.schema import Schemas
 from sluice.core.tree import Toolkit
@@ -65,12 +64,6 @@ def _schemas() -> Schemas:
 @lru_cache(maxsize=1)
 def _templates() -> Templates:
     return Templates(resources.templates)
-
-
-@lru_cache(maxsize=1)
-def semantic_rules() -> Rules:
-    """The texts of the rules about objects; nothing is read before one is broken."""
-    return Rules(partial(resources.catalog_file, "rules/sem"))
 
 
 @lru_cache(maxsize=1)

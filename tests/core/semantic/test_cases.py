@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sluice.commands.toolkit import semantic_rules
+from sluice.commands.semantic_texts import semantic_rules
 from sluice.core.semantic import Problem, semantic_problems
 
 RULES = semantic_rules()

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from sluice.commands.manifests import FILE_LIMIT, Manifests, parse_manifests, read_manifests
-from sluice.commands.toolkit import semantic_rules
+from sluice.commands.semantic_texts import semantic_rules
 from sluice.core.finding import Place, UsageError
 from sluice.core.semantic import semantic_problems
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice import resources
-from sluice.commands.toolkit import semantic_rules
+from sluice.commands.semantic_texts import semantic_rules
 from sluice.core.cluster.closure import merge, schema_for
 from sluice.core.finding import Severity
 from sluice.core.semantic import Rule, Rules, semantic_problems
