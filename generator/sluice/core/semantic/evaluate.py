@@ -5,9 +5,9 @@ from typing import Any
 
 from sluice.core.finding import Severity
 from sluice.core.semantic.kinds import shape_of
-from sluice.core.semantic.problem import NOTE, WARNING, Context, Found, Problem, text, version_of
+from sluice.core.semantic.problem import NOTE, WARNING, Context, Fault, Problem, text, version_of
 from sluice.core.semantic.references import Dangling
-from sluice.core.semantic.rules import Rules
+from sluice.core.semantic.rule_texts import Rules
 from sluice.core.semantic.shape import visit
 from sluice.core.semantic.uses import WHOLE
 from sluice.core.semantic.world import Identity, identity, world_of
@@ -41,39 +41,49 @@ def semantic_problems(
     before: dict[Identity, dict[str, Any]] = {
         identity(data): data for _, data in old if isinstance(data, dict)
     }
-    known = [(at, data) for at, (_, data) in enumerate(objects) if isinstance(data, dict)]
-    for at, data in known:
+    mappings: list[tuple[int, dict[str, Any]]] = []
+    for position, (_, data) in enumerate(objects):
+        if isinstance(data, dict):
+            mappings.append((position, data))
+    for position, data in mappings:
         context = Context(target, data, before.get(identity(data)) if before else None, zones)
-        for found in _of_one(data, context):
-            yield _problem(objects[at][0], at, found, rules)
-    world = world_of(known)
+        for fault in _check_object(data, context):
+            yield _name_problem(objects[position][0], position, fault, rules)
+    world = world_of(mappings)
     claims = bool(world.items.get("PersistentVolumeClaim"))
     for between in WHOLE:
         for dangling in between(world):
-            severity = _severity(dangling, closed=closed, claims=claims)
-            found = Found(dangling.rule, dangling.pointer, dangling.message)
+            severity = _choose_severity(dangling, closed=closed, claims=claims)
+            fault = Fault(dangling.rule, dangling.pointer, dangling.message)
             path = objects[dangling.position][0]
-            yield _problem(path, dangling.position, found, rules, severity)
+            yield _name_problem(path, dangling.position, fault, rules, severity)
 
 
-def _of_one(data: dict[str, Any], context: Context) -> list[Found]:
+def _check_object(data: dict[str, Any], context: Context) -> list[Fault]:
     fields, rules = shape_of(text(data, "apiVersion"), text(data, "kind"))
-    found: list[Found] = []
+    faults: list[Fault] = []
     missing: dict[str, Any] = {key: {} for key in ("metadata", "spec") if data.get(key) is None}
-    visit(fields, rules, {**data, **missing} if missing else data, (), context, found)
-    return found
+    visit(fields, rules, {**data, **missing} if missing else data, (), context, faults)
+    return faults
 
 
-def _severity(dangling: Dangling, *, closed: bool, claims: bool) -> Severity | None:
+def _choose_severity(dangling: Dangling, *, closed: bool, claims: bool) -> Severity | None:
     """Storage is often claimed elsewhere: a set without any claim says little about it."""
     if dangling.outside and not closed:
         return NOTE
     return WARNING if dangling.rule == _OF_CLAIMS and not claims else None
 
 
-def _problem(
-    path: str, at: int, found: Found, rules: Rules, severity: Severity | None = None
+def _name_problem(
+    path: str, position: int, fault: Fault, rules: Rules, severity: Severity | None = None
 ) -> Problem:
-    rule = rules[found.rule]
-    given = severity or rule.severity
-    return Problem(path, at, found.rule, found.pointer, found.message, rule.help, given)
+    rule = rules[fault.rule]
+    return Problem(
+        path=path,
+        position=position,
+        rule=fault.rule,
+        pointer=fault.pointer,
+        message=fault.message,
+        help=rule.help,
+        severity=severity or rule.severity,
+    )

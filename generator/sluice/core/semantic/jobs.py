@@ -7,7 +7,7 @@ from sluice.core.semantic.changes import fixed
 from sluice.core.semantic.checks import between, one_of, words
 from sluice.core.semantic.metadata import SELECTOR, TEMPLATE_METADATA
 from sluice.core.semantic.pods import TEMPLATE
-from sluice.core.semantic.problem import Context, Finds, Found, mapping, text
+from sluice.core.semantic.problem import Context, Fault, Faults, mapping, text
 from sluice.core.semantic.shape import leaf, node, required
 from sluice.core.semantic.workloads import restarts
 
@@ -22,28 +22,28 @@ _COUNTS = (
 )
 
 
-def _indexed(spec: dict[str, Any], _: Context) -> Finds:
+def _check_indexed(spec: dict[str, Any], _: Context) -> Faults:
     indexed = spec.get("completionMode") == "Indexed"
     lacking = spec.get("completions") is None and spec.get("parallelism") is not None
     if indexed and lacking:
-        yield Found("SEM070", ("completionMode",), "parallelism is set, and completions is not")
+        yield Fault("SEM070", ("completionMode",), "parallelism is set, and completions is not")
     for key in ("backoffLimitPerIndex", "maxFailedIndexes"):
         if spec.get(key) is not None and not indexed:
-            yield Found("SEM071", (key,), f"{key} needs completionMode: Indexed")
+            yield Fault("SEM071", (key,), f"{key} needs completionMode: Indexed")
 
 
-def _failure_policy(spec: dict[str, Any], _: Context) -> Finds:
+def _check_failure_policy(spec: dict[str, Any], _: Context) -> Faults:
     never = mapping(spec, "template", "spec").get("restartPolicy") == "Never"
     for key in ("podFailurePolicy", "backoffLimitPerIndex"):
         if spec.get(key) is not None and not never:
-            yield Found("SEM071", (key,), f"{key} needs restartPolicy: Never")
+            yield Fault("SEM071", (key,), f"{key} needs restartPolicy: Never")
 
 
-def _zone(spec: dict[str, Any], context: Context) -> Finds:
+def _check_zone(spec: dict[str, Any], context: Context) -> Faults:
     if isinstance(spec.get("timeZone"), str):
         wrong = cron.zone(text(spec, "timeZone"), context.zones)
         if wrong:
-            yield Found("SEM073", ("timeZone",), wrong)
+            yield Fault("SEM073", ("timeZone",), wrong)
 
 
 JOB = node(
@@ -56,8 +56,8 @@ JOB = node(
     },
     required("SEM069", "template"),
     restarts("OnFailure", "Never"),
-    _indexed,
-    _failure_policy,
+    _check_indexed,
+    _check_failure_policy,
     fixed("template", "selector", "completionMode"),
 )
 _JOB_OF_CRON = node(
@@ -75,5 +75,5 @@ CRON_JOB = node(
     },
     required("SEM072", "schedule"),
     required("SEM069", "jobTemplate"),
-    _zone,
+    _check_zone,
 )

@@ -23,12 +23,12 @@ _INGRESS: Root = (
         "metadata": node(
             {"labels": metadata.LABELS},
             *metadata.OF_METADATA,
-            ingress.annotations,
-            ingress.weight,
+            ingress.check_annotations,
+            ingress.check_weight,
         ),
         "spec": ingress.INGRESS,
     },
-    (ingress.class_twice,),
+    (ingress.check_one_class,),
 )
 _GROUP_OF_PODS = node(
     {

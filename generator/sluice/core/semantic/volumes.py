@@ -5,8 +5,8 @@ from typing import Any
 from sluice.core.semantic.checks import between, dns_label, one_of, relative_path, words
 from sluice.core.semantic.problem import (
     Context,
-    Finds,
-    Found,
+    Fault,
+    Faults,
     mapping,
     mappings,
     show,
@@ -36,13 +36,13 @@ _HOST_PATHS = (
 )
 
 
-def _one_source(volume: dict[str, Any], _: Context) -> Finds:
+def _check_one_source(volume: dict[str, Any], _: Context) -> Faults:
     if len(volume) <= _NAME_AND_SOURCE:
         return
     given = [key for key, value in volume.items() if key != "name" and value is not None]
     if len(given) > 1:
-        said = " and ".join(str(key)[:40] for key in given[:4])
-        yield Found("SEM038", (given[1],), f"{said} are set; a volume has one source")
+        sources = " and ".join(str(key)[:40] for key in given[:4])
+        yield Fault("SEM038", (given[1],), f"{sources} are set; a volume has one source")
 
 
 VOLUME = node(
@@ -59,23 +59,23 @@ VOLUME = node(
         ),
     },
     required("SEM037", "name"),
-    _one_source,
+    _check_one_source,
 )
 
 _PROPAGATION = one_of("None", "HostToContainer", "Bidirectional")
 
 
-def mounts(container: dict[str, Any], _: Context) -> Finds:
+def check_mounts(container: dict[str, Any], _: Context) -> Faults:
     """Where a container mounts what."""
     for index, mount in mappings(container, "volumeMounts"):
         here = ("volumeMounts", index)
         if not mount.get("mountPath"):
-            yield Found("SEM040", here, "mountPath is missing")
+            yield Fault("SEM040", here, "mountPath is missing")
         for key, rule, check in _OF_MOUNTS:
             value = mount.get(key)
             wrong = check(value) if isinstance(value, str) else None
             if wrong:
-                yield Found(rule, (*here, key), wrong)
+                yield Fault(rule, (*here, key), wrong)
 
 
 _OF_MOUNTS = (
@@ -93,10 +93,10 @@ def _claims(context: Context) -> set[str]:
     return {text(mapping(t, "metadata"), "name") for _, t in mappings(spec, "volumeClaimTemplates")}
 
 
-def mounted(pod: dict[str, Any], context: Context) -> Finds:
+def check_mounted(pod: dict[str, Any], context: Context) -> Faults:
     """Volumes that are mounted against volumes that there are."""
     volumes = {text(volume, "name"): index for index, volume in mappings(pod, "volumes")}
-    known = volumes.keys() | _claims(context)
+    names = volumes.keys() | _claims(context)
     used = set()
     for kind in _CONTAINERS:
         for number, container in mappings(pod, kind):
@@ -104,9 +104,9 @@ def mounted(pod: dict[str, Any], context: Context) -> Finds:
                 for index, mount in mappings(container, key):
                     name = text(mount, "name")
                     used.add(name)
-                    if not name or name not in known:
+                    if not name or name not in names:
                         place = (kind, number, key, index, "name")
-                        yield Found("SEM039", place, f"the pod has no volume {show(name)}")
+                        yield Fault("SEM039", place, f"the pod has no volume {show(name)}")
     for name, index in volumes.items():
         if name and name not in used:
-            yield Found("SEM043", ("volumes", index), f"nothing mounts {show(name)}")
+            yield Fault("SEM043", ("volumes", index), f"nothing mounts {show(name)}")
