@@ -20,6 +20,7 @@ from sluice.core.policy.admission import World, admit
 from sluice.core.policy.evaluate import evaluate
 from sluice.core.policy.layer import read_policies
 from sluice.core.policy.plan import compile_policy
+from sluice.workspace.semantic_texts import semantic_rules
 from sluice.workspace.toolkit import toolkit
 from sluice.workspace.workspace import Workspace, open_workspace
 
@@ -58,9 +59,10 @@ def run(count: int = 1000) -> dict[str, float]:
     schema = schema_for(kubernetes.data, VERSION, "apps/v1", "Deployment")
     slow = jsonschema.Draft202012Validator(schema or {})
     pairs = [(f"{number}.yaml", data) for number, data in enumerate(objects)]
+    rules = semantic_rules()
     return {
         "schema": seconds(lambda: [list(kubernetes.problems(o, VERSION)) for o in objects]),
-        "semantic rules": seconds(lambda: list(semantic_problems(pairs, VERSION))),
+        "semantic rules": seconds(lambda: list(semantic_problems(pairs, VERSION, rules))),
         "policies of the repository": seconds(lambda: _policies(objects)),
         "schema, pure Python": seconds(lambda: [slow.is_valid(o) for o in objects[:FEW]])
         * (count / FEW),

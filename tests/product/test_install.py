@@ -72,6 +72,9 @@ def test_the_wheel_holds_all_that_a_command_reads(wheel: Path) -> None:
     assert any(name.startswith("sluice/policies/") for name in held)
     assert any(name.startswith("sluice/policies/tests/") for name in held)
     assert "sluice/examples/SEM012/fail.yaml" in held
+    assert "sluice/pages/board/page.html.j2" in held
+    assert "sluice/pages/board/style.css" in held
+    assert "sluice/catalog/rules/sem.yaml" in held
     others = {name for name in held if not name.startswith("sluice/policies/tests/")}
     assert not any("/tests/" in name or name.startswith("tests") for name in others)
     assert wheel.stat().st_size < 1_400_000

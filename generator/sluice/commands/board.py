@@ -7,8 +7,10 @@ from pathlib import Path
 
 from sluice import files
 from sluice.core.finding import UsageError
-from sluice.core.reports.board import page
+from sluice.core.reports.board import render_board
+from sluice.core.reports.page_templates import PageTemplates
 from sluice.insight.overview import observed, sight
+from sluice.system import resources
 from sluice.workspace.connection import Place
 from sluice.workspace.workspace import find_root
 
@@ -29,11 +31,11 @@ def run(
     found = observed(sight(Place(root, repository, forge, state)), environment)
     if links is None and repository is None:
         links = _relative(find_root(root), out)
-    made = page(found, _checked(links)).encode()
+    page = render_board(found, _checked(links), PageTemplates(resources.pages)).encode()
     if out is None:
-        sys.stdout.buffer.write(made)
+        sys.stdout.buffer.write(page)
     else:
-        files.write_file(Path(out), made)
+        files.write_file(Path(out), page)
     return int(bool(found["broken"]))
 
 

@@ -35,6 +35,7 @@ from sluice.workspace.rendered import (
 from sluice.workspace.revisions import Revision, at_revision, changed_lines
 from sluice.workspace.rule_changes import check_by_base, warn_of_rules
 from sluice.workspace.rule_pages import pages_for
+from sluice.workspace.semantic_texts import semantic_rules
 from sluice.workspace.waivers import waived
 from sluice.workspace.workspace import Workspace, find_root, open_workspace
 
@@ -203,7 +204,7 @@ def _cluster(
     for environment in environments:
         try:
             with isolated("the rules of a cluster"):
-                found += check_objects(environment, manifests, before, table)
+                found += check_objects(environment, manifests, before, semantic_rules(), table)
         except UnforeseenError as error:
             found.append(finding(environment.document.place(), error))
     if policies.policies:

@@ -1,4 +1,4 @@
-"""What the package carries: schemas, templates, catalog, default policies, starter files."""
+"""What the package carries: schemas, templates, pages, catalog, policies, starter files."""
 
 import json
 from collections.abc import Mapping
@@ -30,6 +30,11 @@ def schema(name: str) -> Mapping[str, Any]:
 def templates() -> dict[str, str]:
     """The text of each template, by its path below templates/."""
     return files(directory("templates"), "*.j2")
+
+
+def pages() -> dict[str, str]:
+    """The text of each template of a page, and of its style, by its path below pages/."""
+    return files(directory("pages"))
 
 
 def catalog_entry(family: str, name: str) -> Mapping[str, Any] | None:

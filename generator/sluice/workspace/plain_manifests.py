@@ -17,6 +17,7 @@ from sluice.core.reports.report import report
 from sluice.system import resources
 from sluice.workspace.manifests import Loaded, Manifests, read_manifests
 from sluice.workspace.rule_pages import pages_for
+from sluice.workspace.semantic_texts import semantic_rules
 from sluice.workspace.toolkit import toolkit
 
 
@@ -38,8 +39,9 @@ def _findings(manifests: Manifests, version: str) -> Iterator[Finding]:
         yield from _shape(loaded, schemas, version)
     pairs = manifests.pairs()
     table = deprecations(resources.catalog_file("deprecations"))
+    zones = frozenset(available_timezones())
     for problem in (
-        *semantic_problems(pairs, version, zones=frozenset(available_timezones())),
+        *semantic_problems(pairs, version, semantic_rules(), zones=zones),
         *deprecation_problems(pairs, version, table),
     ):
         loaded = manifests.objects[problem.position]

@@ -5,14 +5,23 @@ import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from typing import Any
 
+import jinja2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jinja2 import nodes
 
 from core.reports.test_status import EVIDENCE, OUTSIDE, WHOLE, seen, spoiled
-from sluice.core.reports.board import page
-from sluice.core.reports.board_drawing import changes, meter, progress, rates
+from sluice.core.reports.board import render_board
+from sluice.core.reports.board_drawing import (
+    draw_changes,
+    draw_meter,
+    draw_progress,
+    draw_rates,
+)
+from sluice.core.reports.page_templates import PageTemplates
 from sluice.core.reports.status_text import plain
+from sluice.system import resources
 from support import hostile
 
 X = "{http://www.w3.org/1999/xhtml}"
@@ -23,6 +32,31 @@ TAGS = {
     *("svg", "rect", "line", "path", "text"),
 }
 LINKS = "../models"
+PAGES = PageTemplates(resources.pages)
+
+
+def page(found: dict[str, Any], links: str | None) -> str:
+    return render_board(found, links, PAGES)
+
+
+def drawn(macro: str, drawing: object) -> str:
+    return PAGES.drawing("board/drawings.svg.j2", macro, drawing)
+
+
+def meter(used: int, quota: int, resource: str) -> str:
+    return drawn("bar", draw_meter(used, quota, resource))
+
+
+def progress(rollout: dict[str, Any]) -> str:
+    return drawn("bar", draw_progress(rollout))
+
+
+def rates(gate: dict[str, Any]) -> str:
+    return drawn("rates", draw_rates(gate))
+
+
+def changes(gates: list[dict[str, Any]]) -> str:
+    return drawn("changes", draw_changes(gates))
 
 
 def parsed(html: str) -> ET.Element:
@@ -185,3 +219,25 @@ def test_drawings_keep_within_their_bounds() -> None:
     gate = {"metric": "m" * 99, "value": 0.5, "baseline": 1.0, "lowerIsBetter": True}
     assert "+50.00 %" in changes([gate] * 40)
     assert changes([gate] * 40).count("<rect") == 24
+
+
+@pytest.mark.parametrize("text", hostile.TEXTS)
+def test_templates_escape_what_they_are_given(text: str) -> None:
+    source = {"x.html.j2": '<p title="{{ text }}">{{ text }}</p>'}
+    html = PageTemplates(lambda: source).render("x.html.j2", text=text)
+    paragraph = ET.fromstring(html)  # noqa: S314 - our own page
+    assert (paragraph.tag, list(paragraph), set(paragraph.attrib)) == ("p", [], {"title"})
+    assert (paragraph.text or "", paragraph.attrib["title"]) == (plain(text), plain(text))
+
+
+def test_a_template_that_names_what_is_not_there_is_a_mistake() -> None:
+    with pytest.raises(jinja2.UndefinedError):
+        PageTemplates(lambda: {"x.html.j2": "{{ board.colour }}"}).render("x.html.j2", board={})
+
+
+@pytest.mark.parametrize("name", sorted(resources.pages()))
+def test_no_page_turns_escaping_off(name: str) -> None:
+    tree = jinja2.Environment(autoescape=True).parse(resources.pages()[name])
+    assert {node.name for node in tree.find_all(nodes.Filter)} <= {"e"}
+    assert not list(tree.find_all(nodes.ScopedEvalContextModifier))
+    assert not list(tree.find_all(nodes.EvalContextModifier))

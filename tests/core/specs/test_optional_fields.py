@@ -11,7 +11,8 @@ from sluice.core.documents.emit import emit
 from sluice.core.pipeline import Specs
 from sluice.core.plan.difference import plan
 from sluice.core.plan.text import as_markdown
-from sluice.core.reports.board import page
+from sluice.core.reports.board import render_board
+from sluice.core.reports.page_templates import PageTemplates
 from sluice.core.reports.status import Outside, status
 from sluice.core.unforeseen import RULE as UNFORESEEN
 from sluice.system import resources
@@ -27,6 +28,7 @@ ODD: tuple[object, ...] = (
 """Values that a schema may accept and nobody expects."""
 
 NOTHING = Specs({}, {}, [])
+PAGES = PageTemplates(resources.pages)
 
 
 def key_paths(node: object, path: Path_ = ()) -> Iterator[Path_]:
@@ -47,7 +49,7 @@ def refused_or_shown(files: Mapping[str, bytes]) -> None:
     assert not [finding for finding in findings if finding.rule == UNFORESEEN]
     workspace = trees.workspace_of(files)
     told = status(workspace.specs, workspace.tools.catalog, workspace.files, Outside("0" * 40))
-    assert page(told, None)
+    assert render_board(told, None, PAGES)
     if manifests:
         catalog = workspace.tools.catalog
         rendered = workspace.render()

@@ -7,14 +7,18 @@ from sluice.core import layout
 from sluice.core.documents.manifest import Manifest
 from sluice.core.finding import Finding, Place, Rendered, Severity, dotted
 from sluice.core.kubernetes.deprecations import Deprecations, deprecation_problems
-from sluice.core.kubernetes.rules import Problem, semantic_problems
+from sluice.core.kubernetes.rules import Problem, Rules, semantic_problems
 from sluice.core.specs.resolve import Environment
 
 Manifests = Mapping[str, Manifest]
 
 
 def check_objects(
-    environment: Environment, rendered: Manifests, before: Manifests, table: Deprecations
+    environment: Environment,
+    rendered: Manifests,
+    before: Manifests,
+    rules: Rules,
+    table: Deprecations,
 ) -> Iterator[Finding]:
     """Semantic rules and deprecated APIs on what goes to an environment's cluster.
 
@@ -24,6 +28,7 @@ def check_objects(
         environment: whose cluster would be asked.
         rendered: what its specs render.
         before: what they rendered at the base revision, for fields that may not change.
+        rules: the texts of the semantic rules.
         table: deprecated APIs.
     """
     ours = of_cluster(environment, rendered)
@@ -31,7 +36,7 @@ def check_objects(
     old = [(path, manifest.data) for path, manifest in of_cluster(environment, before).items()]
     version = environment.kubernetes_version
     problems: Iterable[Problem] = (
-        *semantic_problems(objects, version, old=old),
+        *semantic_problems(objects, version, rules, old=old),
         *deprecation_problems(objects, version, table),
     )
     for problem in problems:

@@ -1,160 +1,265 @@
 """What runs where as one page of HTML: no network, no scripts, every value escaped.
 
-It is well-formed XML as well. The page is a function of the data of `status` alone.
+It is well-formed XML as well. The page is a function of the data of `status` alone. Here is what
+the page shows; how it shows it stands in the templates of `pages/board`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from markupsafe import Markup
-
 from sluice.core.plan.cost import between, money
-from sluice.core.reports.board_drawing import changes, meter, progress, rates
-from sluice.core.reports.board_style import STYLE
-from sluice.core.reports.status_text import hardware, notes, plain, state
+from sluice.core.reports.board_drawing import (
+    Bar,
+    Changes,
+    Rates,
+    draw_changes,
+    draw_meter,
+    draw_progress,
+    draw_rates,
+)
+from sluice.core.reports.page_templates import PageTemplates
+from sluice.core.reports.status_text import hardware, notes, state
 
 Record = Mapping[str, Any]
 
-_PAGE = Markup(
-    '<!DOCTYPE html>\n<html xmlns="http://www.w3.org/1999/xhtml" lang="en">\n<head>\n'
-    '<meta charset="utf-8" />\n'
-    '<meta name="viewport" content="width=device-width, initial-scale=1" />\n'
-    '<meta http-equiv="Content-Security-Policy" '
-    "content=\"default-src 'none'; style-src 'unsafe-inline'\" />\n"
-    '<meta name="referrer" content="no-referrer" />\n'
-    "<title>What runs where</title>\n<style>{style}</style>\n</head>\n<body>\n{body}\n"
-    "</body>\n</html>\n"
-)
 _LOOKS = {"STABLE": "good", "ROLLING_BACK": "bad", "ROLLED_BACK": "bad"}
 _LOOKS |= {"STEP": "mark", "WARMING": "mark", "PROMOTING": "mark", "FINALIZING": "mark"}
-_NONE = Markup('<span class="none" title="not here">-</span>')
 
 
-def page(found: Record, links: str | None) -> str:
+@dataclass(frozen=True)
+class Link:
+    """A text that leads to a file; without an address it only names it."""
+
+    text: str
+    address: str | None
+
+
+@dataclass(frozen=True)
+class EvaluatedGate:
+    """A gate before the proposal; `baseline` is empty where nothing was deployed."""
+
+    metric: str
+    has_passed: bool
+    value: str
+    baseline: str
+
+
+@dataclass(frozen=True)
+class MeasuredGate:
+    """A gate of a rollout: bad events of requests, for both versions."""
+
+    name: str
+    verdict: str
+    candidate: str
+    stable: str
+    rates: Rates | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a rollout was judged by."""
+
+    file: str
+    gates: tuple[MeasuredGate, ...]
+
+
+@dataclass(frozen=True)
+class ShownRelease:
+    """A release as the page shows it; `progress` is None when no rollout is under way."""
+
+    link: Link
+    full_link: Link
+    version_link: Link
+    look: str
+    state: str
+    since: str
+    progress: Bar | None
+    pulls: Sequence[Record]
+    is_quarantined: bool
+    notes: tuple[str, ...]
+    measured: Measured | None
+    software: tuple[str, ...]
+    cost: str
+    gates: tuple[EvaluatedGate, ...]
+    changes: Changes | None
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How many devices are used of those that may be."""
+
+    resource: str
+    used: int
+    most: int
+    meter: Bar
+
+
+@dataclass(frozen=True)
+class ShownEnvironment:
+    """An environment with its releases."""
+
+    link: Link
+    caption: str
+    facts: tuple[tuple[str, str], ...]
+    quotas: tuple[Quota, ...]
+    releases: tuple[ShownRelease, ...]
+
+
+@dataclass(frozen=True)
+class Board:
+    """The whole page; a row of `grid` has a cell for each of `columns`."""
+
+    revision: str
+    unknown: tuple[tuple[str, str], ...]
+    tiles: tuple[tuple[str, object], ...]
+    columns: list[str]
+    grid: tuple[tuple[str, tuple[ShownRelease | None, ...]], ...]
+    rollouts: tuple[ShownRelease, ...]
+    environments: tuple[ShownEnvironment, ...]
+    broken: tuple[tuple[str, str], ...]
+
+
+def render_board(status: Record, links: str | None, pages: PageTemplates) -> str:
     """The whole page.
 
     Args:
-        found: what `status` gives.
+        status: what `status` gives.
         links: what paths of files begin with; None when they are not linked.
+        pages: the templates.
     """
-    sections = [
-        _head(found),
-        *(_grid(found, links), _rollouts(found, links)),
-        *(_environment(each, found["releases"], links) for each in found["environments"]),
-        _broken(found),
-    ]
-    body = Markup("\n").join(section for section in sections if section)
-    return str(_PAGE.format(style=Markup(STYLE), body=body))  # noqa: S704 - a constant of ours
+    return pages.render("board/page.html.j2", board=show_board(status, links))
 
 
-def _head(found: Record) -> Markup:
-    moving = [r for r in found["releases"] if r["rollout"]["state"] != "STABLE"]
-    pulls = {p["number"] for r in found["releases"] for p in r["pulls"] or ()}
-    known = all(release["pulls"] is not None for release in found["releases"])
-    tiles = (
-        ("environments", len(found["environments"])),
-        ("releases", len(found["releases"])),
+def show_board(status: Record, links: str | None) -> Board:
+    """What the page shows; arguments as those of `render_board`."""
+    releases = [show_release(release, links) for release in status["releases"]]
+    shown = list(zip(status["releases"], releases, strict=True))
+    environments: list[ShownEnvironment] = []
+    for environment in status["environments"]:
+        name = environment["name"]
+        inside = tuple(view for release, view in shown if release["environment"] == name)
+        environments.append(_show_environment(environment, inside, links))
+    columns = [environment["name"] for environment in status["environments"]]
+    revision = status["revision"]
+    return Board(
+        revision=f"as of commit {revision[:12]}" if revision else "as in these files",
+        unknown=tuple(status["unknown"].items()),
+        tiles=_tiles(status),
+        columns=columns,
+        grid=_grid(columns, shown),
+        rollouts=tuple(release for release in releases if release.progress),
+        environments=tuple(environments),
+        broken=tuple((broken["file"], broken["reason"]) for broken in status["broken"]),
+    )
+
+
+def _tiles(status: Record) -> tuple[tuple[str, object], ...]:
+    environments, releases = status["environments"], status["releases"]
+    moving = [release for release in releases if _is_moving(release)]
+    pulls = {pull["number"] for release in releases for pull in release["pulls"] or ()}
+    is_complete = all(release["pulls"] is not None for release in releases)
+    return (
+        ("environments", len(environments)),
+        ("releases", len(releases)),
         ("rollouts under way", len(moving)),
-        ("open pull requests", len(pulls) if known and found["releases"] else "unknown"),
-        ("devices at the most", sum(e["devices"]["most"] for e in found["environments"])),
+        ("open pull requests", len(pulls) if is_complete and releases else "unknown"),
+        ("devices at the most", sum(e["devices"]["most"] for e in environments)),
     )
-    shown = _each('<div class="tile"><dt>{}</dt><dd>{}</dd></div>', tiles)
-    at = f"as of commit {found['revision'][:12]}" if found["revision"] else "as in these files"
-    missing = _each('<p class="soft">Unknown: {}: {}</p>', _plain(found["unknown"].items()))
-    return Markup(
-        '<header><h1>What runs where</h1><p class="soft">{}</p>{}<dl class="tiles">{}</dl></header>'
-    ).format(plain(at), missing, shown)
 
 
-def _grid(found: Record, links: str | None) -> Markup:
+def _grid(
+    columns: Sequence[str], shown: Sequence[tuple[Record, ShownRelease]]
+) -> tuple[tuple[str, tuple[ShownRelease | None, ...]], ...]:
     """A row for each release, a column for each environment."""
-    names = [environment["name"] for environment in found["environments"]]
-    cells = {(f"{r['team']}/{r['name']}", r["environment"]): r for r in found["releases"]}
-    rows = sorted({row for row, _ in cells})
-    body = Markup("\n").join(
-        Markup('<tr><th scope="row">{}</th>{}</tr>').format(
-            row,
-            Markup().join(
-                Markup("<td>{}</td>").format(_cell(cells.get((row, name)), links)) for name in names
-            ),
+    rows: dict[str, dict[str, ShownRelease]] = {}
+    for release, view in shown:
+        row = rows.setdefault(f"{release['team']}/{release['name']}", {})
+        row[release["environment"]] = view
+    return tuple((name, tuple(map(rows[name].get, columns))) for name in sorted(rows))
+
+
+def show_release(release: Record, links: str | None) -> ShownRelease:
+    """What the page shows of one release; `links` as for `render_board`."""
+    rollout, model, engine = release["rollout"], release["model"], release["engine"]
+    replicas, file = release["replicas"], release["file"]
+    gates = (release["evaluation"] or {"gates": ()})["gates"]
+    return ShownRelease(
+        link=_link(file, f"{release['team']}/{release['name']}", links),
+        full_link=_link(file, release["release"], links),
+        version_link=_link(file, f"version {model['version']}", links),
+        look=_LOOKS.get(rollout["state"], "warn"),
+        state=state(release),
+        since=rollout["since"] or "",
+        progress=draw_progress(rollout) if _is_moving(release) else None,
+        pulls=release["pulls"] or (),
+        is_quarantined=bool(release["quarantine"]),
+        notes=tuple(notes(release)),
+        measured=_measured(release["judgement"]),
+        software=(
+            f"{model['name']} {model['version']}",
+            f"{engine['name']} {engine['version']}",
+            hardware(release["accelerator"]),
+            between(replicas["least"], replicas["most"]),
+        ),
+        cost=money(release["cost"]["most"]),
+        gates=tuple(map(_evaluated, gates)),
+        changes=draw_changes(gates),
+    )
+
+
+def _is_moving(release: Record) -> bool:
+    return bool(release["rollout"]["state"] != "STABLE")
+
+
+def _measured(judgement: Record | None) -> Measured | None:
+    if not judgement:
+        return None
+    gates = tuple(
+        MeasuredGate(
+            name=gate["name"],
+            verdict=gate["verdict"] or "unknown",
+            candidate=_counts(gate["candidate"]),
+            stable=_counts(gate["stable"]),
+            rates=draw_rates(gate),
         )
-        for row in rows
+        for gate in judgement["gates"]
     )
-    head = _each('<th scope="col">{}</th>', [(name,) for name in ("release", *names)])
-    return _section("Releases by environment", _table("Version and state of each", head, body))
+    return Measured(judgement["file"], gates)
 
 
-def _cell(release: Record | None, links: str | None) -> Markup:
-    if release is None:
-        return _NONE
-    rollout = release["rollout"]
-    version = _link(release["file"], f"version {plain(release['model']['version'])}", links)
-    bar = Markup() if rollout["state"] == "STABLE" else progress(rollout)
-    pulls = _each(
-        '<span class="note soft"> #{}{}</span>',
-        [(p["number"], " waits" * p["waits"]) for p in release["pulls"] or ()],
-    )
-    held = Markup(' <span class="badge warn">quarantine</span>') if release["quarantine"] else ""
-    return Markup("{} {}{}{}{}").format(version, _badge(release), pulls, held, bar)
+def _counts(events: Record) -> str:
+    return f"{events['bad']} of {events['requests']}"
 
 
-def _badge(release: Record) -> Markup:
-    look = _LOOKS.get(release["rollout"]["state"], "warn")
-    return Markup('<span class="badge {}">{}</span>').format(look, state(release))
-
-
-def _rollouts(found: Record, links: str | None) -> Markup:
-    moving = [r for r in found["releases"] if r["rollout"]["state"] != "STABLE"]
-    cards = Markup("\n").join(_rollout(release, links) for release in moving)
-    return _section("Rollouts under way", cards) if moving else Markup()
-
-
-def _rollout(release: Record, links: str | None) -> Markup:
-    rollout, judgement = release["rollout"], release["judgement"]
-    since = f" since {plain(rollout['since'])}" if rollout["since"] else ""
-    said = _each("<p>{}</p>", [(note,) for note in notes(release)])
-    counted = Markup()
-    if judgement:
-        rows = _each(
-            '<tr><th scope="row">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>',
-            [
-                (
-                    plain(gate["name"]),
-                    plain(gate["verdict"] or "unknown"),
-                    *(f"{gate[a]['bad']} of {gate[a]['requests']}" for a in _ARMS),
-                    rates(gate),
-                )
-                for gate in judgement["gates"]
-            ],
-        )
-        head = _columns("gate", "verdict", "candidate", "stable, dashed", "bad share by batch")
-        counted = _table(f"Measured: {plain(judgement['file'])}", head, rows)
-    return Markup('<article class="card"><h3>{}</h3><p>{}{}</p>{}{}{}</article>').format(
-        _link(release["file"], release["release"], links),
-        _badge(release),
-        since,
-        progress(rollout),
-        said,
-        counted,
+def _evaluated(gate: Record) -> EvaluatedGate:
+    baseline = gate["baseline"]
+    return EvaluatedGate(
+        metric=gate["metric"],
+        has_passed=gate["passed"],
+        value=_number(gate["value"]),
+        baseline=_number(baseline) if baseline is not None else "",
     )
 
 
-_ARMS = ("candidate", "stable")
-
-
-def _environment(environment: Record, releases: Iterable[Record], links: str | None) -> Markup:
-    own = [r for r in releases if r["environment"] == environment["name"]]
-    rows = Markup("\n").join(_row(release, links) for release in own)
-    head = _columns(
-        "release", "model", "engine", "accelerator", "replicas", "state", "cost", "more"
+def _show_environment(
+    environment: Record, releases: tuple[ShownRelease, ...], links: str | None
+) -> ShownEnvironment:
+    quotas: list[Quota] = []
+    for quota in environment["quota"]:
+        resource, used, most = quota["resource"], quota["used"], quota["quota"]
+        quotas.append(Quota(resource, used, most, draw_meter(used, most, resource)))
+    return ShownEnvironment(
+        link=_link(environment["file"], environment["name"], links),
+        caption=f"{len(releases)} releases in {environment['name']}",
+        facts=_facts(environment),
+        quotas=tuple(quotas),
+        releases=releases,
     )
-    table = _table(f"{len(own)} releases in {environment['name']}", head, rows)
-    title = _link(environment["file"], environment["name"], links)
-    return _section(title, _facts(environment), table)
 
 
-def _facts(environment: Record) -> Markup:
+def _facts(environment: Record) -> tuple[tuple[str, str], ...]:
     devices, cost = environment["devices"], environment["cost"]
     facts = [
         ("namespace", environment["namespace"]),
@@ -166,99 +271,15 @@ def _facts(environment: Record) -> Markup:
         ("at the most", money(cost["most"])),
         ("in a rollout", money(cost["rollout"])),
     ]
-    facts += [("without a price", ", ".join(cost["unpriced"]))] if cost["unpriced"] else []
-    quota = _each(
-        "<div><dt>quota of {}</dt><dd>{}{}</dd></div>",
-        [
-            (
-                plain(q["resource"]),
-                f"{q['used']} of {q['quota']} at the most",
-                meter(q["used"], q["quota"], q["resource"]),
-            )
-            for q in environment["quota"]
-        ],
-    )
-    told = _each("<div><dt>{}</dt><dd>{}</dd></div>", _plain(facts))
-    return Markup('<dl class="facts">{}{}</dl>').format(told, quota)
+    if cost["unpriced"]:
+        facts.append(("without a price", ", ".join(cost["unpriced"])))
+    return tuple(facts)
 
 
-def _row(release: Record, links: str | None) -> Markup:
-    replicas, engine = release["replicas"], release["engine"]
-    cells = (
-        plain(f"{release['model']['name']} {release['model']['version']}"),
-        plain(f"{engine['name']} {engine['version']}"),
-        plain(hardware(release["accelerator"])),
-        between(replicas["least"], replicas["most"]),
-        _badge(release),
-        money(release["cost"]["most"]),
-        _more(release),
-    )
-    named = _link(release["file"], f"{release['team']}/{release['name']}", links)
-    shown = _each("<td>{}</td>", [(cell,) for cell in cells])
-    return Markup('<tr><th scope="row">{}</th>{}</tr>').format(named, shown)
-
-
-def _more(release: Record) -> Markup:
-    """What there is to say beside, and how its version did before it was proposed."""
-    said = _each('<p class="note">{}</p>', [(note,) for note in notes(release)])
-    evaluation = release["evaluation"]
-    if not evaluation:
-        return said
-    told = _each(
-        '<p class="note"><span class="{}">{}</span> {}: {}{}</p>',
-        [
-            (
-                *(("good", "passed") if gate["passed"] else ("warn", "not passed")),
-                plain(gate["metric"]),
-                _number(gate["value"]),
-                f" ({_number(gate['baseline'])} before)" if gate["baseline"] is not None else "",
-            )
-            for gate in evaluation["gates"]
-        ],
-    )
-    return said + told + changes(evaluation["gates"])
-
-
-def _broken(found: Record) -> Markup:
-    if not found["broken"]:
-        return Markup()
-    rows = _each(
-        '<tr><th scope="row">{}</th><td>{}</td></tr>',
-        [(plain(each["file"]), plain(each["reason"])) for each in found["broken"]],
-    )
-    table = _table("Their releases are missing above", _columns("file", "reason"), rows)
-    return _section("What cannot be read", table)
-
-
-def _section(title: object, *parts: Markup) -> Markup:
-    return Markup("<section><h2>{}</h2>{}</section>").format(title, Markup().join(parts))
-
-
-def _table(caption: str, head: Markup, body: Markup) -> Markup:
-    return Markup(
-        '<div class="wide"><table><caption>{}</caption><thead><tr>{}</tr></thead>'
-        "<tbody>{}</tbody></table></div>"
-    ).format(caption, head, body)
-
-
-def _columns(*names: str) -> Markup:
-    return _each('<th scope="col">{}</th>', [(name,) for name in names])
-
-
-def _each(form: str, rows: Iterable[Sequence[object]]) -> Markup:
-    """The same piece for each row; `form` is ours, and what is filled in is escaped."""
-    return Markup().join(Markup(form).format(*row) for row in rows)  # noqa: S704 - as it says
-
-
-def _plain(rows: Iterable[Sequence[object]]) -> Iterator[tuple[str, ...]]:
-    return (tuple(map(plain, row)) for row in rows)
-
-
-def _link(path: str, said: str, links: str | None) -> Markup:
+def _link(path: str, text: str, links: str | None) -> Link:
     if links is None:
-        return Markup("{}").format(plain(said))
-    address = f"{links.rstrip('/')}/{quote(path)}" if links else quote(path)
-    return Markup('<a href="{}">{}</a>').format(address, plain(said))
+        return Link(text, None)
+    return Link(text, f"{links.rstrip('/')}/{quote(path)}" if links else quote(path))
 
 
 def _number(value: float | None) -> str:

@@ -1,130 +1,167 @@
-"""The drawings of the board as SVG inside the page; each says in words what it shows.
-
-Colours stand in attributes too, for readers that apply no style sheet to drawings.
-"""
+"""The drawings of the board in numbers: where lines, bars and texts are, in units of the page."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-from markupsafe import Markup
 
 from sluice.core.reports.status_text import plain
 from sluice.core.specs.rollout_plan import FULL
 
-_BAR = Markup(
-    '<svg viewBox="0 0 {width} 12" width="{width}" height="12" role="img" aria-label="{said}">'
-    '<rect class="back" x="0" y="2" width="{width}" height="8" rx="4" fill="#d9dee7" />'
-    '<rect class="{look}" x="0" y="2" width="{filled}" height="8" rx="4" fill="#3b5bdb" />'
-    "{ticks}</svg>"
-)
-_TICK = Markup('<line class="tick" x1="{x}" y1="0" x2="{x}" y2="12" stroke="#5b6475" />')
-_PATH = Markup('<path class="{arm}" d="{path}" fill="none" stroke="{colour}" />')
-_COLOURS = {"candidate": "#3b5bdb", "stable": "#868e96"}
-_WIDTH, _HEIGHT = 480, 120
+_PROGRESS_WIDTH, _METER_WIDTH = 140, 220
+_CHART_WIDTH = 480
+_RATES_HEIGHT = 120
 _LEFT, _TOP, _BOTTOM = 60, 10, 100
 _ROW = 22
-_MOST_BARS = 24
+_MIDDLE, _REACH = 310, 100
+_MOST_CHANGES = 24
+_LONGEST_NAME = 30
+"""Characters that fit beside a bar."""
 
 
-def progress(rollout: Mapping[str, Any]) -> Markup:
+@dataclass(frozen=True)
+class Bar:
+    """A share of a whole, with ticks at the places `ticks`; `is_over`: more than the whole."""
+
+    label: str
+    width: int
+    filled: float
+    is_over: bool
+    ticks: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The shares of bad events of both versions; `candidate` and `stable` are paths of SVG."""
+
+    label: str
+    most: str
+    candidate: str
+    stable: str
+    width: int = _CHART_WIDTH
+    height: int = _RATES_HEIGHT
+    left: int = _LEFT
+    bottom: int = _BOTTOM
+
+
+@dataclass(frozen=True)
+class Change:
+    """A gate's change against the deployed version, as a bar from the middle."""
+
+    name: str
+    percent: str
+    is_better: bool
+    x: str
+    y: int
+    text_y: int
+    length: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The changes of some gates below each other; better ones reach to the right."""
+
+    label: str
+    changes: tuple[Change, ...]
+    height: int
+    width: int = _CHART_WIDTH
+    middle: int = _MIDDLE
+    end: int = _MIDDLE + _REACH + 8
+
+
+def draw_progress(rollout: Mapping[str, Any]) -> Bar:
     """How much a candidate gets, with its plan's steps as ticks."""
-    width = 140
-    said = f"{rollout['weight']} % of the requests to version {plain(rollout['candidate'])}"
-    ticks = (_TICK.format(x=round(width * w / FULL, 1)) for w in rollout["weights"] if w)
-    return _bar(width, rollout["weight"] / FULL, said, Markup().join(ticks))
+    label = f"{rollout['weight']} % of the requests to version {plain(rollout['candidate'])}"
+    ticks = tuple(round(_PROGRESS_WIDTH * w / FULL, 1) for w in rollout["weights"] if w)
+    return _draw_bar(label, _PROGRESS_WIDTH, rollout["weight"] / FULL, ticks)
 
 
-def meter(used: int, quota: int, resource: str) -> Markup:
-    """How much of a quota is used at the most."""
-    said = f"{used} of {quota} {plain(resource)}"
+def draw_meter(used: int, quota: int, resource: str) -> Bar:
+    """How much of a quota is used at the most.
+
+    Args:
+        used: devices, at the most.
+        quota: devices that may be used; of none, every use is too much.
+        resource: the name of what is counted.
+    """
     share = used / quota if quota else 2.0 * (used > 0)
-    return _bar(220, share, said)
+    return _draw_bar(f"{used} of {quota} {plain(resource)}", _METER_WIDTH, share)
 
 
-def _bar(width: int, share: float, said: str, ticks: Markup | str = "") -> Markup:
+def _draw_bar(label: str, width: int, share: float, ticks: tuple[float, ...] = ()) -> Bar:
     filled = round(width * min(max(share, 0.0), 1.0), 1)
-    look = "over" if share > 1 else "fill"
-    return _BAR.format(width=width, filled=filled, said=said, look=look, ticks=ticks)
+    return Bar(label, width, filled, share > 1, ticks)
 
 
-def rates(gate: Mapping[str, Any]) -> Markup:
-    """The shares of bad events of both versions, batch by batch, on one scale."""
+def draw_rates(gate: Mapping[str, Any]) -> Rates | None:
+    """The shares of bad events of both versions, batch by batch, on one scale; None without any."""
     batches = gate["batches"]
-    arms = {arm: [batch[arm] for batch in batches] for arm in ("candidate", "stable")}
-    most = max((r for rates in arms.values() for r in rates if r is not None), default=0.0)
     if not batches:
-        return Markup()
-    lines = Markup().join(_line(arm, shares, most) for arm, shares in arms.items())
-    said = f"{plain(gate['name'])}: bad share of both versions in {len(batches)} batches"
-    return Markup(
-        '<svg viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{said}">'
-        '<line class="axis" x1="{left}" y1="{bottom}" x2="{w}" y2="{bottom}" '
-        'stroke="#5b6475" />'
-        '<text x="0" y="20">{most}</text><text x="0" y="{bottom}">0 %</text>{lines}</svg>'
-    ).format(
-        w=_WIDTH,
-        h=_HEIGHT,
-        said=f"{said}, {most:.3%} at the most",
-        left=_LEFT,
-        bottom=_BOTTOM,
+        return None
+    candidate = [batch["candidate"] for batch in batches]
+    stable = [batch["stable"] for batch in batches]
+    most = max((share for share in candidate + stable if share is not None), default=0.0)
+    label = f"{plain(gate['name'])}: bad share of both versions in {len(batches)} batches"
+    return Rates(
+        label=f"{label}, {most:.3%} at the most",
         most=f"{most:.2%}",
-        lines=lines,
+        candidate=_draw_line(candidate, most),
+        stable=_draw_line(stable, most),
     )
 
 
-def _line(arm: str, shares: Sequence[float | None], most: float) -> Markup:
+def _draw_line(shares: Sequence[float | None], most: float) -> str:
     """One version's shares; batches without requests leave a gap."""
-    paths, gap = [], True
-    for at, share in enumerate(shares):
-        if share is not None:
-            x = _LEFT + (_WIDTH - _LEFT - 4) * (at / (len(shares) - 1) if shares[1:] else 0.5)
-            y = _BOTTOM - (_BOTTOM - _TOP) * (share / most if most else 0.0)
+    last = len(shares) - 1
+    width = _CHART_WIDTH - _LEFT - 4
+    moves: list[str] = []
+    follows_gap = True
+    for place, share in enumerate(shares):
+        if share is None:
+            follows_gap = True
+            continue
+        x = _LEFT + width * (place / last if last else 0.5)
+        y = _BOTTOM - (_BOTTOM - _TOP) * (share / most if most else 0.0)
+        if follows_gap:
             # One batch alone between gaps is a dash, for a point of no length is not seen.
-            paths.append(f"{'M' if gap else 'L'}{x:.1f} {y:.1f}{' h2' if gap else ''}")
-        gap = share is None
-    return _PATH.format(arm=arm, path=" ".join(paths), colour=_COLOURS[arm])
+            moves.append(f"M{x:.1f} {y:.1f} h2")
+        else:
+            moves.append(f"L{x:.1f} {y:.1f}")
+        follows_gap = False
+    return " ".join(moves)
 
 
-def changes(gates: Iterable[Mapping[str, Any]]) -> Markup:
-    """Each gate's change against the deployed version in percent, better to the right."""
-    bars = [(plain(g["metric"]), change) for g in gates if (change := _change(g)) is not None]
-    if not bars:
-        return Markup()
-    shown = bars[:_MOST_BARS]
-    most = max(1.0, *(abs(change) for _, change in shown))
-    rows = Markup().join(_row(n, name, change, most) for n, (name, change) in enumerate(shown))
-    said = "; ".join(f"{name} {change:+.2f} %" for name, change in shown)
-    return Markup(
-        '<svg viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img" aria-label="{said}">'
-        '{rows}<line class="axis" x1="{mid}" y1="0" x2="{mid}" y2="{h}" '
-        'stroke="#5b6475" /></svg>'
-    ).format(w=_WIDTH, h=_ROW * len(shown), said=f"better by: {said}", rows=rows, mid=_MIDDLE)
+def draw_changes(gates: Iterable[Mapping[str, Any]]) -> Changes | None:
+    """Each gate's change against the deployed version in percent; None where none has any."""
+    changes: list[tuple[str, float]] = []
+    for gate in gates:
+        change = _change(gate)
+        if change is not None:
+            changes.append((plain(gate["metric"]), change))
+    if not changes:
+        return None
+    del changes[_MOST_CHANGES:]
+    most = max(1.0, *(abs(change) for _, change in changes))
+    label = "; ".join(f"{name} {change:+.2f} %" for name, change in changes)
+    drawn = (_draw_change(row, *change, most) for row, change in enumerate(changes))
+    return Changes(f"better by: {label}", tuple(drawn), _ROW * len(changes))
 
 
-_MIDDLE, _REACH = 310, 100
-
-
-def _row(number: int, name: str, change: float, most: float) -> Markup:
+def _draw_change(row: int, name: str, change: float, most: float) -> Change:
     length = _REACH * abs(change) / most
-    return Markup(
-        '<text x="0" y="{text}">{name}</text>'
-        '<rect class="{look}" x="{x:.1f}" y="{y}" width="{length:.1f}" height="12" '
-        'fill="{colour}" />'
-        '<text x="{end}" y="{text}">{change}</text>'
-    ).format(
-        text=number * _ROW + 15,
-        name=name if len(name) <= 30 else f"{name[:29]}…",  # noqa: PLR2004 - what fits beside it
-        look="up" if change >= 0 else "down",
-        colour="#2b8a3e" if change >= 0 else "#c92a2a",
-        x=_MIDDLE - (length if change < 0 else 0),
-        y=number * _ROW + 5,
-        length=length,
-        end=_MIDDLE + _REACH + 8,
-        change=f"{change:+.2f} %",
+    is_better = change >= 0
+    return Change(
+        name=name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…",
+        percent=f"{change:+.2f} %",
+        is_better=is_better,
+        x=f"{_MIDDLE if is_better else _MIDDLE - length:.1f}",
+        y=row * _ROW + 5,
+        text_y=row * _ROW + 15,
+        length=f"{length:.1f}",
     )
 
 
 def _change(gate: Mapping[str, Any]) -> float | None:
+    """In percent of the deployed version's value, positive where it is better."""
     value, baseline = gate["value"], gate["baseline"]
     if value is None or not baseline:
         return None

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sluice.core.finding import Severity
-from sluice.core.kubernetes.rules import RULES as SEMANTIC
 
 _REFUSED = (
     "The API server, or the controller of the kind, refuses the object or can never run it; a"
@@ -13,7 +12,11 @@ _REFUSED = (
 _IGNORED = "The API server accepts it, and it does not do what it says."
 
 Pages = Mapping[str, Mapping[str, str]]
-"""The written pages as data: title, why, bad, good and fix, by id."""
+"""The written pages as data, by id: title, why, bad, good and fix.
+
+A semantic rule has title, help and severity instead: its examples are files, and its reason is
+that of its severity.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,16 @@ class Page:
 
 
 def pages_of(written: Pages) -> dict[str, Page]:
-    """Every page by the id of its rule; those of semantic rules come from their definitions."""
-    pages = {rule: Page(rule, **entry) for rule, entry in written.items()}
-    for rule, said in SEMANTIC.items():
-        why = _REFUSED if said.severity is Severity.ERROR else _IGNORED
-        pages[rule] = Page(rule, said.title, why, _sentence(said.help))
-    return pages
+    """Every page by the id of its rule."""
+    return {rule: _page(rule, entry) for rule, entry in written.items()}
+
+
+def _page(rule: str, entry: Mapping[str, str]) -> Page:
+    if "help" not in entry:
+        return Page(rule, **entry)
+    is_error = entry.get("severity", Severity.ERROR) == Severity.ERROR
+    why = _REFUSED if is_error else _IGNORED
+    return Page(rule, entry["title"], why, _sentence(entry["help"]))
 
 
 def known(pages: Mapping[str, Page], rule: str) -> Page | None:

@@ -18,8 +18,10 @@ from typing import Any
 import pytest
 import yaml
 
-from sluice.core.kubernetes.rules import RULES, Problem, semantic_problems
+from sluice.core.kubernetes.rules import Problem, semantic_problems
+from sluice.workspace.semantic_texts import semantic_rules
 
+RULES = semantic_rules()
 CASES = Path(__file__).parent / "cases"
 FILES = sorted(CASES.rglob("*.yaml"))
 EXPECTATION = re.compile(r"# expect: (\S+)(?: (/\S*))?(?: in document (\d+))?")
@@ -61,6 +63,7 @@ def problems(text: str) -> list[Problem]:
         semantic_problems(
             pairs[:now],
             given.get("version", "1.34"),
+            RULES,
             closed=given.get("closed") == "true",
             old=pairs[now:],
             zones=frozenset(given.get("zones", "").split()),
@@ -84,4 +87,4 @@ def test_case(path: Path) -> None:
 
 def test_every_rule_has_an_example_of_both_kinds() -> None:
     kinds = {(path.parent.name, path.stem[:4]) for path in FILES}
-    assert kinds == {(rule, kind) for rule in RULES for kind in ("pass", "fail")}
+    assert kinds == {(rule, kind) for rule in RULES.by_id for kind in ("pass", "fail")}

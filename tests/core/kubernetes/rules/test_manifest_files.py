@@ -6,6 +6,7 @@ import pytest
 from sluice.core.finding import Place, UsageError
 from sluice.core.kubernetes.rules import semantic_problems
 from sluice.workspace.manifests import FILE_LIMIT, Manifests, parse_manifests, read_manifests
+from sluice.workspace.semantic_texts import semantic_rules
 
 
 def parsed(text: str | bytes) -> Manifests:
@@ -38,7 +39,7 @@ def test_every_document_and_every_item_of_a_list_is_an_object() -> None:
               ports: [{port: 80}]
     """)
     assert [loaded.data["metadata"]["name"] for loaded in manifests.objects] == ["a", "b"]
-    problems = semantic_problems(manifests.pairs(), "1.34")
+    problems = semantic_problems(manifests.pairs(), "1.34", semantic_rules())
     [finding] = manifests.located(problems)
     assert (finding.rule, finding.place) == ("SEM080", Place("a.yaml", 14, 13))
     assert manifests.findings == []

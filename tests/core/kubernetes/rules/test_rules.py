@@ -8,13 +8,16 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sluice.core.finding import Severity
 from sluice.core.kubernetes.closure import merge, schema_for
-from sluice.core.kubernetes.rules import RULES, semantic_problems
+from sluice.core.kubernetes.rules import Rule, Rules, semantic_problems
 from sluice.core.kubernetes.rules.cron import schedule
 from sluice.core.kubernetes.rules.kinds import _COMPLETE
 from sluice.core.kubernetes.rules.quantities import parsed, quantity
 from sluice.system import resources
+from sluice.workspace.semantic_texts import semantic_rules
 
+RULES = semantic_rules()
 ROOT = Path(__file__).parents[4]
 MANIFESTS = sorted((ROOT / "manifests").rglob("*.yaml"))
 OBJECTS = [(path.as_posix(), yaml.safe_load(path.read_text("utf-8"))) for path in MANIFESTS]
@@ -82,12 +85,16 @@ def changed(path: str, value: object) -> dict[str, Any]:
 
 
 def rules_of(data: object, version: str = "1.34") -> list[str]:
-    return [p.rule for p in semantic_problems([("a.yaml", data)], version) if p.severity != "note"]
+    return [
+        p.rule
+        for p in semantic_problems([("a.yaml", data)], version, RULES)
+        if p.severity != "note"
+    ]
 
 
 def test_what_we_render_has_no_problem() -> None:
     assert len(OBJECTS) >= 26
-    found = list(semantic_problems(OBJECTS, "1.34"))
+    found = list(semantic_problems(OBJECTS, "1.34", RULES))
     assert [problem for problem in found if problem.severity != "note"] == []
     assert {problem.rule for problem in found} <= {"SEM166", "SEM168"}
 
@@ -115,8 +122,8 @@ def test_outside_the_set_is_a_note_unless_the_set_is_closed() -> None:
         "spec": {"selector": {"app": "chat"}, "ports": [{"port": 80}]},
     }
     pairs: Sequence[tuple[str, object]] = [("a.yaml", service)]
-    [open_set] = semantic_problems(pairs, "1.34")
-    [closed_set] = semantic_problems(pairs, "1.34", closed=True)
+    [open_set] = semantic_problems(pairs, "1.34", RULES)
+    [closed_set] = semantic_problems(pairs, "1.34", RULES, closed=True)
     assert (open_set.rule, open_set.severity) == ("SEM160", "note")
     assert (closed_set.rule, closed_set.severity) == ("SEM160", "warning")
 
@@ -142,7 +149,7 @@ def test_a_missing_claim_is_a_warning_at_most_where_the_set_has_no_claims() -> N
         ([other], True, "error"),
     ):
         pairs = [("a.yaml", item) for item in (data, *others)]
-        [problem] = semantic_problems(pairs, "1.34", closed=closed)
+        [problem] = semantic_problems(pairs, "1.34", RULES, closed=closed)
         assert (problem.rule, problem.severity) == ("SEM168", severity)
 
 
@@ -152,7 +159,7 @@ def test_objects_of_one_file_are_told_apart() -> None:
     good["metadata"]["name"] = "other"
     good["spec"]["selector"]["matchLabels"]["app"] = "other"
     good["spec"]["template"]["metadata"]["labels"]["app"] = "other"
-    [problem] = semantic_problems([("a.yaml", good), ("a.yaml", bad)], "1.34")
+    [problem] = semantic_problems([("a.yaml", good), ("a.yaml", bad)], "1.34", RULES)
     assert (problem.position, problem.pointer) == (1, ("spec", "replicas"))
 
 
@@ -165,7 +172,7 @@ def test_secrets_are_never_shown() -> None:
         "data": {"a": "hunter2!"},
         "stringData": {".dockerconfigjson": "hunter2"},
     }
-    found = list(semantic_problems([("a.yaml", secret)], "1.34"))
+    found = list(semantic_problems([("a.yaml", secret)], "1.34", RULES))
     assert {problem.rule for problem in found} == {"SEM123", "SEM124"}
     assert not any("hunter2" in f"{problem}" for problem in found)
 
@@ -246,8 +253,8 @@ def test_no_mutation_of_any_example_crashes_a_rule(
         ("a.yaml", replaced(EXAMPLES[index], place, value)) for (index, place), value in mutations
     ]
     before = [("a.yaml", EXAMPLES[index]) for (index, _), _ in mutations]
-    list(semantic_problems(objects, "1.34", closed=True, old=before))
-    list(semantic_problems(before, "1.30", old=objects))
+    list(semantic_problems(objects, "1.34", RULES, closed=True, old=before))
+    list(semantic_problems(before, "1.30", RULES, old=objects))
 
 
 @settings(max_examples=200, deadline=None)
@@ -255,7 +262,7 @@ def test_no_mutation_of_any_example_crashes_a_rule(
 def test_no_json_crashes_a_rule(kind: tuple[str, str], data: dict[str, Any]) -> None:
     named = {**data, "apiVersion": kind[0], "kind": kind[1]}
     everything: list[tuple[str, object]] = [("a", named), ("b", data), ("c", [data]), ("d", None)]
-    list(semantic_problems(everything, "1.34"))
+    list(semantic_problems(everything, "1.34", RULES))
 
 
 def test_every_single_value_of_every_example_may_be_anything() -> None:
@@ -276,9 +283,35 @@ def test_every_single_value_of_every_example_may_be_anything() -> None:
     for index, place in PLACES:
         value = odd[(index + len(place)) % len(odd)]
         pairs = [("a.yaml", replaced(EXAMPLES[index], place, value))]
-        assert isinstance(list(semantic_problems(pairs, "1.34", old=pairs)), list)
+        assert isinstance(list(semantic_problems(pairs, "1.34", RULES, old=pairs)), list)
 
 
 def test_every_rule_says_what_to_do() -> None:
-    assert len(RULES) >= 45
-    assert all(rule.title and rule.help for rule in RULES.values())
+    assert len(RULES.by_id) >= 45
+    assert all(rule.title and rule.help for rule in RULES.by_id.values())
+
+
+def test_the_texts_are_read_when_the_first_problem_is_found() -> None:
+    calls: list[str] = []
+
+    def read() -> dict[str, dict[str, str]]:
+        calls.append("read")
+        return {"SEM001": {"title": "no name", "help": "rename it", "severity": "warning"}}
+
+    rules = Rules(read)
+    named = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}
+    assert list(semantic_problems([("a.yaml", named)], "1.34", rules)) == []
+    assert calls == []
+    nameless = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}}
+    found = list(semantic_problems([("a.yaml", nameless)] * 2, "1.34", rules))
+    assert {(p.rule, p.help, p.severity) for p in found} == {("SEM001", "rename it", "warning")}
+    assert calls == ["read"]
+
+
+def test_a_rule_without_a_severity_is_an_error() -> None:
+    rules = Rules(lambda: {"SEM001": {"title": "no name", "help": "rename it"}})
+    assert rules["SEM001"] == Rule("no name", "rename it", Severity.ERROR)
+
+
+def test_the_order_of_the_texts_is_that_of_the_ids() -> None:
+    assert list(RULES.by_id) == sorted(RULES.by_id)

@@ -4,11 +4,9 @@ from typing import Any
 
 from sluice.core.kubernetes.rules.checks import one_of, path_segment, subdomain, words
 from sluice.core.kubernetes.rules.problem import (
-    WARNING,
     Context,
-    Finds,
-    Found,
-    Rule,
+    Fault,
+    Faults,
     mapping,
     mappings,
     show,
@@ -17,83 +15,64 @@ from sluice.core.kubernetes.rules.problem import (
 )
 from sluice.core.kubernetes.rules.shape import Root, leaf, node, required
 
-RULES = {
-    "SEM130": Rule(
-        "a rule that allows nothing", "name verbs, and apiGroups with resources (or URLs)"
-    ),
-    "SEM131": Rule(
-        "URLs where they cannot be", "URLs stand in a rule of their own of a ClusterRole"
-    ),
-    "SEM132": Rule("a role that cannot be bound", "name a ClusterRole or a Role of the namespace"),
-    "SEM133": Rule("a subject that cannot be", "name a User, a Group or a ServiceAccount"),
-    "SEM134": Rule(
-        "a verb that no request has",
-        "use get, list, watch, create, update, patch, delete",
-        WARNING,
-    ),
-    "SEM135": Rule(
-        "another role in an old binding", "roleRef is fixed: delete the binding, or rename it"
-    ),
-}
-
 _GROUP = "rbac.authorization.k8s.io"
 _NEVER = frozenset(("read", "write", "edit", "view", "modify", "remove", "add", "all", "any"))
 
 
-def _rules(role: dict[str, Any], context: Context) -> Finds:
+def _check_rules(role: dict[str, Any], context: Context) -> Faults:
     everywhere = context.kind == "ClusterRole"
     for index, rule in mappings(role, "rules"):
-        for problem in _rule(rule, everywhere=everywhere):
-            yield Found(problem.rule, ("rules", index, *problem.pointer), problem.message)
+        for problem in _check_rule(rule, everywhere=everywhere):
+            yield Fault(problem.rule, ("rules", index, *problem.pointer), problem.message)
 
 
-def _rule(rule: dict[str, Any], *, everywhere: bool) -> Finds:
+def _check_rule(rule: dict[str, Any], *, everywhere: bool) -> Faults:
     if not rule.get("verbs"):
-        yield Found("SEM130", (), "verbs is missing")
+        yield Fault("SEM130", (), "verbs is missing")
     if urls := rule.get("nonResourceURLs"):
         if not everywhere:
-            yield Found("SEM131", ("nonResourceURLs",), "a Role holds for resources only")
+            yield Fault("SEM131", ("nonResourceURLs",), "a Role holds for resources only")
         elif rule.get("resources") or rule.get("apiGroups"):
-            yield Found("SEM131", ("nonResourceURLs",), "resources are named in the same rule")
+            yield Fault("SEM131", ("nonResourceURLs",), "resources are named in the same rule")
     for key in () if urls else ("apiGroups", "resources"):
         if not rule.get(key):
-            yield Found("SEM130", (), f"{key} is missing")
+            yield Fault("SEM130", (), f"{key} is missing")
     for index, verb in texts(rule, "verbs"):
         if verb != verb.lower() or verb in _NEVER:
-            yield Found("SEM134", ("verbs", index), f"{show(verb)} matches no request")
+            yield Fault("SEM134", ("verbs", index), f"{show(verb)} matches no request")
 
 
-def _role(binding: dict[str, Any], context: Context) -> Finds:
+def _check_role_reference(binding: dict[str, Any], context: Context) -> Faults:
     reference = mapping(binding, "roleRef")
     if context.kind == "ClusterRoleBinding" and reference.get("kind") == "Role":
-        yield Found("SEM132", ("roleRef", "kind"), "a ClusterRoleBinding binds a ClusterRole")
+        yield Fault("SEM132", ("roleRef", "kind"), "a ClusterRoleBinding binds a ClusterRole")
     if text(reference, "apiGroup") not in ("", _GROUP):
         message = f"{show(reference['apiGroup'])} is not {_GROUP}"
-        yield Found("SEM132", ("roleRef", "apiGroup"), message)
+        yield Fault("SEM132", ("roleRef", "apiGroup"), message)
     if context.old is not None and mapping(context.old, "roleRef") != reference:
-        yield Found("SEM135", ("roleRef",), "roleRef has changed")
+        yield Fault("SEM135", ("roleRef",), "roleRef has changed")
 
 
-def _subjects(binding: dict[str, Any], context: Context) -> Finds:
+def _check_subjects(binding: dict[str, Any], context: Context) -> Faults:
     for index, subject in mappings(binding, "subjects"):
         kind, group = text(subject, "kind"), text(subject, "apiGroup")
         wanted = "" if kind == "ServiceAccount" else _GROUP
         here = ("subjects", index)
         name = text(subject, "name")
         if not name:
-            yield Found("SEM133", here, "name is missing")
+            yield Fault("SEM133", here, "name is missing")
         elif kind == "ServiceAccount" and (wrong := subdomain(name)):
-            yield Found("SEM133", (*here, "name"), wrong)
+            yield Fault("SEM133", (*here, "name"), wrong)
         if wrong := one_of("User", "Group", "ServiceAccount", empty=False)(kind):
-            yield Found("SEM133", (*here, "kind") if kind else here, wrong)
+            yield Fault("SEM133", (*here, "kind") if kind else here, wrong)
         elif group not in ("", wanted):
-            yield Found("SEM133", (*here, "apiGroup"), f"{show(group)} has no {kind}")
+            yield Fault("SEM133", (*here, "apiGroup"), f"{show(group)} has no {kind}")
         everywhere = context.kind == "ClusterRoleBinding"
         if kind == "ServiceAccount" and everywhere and not subject.get("namespace"):
-            yield Found("SEM133", here, "namespace is missing")
+            yield Fault("SEM133", here, "namespace is missing")
 
 
-ROLE: Root = ({}, (_rules,))
+ROLE: Root = ({}, (_check_rules,))
 BINDING: Root = (
     {
         "roleRef": node(
@@ -104,5 +83,5 @@ BINDING: Root = (
             required("SEM132", "kind", "name"),
         )
     },
-    (required("SEM132", "roleRef"), _role, _subjects),
+    (required("SEM132", "roleRef"), _check_role_reference, _check_subjects),
 )

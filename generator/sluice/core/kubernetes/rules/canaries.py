@@ -7,25 +7,14 @@ from typing import Any
 from sluice.core.kubernetes.rules.checks import between, words
 from sluice.core.kubernetes.rules.problem import (
     Context,
-    Finds,
-    Found,
-    Rule,
+    Fault,
+    Faults,
     mapping,
     mappings,
     show,
     text,
 )
 from sluice.core.kubernetes.rules.shape import each, exactly_one, leaf, node, required
-
-RULES = {
-    "SEM178": Rule(
-        "a Canary that cannot go on",
-        "one of stepWeight, stepWeights and iterations; weights that grow; times in m or s",
-    ),
-    "SEM179": Rule(
-        "a metric that nobody can measure", "name a template, or a query; give a template both"
-    ),
-}
 
 _PERIOD = re.compile(r"[0-9]+[ms]")
 _BUILT_IN = ("request-success-rate", "request-duration")
@@ -39,37 +28,37 @@ def _period(value: str) -> str | None:
     return f"{show(value)} is no whole number of minutes or seconds, such as 10m"
 
 
-def _weights(analysis: dict[str, Any], _: Context) -> Finds:
+def _check_weights(analysis: dict[str, Any], _: Context) -> Faults:
     weights = analysis.get("stepWeights")
     numbers = [w for w in weights if isinstance(w, int)] if isinstance(weights, list) else []
     for index, (low, high) in enumerate(pairwise(numbers), 1):
         if high <= low:
             message = f"{show(high)} is not above {show(low)}, where it would stay for ever"
-            yield Found("SEM178", ("stepWeights", index), message)
+            yield Fault("SEM178", ("stepWeights", index), message)
     if analysis.get("match") and not analysis.get("iterations"):
-        yield Found("SEM178", ("match",), "without iterations it is given shares of these requests")
+        yield Fault("SEM178", ("match",), "without iterations it is given shares of these requests")
 
 
-def _metric(metric: dict[str, Any], _: Context) -> Finds:
-    known = metric.get("query") or metric.get("templateRef")
-    if not known and text(metric, "name") not in _BUILT_IN:
-        yield Found(
+def _check_metric(metric: dict[str, Any], _: Context) -> Faults:
+    has_query = metric.get("query") or metric.get("templateRef")
+    if not has_query and text(metric, "name") not in _BUILT_IN:
+        yield Fault(
             "SEM179", (), f"neither query nor templateRef, and not {' or '.join(_BUILT_IN)}"
         )
 
 
-def _target(spec: dict[str, Any], _: Context) -> Finds:
+def _check_target(spec: dict[str, Any], _: Context) -> Faults:
     provider, service = text(spec, "provider"), mapping(spec, "service")
     if provider.startswith("gatewayapi") and not list(mappings(service, "gatewayRefs")):
-        yield Found("SEM178", ("service",), "the Gateway API needs gatewayRefs")
+        yield Fault("SEM178", ("service",), "the Gateway API needs gatewayRefs")
     if provider == "nginx" and not spec.get("ingressRef"):
-        yield Found("SEM178", (), "nginx needs ingressRef")
+        yield Fault("SEM178", (), "nginx needs ingressRef")
 
 
-def _source(spec: dict[str, Any], _: Context) -> Finds:
+def _check_source(spec: dict[str, Any], _: Context) -> Faults:
     provider = mapping(spec, "provider")
     if text(provider, "type") == "prometheus" and not provider.get("address"):
-        yield Found("SEM179", ("provider",), "prometheus needs an address")
+        yield Fault("SEM179", ("provider",), "prometheus needs an address")
 
 
 _WEIGHT = leaf("SEM178", between(0, _HUNDRED))
@@ -81,10 +70,10 @@ _ANALYSIS = node(
         "stepWeights": each(_WEIGHT),
         "threshold": leaf("SEM178", between(0)),
         "iterations": leaf("SEM178", between(0)),
-        "metrics": each(node({"interval": leaf("SEM178", words(_period))}, _metric)),
+        "metrics": each(node({"interval": leaf("SEM178", words(_period))}, _check_metric)),
     },
     exactly_one("SEM178", "stepWeight", "stepWeights", "iterations"),
-    _weights,
+    _check_weights,
 )
 CANARY = node(
     {
@@ -92,6 +81,6 @@ CANARY = node(
         "analysis": _ANALYSIS,
     },
     required("SEM178", "targetRef"),
-    _target,
+    _check_target,
 )
-METRIC_TEMPLATE = node({}, required("SEM179", "provider", "query"), _source)
+METRIC_TEMPLATE = node({}, required("SEM179", "provider", "query"), _check_source)

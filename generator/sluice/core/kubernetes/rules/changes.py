@@ -2,34 +2,24 @@
 
 from typing import Any
 
-from sluice.core.kubernetes.rules.problem import Context, Finds, Found, Rule, mapping
+from sluice.core.kubernetes.rules.problem import Context, Fault, Faults, mapping
 from sluice.core.kubernetes.rules.shape import NodeRule
 
-RULES = {
-    "SEM062": Rule(
-        "a selector that changed",
-        "it is fixed for the life of the object: give the new one another name",
-    ),
-    "SEM063": Rule(
-        "a field that changed and may not", "give the new object another name, or delete the old"
-    ),
-}
 
-
-def same_selector(spec: dict[str, Any], context: Context) -> Finds:
+def check_same_selector(spec: dict[str, Any], context: Context) -> Faults:
     """The selector of a controller is fixed."""
     old = mapping(context.old, "spec").get("selector")
     if old is not None and old != spec.get("selector"):
-        yield Found("SEM062", ("selector",), "the selector differs from the one in the cluster")
+        yield Fault("SEM062", ("selector",), "the selector differs from the one in the cluster")
 
 
 def fixed(*fields: str) -> NodeRule:
     """Fields of the spec that an update may not touch."""
 
-    def changed(spec: dict[str, Any], context: Context) -> Finds:
+    def changed(spec: dict[str, Any], context: Context) -> Faults:
         old = mapping(context.old, "spec")
         for field in fields:
             if old.get(field) is not None and old.get(field) != spec.get(field):
-                yield Found("SEM063", (field,) if field in spec else (), f"{field} has changed")
+                yield Fault("SEM063", (field,) if field in spec else (), f"{field} has changed")
 
     return changed

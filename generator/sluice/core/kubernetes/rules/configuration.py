@@ -10,9 +10,8 @@ from sluice.core.kubernetes.rules.changes import fixed
 from sluice.core.kubernetes.rules.checks import between, file_name, one_of, subdomain, words
 from sluice.core.kubernetes.rules.problem import (
     Context,
-    Finds,
-    Found,
-    Rule,
+    Fault,
+    Faults,
     mapping,
     show,
     text,
@@ -21,24 +20,6 @@ from sluice.core.kubernetes.rules.problem import (
 )
 from sluice.core.kubernetes.rules.quantities import amount, quantity
 from sluice.core.kubernetes.rules.shape import Fields, Root, each, leaf, node, required, values
-
-RULES = {
-    "SEM120": Rule("a key that cannot be a file name", "use letters, digits, -, _ and ."),
-    "SEM121": Rule("a key in data and in binaryData", "keep one of them"),
-    "SEM122": Rule("more than 1 MiB of data", "split it, or keep it in a volume"),
-    "SEM123": Rule("data that is not base64", "encode it, or write it under stringData"),
-    "SEM124": Rule("a Secret without the keys of its type", "add them, or use type Opaque"),
-    "SEM125": Rule(
-        "access modes that cannot be",
-        "use ReadWriteOnce, ReadOnlyMany, ReadWriteMany, or ReadWriteOncePod alone",
-    ),
-    "SEM126": Rule("a claim of no storage", "ask for more than zero under resources.requests"),
-    "SEM127": Rule("data that changed and may not", "immutable data needs an object of a new name"),
-    "SEM128": Rule("amounts of a quota or a range that cannot be", "keep min <= default <= max"),
-    "SEM129": Rule(
-        "a priority that people may not give", "use up to 1000000000, and no name with system-"
-    ),
-}
 
 _LIMIT = 1024 * 1024
 _HIGHEST = 10**9
@@ -52,21 +33,21 @@ _NEEDED = {
 }
 
 
-def _keys(data: dict[str, Any], _: Context) -> Finds:
+def _check_keys(data: dict[str, Any], _: Context) -> Faults:
     for side in ("data", "stringData", "binaryData"):
         for key in mapping(data, side):
             if not isinstance(key, str):
                 continue
             if wrong := file_name(key):
-                yield Found("SEM120", (side, key), wrong)
+                yield Fault("SEM120", (side, key), wrong)
 
 
-def _both(data: dict[str, Any], _: Context) -> Finds:
+def _check_no_key_twice(data: dict[str, Any], _: Context) -> Faults:
     for key in mapping(data, "data").keys() & mapping(data, "binaryData").keys():
-        yield Found("SEM121", ("binaryData", key), f"{show(key)} stands in data as well")
+        yield Fault("SEM121", ("binaryData", key), f"{show(key)} stands in data as well")
 
 
-def _size(data: dict[str, Any], _: Context) -> Finds:
+def _check_size(data: dict[str, Any], _: Context) -> Faults:
     secret = data.get("kind") == "Secret"
     size = 0
     for side, encoded in (("data", secret), ("stringData", False), ("binaryData", True)):
@@ -74,7 +55,7 @@ def _size(data: dict[str, Any], _: Context) -> Finds:
         lengths = [len(value) if value.isascii() else len(_bytes(value)) for value in held]
         size += sum(lengths) * 3 // 4 if encoded else sum(lengths)
     if size > _LIMIT:
-        yield Found("SEM122", (), f"{size:,} bytes; {_LIMIT:,} are allowed")
+        yield Fault("SEM122", (), f"{size:,} bytes; {_LIMIT:,} are allowed")
 
 
 def _bytes(value: str) -> bytes:
@@ -89,14 +70,14 @@ def _encoded(value: str) -> str | None:
     return None
 
 
-def _typed(secret: dict[str, Any], _: Context) -> Finds:
+def _check_keys_of_type(secret: dict[str, Any], _: Context) -> Faults:
     given = mapping(secret, "data").keys() | mapping(secret, "stringData").keys()
     for key in _NEEDED.get(text(secret, "type"), ()):
         if key not in given:
-            yield Found("SEM124", (), f"{text(secret, 'type')} needs the key {key}")
+            yield Fault("SEM124", (), f"{text(secret, 'type')} needs the key {key}")
     docker = text(mapping(secret, "stringData"), ".dockerconfigjson")
     if docker and not _is_json(docker):
-        yield Found("SEM124", ("stringData", ".dockerconfigjson"), "the value is not JSON")
+        yield Fault("SEM124", ("stringData", ".dockerconfigjson"), "the value is not JSON")
 
 
 def _is_json(value: str) -> bool:
@@ -107,40 +88,40 @@ def _is_json(value: str) -> bool:
     return True
 
 
-def _unchanged(data: dict[str, Any], context: Context) -> Finds:
+def _check_unchanged(data: dict[str, Any], context: Context) -> Faults:
     old = context.old
     if old is None or old.get("immutable") is not True:
         return
     for side in ("data", "binaryData", "immutable"):
         if old.get(side) != data.get(side):
-            yield Found("SEM127", (side,) if side in data else (), f"{side} has changed")
+            yield Fault("SEM127", (side,) if side in data else (), f"{side} has changed")
 
 
-def _same_type(data: dict[str, Any], context: Context) -> Finds:
+def _check_same_type(data: dict[str, Any], context: Context) -> Faults:
     old = text(context.old, "type") if context.old else ""
     if old and old != (text(data, "type") or "Opaque"):
-        yield Found("SEM127", ("type",) if "type" in data else (), "type has changed")
+        yield Fault("SEM127", ("type",) if "type" in data else (), "type has changed")
 
 
-def _modes(spec: dict[str, Any], _: Context) -> Finds:
+def _check_modes(spec: dict[str, Any], _: Context) -> Faults:
     modes = [mode for _, mode in texts(spec, "accessModes")]
     if not modes:
-        yield Found("SEM125", (), "accessModes is missing")
+        yield Fault("SEM125", (), "accessModes is missing")
     elif _ALONE in modes and set(modes) != {_ALONE}:
-        yield Found("SEM125", ("accessModes",), f"{_ALONE} stands beside others")
+        yield Fault("SEM125", ("accessModes",), f"{_ALONE} stands beside others")
 
 
-def _storage(spec: dict[str, Any], _: Context) -> Finds:
-    asked = mapping(spec, "resources", "requests").get("storage")
-    worth = amount(asked)
-    if asked is None:
-        yield Found("SEM126", (), "resources.requests.storage is missing")
+def _check_storage(spec: dict[str, Any], _: Context) -> Faults:
+    size = mapping(spec, "resources", "requests").get("storage")
+    worth = amount(size)
+    if size is None:
+        yield Fault("SEM126", (), "resources.requests.storage is missing")
     elif worth is None or worth <= 0:
         place = ("resources", "requests", "storage")
-        yield Found("SEM126", place, quantity(asked) or f"{show(asked)} is not above zero")
+        yield Fault("SEM126", place, quantity(size) or f"{show(size)} is not above zero")
 
 
-def _order(item: dict[str, Any], _: Context) -> Finds:
+def _check_order(item: dict[str, Any], _: Context) -> Faults:
     order = ("min", "defaultRequest", "default", "max")
     for low, high in pairwise(order):
         for resource, value in mapping(item, low).items():
@@ -148,21 +129,27 @@ def _order(item: dict[str, Any], _: Context) -> Finds:
             less, more = amount(value), amount(other)
             if less is not None and more is not None and less > more:
                 message = f"{low} {show(value)} is above {high} {show(other)}"
-                yield Found("SEM128", (low, resource), message)
+                yield Fault("SEM128", (low, resource), message)
 
 
-def _priority(spec: dict[str, Any], _: Context) -> Finds:
+def _check_priority(spec: dict[str, Any], _: Context) -> Faults:
     value = whole(spec, "value")
     name = text(mapping(spec, "metadata"), "name")
     if value is not None and value > _HIGHEST and not name.startswith("system-"):
-        yield Found("SEM129", ("value",), f"{show(value)} is above {_HIGHEST}")
+        yield Fault("SEM129", ("value",), f"{show(value)} is above {_HIGHEST}")
     if name.startswith("system-"):
-        yield Found("SEM129", ("metadata", "name"), f"{show(name)} is for the cluster's own")
+        yield Fault("SEM129", ("metadata", "name"), f"{show(name)} is for the cluster's own")
 
 
 _BASE64 = values(leaf("SEM123", words(_encoded)))
-CONFIG_MAP: Root = ({"binaryData": _BASE64}, (_keys, _both, _size, _unchanged))
-SECRET: Root = ({"data": _BASE64}, (_keys, _size, _typed, _unchanged, _same_type))
+CONFIG_MAP: Root = (
+    {"binaryData": _BASE64},
+    (_check_keys, _check_no_key_twice, _check_size, _check_unchanged),
+)
+SECRET: Root = (
+    {"data": _BASE64},
+    (_check_keys, _check_size, _check_keys_of_type, _check_unchanged, _check_same_type),
+)
 _CLAIM_FIELDS: Fields = {
     "accessModes": each(leaf("SEM125", one_of(*_MODES, empty=False))),
     "volumeMode": leaf("SEM125", one_of("Filesystem", "Block")),
@@ -170,11 +157,13 @@ _CLAIM_FIELDS: Fields = {
 }
 CLAIM = node(
     _CLAIM_FIELDS,
-    _modes,
-    _storage,
+    _check_modes,
+    _check_storage,
     fixed("accessModes", "storageClassName", "volumeName", "volumeMode", "selector"),
 )
-CLAIM_TEMPLATE = node({"spec": node(_CLAIM_FIELDS, _modes, _storage)}, required("SEM126", "spec"))
+CLAIM_TEMPLATE = node(
+    {"spec": node(_CLAIM_FIELDS, _check_modes, _check_storage)}, required("SEM126", "spec")
+)
 _AMOUNTS = values(leaf("SEM128", quantity))
 QUOTA = node({"hard": _AMOUNTS})
 _LIMITED = ("Pod", "Container", "PersistentVolumeClaim")
@@ -188,11 +177,11 @@ _RANGE: Fields = {
     **dict.fromkeys(("min", "max", "default", "defaultRequest"), _AMOUNTS),
     "type": leaf("SEM128", words(_limit_type)),
 }
-LIMIT_RANGE = node({"limits": each(node(_RANGE, required("SEM128", "type"), _order))})
+LIMIT_RANGE = node({"limits": each(node(_RANGE, required("SEM128", "type"), _check_order))})
 PRIORITY_CLASS: Root = (
     {
         "value": leaf("SEM129", between(-(2**31))),
         "preemptionPolicy": leaf("SEM129", one_of("PreemptLowerPriority", "Never")),
     },
-    (_priority,),
+    (_check_priority,),
 )

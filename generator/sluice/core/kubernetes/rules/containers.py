@@ -15,11 +15,9 @@ from sluice.core.kubernetes.rules.checks import (
     words,
 )
 from sluice.core.kubernetes.rules.problem import (
-    WARNING,
     Context,
-    Finds,
-    Found,
-    Rule,
+    Fault,
+    Faults,
     mappings,
     show,
     text,
@@ -35,27 +33,6 @@ from sluice.core.kubernetes.rules.shape import (
     required,
     unique,
 )
-
-RULES = {
-    "SEM010": Rule("a container without a proper name", "name it with a DNS label"),
-    "SEM012": Rule("a container without an image", "name the image, with its digest"),
-    "SEM013": Rule(
-        "an image reference that no registry understands",
-        "use [registry/]repository[:tag][@sha256:digest] in lower case",
-        WARNING,
-    ),
-    "SEM014": Rule("a word that a container does not know", "use one of the words in the message"),
-    "SEM015": Rule("an environment variable without a proper name", "rename it"),
-    "SEM016": Rule("an environment variable set twice", "the last one wins: keep one", WARNING),
-    "SEM017": Rule(
-        "an environment variable with several sources or none",
-        "give it a value, or exactly one source under valueFrom",
-    ),
-    "SEM018": Rule("a port out of range", "use a port between 1 and 65535"),
-    "SEM019": Rule("a port's name that cannot be", "use up to 15 lower-case letters and digits"),
-    "SEM020": Rule("two ports of one name in a container", "rename one"),
-    "SEM021": Rule("the same port twice in a container", "remove one of them", WARNING),
-}
 
 _NEW_NAMES = (1, 34)
 _OLD_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
@@ -89,63 +66,63 @@ def _image(value: str) -> str | None:
 
 def _field_path(value: str) -> str | None:
     path, bracket, _ = value.partition("[")
-    known = path in (_KEYED_PATHS if bracket else _FIELD_PATHS)
-    return None if known else f"{show(value)} is no field that a container can be told"
+    is_known = path in (_KEYED_PATHS if bracket else _FIELD_PATHS)
+    return None if is_known else f"{show(value)} is no field that a container can be told"
 
 
-def _environment(container: dict[str, Any], context: Context) -> Finds:
+def _check_environment(container: dict[str, Any], context: Context) -> Faults:
     pattern = _NEW_NAME if context.version >= _NEW_NAMES else _OLD_NAME
-    seen: dict[str, int] = {}
+    first_places: dict[str, int] = {}
     for index, variable in mappings(container, "env"):
         name = variable.get("name")
         if name in (None, ""):
-            yield Found("SEM015", ("env", index), "name is missing")
+            yield Fault("SEM015", ("env", index), "name is missing")
         elif isinstance(name, str):
             if not pattern.fullmatch(name):
-                yield Found("SEM015", ("env", index, "name"), f"{show(name)} is no name")
-            first = seen.setdefault(name, index)
+                yield Fault("SEM015", ("env", index, "name"), f"{show(name)} is no name")
+            first = first_places.setdefault(name, index)
             if first != index:
                 message = f"{show(name)} is set in env[{first}] as well"
-                yield Found("SEM016", ("env", index, "name"), message)
+                yield Fault("SEM016", ("env", index, "name"), message)
         if isinstance(variable.get("valueFrom"), dict):
-            for found in _sources(variable, context):
-                yield Found(found.rule, ("env", index, "valueFrom", *found.pointer), found.message)
+            for fault in _check_sources(variable, context):
+                yield Fault(fault.rule, ("env", index, "valueFrom", *fault.pointer), fault.message)
 
 
 _ONE_SOURCE = exactly_one("SEM017", *_SOURCES)
 
 
-def _sources(variable: dict[str, Any], context: Context) -> Finds:
+def _check_sources(variable: dict[str, Any], context: Context) -> Faults:
     source = variable["valueFrom"]
     if variable.get("value"):
-        yield Found("SEM017", (), "value is set too; only one may be")
+        yield Fault("SEM017", (), "value is set too; only one may be")
     yield from _ONE_SOURCE(source, context)
     if isinstance(source.get("fieldRef"), dict):
         path = text(source["fieldRef"], "fieldPath")
         if wrong := _field_path(path):
-            yield Found("SEM017", ("fieldRef", "fieldPath") if path else ("fieldRef",), wrong)
+            yield Fault("SEM017", ("fieldRef", "fieldPath") if path else ("fieldRef",), wrong)
     for key in ("configMapKeyRef", "secretKeyRef"):
         reference = source.get(key)
         for field in ("name", "key") if isinstance(reference, dict) else ():
-            said = text(reference, field)
-            if not said:
-                yield Found("SEM017", (key,), f"{field} is missing")
-            elif wrong := (subdomain if field == "name" else file_name)(said):
-                yield Found("SEM017", (key, field), wrong)
+            value = text(reference, field)
+            if not value:
+                yield Fault("SEM017", (key,), f"{field} is missing")
+            elif wrong := (subdomain if field == "name" else file_name)(value):
+                yield Fault("SEM017", (key, field), wrong)
 
 
-def _ports(container: dict[str, Any], _: Context) -> Finds:
-    seen: dict[tuple[object, ...], int] = {}
+def _check_ports(container: dict[str, Any], _: Context) -> Faults:
+    first_places: dict[tuple[object, ...], int] = {}
     for index, item in mappings(container, "ports"):
         number = item.get("containerPort")
         if number in (None, 0):
-            yield Found("SEM018", ("ports", index), "containerPort is missing")
+            yield Fault("SEM018", ("ports", index), "containerPort is missing")
             continue
-        own = (show(number), show(item.get("protocol") or "TCP"), show(item.get("hostPort")))
-        first = seen.setdefault(own, index)
+        port = (show(number), show(item.get("protocol") or "TCP"), show(item.get("hostPort")))
+        first = first_places.setdefault(port, index)
         if first != index:
-            message = f"{own[0]} of {own[1]} stands in ports[{first}] as well"
-            yield Found("SEM021", ("ports", index, "containerPort"), message)
+            message = f"{port[0]} of {port[1]} stands in ports[{first}] as well"
+            yield Fault("SEM021", ("ports", index, "containerPort"), message)
 
 
 _NAMED = node({"name": leaf("SEM017", words(subdomain))}, required("SEM017", "name"))
@@ -177,11 +154,11 @@ _FIELDS: Fields = {
 _RULES: tuple[NodeRule, ...] = (
     required("SEM010", "name"),
     required("SEM012", "image"),
-    _environment,
+    _check_environment,
     unique("SEM020", "ports", "name"),
-    _ports,
+    _check_ports,
     volumes.ONE_MOUNT_A_PATH,
-    volumes.mounts,
+    volumes.check_mounts,
 )
 CONTAINER = node(_FIELDS, *_RULES)
 

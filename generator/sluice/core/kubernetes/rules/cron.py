@@ -26,8 +26,8 @@ def schedule(value: str) -> str | None:
     if value.startswith(("TZ=", "CRON_TZ=")):
         return "a time zone inside a schedule; use timeZone"
     if value.startswith("@"):
-        known = value[1:] in _NAMED or _EVERY.fullmatch(value)
-        return None if known else f"{show(value)} is no schedule that has a name"
+        is_named = value[1:] in _NAMED or _EVERY.fullmatch(value)
+        return None if is_named else f"{show(value)} is no schedule that has a name"
     parts = value[:_LONGEST].split()
     if len(parts) != len(_FIELDS) or len(value) > _LONGEST:
         return f"{show(value)} has {len(parts)} fields; five are needed"
@@ -70,5 +70,5 @@ def zone(value: str, zones: frozenset[str]) -> str | None:
     """
     if not value or value.lower() == "local":
         return f"{show(value)} would depend on the machine"
-    known = value in zones if zones else _ZONE.fullmatch(value)
-    return None if known else f"{show(value)} is no time zone such as Europe/Berlin"
+    is_zone = value in zones if zones else _ZONE.fullmatch(value)
+    return None if is_zone else f"{show(value)} is no time zone such as Europe/Berlin"

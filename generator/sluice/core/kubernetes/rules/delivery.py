@@ -3,16 +3,14 @@
 import re
 from typing import Any
 
-from sluice.core.kubernetes.rules.changes import same_selector
+from sluice.core.kubernetes.rules.changes import check_same_selector
 from sluice.core.kubernetes.rules.checks import between, duration, port, words
 from sluice.core.kubernetes.rules.metadata import SELECTOR
 from sluice.core.kubernetes.rules.pods import TEMPLATE
 from sluice.core.kubernetes.rules.problem import (
-    WARNING,
     Context,
-    Finds,
-    Found,
-    Rule,
+    Fault,
+    Faults,
     mapping,
     mappings,
     show,
@@ -29,25 +27,7 @@ from sluice.core.kubernetes.rules.shape import (
     node,
     required,
 )
-from sluice.core.kubernetes.rules.workloads import own_pods, restarts
-
-RULES = {
-    "SEM150": Rule(
-        "an Application without a proper source",
-        "set source or sources; each has a repoURL, and a path or a chart with its version",
-    ),
-    "SEM151": Rule("an Application without a proper destination", "name a server or a cluster"),
-    "SEM152": Rule(
-        "a sync option that nobody reads", "write Option=value, as in CreateNamespace=true", WARNING
-    ),
-    "SEM153": Rule(
-        "a progressive rollout that cannot be",
-        "one strategy; each step does one thing; weights are 0 to 100",
-    ),
-    "SEM154": Rule("a monitor that cannot scrape", "name the port; timeouts end within intervals"),
-    "SEM156": Rule("a source that is ignored", "keep source or sources", WARNING),
-    "SEM155": Rule("an alert or a record that cannot be", "one of alert and record, with an expr"),
-}
+from sluice.core.kubernetes.rules.workloads import check_own_pods, restarts
 
 _TOOLS = ("helm", "kustomize", "directory", "plugin")
 _OPTIONS = frozenset(
@@ -87,86 +67,86 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y
 _PERIOD = re.compile(r"(?:[0-9]{1,9}(?:ms|[smhdwy]))+|0")
 
 
-def _source(source: dict[str, Any], _: Context) -> Finds:
+def _check_source(source: dict[str, Any], _: Context) -> Faults:
     if not source.get("path") and not source.get("chart") and not source.get("ref"):
-        yield Found("SEM150", (), "neither path nor chart is set")
+        yield Fault("SEM150", (), "neither path nor chart is set")
     if source.get("path") and source.get("chart"):
-        yield Found("SEM156", ("path",), "chart is set, and path is ignored")
+        yield Fault("SEM156", ("path",), "chart is set, and path is ignored")
     if source.get("chart") and not source.get("targetRevision"):
-        yield Found("SEM150", (), "a chart needs targetRevision")
+        yield Fault("SEM150", (), "a chart needs targetRevision")
     tools = [tool for tool in _TOOLS if source.get(tool)]
     if len(tools) > 1:
-        yield Found("SEM150", (tools[1],), f"{tools[0]} is set too; only one may be")
+        yield Fault("SEM150", (tools[1],), f"{tools[0]} is set too; only one may be")
 
 
-def _sources(spec: dict[str, Any], _: Context) -> Finds:
+def _check_sources(spec: dict[str, Any], _: Context) -> Faults:
     if not any(spec.get(key) for key in ("source", "sources", "sourceHydrator")):
-        yield Found("SEM150", (), "none of source, sources and sourceHydrator is set")
+        yield Fault("SEM150", (), "none of source, sources and sourceHydrator is set")
     if spec.get("source") and spec.get("sources"):
-        yield Found("SEM156", ("source",), "sources is set, and source is ignored")
+        yield Fault("SEM156", ("source",), "sources is set, and source is ignored")
 
 
-def _options(policy: dict[str, Any], _: Context) -> Finds:
+def _check_options(policy: dict[str, Any], _: Context) -> Faults:
     for index, option in texts(policy, "syncOptions"):
         name, equals, _value = option.partition("=")
         if not equals or name not in _OPTIONS:
-            yield Found("SEM152", ("syncOptions", index), f"{show(option)} is not known")
+            yield Fault("SEM152", ("syncOptions", index), f"{show(option)} is not known")
 
 
-def _step(step: dict[str, Any], _: Context) -> Finds:
+def _check_step(step: dict[str, Any], _: Context) -> Faults:
     given = [key for key in _STEP_KINDS if step.get(key) is not None]
     alone = [key for key in given if key in _ALONE]
     if not given:
-        yield Found("SEM153", (), f"none of {', '.join(_STEP_KINDS)} is set")
+        yield Fault("SEM153", (), f"none of {', '.join(_STEP_KINDS)} is set")
     elif len(alone) > 1:
-        yield Found("SEM153", (alone[1],), f"{alone[0]} is set in the same step")
+        yield Fault("SEM153", (alone[1],), f"{alone[0]} is set in the same step")
 
 
-def _canary(canary: dict[str, Any], _: Context) -> Finds:
+def _check_canary(canary: dict[str, Any], _: Context) -> Faults:
     routing = mapping(canary, "trafficRouting")
     needy = [key for key in _BY_SERVICES if routing.get(key) is not None]
     split = mapping(routing, "istio").get("destinationRule") is not None
     free = canary.get("pingPong") is not None or (needy == ["istio"] and split)
     for key in ("stableService", "canaryService") if needy and not free else ():
         if not canary.get(key):
-            yield Found("SEM153", (), f"trafficRouting needs {key}")
+            yield Fault("SEM153", (), f"trafficRouting needs {key}")
     if canary.get("stableService") and canary["stableService"] == canary.get("canaryService"):
-        yield Found("SEM153", ("canaryService",), "it is the stableService as well")
+        yield Fault("SEM153", ("canaryService",), "it is the stableService as well")
 
 
-def _weights(canary: dict[str, Any], _: Context) -> Finds:
+def _check_weights(canary: dict[str, Any], _: Context) -> Faults:
     most = whole(mapping(canary, "trafficRouting"), "maxTrafficWeight")
     highest = _HUNDRED if most is None else most
     for index, step in mappings(canary, "steps"):
         weight = whole(step, "setWeight")
         if weight is not None and not 0 <= weight <= highest:
             message = f"{show(weight)} is not from 0 to {show(highest)}"
-            yield Found("SEM153", ("steps", index, "setWeight"), message)
+            yield Fault("SEM153", ("steps", index, "setWeight"), message)
         if step.get("setCanaryScale") is not None and not canary.get("trafficRouting"):
             place = ("steps", index, "setCanaryScale")
-            yield Found("SEM153", place, "setCanaryScale needs trafficRouting")
+            yield Fault("SEM153", place, "setCanaryScale needs trafficRouting")
 
 
-def _two_services(strategy: dict[str, Any], _: Context) -> Finds:
+def _check_two_services(strategy: dict[str, Any], _: Context) -> Faults:
     active = strategy.get("activeService")
     if active and active == strategy.get("previewService"):
-        yield Found("SEM153", ("previewService",), "it is the activeService as well")
+        yield Fault("SEM153", ("previewService",), "it is the activeService as well")
 
 
-def _rollout(spec: dict[str, Any], context: Context) -> Finds:
+def _check_rollout(spec: dict[str, Any], context: Context) -> Faults:
     if spec.get("template") is not None and spec.get("workloadRef") is not None:
-        yield Found("SEM153", ("workloadRef",), "template is set too; only one may be")
+        yield Fault("SEM153", ("workloadRef",), "template is set too; only one may be")
     for rule in _OF_WORKLOADS if spec.get("template") is not None else ():
         yield from rule(spec, context)
 
 
-def _endpoint(endpoint: dict[str, Any], _: Context) -> Finds:
+def _check_endpoint(endpoint: dict[str, Any], _: Context) -> Faults:
     every, within = text(endpoint, "interval"), text(endpoint, "scrapeTimeout")
     for key, value in (("interval", every), ("scrapeTimeout", within)):
         if value and not _PERIOD.fullmatch(value):
-            yield Found("SEM154", (key,), f"{show(value)} is no length of time such as 30s")
+            yield Fault("SEM154", (key,), f"{show(value)} is no length of time such as 30s")
     if every and within and _seconds(within) > _seconds(every):
-        yield Found("SEM154", ("scrapeTimeout",), f"{show(within)} is longer than the interval")
+        yield Fault("SEM154", ("scrapeTimeout",), f"{show(within)} is longer than the interval")
 
 
 def _seconds(value: str) -> float:
@@ -174,39 +154,39 @@ def _seconds(value: str) -> float:
     return sum(int(number) * _SECONDS[unit] for number, unit in parts)
 
 
-def _alert(rule: dict[str, Any], _: Context) -> Finds:
+def _check_alert(rule: dict[str, Any], _: Context) -> Faults:
     record = text(rule, "record")
     if record and not _METRIC.fullmatch(record):
-        yield Found("SEM155", ("record",), f"{show(record)} is no name of a metric")
+        yield Fault("SEM155", ("record",), f"{show(record)} is no name of a metric")
     for key in ("for", "annotations") if record else ():
         if rule.get(key):
-            yield Found("SEM155", (key,), f"a record has no {key}")
+            yield Fault("SEM155", (key,), f"a record has no {key}")
 
 
-def _groups(spec: dict[str, Any], _: Context) -> Finds:
-    seen = set()
+def _check_groups(spec: dict[str, Any], _: Context) -> Faults:
+    names = set()
     for index, group in mappings(spec, "groups"):
         name = text(group, "name")
-        if name in seen:
-            yield Found("SEM155", ("groups", index, "name"), f"{show(name)} stands twice")
-        seen.add(name)
+        if name in names:
+            yield Fault("SEM155", ("groups", index, "name"), f"{show(name)} stands twice")
+        names.add(name)
 
 
-_OF_WORKLOADS: tuple[NodeRule, ...] = (own_pods, same_selector, restarts("Always"))
-_SOURCE = node({}, required("SEM150", "repoURL"), _source)
+_OF_WORKLOADS: tuple[NodeRule, ...] = (check_own_pods, check_same_selector, restarts("Always"))
+_SOURCE = node({}, required("SEM150", "repoURL"), _check_source)
 _BACKOFF = node({"duration": leaf("SEM150", words(duration))})
 APPLICATION = node(
     {
         "source": _SOURCE,
         "sources": each(_SOURCE),
         "destination": node({}, exactly_one("SEM151", "server", "name")),
-        "syncPolicy": node({"retry": node({"backoff": _BACKOFF})}, _options),
+        "syncPolicy": node({"retry": node({"backoff": _BACKOFF})}, _check_options),
     },
     required("SEM150", "project"),
     required("SEM151", "destination"),
-    _sources,
+    _check_sources,
 )
-_STEPS = each(node({}, _step))
+_STEPS = each(node({}, _check_step))
 ROLLOUT = node(
     {
         "replicas": leaf("SEM153", between(0)),
@@ -214,19 +194,19 @@ ROLLOUT = node(
         "template": TEMPLATE,
         "strategy": node(
             {
-                "canary": node({"steps": _STEPS}, _canary, _weights),
-                "blueGreen": node({}, required("SEM153", "activeService"), _two_services),
+                "canary": node({"steps": _STEPS}, _check_canary, _check_weights),
+                "blueGreen": node({}, required("SEM153", "activeService"), _check_two_services),
             },
             exactly_one("SEM153", "canary", "blueGreen"),
         ),
     },
     required("SEM153", "strategy"),
-    _rollout,
+    _check_rollout,
 )
 _ENDPOINTS: Step = each(
     node(
         {"portNumber": leaf("SEM154", port)},
-        _endpoint,
+        _check_endpoint,
     )
 )
 MONITOR = node(
@@ -243,7 +223,7 @@ ALERTS = node(
                             {},
                             exactly_one("SEM155", "alert", "record"),
                             required("SEM155", "expr"),
-                            _alert,
+                            _check_alert,
                         )
                     )
                 },
@@ -251,5 +231,5 @@ ALERTS = node(
             )
         )
     },
-    _groups,
+    _check_groups,
 )

@@ -13,45 +13,15 @@ from sluice.core.kubernetes.rules.checks import (
     words,
 )
 from sluice.core.kubernetes.rules.problem import (
-    WARNING,
     Context,
-    Finds,
-    Found,
-    Rule,
+    Fault,
+    Faults,
     mapping,
     mappings,
     show,
     text,
 )
 from sluice.core.kubernetes.rules.shape import each, exactly_one, leaf, node, required
-
-RULES = {
-    "SEM087": Rule(
-        "a path of an Ingress that cannot be",
-        "Exact and Prefix need a path from the root, without //, . and ..",
-    ),
-    "SEM088": Rule("a backend that cannot be", "name one Service, and its port by name or number"),
-    "SEM089": Rule("a host that cannot be", "use a DNS name; only its first label may be *"),
-    "SEM090": Rule("an Ingress that routes nothing", "add rules, or a default backend"),
-    "SEM091": Rule("one path twice in an Ingress", "only one of them is served", WARNING),
-    "SEM092": Rule(
-        "canary settings of an Ingress that is no canary",
-        'set nginx.ingress.kubernetes.io/canary to "true"',
-        WARNING,
-    ),
-    "SEM093": Rule(
-        "a canary's weight out of range",
-        "use a whole number from 0 to canary-weight-total (100)",
-        WARNING,
-    ),
-    "SEM094": Rule(
-        "a canary that nothing is sent to", "set a weight, a header or a cookie", WARNING
-    ),
-    "SEM095": Rule(
-        "an annotation whose value the controller ignores", "use what the message asks for", WARNING
-    ),
-    "SEM098": Rule("an Ingress with two classes", "keep spec.ingressClassName"),
-}
 
 PREFIX = "nginx.ingress.kubernetes.io/"
 INGRESS_CLASS = "kubernetes.io/ingress.class"
@@ -100,31 +70,33 @@ _VALUES: dict[str, tuple[re.Pattern[str], str]] = {
 }
 
 
-def _path(item: dict[str, Any], _: Context) -> Finds:
+def _check_path(item: dict[str, Any], _: Context) -> Faults:
     path, kind = text(item, "path"), item.get("pathType")
     if kind is None:
-        yield Found("SEM087", (), f"pathType is missing: one of {', '.join(_TYPES)}")
+        yield Fault("SEM087", (), f"pathType is missing: one of {', '.join(_TYPES)}")
     elif kind in ("Exact", "Prefix"):
         if not path.startswith("/"):
-            yield Found("SEM087", ("path",) if path else (), "the path must begin with a slash")
+            yield Fault("SEM087", ("path",) if path else (), "the path must begin with a slash")
         elif any(part in path for part in _BAD_PARTS) or path.endswith(_BAD_ENDS):
-            yield Found("SEM087", ("path",), f"{show(path)} holds //, . or .. or an escaped slash")
+            yield Fault("SEM087", ("path",), f"{show(path)} holds //, . or .. or an escaped slash")
     elif path and not path.startswith("/"):
-        yield Found("SEM087", ("path",), "the path must begin with a slash")
+        yield Fault("SEM087", ("path",), "the path must begin with a slash")
 
 
-def _routes(spec: dict[str, Any], _: Context) -> Finds:
+def _check_routes(spec: dict[str, Any], _: Context) -> Faults:
     if not spec.get("rules") and not spec.get("defaultBackend"):
-        yield Found("SEM090", (), "neither rules nor defaultBackend is set")
-    seen: dict[tuple[str, str, str], str] = {}
+        yield Fault("SEM090", (), "neither rules nor defaultBackend is set")
+    first_places: dict[tuple[str, str, str], str] = {}
     for number, rule in mappings(spec, "rules"):
         for index, item in mappings(mapping(rule, "http"), "paths"):
-            own = (text(rule, "host"), text(item, "path"), text(item, "pathType"))
+            route = (text(rule, "host"), text(item, "path"), text(item, "pathType"))
             here = f"rules[{number}].http.paths[{index}]"
-            first = seen.setdefault(own, here)
+            first = first_places.setdefault(route, here)
             if first != here:
                 place = ("rules", number, "http", "paths", index, "path")
-                yield Found("SEM091", place, f"{show(own[0] + own[1])} stands in {first} as well")
+                yield Fault(
+                    "SEM091", place, f"{show(route[0] + route[1])} stands in {first} as well"
+                )
 
 
 def canary(metadata: dict[str, Any]) -> bool:
@@ -139,7 +111,7 @@ def pinned(metadata: dict[str, Any]) -> bool:
     return given.get(f"{PREFIX}affinity") == "cookie" and behaviour != "legacy"
 
 
-def annotations(metadata: dict[str, Any], _: Context) -> Finds:
+def check_annotations(metadata: dict[str, Any], _: Context) -> Faults:
     """Values that the controller would pass over in silence."""
     given = mapping(metadata, "annotations")
     for key, value in given.items():
@@ -147,29 +119,29 @@ def annotations(metadata: dict[str, Any], _: Context) -> Finds:
             pattern, wanted = _VALUES.get(key.removeprefix(PREFIX), (None, ""))
             if pattern and not pattern.fullmatch(value):
                 message = f"{show(value)} is not {wanted}"
-                yield Found("SEM095", ("annotations", key), message)
+                yield Fault("SEM095", ("annotations", key), message)
     settings = [name for name in _CANARY if given.get(f"{PREFIX}canary-{name}")]
     if settings and not canary(metadata):
         place = ("annotations", f"{PREFIX}canary-{settings[0]}")
-        yield Found("SEM092", place, "the Ingress is not marked as a canary")
+        yield Fault("SEM092", place, "the Ingress is not marked as a canary")
     elif canary(metadata) and not set(settings) & set(_RECEIVES):
-        yield Found("SEM094", ("annotations", f"{PREFIX}canary"), "no weight, header or cookie")
+        yield Fault("SEM094", ("annotations", f"{PREFIX}canary"), "no weight, header or cookie")
 
 
-def weight(metadata: dict[str, Any], _: Context) -> Finds:
+def check_weight(metadata: dict[str, Any], _: Context) -> Faults:
     """The share of a canary against its total."""
     given = mapping(metadata, "annotations")
     key = f"{PREFIX}canary-weight"
-    said, total = given.get(key), _number(given.get(f"{key}-total", "100"))
+    weight, total = given.get(key), _number(given.get(f"{key}-total", "100"))
     if total is not None and 0 <= total < _HUNDRED:
         place = ("annotations", f"{key}-total")
-        yield Found("SEM093", place, f"a total of {total} is passed over: it is taken for 100")
+        yield Fault("SEM093", place, f"a total of {total} is passed over: it is taken for 100")
         total = _HUNDRED
-    if isinstance(said, str) and total is not None:
-        value = _number(said)
+    if isinstance(weight, str) and total is not None:
+        value = _number(weight)
         if value is None or not 0 <= value <= total:
-            message = f"{show(said)} is no whole number from 0 to {total}"
-            yield Found("SEM093", ("annotations", key), message)
+            message = f"{show(weight)} is no whole number from 0 to {total}"
+            yield Fault("SEM093", ("annotations", key), message)
 
 
 def _number(value: object) -> int | None:
@@ -177,13 +149,13 @@ def _number(value: object) -> int | None:
     return int(value) if fits and isinstance(value, str) else None
 
 
-def class_twice(ingress: dict[str, Any], _: Context) -> Finds:
+def check_one_class(ingress: dict[str, Any], _: Context) -> Faults:
     """The class by annotation and by field."""
     given = mapping(ingress, "metadata", "annotations")
-    said, own = given.get(INGRESS_CLASS), mapping(ingress, "spec").get("ingressClassName")
-    if said is not None and own is not None and said != own:
+    annotated, named = given.get(INGRESS_CLASS), mapping(ingress, "spec").get("ingressClassName")
+    if annotated is not None and named is not None and annotated != named:
         place = ("metadata", "annotations", INGRESS_CLASS)
-        yield Found("SEM098", place, f"spec.ingressClassName is {show(own)}")
+        yield Fault("SEM098", place, f"spec.ingressClassName is {show(named)}")
 
 
 _PORT = node(
@@ -192,14 +164,14 @@ _PORT = node(
 )
 
 
-def _service_name(service: dict[str, Any], context: Context) -> Finds:
+def _check_service_name(service: dict[str, Any], context: Context) -> Faults:
     name = text(service, "name")
     wrong = service_name(context.version)(name) if name else None
     if wrong:
-        yield Found("SEM088", ("name",), wrong)
+        yield Fault("SEM088", ("name",), wrong)
 
 
-_SERVICE = node({"port": _PORT}, required("SEM088", "name", "port"), _service_name)
+_SERVICE = node({"port": _PORT}, required("SEM088", "name", "port"), _check_service_name)
 _BACKEND = node({"service": _SERVICE}, exactly_one("SEM088", "service", "resource"))
 _PATHS = each(
     node(
@@ -208,7 +180,7 @@ _PATHS = each(
             "backend": _BACKEND,
         },
         required("SEM088", "backend"),
-        _path,
+        _check_path,
     )
 )
 INGRESS = node(
@@ -225,5 +197,5 @@ INGRESS = node(
             )
         ),
     },
-    _routes,
+    _check_routes,
 )

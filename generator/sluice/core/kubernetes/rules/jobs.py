@@ -7,26 +7,9 @@ from sluice.core.kubernetes.rules.changes import fixed
 from sluice.core.kubernetes.rules.checks import between, one_of, words
 from sluice.core.kubernetes.rules.metadata import SELECTOR, TEMPLATE_METADATA
 from sluice.core.kubernetes.rules.pods import TEMPLATE
-from sluice.core.kubernetes.rules.problem import Context, Finds, Found, Rule, mapping, text
+from sluice.core.kubernetes.rules.problem import Context, Fault, Faults, mapping, text
 from sluice.core.kubernetes.rules.shape import leaf, node, required
 from sluice.core.kubernetes.rules.workloads import restarts
-
-RULES = {
-    "SEM070": Rule(
-        "a Job whose counts cannot be", "counts are not negative, and Indexed needs completions"
-    ),
-    "SEM071": Rule(
-        "a failure policy that cannot work",
-        "podFailurePolicy and limits per index need restartPolicy: Never (and Indexed)",
-    ),
-    "SEM072": Rule(
-        "a schedule that cannot be read", "use five fields such as '0 3 * * 1', or @daily"
-    ),
-    "SEM073": Rule("a time zone that there is not", "use a name such as Europe/Berlin"),
-    "SEM074": Rule(
-        "a CronJob's word or number that it does not know", "use what the message names"
-    ),
-}
 
 _COUNTS = (
     "parallelism",
@@ -39,28 +22,28 @@ _COUNTS = (
 )
 
 
-def _indexed(spec: dict[str, Any], _: Context) -> Finds:
+def _check_indexed(spec: dict[str, Any], _: Context) -> Faults:
     indexed = spec.get("completionMode") == "Indexed"
     lacking = spec.get("completions") is None and spec.get("parallelism") is not None
     if indexed and lacking:
-        yield Found("SEM070", ("completionMode",), "parallelism is set, and completions is not")
+        yield Fault("SEM070", ("completionMode",), "parallelism is set, and completions is not")
     for key in ("backoffLimitPerIndex", "maxFailedIndexes"):
         if spec.get(key) is not None and not indexed:
-            yield Found("SEM071", (key,), f"{key} needs completionMode: Indexed")
+            yield Fault("SEM071", (key,), f"{key} needs completionMode: Indexed")
 
 
-def _failure_policy(spec: dict[str, Any], _: Context) -> Finds:
+def _check_failure_policy(spec: dict[str, Any], _: Context) -> Faults:
     never = mapping(spec, "template", "spec").get("restartPolicy") == "Never"
     for key in ("podFailurePolicy", "backoffLimitPerIndex"):
         if spec.get(key) is not None and not never:
-            yield Found("SEM071", (key,), f"{key} needs restartPolicy: Never")
+            yield Fault("SEM071", (key,), f"{key} needs restartPolicy: Never")
 
 
-def _zone(spec: dict[str, Any], context: Context) -> Finds:
+def _check_zone(spec: dict[str, Any], context: Context) -> Faults:
     if isinstance(spec.get("timeZone"), str):
         wrong = cron.zone(text(spec, "timeZone"), context.zones)
         if wrong:
-            yield Found("SEM073", ("timeZone",), wrong)
+            yield Fault("SEM073", ("timeZone",), wrong)
 
 
 JOB = node(
@@ -73,8 +56,8 @@ JOB = node(
     },
     required("SEM069", "template"),
     restarts("OnFailure", "Never"),
-    _indexed,
-    _failure_policy,
+    _check_indexed,
+    _check_failure_policy,
     fixed("template", "selector", "completionMode"),
 )
 _JOB_OF_CRON = node(
@@ -92,5 +75,5 @@ CRON_JOB = node(
     },
     required("SEM072", "schedule"),
     required("SEM069", "jobTemplate"),
-    _zone,
+    _check_zone,
 )

@@ -7,9 +7,8 @@ from sluice.core.kubernetes.rules import cron
 from sluice.core.kubernetes.rules.checks import between, one_of
 from sluice.core.kubernetes.rules.problem import (
     Context,
-    Finds,
-    Found,
-    Rule,
+    Fault,
+    Faults,
     mapping,
     mappings,
     show,
@@ -18,19 +17,6 @@ from sluice.core.kubernetes.rules.problem import (
 )
 from sluice.core.kubernetes.rules.scaling import BEHAVIOR
 from sluice.core.kubernetes.rules.shape import each, leaf, node, required, unique
-
-RULES = {
-    "SEM116": Rule(
-        "bounds of a ScaledObject that cannot be",
-        "0 <= idleReplicaCount < minReplicaCount (1 at least) <= maxReplicaCount (100)",
-    ),
-    "SEM117": Rule("a trigger that lacks what its type needs", "add the field to its metadata"),
-    "SEM118": Rule("a trigger's field that cannot be read", "write what the message asks for"),
-    "SEM119": Rule(
-        "a fallback that can never be used",
-        "it needs a trigger of type AverageValue that is neither cpu nor memory",
-    ),
-}
 
 _DEFAULT_MOST = 100
 _NEEDS: dict[str, tuple[str, ...]] = {
@@ -58,42 +44,42 @@ _LONGEST = 63
 _PREFIX = "keda-hpa-"
 
 
-def _bounds(spec: dict[str, Any], _: Context) -> Finds:
+def _check_bounds(spec: dict[str, Any], _: Context) -> Faults:
     least, most = whole(spec, "minReplicaCount"), whole(spec, "maxReplicaCount")
     lowest = 0 if least is None else max(least, 1)
     highest = _DEFAULT_MOST if most is None else most
     if lowest > highest:
         message = f"{show(lowest)} is above maxReplicaCount {show(highest)}"
-        yield Found("SEM116", ("minReplicaCount",), message)
+        yield Fault("SEM116", ("minReplicaCount",), message)
     idle = whole(spec, "idleReplicaCount")
     if idle is not None and idle >= lowest:
         message = f"{show(idle)} is not below minReplicaCount {show(lowest)}"
-        yield Found("SEM116", ("idleReplicaCount",), message)
+        yield Fault("SEM116", ("idleReplicaCount",), message)
 
 
-def _triggers(spec: dict[str, Any], _: Context) -> Finds:
+def _check_triggers(spec: dict[str, Any], _: Context) -> Faults:
     kinds = [text(trigger, "type") for _, trigger in mappings(spec, "triggers")]
     if not kinds:
-        yield Found("SEM117", (), "there is no trigger")
+        yield Fault("SEM117", (), "there is no trigger")
     elif set(kinds) <= set(_OF_NODES) and not whole(spec, "minReplicaCount"):
-        yield Found("SEM116", (), "cpu and memory cannot wake what is at zero: set minReplicaCount")
+        yield Fault("SEM116", (), "cpu and memory cannot wake what is at zero: set minReplicaCount")
 
 
-def _cached(trigger: dict[str, Any], _: Context) -> Finds:
+def _check_cache(trigger: dict[str, Any], _: Context) -> Faults:
     if trigger.get("useCachedMetrics") is True and text(trigger, "type") in _NEVER_CACHED:
-        yield Found("SEM118", ("useCachedMetrics",), f"{text(trigger, 'type')} has no cache")
+        yield Fault("SEM118", ("useCachedMetrics",), f"{text(trigger, 'type')} has no cache")
 
 
-def _name(scaled: dict[str, Any], _: Context) -> Finds:
+def _check_name(scaled: dict[str, Any], _: Context) -> Faults:
     name = text(scaled.get("metadata"), "name")
     config = mapping(scaled, "spec", "advanced", "horizontalPodAutoscalerConfig")
     longest = _LONGEST if config.get("name") else _LONGEST - len(_PREFIX)
     if len(name) > longest:
         message = f"{show(name)} has {len(name)} characters; a ScaledObject may have {longest}"
-        yield Found("SEM001", ("metadata", "name"), message)
+        yield Fault("SEM001", ("metadata", "name"), message)
 
 
-def _fallback(spec: dict[str, Any], _: Context) -> Finds:
+def _check_fallback(spec: dict[str, Any], _: Context) -> Faults:
     if spec.get("fallback") is None:
         return
     usable = any(
@@ -102,36 +88,36 @@ def _fallback(spec: dict[str, Any], _: Context) -> Finds:
         for _, trigger in mappings(spec, "triggers")
     )
     if not usable:
-        yield Found("SEM119", ("fallback",), "no trigger that a fallback can stand in for")
+        yield Fault("SEM119", ("fallback",), "no trigger that a fallback can stand in for")
 
 
-def _needs(trigger: dict[str, Any], _: Context) -> Finds:
+def _check_needed_fields(trigger: dict[str, Any], _: Context) -> Faults:
     kind, metadata = text(trigger, "type"), trigger.get("metadata")
     given = metadata if isinstance(metadata, dict) else {}
     for field in _NEEDS.get(kind, ()):
         if given.get(field) in (None, "") and given.get(f"{field}FromEnv") is None:
-            yield Found("SEM117", ("metadata",), f"{kind} needs {field}")
+            yield Fault("SEM117", ("metadata",), f"{kind} needs {field}")
 
 
-def _reads(trigger: dict[str, Any], context: Context) -> Finds:
+def _check_readable_fields(trigger: dict[str, Any], context: Context) -> Faults:
     metadata = trigger.get("metadata")
     for field, value in metadata.items() if isinstance(metadata, dict) else ():
         pattern, wanted = _READ.get(field, (None, "")) if isinstance(field, str) else (None, "")
         if isinstance(value, str) and pattern and value and not pattern.fullmatch(value):
-            yield Found("SEM118", ("metadata", field), f"{show(value)} is not {wanted}")
+            yield Fault("SEM118", ("metadata", field), f"{show(value)} is not {wanted}")
     if text(trigger, "type") == "cron":
-        yield from _times(metadata, context)
+        yield from _check_times(metadata, context)
 
 
-def _times(metadata: object, context: Context) -> Finds:
+def _check_times(metadata: object, context: Context) -> Faults:
     for field in ("start", "end"):
         wrong = cron.schedule(text(metadata, field)) if text(metadata, field) else None
         if wrong:
-            yield Found("SEM118", ("metadata", field), wrong)
+            yield Fault("SEM118", ("metadata", field), wrong)
     zone = text(metadata, "timezone")
     wrong = cron.zone(zone, context.zones) if zone else None
     if wrong:
-        yield Found("SEM118", ("metadata", "timezone"), wrong)
+        yield Fault("SEM118", ("metadata", "timezone"), wrong)
 
 
 SCALED_OBJECT = node(
@@ -153,16 +139,16 @@ SCALED_OBJECT = node(
             node(
                 {"metricType": leaf("SEM118", one_of("AverageValue", "Value", "Utilization"))},
                 required("SEM117", "type"),
-                _needs,
-                _reads,
-                _cached,
+                _check_needed_fields,
+                _check_readable_fields,
+                _check_cache,
             )
         ),
     },
     required("SEM117", "scaleTargetRef"),
     unique("SEM117", "triggers", "name"),
-    _bounds,
-    _triggers,
-    _fallback,
+    _check_bounds,
+    _check_triggers,
+    _check_fallback,
 )
-NAMED = (_name,)
+NAMED = (_check_name,)

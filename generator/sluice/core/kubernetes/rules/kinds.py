@@ -3,58 +3,19 @@
 from sluice.core.kubernetes.rules import (
     access,
     canaries,
-    changes,
     configuration,
-    containers,
     delivery,
     ingress,
     jobs,
     keda,
     metadata,
     pods,
-    probes,
-    quantities,
-    references,
     routes,
     scaling,
-    scheduling,
-    security,
     services,
-    volumes,
     workloads,
 )
-from sluice.core.kubernetes.rules.problem import Rule
 from sluice.core.kubernetes.rules.shape import Root, node
-
-_GROUPS = (
-    metadata,
-    containers,
-    probes,
-    quantities,
-    volumes,
-    security,
-    scheduling,
-    pods,
-    workloads,
-    changes,
-    jobs,
-    services,
-    ingress,
-    scaling,
-    keda,
-    configuration,
-    access,
-    routes,
-    delivery,
-    canaries,
-    references,
-)
-
-RULES: dict[str, Rule] = dict(
-    sorted((identifier, rule) for group in _GROUPS for identifier, rule in group.RULES.items())
-)
-"""Every rule by its id, which is never given to another."""
-
 
 _UNKNOWN: Root = ({"metadata": metadata.METADATA}, ())
 _INGRESS: Root = (
@@ -62,12 +23,12 @@ _INGRESS: Root = (
         "metadata": node(
             {"labels": metadata.LABELS},
             *metadata.OF_METADATA,
-            ingress.annotations,
-            ingress.weight,
+            ingress.check_annotations,
+            ingress.check_weight,
         ),
         "spec": ingress.INGRESS,
     },
-    (ingress.class_twice,),
+    (ingress.check_one_class,),
 )
 _GROUP_OF_PODS = node(
     {

@@ -13,11 +13,9 @@ from sluice.core.kubernetes.rules.checks import (
     words,
 )
 from sluice.core.kubernetes.rules.problem import (
-    WARNING,
     Context,
-    Finds,
-    Found,
-    Rule,
+    Fault,
+    Faults,
     mapping,
     mappings,
     show,
@@ -25,28 +23,6 @@ from sluice.core.kubernetes.rules.problem import (
     texts,
 )
 from sluice.core.kubernetes.rules.shape import Step, each, leaf, node, required
-
-RULES = {
-    "SEM001": Rule("no name, or one that its kind may not have", "rename the object"),
-    "SEM002": Rule("a namespace that cannot be", "use a DNS label"),
-    "SEM057": Rule("a namespace of an object that has none", "leave it out", WARNING),
-    "SEM003": Rule(
-        "a label that cannot be",
-        "keys are [prefix/]name; values have at most 63 letters, digits, -, _ and .",
-    ),
-    "SEM004": Rule("an annotation key that cannot be", "use [prefix/]name"),
-    "SEM005": Rule("annotations of more than 256 KiB", "keep large data in a ConfigMap"),
-    "SEM006": Rule("a finalizer without a domain", "use a name such as example.com/cleanup"),
-    "SEM007": Rule(
-        "a label selector that cannot be",
-        "In and NotIn need values; Exists and DoesNotExist have none",
-    ),
-    "SEM009": Rule(
-        "a sync wave or an option that the deployer cannot read",
-        "a wave is a whole number in quotes",
-        WARNING,
-    ),
-}
 
 _ANNOTATIONS_LIMIT = 256 * 1024
 _WAVE = "argocd.argoproj.io/sync-wave"
@@ -81,11 +57,11 @@ _LONGEST_NAMES = {"CronJob": 52, "Job": 63}
 _OWN_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
 
 
-def _name(metadata: dict[str, Any], context: Context) -> Finds:
+def _check_name(metadata: dict[str, Any], context: Context) -> Faults:
     name = metadata.get("name")
     if name in (None, ""):
         if not metadata.get("generateName"):
-            yield Found("SEM001", (), "the object has no name")
+            yield Fault("SEM001", (), "the object has no name")
         return
     service = context.kind == "Service"
     check = service_name(context.version) if service else _NAMES.get(context.kind, subdomain)
@@ -94,41 +70,41 @@ def _name(metadata: dict[str, Any], context: Context) -> Finds:
     if not wrong and longest and isinstance(name, str) and len(name) > longest:
         wrong = f"{show(name)} has {len(name)} characters; a {context.kind} may have {longest}"
     if wrong:
-        yield Found("SEM001", ("name",), wrong)
+        yield Fault("SEM001", ("name",), wrong)
 
 
-def _namespace(metadata: dict[str, Any], context: Context) -> Finds:
+def _check_namespace(metadata: dict[str, Any], context: Context) -> Faults:
     namespace = text(metadata, "namespace")
     if not namespace:
         return
     if context.kind in _CLUSTER_WIDE:
         message = f"a {context.kind} belongs to no namespace, and this one names {show(namespace)}"
-        yield Found("SEM057", ("namespace",), message)
+        yield Fault("SEM057", ("namespace",), message)
     elif wrong := dns_label(namespace):
-        yield Found("SEM002", ("namespace",), wrong)
+        yield Fault("SEM002", ("namespace",), wrong)
 
 
-def _annotations(metadata: dict[str, Any], _: Context) -> Finds:
+def _check_annotations(metadata: dict[str, Any], _: Context) -> Faults:
     size = 0
     for key, value in mapping(metadata, "annotations").items():
         if not isinstance(key, str):
             continue
         size += len(key) + (len(value.encode(errors="replace")) if isinstance(value, str) else 0)
         if wrong := qualified(key.lower()):
-            yield Found("SEM004", ("annotations", key), wrong)
+            yield Fault("SEM004", ("annotations", key), wrong)
     if size > _ANNOTATIONS_LIMIT:
         message = f"the annotations have {size:,} bytes; {_ANNOTATIONS_LIMIT:,} are allowed"
-        yield Found("SEM005", ("annotations",), message)
+        yield Fault("SEM005", ("annotations",), message)
 
 
-def _wave(metadata: dict[str, Any], _: Context) -> Finds:
+def _check_wave(metadata: dict[str, Any], _: Context) -> Faults:
     wave = text(metadata.get("annotations"), _WAVE)
     digits = wave.removeprefix("-")
     if wave and not (digits.isdecimal() and digits.isascii()):
-        yield Found("SEM009", ("annotations", _WAVE), f"{show(wave)} is no whole number")
+        yield Fault("SEM009", ("annotations", _WAVE), f"{show(wave)} is no whole number")
 
 
-def _finalizers(metadata: dict[str, Any], context: Context) -> Finds:
+def _check_finalizers(metadata: dict[str, Any], context: Context) -> Faults:
     group = text(context.root, "apiVersion").rpartition("/")[0]
     builtin = "." not in group or group.endswith(".k8s.io")
     for index, name in texts(metadata, "finalizers"):
@@ -136,7 +112,7 @@ def _finalizers(metadata: dict[str, Any], context: Context) -> Finds:
         if not wrong and builtin and "/" not in name and name not in _OWN_FINALIZERS:
             wrong = f"{show(name)} has no domain"
         if wrong:
-            yield Found("SEM006", ("finalizers", index), wrong)
+            yield Fault("SEM006", ("finalizers", index), wrong)
 
 
 def _labels(
@@ -144,24 +120,24 @@ def _labels(
     above: tuple[str | int, ...],
     key: str | int,
     _: Context,
-    found: list[Found],
+    faults: list[Fault],
 ) -> None:
     for name, worth in mapping(value).items():
         wrong = qualified(name) if isinstance(name, str) else None
         if not wrong and isinstance(worth, str):
             wrong = label_value(worth)
         if wrong:
-            found.append(Found("SEM003", (*above, key, name), wrong))
+            faults.append(Fault("SEM003", (*above, key, name), wrong))
 
 
-def _selector_terms(selector: dict[str, Any], _: Context) -> Finds:
+def _check_selector_terms(selector: dict[str, Any], _: Context) -> Faults:
     for index, term in mappings(selector, "matchExpressions"):
         needs = {"In": True, "NotIn": True, "Exists": False, "DoesNotExist": False}
         operator = text(term, "operator")
         wanted = needs.get(operator)
         if wanted is not None and wanted is not bool(term.get("values")):
-            said = "needs values" if wanted else "takes no values"
-            yield Found("SEM007", ("matchExpressions", index), f"{operator} {said}")
+            need = "needs values" if wanted else "takes no values"
+            yield Fault("SEM007", ("matchExpressions", index), f"{operator} {need}")
 
 
 LABELS: Step = _labels
@@ -181,8 +157,8 @@ SELECTOR = node(
             )
         ),
     },
-    _selector_terms,
+    _check_selector_terms,
 )
-OF_METADATA = (_name, _namespace, _annotations, _wave, _finalizers)
+OF_METADATA = (_check_name, _check_namespace, _check_annotations, _check_wave, _check_finalizers)
 METADATA = node({"labels": LABELS}, *OF_METADATA)
-TEMPLATE_METADATA = node({"labels": LABELS}, _annotations)
+TEMPLATE_METADATA = node({"labels": LABELS}, _check_annotations)

@@ -14,11 +14,9 @@ from sluice.core.kubernetes.rules.checks import (
 from sluice.core.kubernetes.rules.containers import CONTAINER, ports_of
 from sluice.core.kubernetes.rules.metadata import TEMPLATE_METADATA
 from sluice.core.kubernetes.rules.problem import (
-    WARNING,
     Context,
-    Finds,
-    Found,
-    Rule,
+    Fault,
+    Faults,
     mapping,
     mappings,
     show,
@@ -27,52 +25,28 @@ from sluice.core.kubernetes.rules.problem import (
 )
 from sluice.core.kubernetes.rules.shape import each, leaf, node
 
-RULES = {
-    "SEM011": Rule("two containers of one name", "rename one of them"),
-    "SEM022": Rule(
-        "a host port that is taken or differs",
-        "with hostNetwork a port is the host's own; without, each host port is used once",
-    ),
-    "SEM027": Rule(
-        "a probe of a port that the container does not name",
-        "name the port under ports, or probe it by number",
-        WARNING,
-    ),
-    "SEM051": Rule(
-        "name resolution that cannot be", "dnsPolicy None needs one to three nameservers"
-    ),
-    "SEM052": Rule("a negative time to stop", "it counts as one second: say how long", WARNING),
-    "SEM053": Rule("processes shared in two ways", "keep hostPID or shareProcessNamespace"),
-    "SEM054": Rule("a pod without containers", "add one"),
-    "SEM055": Rule("a word or name that a pod does not know", "use one of those in the message"),
-    "SEM056": Rule(
-        "a hook that outlasts the time to stop",
-        "raise terminationGracePeriodSeconds above the sleep",
-    ),
-}
-
 _KINDS = ("containers", "initContainers", "ephemeralContainers")
 _NAMESERVERS = 3
 _DEFAULT_GRACE = 30
 
 
-def _names(pod: dict[str, Any], _: Context) -> Finds:
-    seen: dict[str, str] = {}
+def _check_names(pod: dict[str, Any], _: Context) -> Faults:
+    first_places: dict[str, str] = {}
     for kind in _KINDS:
         for index, container in mappings(pod, kind):
             name, here = text(container, "name"), f"{kind}[{index}]"
-            first = seen.setdefault(name, here)
+            first = first_places.setdefault(name, here)
             if name and first != here:
-                yield Found("SEM011", (kind, index, "name"), f"{show(name)} is {first} as well")
+                yield Fault("SEM011", (kind, index, "name"), f"{show(name)} is {first} as well")
 
 
-def _any_container(pod: dict[str, Any], _: Context) -> Finds:
+def _check_any_container(pod: dict[str, Any], _: Context) -> Faults:
     if not pod.get("containers"):
-        yield Found("SEM054", (), "the pod has no containers")
+        yield Fault("SEM054", (), "the pod has no containers")
 
 
-def _host_ports(pod: dict[str, Any], _: Context) -> Finds:
-    seen: set[tuple[object, ...]] = set()
+def _check_host_ports(pod: dict[str, Any], _: Context) -> Faults:
+    taken: set[tuple[object, ...]] = set()
     for number, container in mappings(pod, "containers"):
         for index, item in mappings(container, "ports"):
             port, place = (
@@ -81,15 +55,15 @@ def _host_ports(pod: dict[str, Any], _: Context) -> Finds:
             )
             if not port:
                 continue
-            own = (port, text(item, "protocol") or "TCP", text(item, "hostIP"))
+            address = (port, text(item, "protocol") or "TCP", text(item, "hostIP"))
             if pod.get("hostNetwork") is True and port != item.get("containerPort"):
-                yield Found("SEM022", place, f"{show(port)} differs from containerPort")
-            elif own in seen:
-                yield Found("SEM022", place, f"{show(port)} is taken by another port of this pod")
-            seen.add(own)
+                yield Fault("SEM022", place, f"{show(port)} differs from containerPort")
+            elif address in taken:
+                yield Fault("SEM022", place, f"{show(port)} is taken by another port of this pod")
+            taken.add(address)
 
 
-def _probed_ports(pod: dict[str, Any], _: Context) -> Finds:
+def _check_probed_ports(pod: dict[str, Any], _: Context) -> Faults:
     for kind in ("containers", "initContainers"):
         for index, container in mappings(pod, kind):
             for probe in probes.PROBES:
@@ -99,34 +73,34 @@ def _probed_ports(pod: dict[str, Any], _: Context) -> Finds:
                         continue
                     if all(name != port for name, _ in ports_of(container)):
                         place = (kind, index, probe, way, "port")
-                        yield Found("SEM027", place, f"the container names no port {show(port)}")
+                        yield Fault("SEM027", place, f"the container names no port {show(port)}")
 
 
-def _grace(pod: dict[str, Any], _: Context) -> Finds:
+def _check_grace(pod: dict[str, Any], _: Context) -> Faults:
     grace = whole(pod, "terminationGracePeriodSeconds")
     if grace is not None and grace < 0:
         message = f"{show(grace)} seconds count as one"
-        yield Found("SEM052", ("terminationGracePeriodSeconds",), message)
+        yield Fault("SEM052", ("terminationGracePeriodSeconds",), message)
     for index, container in mappings(pod, "containers"):
         pause = whole(mapping(container, "lifecycle", "preStop", "sleep"), "seconds")
         limit = _DEFAULT_GRACE if grace is None else max(grace, 1)
         if pause is not None and not 0 <= pause <= limit:
             place = ("containers", index, "lifecycle", "preStop", "sleep", "seconds")
-            yield Found("SEM056", place, f"it sleeps {show(pause)} s of {limit} s to stop")
+            yield Fault("SEM056", place, f"it sleeps {show(pause)} s of {limit} s to stop")
 
 
-def _dns(pod: dict[str, Any], _: Context) -> Finds:
+def _check_dns(pod: dict[str, Any], _: Context) -> Faults:
     servers = mapping(pod, "dnsConfig").get("nameservers")
     count = len(servers) if isinstance(servers, list) else 0
     if pod.get("dnsPolicy") == "None" and not count:
-        yield Found("SEM051", ("dnsPolicy",), "dnsPolicy None without a nameserver")
+        yield Fault("SEM051", ("dnsPolicy",), "dnsPolicy None without a nameserver")
     elif count > _NAMESERVERS:
-        yield Found("SEM051", ("dnsConfig", "nameservers"), f"{count} nameservers; 3 are allowed")
+        yield Fault("SEM051", ("dnsConfig", "nameservers"), f"{count} nameservers; 3 are allowed")
 
 
-def _shared_processes(pod: dict[str, Any], _: Context) -> Finds:
+def _check_shared_processes(pod: dict[str, Any], _: Context) -> Faults:
     if pod.get("shareProcessNamespace") is True and pod.get("hostPID") is True:
-        yield Found("SEM053", ("hostPID",), "shareProcessNamespace is true as well")
+        yield Fault("SEM053", ("hostPID",), "shareProcessNamespace is true as well")
 
 
 _DNS_POLICIES = ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None")
@@ -149,24 +123,24 @@ POD_SPEC = node(
         "priorityClassName": leaf("SEM055", words(lambda name: subdomain(name) if name else None)),
         **scheduling.FIELDS,
     },
-    _any_container,
-    _names,
-    _host_ports,
-    _probed_ports,
-    _grace,
-    _dns,
-    _shared_processes,
-    probes.init_containers,
-    security.root,
-    volumes.mounted,
+    _check_any_container,
+    _check_names,
+    _check_host_ports,
+    _check_probed_ports,
+    _check_grace,
+    _check_dns,
+    _check_shared_processes,
+    probes.check_init_containers,
+    security.check_root,
+    volumes.check_mounted,
     volumes.VOLUMES_DIFFER,
     scheduling.SPREAD_DIFFERS,
 )
 
 
-def _any_pod(template: dict[str, Any], _: Context) -> Finds:
+def _check_any_pod(template: dict[str, Any], _: Context) -> Faults:
     if template.get("spec") is None:
-        yield Found("SEM054", (), "the template has no containers")
+        yield Fault("SEM054", (), "the template has no containers")
 
 
-TEMPLATE = node({"metadata": TEMPLATE_METADATA, "spec": POD_SPEC}, _any_pod)
+TEMPLATE = node({"metadata": TEMPLATE_METADATA, "spec": POD_SPEC}, _check_any_pod)

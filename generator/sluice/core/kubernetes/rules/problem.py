@@ -24,7 +24,7 @@ class Rule(NamedTuple):
     severity: Severity = ERROR
 
 
-class Found(NamedTuple):
+class Fault(NamedTuple):
     """A problem inside one object; the pointer counts from where the rule was asked."""
 
     rule: str
@@ -63,7 +63,7 @@ class Context:
         return kind if isinstance(kind, str) else ""
 
 
-Finds = Iterator[Found]
+Faults = Iterator[Fault]
 
 _NOTHING: dict[str, Any] = {}
 _SHOWN = 60
@@ -81,9 +81,9 @@ def show(value: object) -> str:
     return repr(value) if isinstance(value, float) else f"a {type(value).__name__}"
 
 
-def version_of(said: str) -> tuple[int, int]:
+def version_of(written: str) -> tuple[int, int]:
     """A version of Kubernetes such as `1.34` or `v1.34.2`, as numbers that can be compared."""
-    major, _, minor = said.removeprefix("v").partition(".")
+    major, _, minor = written.removeprefix("v").partition(".")
     return int(major), int(minor.partition(".")[0])
 
 

@@ -7,28 +7,8 @@ from functools import lru_cache
 from typing import Any
 
 from sluice.core.kubernetes.rules.checks import qualified
-from sluice.core.kubernetes.rules.problem import WARNING, Context, Finds, Found, Rule, mapping, show
+from sluice.core.kubernetes.rules.problem import Context, Fault, Faults, mapping, show
 from sluice.core.kubernetes.rules.shape import Step, node
-
-RULES = {
-    "SEM030": Rule(
-        "an amount that cannot be read",
-        "write a number with a unit: m, k, M, G, T or Ki, Mi, Gi, Ti",
-    ),
-    "SEM031": Rule("a negative amount", "ask for nothing or for more than nothing"),
-    "SEM032": Rule(
-        "a resource that containers do not have",
-        "use cpu, memory, ephemeral-storage, hugepages-<size> or a name such as example.com/gpu",
-    ),
-    "SEM033": Rule("a part of something that comes in whole pieces", "ask for a whole number"),
-    "SEM034": Rule("a request above its limit", "raise the limit or lower the request"),
-    "SEM035": Rule(
-        "a device whose request and limit differ",
-        "devices and huge pages cannot be shared: set limits, and requests to the same",
-    ),
-    "SEM058": Rule("huge pages alone", "ask for cpu or memory as well"),
-    "SEM036": Rule("fractions of a byte", "m means thousandths; did you mean M or Mi?", WARNING),
-}
 
 _HUGE = "hugepages-"
 _LONGEST = 64
@@ -124,42 +104,42 @@ def _name_fault(resource: str) -> str | None:
     return qualified(resource)
 
 
-def _amounts(resources: dict[str, Any], _: Context) -> Finds:
+def _check_amounts(resources: dict[str, Any], _: Context) -> Faults:
     for side in ("limits", "requests"):
         for resource, value in mapping(resources, side).items():
             if not isinstance(resource, str) or value is None:
                 continue
             if wrong := _name_fault(resource):
-                yield Found("SEM032", (side, resource), wrong)
+                yield Fault("SEM032", (side, resource), wrong)
             text = written(value)
             for rule, message in () if text is None else _faults(resource, text):
-                yield Found(rule, (side, resource), message)
+                yield Fault(rule, (side, resource), message)
 
 
-def _requests_within_limits(resources: dict[str, Any], _: Context) -> Finds:
+def _check_requests_within_limits(resources: dict[str, Any], _: Context) -> Faults:
     requests, limits = mapping(resources, "requests"), mapping(resources, "limits")
     for resource, value in requests.items():
         if not isinstance(resource, str):
             continue
-        asked, allowed = amount(value), amount(limits.get(resource))
+        request, limit = amount(value), amount(limits.get(resource))
         here = ("requests", resource)
-        if asked is None:
+        if request is None:
             continue
         if not shareable(resource):
-            if asked != allowed:
-                said = show(limits.get(resource)) if resource in limits else "missing"
-                message = f"{resource}: the request is {show(value)}, the limit {said}"
-                yield Found("SEM035", here, message)
-        elif allowed is not None and asked > allowed:
+            if request != limit:
+                shown = show(limits.get(resource)) if resource in limits else "missing"
+                message = f"{resource}: the request is {show(value)}, the limit {shown}"
+                yield Fault("SEM035", here, message)
+        elif limit is not None and request > limit:
             message = f"{resource}: the request {show(value)} is above the limit"
-            yield Found("SEM034", here, f"{message} {show(limits[resource])}")
+            yield Fault("SEM034", here, f"{message} {show(limits[resource])}")
 
 
-def _huge_pages(resources: dict[str, Any], _: Context) -> Finds:
-    asked = mapping(resources, "limits").keys() | mapping(resources, "requests").keys()
-    huge = [name for name in asked if isinstance(name, str) and name.startswith(_HUGE)]
-    if huge and not asked & {"cpu", "memory"}:
-        yield Found("SEM058", (), "huge pages are asked for, and neither cpu nor memory")
+def _check_huge_pages(resources: dict[str, Any], _: Context) -> Faults:
+    resources_named = mapping(resources, "limits").keys() | mapping(resources, "requests").keys()
+    huge = [name for name in resources_named if isinstance(name, str) and name.startswith(_HUGE)]
+    if huge and not resources_named & {"cpu", "memory"}:
+        yield Fault("SEM058", (), "huge pages are asked for, and neither cpu nor memory")
 
 
-RESOURCES: Step = node({}, _amounts, _requests_within_limits, _huge_pages)
+RESOURCES: Step = node({}, _check_amounts, _check_requests_within_limits, _check_huge_pages)

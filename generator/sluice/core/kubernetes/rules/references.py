@@ -10,10 +10,7 @@ from typing import Any, NamedTuple
 
 from sluice.core.kubernetes.rules.ingress import INGRESS_CLASS, canary, pinned
 from sluice.core.kubernetes.rules.problem import (
-    ERROR,
-    WARNING,
     Pointer,
-    Rule,
     mapping,
     mappings,
     show,
@@ -23,55 +20,6 @@ from sluice.core.kubernetes.rules.world import Item, Pods, World
 
 _OWN_ROLES = re.compile(r"cluster-admin|admin|edit|view|system:.*")
 """The roles that every cluster has from the start."""
-
-RULES = {
-    "SEM008": Rule("one object twice", "keep one, or rename the other", ERROR),
-    "SEM160": Rule(
-        "a Service that selects no pods", "give it the labels of a workload's template", WARNING
-    ),
-    "SEM161": Rule(
-        "a Service port that its pods do not have", "name a port of their containers", WARNING
-    ),
-    "SEM162": Rule(
-        "an autoscaler of something that is not there", "name an existing workload", WARNING
-    ),
-    "SEM163": Rule(
-        "a disruption budget of no pods", "give it the labels of a workload's template", WARNING
-    ),
-    "SEM164": Rule("a route to a Service that is not there", "name an existing Service", WARNING),
-    "SEM165": Rule(
-        "a route to a port that the Service does not have", "name one of its ports", WARNING
-    ),
-    "SEM166": Rule("a ConfigMap or Secret that is not there", "add it, or mark it optional", ERROR),
-    "SEM167": Rule("a key that its ConfigMap or Secret does not have", "add the key", ERROR),
-    "SEM168": Rule("a claim of storage that is not there", "add the claim", ERROR),
-    "SEM169": Rule("a service account that is not there", "add the ServiceAccount", ERROR),
-    "SEM170": Rule("two autoscalers of one workload", "keep one: they would fight", WARNING),
-    "SEM171": Rule(
-        "replicas of a workload that an autoscaler owns",
-        "leave replicas out, or every sync undoes the scaling",
-        WARNING,
-    ),
-    "SEM172": Rule(
-        "a share of a request that nobody makes",
-        "give the containers a request of the resource that the autoscaler measures",
-        WARNING,
-    ),
-    "SEM173": Rule("two controllers that select the same pods", "give each its own label", WARNING),
-    "SEM174": Rule("a binding to a role that is not there", "name an existing role", WARNING),
-    "SEM175": Rule("one host and path in two Ingresses", "keep one, or make one a canary", WARNING),
-    "SEM176": Rule(
-        "a canary beside no main Ingress",
-        "an Ingress of the same host and path must exist",
-        WARNING,
-    ),
-    "SEM182": Rule(
-        "a canary that clients with a cookie never reach",
-        "set affinity-canary-behavior to legacy on both, or remove the affinity",
-        WARNING,
-    ),
-    "SEM177": Rule("a monitor that selects no pods", "give it the labels of the pods", WARNING),
-}
 
 
 class Dangling(NamedTuple):
@@ -87,16 +35,17 @@ class Dangling(NamedTuple):
 Dangles = Iterator[Dangling]
 
 
-def _twice(world: World) -> Dangles:
-    seen: dict[tuple[str, ...], int] = {}
+def _check_no_object_twice(world: World) -> Dangles:
+    first_positions: dict[tuple[str, ...], int] = {}
     for items in world.items.values():
         for item in items:
-            if item.name and seen.setdefault(item.identity, item.position) != item.position:
+            first = first_positions.setdefault(item.identity, item.position)
+            if item.name and first != item.position:
                 message = f"{item.kind} {show(item.name)} is defined more than once"
                 yield Dangling("SEM008", item.position, ("metadata", "name"), message)
 
 
-def _services(world: World) -> Dangles:
+def _check_services(world: World) -> Dangles:
     for item in world.items.get("Service", ()):
         spec = mapping(item.data, "spec")
         selector = mapping(spec, "selector")
@@ -109,17 +58,17 @@ def _services(world: World) -> Dangles:
             continue
         for index, port in mappings(spec, "ports"):
             target = port.get("targetPort")
-            if isinstance(target, str) and target and not _named(target, pods):
+            if isinstance(target, str) and target and not _is_named(target, pods):
                 place = ("spec", "ports", index, "targetPort")
                 message = f"no selected pod names a port {show(target)}"
                 yield Dangling("SEM161", item.position, place, message)
 
 
-def _named(name: str, pods: list[Pods]) -> bool:
-    return any(own == name for some in pods for own, _ in some.ports)
+def _is_named(name: str, pods: list[Pods]) -> bool:
+    return any(port == name for some in pods for port, _ in some.ports)
 
 
-def _budgets(world: World) -> Dangles:
+def _check_budgets(world: World) -> Dangles:
     for item in world.items.get("PodDisruptionBudget", ()):
         selector = mapping(item.data, "spec", "selector")
         if selector and not world.selected(item.namespace, selector):
@@ -127,7 +76,7 @@ def _budgets(world: World) -> Dangles:
             yield Dangling("SEM163", item.position, ("spec", "selector"), message, outside=True)
 
 
-def _monitors(world: World) -> Dangles:
+def _check_monitors(world: World) -> Dangles:
     for item in world.items.get("PodMonitor", ()):
         spec = mapping(item.data, "spec")
         selector = mapping(spec, "selector")
@@ -140,7 +89,7 @@ def _monitors(world: World) -> Dangles:
             yield Dangling("SEM177", item.position, ("spec", "selector"), message, outside=True)
         for index, endpoint in mappings(spec, "podMetricsEndpoints"):
             port = text(endpoint, "port")
-            if pods and port and not _named(port, pods):
+            if pods and port and not _is_named(port, pods):
                 place = ("spec", "podMetricsEndpoints", index, "port")
                 message = f"no selected pod names a port {show(port)}"
                 yield Dangling("SEM177", item.position, place, message)
@@ -149,7 +98,7 @@ def _monitors(world: World) -> Dangles:
 _SCALERS = {"HorizontalPodAutoscaler": None, "ScaledObject": "Deployment"}
 
 
-def _scalers(world: World) -> Dangles:
+def _check_scalers(world: World) -> Dangles:
     owners: dict[tuple[str, str, str], Item] = {}
     for kind, default in _SCALERS.items():
         for item in world.items.get(kind, ()):
@@ -163,24 +112,24 @@ def _scalers(world: World) -> Dangles:
                 yield Dangling("SEM170", item.position, place, message)
             workload = world.get(target[0], item.namespace, target[1])
             if workload is not None:
-                yield from _scaled(item, workload)
+                yield from _check_scaled_workload(item, workload)
             elif target[1]:
                 message = f"the set has no {' '.join(target)}"
                 yield Dangling("SEM162", item.position, place, message, outside=True)
 
 
-def _scaled(scaler: Item, workload: Item) -> Dangles:
+def _check_scaled_workload(scaler: Item, workload: Item) -> Dangles:
     spec = mapping(workload.data, "spec")
     if spec.get("replicas") is not None:
         message = f"{scaler.kind} {show(scaler.name)} decides how many there are"
         yield Dangling("SEM171", workload.position, ("spec", "replicas"), message)
-    for place, resource, container in _measured(mapping(scaler.data, "spec")):
-        if not _requested(spec, resource, container):
+    for place, resource, container in _find_measured_shares(mapping(scaler.data, "spec")):
+        if not _is_requested(spec, resource, container):
             message = f"a container of {show(workload.name)} requests no {resource}"
             yield Dangling("SEM172", scaler.position, place, message)
 
 
-def _measured(spec: dict[str, Any]) -> Iterator[tuple[Pointer, str, str]]:
+def _find_measured_shares(spec: dict[str, Any]) -> Iterator[tuple[Pointer, str, str]]:
     """Resources that are measured as shares of requests; of one container, or of all."""
     for index, metric in mappings(spec, "metrics"):
         for key in ("resource", "containerResource"):
@@ -197,7 +146,7 @@ def _measured(spec: dict[str, Any]) -> Iterator[tuple[Pointer, str, str]]:
             yield ("spec", "triggers", index), text(trigger, "type"), container
 
 
-def _requested(spec: dict[str, Any], resource: str, name: str) -> bool:
+def _is_requested(spec: dict[str, Any], resource: str, name: str) -> bool:
     pod = mapping(spec, "template", "spec")
     holders = [c for _, c in mappings(pod, "containers") if not name or text(c, "name") == name]
     if not name and _asks(pod, resource):
@@ -209,34 +158,34 @@ def _asks(holder: dict[str, Any], resource: str) -> bool:
     return any(resource in mapping(holder, "resources", side) for side in ("requests", "limits"))
 
 
-def _rivals(world: World) -> Dangles:
-    seen: dict[tuple[object, ...], Item] = {}
+def _check_rivals(world: World) -> Dangles:
+    first_items: dict[tuple[object, ...], Item] = {}
     for kind in ("Deployment", "StatefulSet", "DaemonSet", "Rollout"):
         for item in world.items.get(kind, ()):
             selector = mapping(item.data, "spec", "selector")
             labels = mapping(selector, "matchLabels")
             if not labels or selector.get("matchExpressions"):
                 continue
-            own = (item.namespace, *sorted((str(k), show(v)) for k, v in labels.items()))
-            first = seen.setdefault(own, item)
+            selected = (item.namespace, *sorted((str(k), show(v)) for k, v in labels.items()))
+            first = first_items.setdefault(selected, item)
             if first.name != item.name or first.kind != item.kind:
                 message = f"{first.kind} {show(first.name)} selects the same pods"
                 yield Dangling("SEM173", item.position, ("spec", "selector"), message)
 
 
-def _bindings(world: World) -> Dangles:
+def _check_bindings(world: World) -> Dangles:
     for kind in ("RoleBinding", "ClusterRoleBinding"):
         for item in world.items.get(kind, ()):
             reference = mapping(item.data, "roleRef")
             role, name = text(reference, "kind"), text(reference, "name")
             namespace = item.namespace if role == "Role" else ""
-            own = role == "ClusterRole" and _OWN_ROLES.fullmatch(name)
-            if name and role and not own and world.get(role, namespace, name) is None:
+            is_built_in = role == "ClusterRole" and _OWN_ROLES.fullmatch(name)
+            if name and role and not is_built_in and world.get(role, namespace, name) is None:
                 message = f"the set has no {role} {show(name)}"
                 yield Dangling("SEM174", item.position, ("roleRef", "name"), message, outside=True)
 
 
-def _ingress_paths(item: Item) -> Iterator[tuple[Pointer, tuple[str, str, str]]]:
+def _list_paths(item: Item) -> Iterator[tuple[Pointer, tuple[str, str, str]]]:
     spec = mapping(item.data, "spec")
     annotation = mapping(item.data, "metadata", "annotations").get(INGRESS_CLASS)
     ingress_class = text(spec, "ingressClassName") or show(annotation)
@@ -246,38 +195,38 @@ def _ingress_paths(item: Item) -> Iterator[tuple[Pointer, tuple[str, str, str]]]
             yield place, (ingress_class, text(rule, "host"), text(path, "path"))
 
 
-def _ingresses(world: World) -> Dangles:
+def _check_ingresses(world: World) -> Dangles:
     mains: dict[tuple[str, str, str], Item] = {}
     canaries: list[Item] = []
     for item in world.items.get("Ingress", ()):
         if canary(mapping(item.data, "metadata")):
             canaries.append(item)
             continue
-        for place, own in _ingress_paths(item):
-            if not own[1]:  # without a host a load balancer of its own may serve it
+        for place, path in _list_paths(item):
+            if not path[1]:  # without a host a load balancer of its own may serve it
                 continue
-            first = mains.setdefault(own, item)
+            first = mains.setdefault(path, item)
             if first is not item:
-                message = f"Ingress {show(first.name)} serves {show(own[1] + own[2])} as well"
+                message = f"Ingress {show(first.name)} serves {show(path[1] + path[2])} as well"
                 yield Dangling("SEM175", item.position, place, message)
     for item in canaries:
-        for place, own in _ingress_paths(item):
-            if own[1] and own not in mains:
-                message = f"no Ingress of the set serves {show(own[1] + own[2])}"
+        for place, path in _list_paths(item):
+            if path[1] and path not in mains:
+                message = f"no Ingress of the set serves {show(path[1] + path[2])}"
                 yield Dangling("SEM176", item.position, place, message, outside=True)
-            elif own[1] and pinned(mapping(mains[own].data, "metadata")):
-                message = f"Ingress {show(mains[own].name)} keeps clients where they were"
+            elif path[1] and pinned(mapping(mains[path].data, "metadata")):
+                message = f"Ingress {show(mains[path].name)} keeps clients where they were"
                 yield Dangling("SEM182", item.position, place, message)
 
 
 BETWEEN: tuple[Callable[[World], Dangles], ...] = (
-    _twice,
-    _services,
-    _budgets,
-    _monitors,
-    _scalers,
-    _rivals,
-    _bindings,
-    _ingresses,
+    _check_no_object_twice,
+    _check_services,
+    _check_budgets,
+    _check_monitors,
+    _check_scalers,
+    _check_rivals,
+    _check_bindings,
+    _check_ingresses,
 )
 """Rules about the set that start from objects other than pods and routes."""

@@ -5,11 +5,9 @@ from typing import Any
 
 from sluice.core.kubernetes.rules.checks import between, duration, host, one_of, port, words
 from sluice.core.kubernetes.rules.problem import (
-    WARNING,
     Context,
-    Finds,
-    Found,
-    Rule,
+    Fault,
+    Faults,
     mapping,
     mappings,
     show,
@@ -18,37 +16,6 @@ from sluice.core.kubernetes.rules.problem import (
     whole,
 )
 from sluice.core.kubernetes.rules.shape import Fields, each, leaf, node, required, unique
-
-RULES = {
-    "SEM140": Rule(
-        "a path of a route that cannot be", "begin with a slash; no //, . or .. and no escape of /"
-    ),
-    "SEM141": Rule(
-        "filters that exclude each other",
-        "one of a kind; a redirect has neither backend nor rewrite",
-    ),
-    "SEM142": Rule("a weight out of range", "use 0 to 1000000"),
-    "SEM143": Rule(
-        "weights that send nothing anywhere", "give at least one backend a weight", WARNING
-    ),
-    "SEM144": Rule("a backend of a route without a port", "name the port of the Service"),
-    "SEM145": Rule(
-        "a route that goes nowhere or two ways", "keep one of route, redirect and delegate"
-    ),
-    "SEM146": Rule("destinations whose weights are all zero", "let the weights add up to 100"),
-    "SEM147": Rule(
-        "weights that do not add up to 100",
-        "they are taken as shares of their sum, which few readers expect",
-        WARNING,
-    ),
-    "SEM180": Rule(
-        "a rule that no request reaches", "put the more exact one first: the first wins", WARNING
-    ),
-    "SEM181": Rule(
-        "a backend without a weight beside one that has one", "write it: 1 is taken", WARNING
-    ),
-    "SEM148": Rule("a length of time that cannot be", "write 30s; backendRequest within request"),
-}
 
 _MOST = 1_000_000
 _WHOLE = 100
@@ -69,15 +36,15 @@ _ESCAPED = ("//", "/./", "/../", "%2f", "%2F")
 _PATH = re.compile(r"(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})+")
 
 
-def _gateway_path(match: dict[str, Any], _: Context) -> Finds:
+def _check_gateway_path(match: dict[str, Any], _: Context) -> Faults:
     path = mapping(match, "path")
     kind, value = text(path, "type") or "PathPrefix", text(path, "value") or "/"
     if kind not in ("Exact", "PathPrefix"):
         return
     if not value.startswith("/"):
-        yield Found("SEM140", ("path", "value"), f"{show(value)} does not begin with a slash")
+        yield Fault("SEM140", ("path", "value"), f"{show(value)} does not begin with a slash")
     elif _odd(value):
-        yield Found("SEM140", ("path", "value"), f"{show(value)} is not a plain path")
+        yield Fault("SEM140", ("path", "value"), f"{show(value)} is not a plain path")
 
 
 def _odd(path: str) -> bool:
@@ -85,28 +52,28 @@ def _odd(path: str) -> bool:
     return parts or not _PATH.fullmatch(path)
 
 
-def _filters(rule: dict[str, Any], _: Context) -> Finds:
-    seen: list[str] = []
+def _check_filters(rule: dict[str, Any], _: Context) -> Faults:
+    kinds: list[str] = []
     for index, item in mappings(rule, "filters"):
         kind = text(item, "type")
-        own = _FILTERS.get(kind)
-        if own is None or item.get(own) is None:
-            said = f"{own} is missing" if own else f"{show(kind)} is no type of filter"
-            yield Found("SEM141", ("filters", index), said)
+        field = _FILTERS.get(kind)
+        if field is None or item.get(field) is None:
+            message = f"{field} is missing" if field else f"{show(kind)} is no type of filter"
+            yield Fault("SEM141", ("filters", index), message)
         for other in _FILTERS.values():
-            if own is not None and other != own and item.get(other) is not None:
-                yield Found("SEM141", ("filters", index, other), f"type is {kind}")
-        if kind in seen and kind not in _REPEATABLE:
-            yield Found("SEM141", ("filters", index), f"a second {kind}")
-        seen.append(kind)
-    if "RequestRedirect" in seen:
-        if "URLRewrite" in seen:
-            yield Found("SEM141", ("filters",), "a redirect and a rewrite in one rule")
+            if field is not None and other != field and item.get(other) is not None:
+                yield Fault("SEM141", ("filters", index, other), f"type is {kind}")
+        if kind in kinds and kind not in _REPEATABLE:
+            yield Fault("SEM141", ("filters", index), f"a second {kind}")
+        kinds.append(kind)
+    if "RequestRedirect" in kinds:
+        if "URLRewrite" in kinds:
+            yield Fault("SEM141", ("filters",), "a redirect and a rewrite in one rule")
         if rule.get("backendRefs"):
-            yield Found("SEM141", ("backendRefs",), "a redirect has no backends")
+            yield Fault("SEM141", ("backendRefs",), "a redirect has no backends")
 
 
-def _replaced_prefix(rule: dict[str, Any], _: Context) -> Finds:
+def _check_replaced_prefix(rule: dict[str, Any], _: Context) -> Faults:
     matches = [mapping(match, "path") for _, match in mappings(rule, "matches")]
     kinds = [text(path, "type") or "PathPrefix" for path in matches]
     for index, item in mappings(rule, "filters"):
@@ -114,24 +81,24 @@ def _replaced_prefix(rule: dict[str, Any], _: Context) -> Finds:
             path = mapping(item, field, "path")
             if path.get("replacePrefixMatch") is not None and kinds not in ([], ["PathPrefix"]):
                 message = "replacePrefixMatch needs exactly one match, of type PathPrefix"
-                yield Found("SEM141", ("filters", index, field, "path"), message)
+                yield Fault("SEM141", ("filters", index, field, "path"), message)
 
 
-def _shares(rule: dict[str, Any], _: Context) -> Finds:
+def _check_shares(rule: dict[str, Any], _: Context) -> Faults:
     backends = mappings(rule, "backendRefs")
     given = [whole(backend, "weight") for _, backend in backends]
     if backends and all(weight == 0 for weight in given):
-        yield Found("SEM143", ("backendRefs",), "every weight is 0: requests get status 500")
-    said = ["weight" in backend for _, backend in backends]
-    if any(said) and not all(said):
-        place = ("backendRefs", backends[said.index(False)][0])
-        yield Found("SEM181", place, "weight is missing, and 1 is taken")
+        yield Fault("SEM143", ("backendRefs",), "every weight is 0: requests get status 500")
+    has_weight = ["weight" in backend for _, backend in backends]
+    if any(has_weight) and not all(has_weight):
+        place = ("backendRefs", backends[has_weight.index(False)][0])
+        yield Fault("SEM181", place, "weight is missing, and 1 is taken")
 
 
-def _backend(backend: dict[str, Any], _: Context) -> Finds:
+def _check_backend(backend: dict[str, Any], _: Context) -> Faults:
     service = text(backend, "kind") in ("", "Service") and not backend.get("group")
     if service and backend.get("port") is None:
-        yield Found("SEM144", (), "port is missing")
+        yield Fault("SEM144", (), "port is missing")
 
 
 def _milliseconds(value: str) -> int | None:
@@ -141,15 +108,15 @@ def _milliseconds(value: str) -> int | None:
     return sum(int(number) * _UNITS[unit] for number, unit in parts)
 
 
-def _timeouts(timeouts: dict[str, Any], _: Context) -> Finds:
+def _check_timeouts(timeouts: dict[str, Any], _: Context) -> Faults:
     given = {key: text(timeouts, key) for key in ("request", "backendRequest")}
     read = {key: _milliseconds(value) for key, value in given.items() if value}
     for key, length in read.items():
         if length is None:
-            yield Found("SEM148", (key,), f"{show(given[key])} is no length of time")
+            yield Fault("SEM148", (key,), f"{show(given[key])} is no length of time")
     whole_time, part = read.get("request"), read.get("backendRequest")
     if whole_time and part and part > whole_time:
-        yield Found("SEM148", ("backendRequest",), "it is longer than request")
+        yield Fault("SEM148", ("backendRequest",), "it is longer than request")
 
 
 _PATH_TYPES = ("Exact", "PathPrefix", "RegularExpression")
@@ -162,10 +129,10 @@ HTTP_ROUTE = node(
                     "matches": each(
                         node(
                             {"path": node({"type": leaf("SEM140", one_of(*_PATH_TYPES))})},
-                            _gateway_path,
+                            _check_gateway_path,
                         )
                     ),
-                    "timeouts": node({}, _timeouts),
+                    "timeouts": node({}, _check_timeouts),
                     "backendRefs": each(
                         node(
                             {
@@ -173,13 +140,13 @@ HTTP_ROUTE = node(
                                 "port": leaf("SEM144", port),
                             },
                             required("SEM144", "name"),
-                            _backend,
+                            _check_backend,
                         )
                     ),
                 },
-                _filters,
-                _replaced_prefix,
-                _shares,
+                _check_filters,
+                _check_replaced_prefix,
+                _check_shares,
             )
         ),
     },
@@ -187,24 +154,24 @@ HTTP_ROUTE = node(
 )
 
 
-def _one_way(route: dict[str, Any], _: Context) -> Finds:
+def _check_one_way(route: dict[str, Any], _: Context) -> Faults:
     ways = ("route", "redirect", "delegate", "directResponse")
     given = [key for key in ways if route.get(key)]
     if not given:
-        yield Found("SEM145", (), f"none of {', '.join(ways)} is set")
+        yield Fault("SEM145", (), f"none of {', '.join(ways)} is set")
     elif len(given) > 1:
-        yield Found("SEM145", (given[1],), f"{given[0]} is set too; only one may be")
+        yield Fault("SEM145", (given[1],), f"{given[0]} is set too; only one may be")
     if "redirect" in given and route.get("rewrite"):
-        yield Found("SEM145", ("rewrite",), "a redirect rewrites nothing")
+        yield Fault("SEM145", ("rewrite",), "a redirect rewrites nothing")
 
 
-def _sum(route: dict[str, Any], _: Context) -> Finds:
+def _check_sum(route: dict[str, Any], _: Context) -> Faults:
     items = mappings(route, "route")
     total = sum(whole(item, "weight") or 0 for _, item in items)
     if len(items) > 1 and total == 0:
-        yield Found("SEM146", ("route",), "the weights add up to 0")
+        yield Fault("SEM146", ("route",), "the weights add up to 0")
     elif len(items) > 1 and total != _WHOLE:
-        yield Found("SEM147", ("route",), f"the weights add up to {show(total)}")
+        yield Fault("SEM147", ("route",), f"the weights add up to {show(total)}")
 
 
 _DESTINATION = node({"port": node({"number": leaf("SEM144", port)})}, required("SEM145", "host"))
@@ -223,33 +190,35 @@ _HTTP: Fields = {
 }
 
 
-def _hosts(spec: dict[str, Any], _: Context) -> Finds:
+def _check_hosts(spec: dict[str, Any], _: Context) -> Faults:
     hosts = [name for _, name in texts(spec, "hosts")]
     http = [route for _, route in mappings(spec, "http")]
     if not hosts and not all(route.get("route") for route in http):
-        yield Found("SEM145", (), "hosts is missing")
+        yield Fault("SEM145", (), "hosts is missing")
     if not any(spec.get(key) for key in ("http", "tcp", "tls")):
-        yield Found("SEM145", (), "none of http, tcp and tls is set")
+        yield Fault("SEM145", (), "none of http, tcp and tls is set")
 
 
-def _order(spec: dict[str, Any], _: Context) -> Finds:
+def _check_order(spec: dict[str, Any], _: Context) -> Faults:
     """Rules behind one that takes all of their requests: the first that matches wins."""
     earlier: list[tuple[int, list[dict[str, Any]]]] = []
     for index, route in mappings(spec, "http"):
-        own = [match for _, match in mappings(route, "match")] or [{}]
+        matches = [match for _, match in mappings(route, "match")] or [{}]
         for before, takes in earlier:
-            if all(any(_covers(wide, match) for wide in takes) for match in own):
-                yield Found("SEM180", ("http", index), f"http[{before}] takes all its requests")
+            if all(any(_covers(wide, match) for wide in takes) for match in matches):
+                yield Fault("SEM180", ("http", index), f"http[{before}] takes all its requests")
                 break
-        earlier.append((index, own))
+        earlier.append((index, matches))
 
 
 def _covers(wide: dict[str, Any], narrow: dict[str, Any]) -> bool:
     """Whether a match takes at least what another one takes, as far as their words show."""
-    said = {key: value for key, value in wide.items() if key not in ("name", "headers")}
+    conditions = {key: value for key, value in wide.items() if key not in ("name", "headers")}
     headers, others = mapping(wide, "headers"), mapping(narrow, "headers")
-    return said.items() <= narrow.items() and headers.items() <= others.items()
+    return conditions.items() <= narrow.items() and headers.items() <= others.items()
 
 
-VIRTUAL_SERVICE = node({"http": each(node(_HTTP, _one_way, _sum))}, _hosts, _order)
+VIRTUAL_SERVICE = node(
+    {"http": each(node(_HTTP, _check_one_way, _check_sum))}, _check_hosts, _check_order
+)
 DESTINATION_RULE = node({}, required("SEM145", "host"), unique("SEM145", "subsets", "name"))

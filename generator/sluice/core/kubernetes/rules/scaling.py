@@ -4,35 +4,9 @@ from typing import Any
 
 from sluice.core.kubernetes.rules.checks import between, one_of, path_segment, share_of_all, words
 from sluice.core.kubernetes.rules.metadata import SELECTOR
-from sluice.core.kubernetes.rules.problem import (
-    Context,
-    Finds,
-    Found,
-    Rule,
-    mapping,
-    show,
-    text,
-    whole,
-)
+from sluice.core.kubernetes.rules.problem import Context, Fault, Faults, mapping, show, text, whole
 from sluice.core.kubernetes.rules.quantities import amount, quantity
 from sluice.core.kubernetes.rules.shape import Fields, Step, each, leaf, node, required
-
-RULES = {
-    "SEM110": Rule(
-        "bounds of an autoscaler that cannot be", "minReplicas is at least 1, maxReplicas no less"
-    ),
-    "SEM111": Rule("a metric without the fields of its type", "set the one that its type names"),
-    "SEM112": Rule(
-        "a target of a metric that cannot be",
-        "set what its type names, to more than zero: value, averageValue, averageUtilization",
-    ),
-    "SEM113": Rule(
-        "behaviour of an autoscaler that cannot be",
-        "windows are 0 to 3600 s, periods 1 to 1800 s, values above zero",
-    ),
-    "SEM114": Rule("a budget with two limits", "keep minAvailable or maxUnavailable"),
-    "SEM115": Rule("a budget's limit that cannot be", "use a number, or a percentage up to 100%"),
-}
 
 _SOURCES = {
     "Resource": ("resource", ("averageUtilization", "averageValue")),
@@ -48,66 +22,66 @@ _TARGETS = {
 }
 
 
-def _bounds(spec: dict[str, Any], _: Context) -> Finds:
+def _check_bounds(spec: dict[str, Any], _: Context) -> Faults:
     least, most = whole(spec, "minReplicas"), whole(spec, "maxReplicas")
     if most is not None and most < (1 if least is None else least):
         message = f"{show(most)} is below minReplicas {show(1 if least is None else least)}"
-        yield Found("SEM110", ("maxReplicas",), message)
+        yield Fault("SEM110", ("maxReplicas",), message)
 
 
-def _to_zero(spec: dict[str, Any], _: Context) -> Finds:
+def _check_to_zero(spec: dict[str, Any], _: Context) -> Faults:
     least = whole(spec, "minReplicas")
     if least is not None and least < 1:
-        yield Found("SEM110", ("minReplicas",), f"{show(least)} is below 1")
+        yield Fault("SEM110", ("minReplicas",), f"{show(least)} is below 1")
 
 
-def _source(metric: dict[str, Any], _: Context) -> Finds:
+def _check_source(metric: dict[str, Any], _: Context) -> Faults:
     kind = text(metric, "type")
     if kind not in _SOURCES:
-        yield Found("SEM111", ("type",) if kind else (), f"{show(kind)} is no type of metric")
+        yield Fault("SEM111", ("type",) if kind else (), f"{show(kind)} is no type of metric")
         return
-    own, needed = _SOURCES[kind]
+    field, needed = _SOURCES[kind]
     for other, _fields in _SOURCES.values():
-        if other != own and metric.get(other) is not None:
-            yield Found("SEM111", (other,), f"type is {kind}, and {other} belongs to another")
-    if not isinstance(metric.get(own), dict):
-        yield Found("SEM111", (), f"{own} is missing")
+        if other != field and metric.get(other) is not None:
+            yield Fault("SEM111", (other,), f"type is {kind}, and {other} belongs to another")
+    if not isinstance(metric.get(field), dict):
+        yield Fault("SEM111", (), f"{field} is missing")
         return
     of_containers = kind in ("Resource", "ContainerResource")
-    name = text(metric[own] if of_containers else mapping(metric, own, "metric"), "name")
+    name = text(metric[field] if of_containers else mapping(metric, field, "metric"), "name")
     if not name:
-        yield Found("SEM111", (own,), "it names no metric")
+        yield Fault("SEM111", (field,), "it names no metric")
     elif not of_containers and (wrong := path_segment(name)):
-        yield Found("SEM111", (own, "metric", "name"), wrong)
-    for rule in _target(mapping(metric, own, "target"), needed):
-        yield Found(rule.rule, (own, "target", *rule.pointer), rule.message)
+        yield Fault("SEM111", (field, "metric", "name"), wrong)
+    for rule in _check_target(mapping(metric, field, "target"), needed):
+        yield Fault(rule.rule, (field, "target", *rule.pointer), rule.message)
 
 
-def _target(target: dict[str, Any], needed: tuple[str, ...]) -> Finds:
+def _check_target(target: dict[str, Any], needed: tuple[str, ...]) -> Faults:
     kind = text(target, "type")
     named = _TARGETS.get(kind)
     given = [key for key in needed if target.get(key) is not None]
     if named is None:
-        yield Found("SEM112", ("type",) if kind else (), f"{show(kind)} is no type of target")
+        yield Fault("SEM112", ("type",) if kind else (), f"{show(kind)} is no type of target")
     elif not given:
-        yield Found("SEM112", (), f"none of {', '.join(needed)} is set")
+        yield Fault("SEM112", (), f"none of {', '.join(needed)} is set")
     elif len(given) > 1:
-        yield Found("SEM112", (given[1],), f"{given[0]} is set too; only one may be")
+        yield Fault("SEM112", (given[1],), f"{given[0]} is set too; only one may be")
     for key in _TARGETS.values():
         value = target.get(key)
         worth, wrong = amount(value), quantity(value)
         if wrong or (worth is not None and worth <= 0):
-            yield Found("SEM112", (key,), wrong or f"{show(value)} is not above zero")
+            yield Fault("SEM112", (key,), wrong or f"{show(value)} is not above zero")
 
 
-def _one_limit(spec: dict[str, Any], _: Context) -> Finds:
+def _check_one_limit(spec: dict[str, Any], _: Context) -> Faults:
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
-        yield Found("SEM114", ("maxUnavailable",), "minAvailable is set too; only one may be")
+        yield Fault("SEM114", ("maxUnavailable",), "minAvailable is set too; only one may be")
 
 
-def _no_policies(rules: dict[str, Any], _: Context) -> Finds:
+def _check_no_policies(rules: dict[str, Any], _: Context) -> Faults:
     if rules.get("policies") == []:
-        yield Found("SEM113", ("policies",), "policies is empty; leave it out for the default")
+        yield Fault("SEM113", ("policies",), "policies is empty; leave it out for the default")
 
 
 def _group(api_version: str) -> str | None:
@@ -129,7 +103,7 @@ _DIRECTION = node(
         "selectPolicy": leaf("SEM113", one_of("Max", "Min", "Disabled", empty=False)),
         "policies": each(_POLICY),
     },
-    _no_policies,
+    _check_no_policies,
 )
 BEHAVIOR = node({"scaleUp": _DIRECTION, "scaleDown": _DIRECTION})
 _COMMON: Fields = {
@@ -143,9 +117,9 @@ _COMMON: Fields = {
     ),
     "maxReplicas": leaf("SEM110", between(1)),
 }
-_RULES = (required("SEM110", "scaleTargetRef", "maxReplicas"), _to_zero, _bounds)
+_RULES = (required("SEM110", "scaleTargetRef", "maxReplicas"), _check_to_zero, _check_bounds)
 AUTOSCALER: Step = node(
-    {**_COMMON, "metrics": each(node({}, _source)), "behavior": BEHAVIOR}, *_RULES
+    {**_COMMON, "metrics": each(node({}, _check_source)), "behavior": BEHAVIOR}, *_RULES
 )
 OLD_AUTOSCALER = node(
     {**_COMMON, "targetCPUUtilizationPercentage": leaf("SEM112", between(1))}, *_RULES
@@ -159,5 +133,5 @@ BUDGET = node(
             "SEM115", one_of("IfHealthyBudget", "AlwaysAllow", empty=False)
         ),
     },
-    _one_limit,
+    _check_one_limit,
 )

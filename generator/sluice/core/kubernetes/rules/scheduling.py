@@ -4,52 +4,37 @@ from typing import Any
 
 from sluice.core.kubernetes.rules.checks import between, one_of, qualified, words
 from sluice.core.kubernetes.rules.metadata import LABELS, SELECTOR
-from sluice.core.kubernetes.rules.problem import Context, Finds, Found, Rule, mappings, show, text
+from sluice.core.kubernetes.rules.problem import Context, Fault, Faults, mappings, show, text
 from sluice.core.kubernetes.rules.shape import Fields, each, leaf, node, required, unique
-
-RULES = {
-    "SEM048": Rule(
-        "a toleration that contradicts itself",
-        "Exists takes no value, an empty key needs Exists, seconds need NoExecute",
-    ),
-    "SEM049": Rule(
-        "a spread constraint that cannot be",
-        "give it maxSkew of at least 1, a topologyKey and whenUnsatisfiable",
-    ),
-    "SEM050": Rule(
-        "an affinity term that cannot be",
-        "weights are 1 to 100; In and NotIn need values; Gt and Lt need one number",
-    ),
-}
 
 _OPERATORS = {"In": 1, "NotIn": 1, "Exists": 0, "DoesNotExist": 0, "Gt": 2, "Lt": 2}
 _ONE_NUMBER = 2
 
 
-def _toleration(toleration: dict[str, Any], _: Context) -> Finds:
+def _check_toleration(toleration: dict[str, Any], _: Context) -> Faults:
     operator = text(toleration, "operator") or "Equal"
     if operator == "Exists" and toleration.get("value"):
-        yield Found("SEM048", ("value",), "operator Exists takes no value")
+        yield Fault("SEM048", ("value",), "operator Exists takes no value")
     if operator != "Exists" and not toleration.get("key"):
-        yield Found("SEM048", (), "without a key the operator must be Exists")
+        yield Fault("SEM048", (), "without a key the operator must be Exists")
     if toleration.get("tolerationSeconds") is not None and toleration.get("effect") != "NoExecute":
         message = "tolerationSeconds needs the effect NoExecute"
-        yield Found("SEM048", ("tolerationSeconds",), message)
+        yield Fault("SEM048", ("tolerationSeconds",), message)
 
 
-def _domains(constraint: dict[str, Any], _: Context) -> Finds:
+def _check_domains(constraint: dict[str, Any], _: Context) -> Faults:
     waits = constraint.get("whenUnsatisfiable") == "DoNotSchedule"
     if constraint.get("minDomains") is not None and not waits:
-        yield Found("SEM049", ("minDomains",), "minDomains needs DoNotSchedule")
+        yield Fault("SEM049", ("minDomains",), "minDomains needs DoNotSchedule")
     if constraint.get("matchLabelKeys") and constraint.get("labelSelector") is None:
-        yield Found("SEM049", ("matchLabelKeys",), "matchLabelKeys needs a labelSelector")
+        yield Fault("SEM049", ("matchLabelKeys",), "matchLabelKeys needs a labelSelector")
 
 
-def _expressions(term: dict[str, Any], _: Context) -> Finds:
+def _check_expressions(term: dict[str, Any], _: Context) -> Faults:
     for key in ("matchExpressions", "matchFields"):
         for index, expression in mappings(term, key):
             if wrong := _expression(expression):
-                yield Found("SEM050", (key, index), wrong)
+                yield Fault("SEM050", (key, index), wrong)
 
 
 def _expression(expression: dict[str, Any]) -> str | None:
@@ -71,7 +56,7 @@ TOLERATION = node(
         "operator": leaf("SEM048", one_of("Exists", "Equal", "Lt", "Gt")),
         "effect": leaf("SEM048", one_of("NoSchedule", "PreferNoSchedule", "NoExecute")),
     },
-    _toleration,
+    _check_toleration,
 )
 _POLICY = leaf("SEM049", one_of("Honor", "Ignore"))
 _CONSTRAINT = node(
@@ -85,10 +70,10 @@ _CONSTRAINT = node(
         "nodeTaintsPolicy": _POLICY,
     },
     required("SEM049", "maxSkew", "topologyKey", "whenUnsatisfiable"),
-    _domains,
+    _check_domains,
 )
 _KEYED = node({"key": leaf("SEM050", words(qualified))}, required("SEM050", "key"))
-_NODE_TERM = node({"matchExpressions": each(_KEYED)}, _expressions)
+_NODE_TERM = node({"matchExpressions": each(_KEYED)}, _check_expressions)
 _POD_TERM = node({"labelSelector": SELECTOR}, required("SEM050", "topologyKey"))
 _WEIGHT = leaf("SEM050", between(1, 100))
 _WEIGHED = required("SEM050", "weight")

@@ -18,11 +18,9 @@ from sluice.core.kubernetes.rules.checks import (
 )
 from sluice.core.kubernetes.rules.metadata import LABELS, SELECTOR
 from sluice.core.kubernetes.rules.problem import (
-    WARNING,
     Context,
-    Finds,
-    Found,
-    Rule,
+    Fault,
+    Faults,
     mapping,
     mappings,
     show,
@@ -31,78 +29,56 @@ from sluice.core.kubernetes.rules.problem import (
 )
 from sluice.core.kubernetes.rules.shape import each, leaf, node, required, unique
 
-RULES = {
-    "SEM080": Rule("a Service whose kind and fields do not fit", "keep what the kind can have"),
-    "SEM081": Rule("a Service without ports, or with one out of range", "use 1 to 65535"),
-    "SEM082": Rule(
-        "a Service port without a name of its own", "where there are several, name each"
-    ),
-    "SEM083": Rule("one port twice in a Service", "port and protocol together are unique"),
-    "SEM084": Rule(
-        "a node port of a Service that is inside only", "use type NodePort or LoadBalancer"
-    ),
-    "SEM085": Rule("an address that cannot be read", "write it as 10.0.0.1 or 10.0.0.0/8"),
-    "SEM086": Rule(
-        "an affinity or a traffic policy that cannot be", "use one of the words in the message"
-    ),
-    "SEM099": Rule("settings of an affinity that is off", "set sessionAffinity: ClientIP", WARNING),
-    "SEM096": Rule("ports of a policy that cannot be", "endPort needs a number before it"),
-    "SEM097": Rule(
-        "a peer of a policy that cannot be",
-        "use a selector or one ipBlock; exceptions lie inside the block",
-    ),
-}
-
 _OUTSIDE = ("NodePort", "LoadBalancer")
 _TYPES = ("ClusterIP", *_OUTSIDE, "ExternalName")
 _DAY = 86400
 
 
-def _type(spec: dict[str, Any], _: Context) -> Finds:
+def _check_type(spec: dict[str, Any], _: Context) -> Faults:
     kind, inside = text(spec, "type") or "ClusterIP", spec.get("clusterIP")
     if kind == "ExternalName" and not spec.get("externalName"):
-        yield Found("SEM080", (), "externalName is missing")
+        yield Fault("SEM080", (), "externalName is missing")
     if kind in _OUTSIDE and inside == "None":
-        yield Found("SEM080", ("clusterIP",), f"a {kind} cannot be headless")
+        yield Fault("SEM080", ("clusterIP",), f"a {kind} cannot be headless")
     if kind == "ExternalName" and inside not in (None, "", "None"):
-        yield Found("SEM080", ("clusterIP",), "an ExternalName has no address")
+        yield Fault("SEM080", ("clusterIP",), "an ExternalName has no address")
     if kind != "LoadBalancer" and spec.get("loadBalancerSourceRanges"):
-        yield Found("SEM080", ("loadBalancerSourceRanges",), f"a {kind} has no load balancer")
+        yield Fault("SEM080", ("loadBalancerSourceRanges",), f"a {kind} has no load balancer")
     if kind not in _OUTSIDE and spec.get("externalTrafficPolicy"):
-        yield Found("SEM086", ("externalTrafficPolicy",), f"a {kind} has no traffic from outside")
+        yield Fault("SEM086", ("externalTrafficPolicy",), f"a {kind} has no traffic from outside")
 
 
-def _ports(spec: dict[str, Any], _: Context) -> Finds:
+def _check_ports(spec: dict[str, Any], _: Context) -> Faults:
     kind = text(spec, "type") or "ClusterIP"
     ports = mappings(spec, "ports")
     if not ports and kind != "ExternalName" and spec.get("clusterIP") != "None":
-        yield Found("SEM081", (), "the Service has no ports")
+        yield Fault("SEM081", (), "the Service has no ports")
     for index, item in ports:
         if len(ports) > 1 and not item.get("name"):
-            yield Found("SEM082", ("ports", index), "name is missing")
+            yield Fault("SEM082", ("ports", index), "name is missing")
         if item.get("nodePort") and kind not in _OUTSIDE:
-            yield Found("SEM084", ("ports", index, "nodePort"), f"type is {kind}")
+            yield Fault("SEM084", ("ports", index, "nodePort"), f"type is {kind}")
 
 
-def _pairs(spec: dict[str, Any], _: Context) -> Finds:
-    seen: dict[tuple[str, str], int] = {}
+def _check_pairs(spec: dict[str, Any], _: Context) -> Faults:
+    first_places: dict[tuple[str, str], int] = {}
     ports = mappings(spec, "ports")
     for index, item in ports if len(ports) > 1 else ():
-        own = (show(item.get("port")), show(item.get("protocol") or "TCP"))
-        first = seen.setdefault(own, index)
+        port = (show(item.get("port")), show(item.get("protocol") or "TCP"))
+        first = first_places.setdefault(port, index)
         if first != index and item.get("port") is not None:
-            message = f"{own[0]} of {own[1]} stands in ports[{first}] as well"
-            yield Found("SEM083", ("ports", index, "port"), message)
+            message = f"{port[0]} of {port[1]} stands in ports[{first}] as well"
+            yield Fault("SEM083", ("ports", index, "port"), message)
 
 
-def _affinity(spec: dict[str, Any], _: Context) -> Finds:
+def _check_affinity(spec: dict[str, Any], _: Context) -> Faults:
     if spec.get("sessionAffinityConfig") and spec.get("sessionAffinity") != "ClientIP":
         message = "sessionAffinityConfig needs sessionAffinity: ClientIP"
-        yield Found("SEM099", ("sessionAffinityConfig",), message)
+        yield Fault("SEM099", ("sessionAffinityConfig",), message)
         return
     seconds = whole(mapping(spec, "sessionAffinityConfig", "clientIP"), "timeoutSeconds")
     if seconds is not None and (wrong := between(1, _DAY)(seconds)):
-        yield Found("SEM086", ("sessionAffinityConfig", "clientIP", "timeoutSeconds"), wrong)
+        yield Fault("SEM086", ("sessionAffinityConfig", "clientIP", "timeoutSeconds"), wrong)
 
 
 def _cluster_ip(value: str) -> str | None:
@@ -139,40 +115,40 @@ SERVICE = node(
             )
         ),
     },
-    _type,
-    _ports,
-    _pairs,
+    _check_type,
+    _check_ports,
+    _check_pairs,
     unique("SEM082", "ports", "name"),
-    _affinity,
+    _check_affinity,
     fixed("clusterIP"),
 )
 
 
-def _range(item: dict[str, Any], _: Context) -> Finds:
+def _check_range(item: dict[str, Any], _: Context) -> Faults:
     end, start = whole(item, "endPort"), whole(item, "port")
     if end is None:
         return
     if start is None:
-        yield Found("SEM096", ("endPort",), "endPort needs a port that is a number")
+        yield Fault("SEM096", ("endPort",), "endPort needs a port that is a number")
     elif end < start:
-        yield Found("SEM096", ("endPort",), f"{show(end)} is below port {show(start)}")
+        yield Fault("SEM096", ("endPort",), f"{show(end)} is below port {show(start)}")
 
 
-def _peer(peer: dict[str, Any], _: Context) -> Finds:
+def _check_peer(peer: dict[str, Any], _: Context) -> Faults:
     selectors = [key for key in ("podSelector", "namespaceSelector") if peer.get(key) is not None]
     if peer.get("ipBlock") is not None and selectors:
-        yield Found("SEM097", ("ipBlock",), f"{selectors[0]} is set too; only one may be")
+        yield Fault("SEM097", ("ipBlock",), f"{selectors[0]} is set too; only one may be")
     elif peer.get("ipBlock") is None and not selectors:
-        yield Found("SEM097", (), "the peer names nobody")
+        yield Fault("SEM097", (), "the peer names nobody")
 
 
-def _exceptions(block: dict[str, Any], _: Context) -> Finds:
+def _check_exceptions(block: dict[str, Any], _: Context) -> Faults:
     whole_block = text(block, "cidr")
     items = block.get("except")
     for index, part in enumerate(items if isinstance(items, list) else ()):
         if isinstance(part, str) and not cidr(part) and not _inside(part, whole_block):
             message = f"{show(part)} does not lie inside {show(whole_block)}"
-            yield Found("SEM097", ("except", index), message)
+            yield Fault("SEM097", ("except", index), message)
 
 
 def _inside(part: str, block: str) -> bool:
@@ -199,10 +175,10 @@ _PEERS = each(
                     "except": each(leaf("SEM097", words(cidr))),
                 },
                 required("SEM097", "cidr"),
-                _exceptions,
+                _check_exceptions,
             ),
         },
-        _peer,
+        _check_peer,
     )
 )
 _POLICY_PORTS = each(
@@ -212,7 +188,7 @@ _POLICY_PORTS = each(
             "endPort": leaf("SEM096", port),
             "protocol": leaf("SEM096", one_of("TCP", "UDP", "SCTP")),
         },
-        _range,
+        _check_range,
     )
 )
 NETWORK_POLICY = node(

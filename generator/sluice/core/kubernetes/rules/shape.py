@@ -8,13 +8,13 @@ about several fields belongs to the node that holds them all.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sluice.core.kubernetes.rules.problem import Context, Finds, Found, Pointer, mapping, show
+from sluice.core.kubernetes.rules.problem import Context, Fault, Faults, Pointer, mapping, show
 
 Check = Callable[[Any], str | None]
 """A value to what is wrong with it."""
 
-NodeRule = Callable[[dict[str, Any], Context], Iterable[Found]]
-Step = Callable[[Any, Pointer, str | int, Context, list[Found]], None]
+NodeRule = Callable[[dict[str, Any], Context], Iterable[Fault]]
+Step = Callable[[Any, Pointer, str | int, Context, list[Fault]], None]
 Fields = Mapping[str, Step]
 _ABSENT: tuple[object, ...] = (None, "", [])
 Root = tuple[Fields, tuple[NodeRule, ...]]
@@ -24,10 +24,10 @@ Root = tuple[Fields, tuple[NodeRule, ...]]
 def leaf(rule: str, check: Check) -> Step:
     """A check of one value."""
 
-    def step(value: Any, above: Pointer, key: str | int, _: Context, found: list[Found]) -> None:  # noqa: ANN401  # any JSON value
+    def step(value: Any, above: Pointer, key: str | int, _: Context, faults: list[Fault]) -> None:  # noqa: ANN401  # any JSON value
         message = check(value)
         if message:
-            found.append(Found(rule, (*above, key), message))
+            faults.append(Fault(rule, (*above, key), message))
 
     return step
 
@@ -40,10 +40,10 @@ def node(fields: Fields, *rules: NodeRule) -> Step:
         above: Pointer,
         key: str | int,
         context: Context,
-        found: list[Found],
+        faults: list[Fault],
     ) -> None:
         if isinstance(value, dict):
-            visit(fields, rules, value, (*above, key), context, found)
+            visit(fields, rules, value, (*above, key), context, faults)
 
     return step
 
@@ -56,12 +56,12 @@ def each(step: Step) -> Step:
         above: Pointer,
         key: str | int,
         context: Context,
-        found: list[Found],
+        faults: list[Fault],
     ) -> None:
         if isinstance(value, list):
             here = (*above, key)
             for index, item in enumerate(value):
-                step({} if item is None else item, here, index, context, found)
+                step({} if item is None else item, here, index, context, faults)
 
     return steps
 
@@ -74,13 +74,13 @@ def values(step: Step) -> Step:
         above: Pointer,
         key: str | int,
         context: Context,
-        found: list[Found],
+        faults: list[Fault],
     ) -> None:
         if isinstance(value, dict):
             here = (*above, key)
             for name, item in value.items():
                 if item is not None:
-                    step(item, here, name, context, found)
+                    step(item, here, name, context, faults)
 
     return steps
 
@@ -91,39 +91,39 @@ def visit(
     value: dict[str, Any],
     pointer: Pointer,
     context: Context,
-    found: list[Found],
+    faults: list[Fault],
 ) -> None:
     """Apply the shape of a mapping to one; null counts as absent, as it does for the server."""
     for key, item in value.items():
         step = fields.get(key)
         if step is not None and item is not None:
-            step(item, pointer, key, context, found)
+            step(item, pointer, key, context, faults)
     for rule in rules:
         for problem in rule(value, context):
             place = (*pointer, *problem.pointer)
-            found.append(Found(problem.rule, place, problem.message))
+            faults.append(Fault(problem.rule, place, problem.message))
 
 
 def required(rule: str, *keys: str) -> NodeRule:
     """Fields without which the mapping means nothing."""
 
-    def missing(value: dict[str, Any], _: Context) -> Iterable[Found]:
+    def missing(value: dict[str, Any], _: Context) -> Iterable[Fault]:
         lacking = [key for key in keys if value.get(key) in _ABSENT]
-        return [Found(rule, (), f"{key} is missing") for key in lacking] if lacking else ()
+        return [Fault(rule, (), f"{key} is missing") for key in lacking] if lacking else ()
 
     return missing
 
 
 def exactly_one(rule: str, *keys: str, least: int = 1) -> NodeRule:
     """Fields of which one is set; `least=0` lets all be absent."""
-    said = ", ".join(keys)
+    listed = ", ".join(keys)
 
-    def count(value: dict[str, Any], _: Context) -> Iterable[Found]:
+    def count(value: dict[str, Any], _: Context) -> Iterable[Fault]:
         given = [key for key in keys if value.get(key) is not None]
         if len(given) > 1:
             message = f"{' and '.join(given)} are set; only one may be"
-            return [Found(rule, (given[1],), message)]
-        return () if len(given) >= least else [Found(rule, (), f"none of {said} is set")]
+            return [Fault(rule, (given[1],), message)]
+        return () if len(given) >= least else [Fault(rule, (), f"none of {listed} is set")]
 
     return count
 
@@ -131,31 +131,31 @@ def exactly_one(rule: str, *keys: str, least: int = 1) -> NodeRule:
 def unique(rule: str, key: str, *fields: str, default: str = "") -> NodeRule:
     """Items of a list that differ in some fields; an item without the first one does not count."""
 
-    def repeated(value: dict[str, Any], _: Context) -> Iterable[Found]:
+    def repeated(value: dict[str, Any], _: Context) -> Iterable[Fault]:
         items = value.get(key)
         if not isinstance(items, list) or _differ(items, fields[0]):
             return ()
-        return list(_repetitions(items))
+        return list(_find_repetitions(items))
 
-    def _repetitions(items: list[Any]) -> Finds:
-        seen: dict[tuple[str, ...], int] = {}
+    def _find_repetitions(items: list[Any]) -> Faults:
+        first_places: dict[tuple[str, ...], int] = {}
         for index, item in enumerate(items):
             given = mapping(item)
             if given.get(fields[0]) in _ABSENT:
                 continue
-            own = tuple(show(given.get(field) or default) for field in fields)
-            first = seen.setdefault(own, index)
+            shown = tuple(show(given.get(field) or default) for field in fields)
+            first = first_places.setdefault(shown, index)
             if first != index:
-                message = f"{' '.join(own)} stands in {key}[{first}] as well"
-                yield Found(rule, (key, index, fields[0]), message)
+                message = f"{' '.join(shown)} stands in {key}[{first}] as well"
+                yield Fault(rule, (key, index, fields[0]), message)
 
     return repeated
 
 
 def _differ(items: list[Any], field: str) -> bool:
     """The common case, quickly: every item has a text of its own."""
-    own = {item.get(field) for item in items if isinstance(item, dict) and _is_text(item, field)}
-    return len(own) == len(items)
+    texts = {item.get(field) for item in items if isinstance(item, dict) and _is_text(item, field)}
+    return len(texts) == len(items)
 
 
 def _is_text(item: dict[str, Any], field: str) -> bool:

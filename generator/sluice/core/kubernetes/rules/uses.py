@@ -23,20 +23,20 @@ class Use(NamedTuple):
     key: str
 
 
-def _pods(world: World) -> Dangles:
+def _check_pods(world: World) -> Dangles:
     for pods in world.pods:
-        for use in _uses(pods.spec):
-            yield from _held(world, pods.item, pods.pointer, use)
-        yield from _claims(world, pods.item, pods.pointer, pods.spec)
+        for use in _find_uses(pods.spec):
+            yield from _check_use(world, pods.item, pods.pointer, use)
+        yield from _check_claims(world, pods.item, pods.pointer, pods.spec)
         account = text(pods.spec, "serviceAccountName")
-        known = account in ("", "default")
-        if not known and not world.get("ServiceAccount", pods.item.namespace, account):
+        is_default = account in ("", "default")
+        if not is_default and not world.get("ServiceAccount", pods.item.namespace, account):
             place = (*pods.pointer, "serviceAccountName")
             message = f"the set has no ServiceAccount {show(account)}"
             yield Dangling("SEM169", pods.item.position, place, message, outside=True)
 
 
-def _held(world: World, item: Item, base: Pointer, use: Use) -> Dangles:
+def _check_use(world: World, item: Item, base: Pointer, use: Use) -> Dangles:
     place = (*base, *use.pointer)
     holder = world.get(use.kind, item.namespace, use.name)
     if holder is None:
@@ -49,36 +49,38 @@ def _held(world: World, item: Item, base: Pointer, use: Use) -> Dangles:
         yield Dangling("SEM167", item.position, place, message)
 
 
-def _uses(spec: dict[str, Any]) -> Iterator[Use]:
+def _find_uses(spec: dict[str, Any]) -> Iterator[Use]:
     for kind in _CONTAINERS:
         for number, container in mappings(spec, kind):
             for index, variable in mappings(container, "env"):
                 source = mapping(variable, "valueFrom")
                 place: Pointer = (kind, number, "env", index, "valueFrom")
                 for field, holder in _FROM.items() if source else ():
-                    yield from _use(source.get(field), (*place, field), holder)
+                    yield from _read_use(source.get(field), (*place, field), holder)
             for index, source in mappings(container, "envFrom"):
                 for field, holder in _ALL_FROM.items():
                     place = (kind, number, "envFrom", index, field)
-                    yield from _use(source.get(field), place, holder)
+                    yield from _read_use(source.get(field), place, holder)
     for index, volume in mappings(spec, "volumes"):
-        yield from _of_volume(volume, ("volumes", index))
+        yield from _find_uses_of_volume(volume, ("volumes", index))
 
 
-def _use(reference: object, place: Pointer, kind: str) -> Iterator[Use]:
+def _read_use(reference: object, place: Pointer, kind: str) -> Iterator[Use]:
     name = text(reference, "name")
     if name and mapping(reference).get("optional") is not True:
         yield Use(place, kind, name, text(reference, "key"))
 
 
-def _of_volume(volume: dict[str, Any], place: Pointer) -> Iterator[Use]:
-    yield from _files(volume, place, {"configMap": "name", "secret": "secretName"})
+def _find_uses_of_volume(volume: dict[str, Any], place: Pointer) -> Iterator[Use]:
+    yield from _find_uses_of_files(volume, place, {"configMap": "name", "secret": "secretName"})
     for index, source in mappings(mapping(volume, "projected"), "sources"):
         fields = {"configMap": "name", "secret": "name"}
-        yield from _files(source, (*place, "projected", "sources", index), fields)
+        yield from _find_uses_of_files(source, (*place, "projected", "sources", index), fields)
 
 
-def _files(source: dict[str, Any], place: Pointer, fields: dict[str, str]) -> Iterator[Use]:
+def _find_uses_of_files(
+    source: dict[str, Any], place: Pointer, fields: dict[str, str]
+) -> Iterator[Use]:
     for field, named in fields.items():
         files = mapping(source, field)
         name = text(files, named)
@@ -92,7 +94,7 @@ def _files(source: dict[str, Any], place: Pointer, fields: dict[str, str]) -> It
             yield Use(here, kind, name, "")
 
 
-def _claims(world: World, item: Item, base: Pointer, spec: dict[str, Any]) -> Dangles:
+def _check_claims(world: World, item: Item, base: Pointer, spec: dict[str, Any]) -> Dangles:
     for index, volume in mappings(spec, "volumes"):
         name = text(mapping(volume, "persistentVolumeClaim"), "claimName")
         if name and world.get("PersistentVolumeClaim", item.namespace, name) is None:
@@ -101,11 +103,11 @@ def _claims(world: World, item: Item, base: Pointer, spec: dict[str, Any]) -> Da
             yield Dangling("SEM168", item.position, place, message, outside=True)
 
 
-def _routes(world: World) -> Dangles:
+def _check_routes(world: World) -> Dangles:
     for kind, targets in _TARGETS.items():
         for item in world.items.get(kind, ()):
             for target in targets(item):
-                yield from _reached(world, item, target)
+                yield from _check_target(world, item, target)
 
 
 class Target(NamedTuple):
@@ -117,7 +119,7 @@ class Target(NamedTuple):
     port: int | str | None
 
 
-def _reached(world: World, item: Item, target: Target) -> Dangles:
+def _check_target(world: World, item: Item, target: Target) -> Dangles:
     service = world.get("Service", target.namespace, target.name)
     if service is None:
         message = f"the set has no Service {show(target.name)}"
@@ -130,7 +132,7 @@ def _reached(world: World, item: Item, target: Target) -> Dangles:
             yield Dangling("SEM165", item.position, target.pointer, message)
 
 
-def _of_ingress(item: Item) -> Iterator[Target]:
+def _list_targets_of_ingress(item: Item) -> Iterator[Target]:
     spec = mapping(item.data, "spec")
     backends: list[tuple[Pointer, Any]] = [(("spec", "defaultBackend"), spec.get("defaultBackend"))]
     for number, rule in mappings(spec, "rules"):
@@ -147,7 +149,7 @@ def _of_ingress(item: Item) -> Iterator[Target]:
             yield Target((*place, "service"), item.namespace, name, wanted)
 
 
-def _of_gateway_route(item: Item) -> Iterator[Target]:
+def _list_targets_of_gateway_route(item: Item) -> Iterator[Target]:
     for number, rule in mappings(mapping(item.data, "spec"), "rules"):
         for index, backend in mappings(rule, "backendRefs"):
             if text(backend, "kind") in ("", "Service") and not backend.get("group"):
@@ -157,7 +159,7 @@ def _of_gateway_route(item: Item) -> Iterator[Target]:
                     yield Target(place, namespace, text(backend, "name"), whole(backend, "port"))
 
 
-def _of_mesh_route(item: Item) -> Iterator[Target]:
+def _list_targets_of_mesh_route(item: Item) -> Iterator[Target]:
     for number, rule in mappings(mapping(item.data, "spec"), "http"):
         for index, route in mappings(rule, "route"):
             destination = mapping(route, "destination")
@@ -170,10 +172,10 @@ def _of_mesh_route(item: Item) -> Iterator[Target]:
 
 
 _TARGETS: dict[str, Callable[[Item], Iterator[Target]]] = {
-    "Ingress": _of_ingress,
-    "HTTPRoute": _of_gateway_route,
-    "VirtualService": _of_mesh_route,
+    "Ingress": _list_targets_of_ingress,
+    "HTTPRoute": _list_targets_of_gateway_route,
+    "VirtualService": _list_targets_of_mesh_route,
 }
 
-WHOLE: tuple[Callable[[World], Dangles], ...] = (*BETWEEN, _pods, _routes)
+WHOLE: tuple[Callable[[World], Dangles], ...] = (*BETWEEN, _check_pods, _check_routes)
 """Every rule about the set as a whole."""

@@ -4,11 +4,9 @@ from typing import Any
 
 from sluice.core.kubernetes.rules.checks import between, dns_label, one_of, relative_path, words
 from sluice.core.kubernetes.rules.problem import (
-    WARNING,
     Context,
-    Finds,
-    Found,
-    Rule,
+    Fault,
+    Faults,
     mapping,
     mappings,
     show,
@@ -16,16 +14,6 @@ from sluice.core.kubernetes.rules.problem import (
 )
 from sluice.core.kubernetes.rules.quantities import quantity
 from sluice.core.kubernetes.rules.shape import each, leaf, node, required, unique
-
-RULES = {
-    "SEM037": Rule("a volume whose name cannot be or stands twice", "give it a name of its own"),
-    "SEM038": Rule("a volume with several sources or a broken one", "keep one, and complete it"),
-    "SEM039": Rule("a mount of a volume that the pod does not have", "add the volume"),
-    "SEM040": Rule("two mounts at one path, or one at none", "give each a path of its own"),
-    "SEM041": Rule("a path that leads out of its volume", "use a relative path without '..'"),
-    "SEM042": Rule("a file mode out of range", "use a mode from 0 to 0777 (511)"),
-    "SEM043": Rule("a volume that nothing mounts", "mount it or remove it", WARNING),
-}
 
 _NAME_AND_SOURCE = 2
 _CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
@@ -48,13 +36,13 @@ _HOST_PATHS = (
 )
 
 
-def _one_source(volume: dict[str, Any], _: Context) -> Finds:
+def _check_one_source(volume: dict[str, Any], _: Context) -> Faults:
     if len(volume) <= _NAME_AND_SOURCE:
         return
     given = [key for key, value in volume.items() if key != "name" and value is not None]
     if len(given) > 1:
-        said = " and ".join(str(key)[:40] for key in given[:4])
-        yield Found("SEM038", (given[1],), f"{said} are set; a volume has one source")
+        sources = " and ".join(str(key)[:40] for key in given[:4])
+        yield Fault("SEM038", (given[1],), f"{sources} are set; a volume has one source")
 
 
 VOLUME = node(
@@ -71,23 +59,23 @@ VOLUME = node(
         ),
     },
     required("SEM037", "name"),
-    _one_source,
+    _check_one_source,
 )
 
 _PROPAGATION = one_of("None", "HostToContainer", "Bidirectional")
 
 
-def mounts(container: dict[str, Any], _: Context) -> Finds:
+def check_mounts(container: dict[str, Any], _: Context) -> Faults:
     """Where a container mounts what."""
     for index, mount in mappings(container, "volumeMounts"):
         here = ("volumeMounts", index)
         if not mount.get("mountPath"):
-            yield Found("SEM040", here, "mountPath is missing")
+            yield Fault("SEM040", here, "mountPath is missing")
         for key, rule, check in _OF_MOUNTS:
             value = mount.get(key)
             wrong = check(value) if isinstance(value, str) else None
             if wrong:
-                yield Found(rule, (*here, key), wrong)
+                yield Fault(rule, (*here, key), wrong)
 
 
 _OF_MOUNTS = (
@@ -105,10 +93,10 @@ def _claims(context: Context) -> set[str]:
     return {text(mapping(t, "metadata"), "name") for _, t in mappings(spec, "volumeClaimTemplates")}
 
 
-def mounted(pod: dict[str, Any], context: Context) -> Finds:
+def check_mounted(pod: dict[str, Any], context: Context) -> Faults:
     """Volumes that are mounted against volumes that there are."""
     volumes = {text(volume, "name"): index for index, volume in mappings(pod, "volumes")}
-    known = volumes.keys() | _claims(context)
+    names = volumes.keys() | _claims(context)
     used = set()
     for kind in _CONTAINERS:
         for number, container in mappings(pod, kind):
@@ -116,9 +104,9 @@ def mounted(pod: dict[str, Any], context: Context) -> Finds:
                 for index, mount in mappings(container, key):
                     name = text(mount, "name")
                     used.add(name)
-                    if not name or name not in known:
+                    if not name or name not in names:
                         place = (kind, number, key, index, "name")
-                        yield Found("SEM039", place, f"the pod has no volume {show(name)}")
+                        yield Fault("SEM039", place, f"the pod has no volume {show(name)}")
     for name, index in volumes.items():
         if name and name not in used:
-            yield Found("SEM043", ("volumes", index), f"nothing mounts {show(name)}")
+            yield Fault("SEM043", ("volumes", index), f"nothing mounts {show(name)}")

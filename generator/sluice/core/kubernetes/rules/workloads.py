@@ -3,17 +3,16 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sluice.core.kubernetes.rules.changes import fixed, same_selector
+from sluice.core.kubernetes.rules.changes import check_same_selector, fixed
 from sluice.core.kubernetes.rules.checks import between, one_of, share, share_of_all
 from sluice.core.kubernetes.rules.configuration import CLAIM_TEMPLATE
 from sluice.core.kubernetes.rules.metadata import SELECTOR
 from sluice.core.kubernetes.rules.pods import TEMPLATE
 from sluice.core.kubernetes.rules.problem import (
     Context,
-    Finds,
-    Found,
+    Fault,
+    Faults,
     Pointer,
-    Rule,
     mapping,
     mappings,
     show,
@@ -21,30 +20,6 @@ from sluice.core.kubernetes.rules.problem import (
     whole,
 )
 from sluice.core.kubernetes.rules.shape import Fields, NodeRule, each, leaf, node, required
-
-RULES = {
-    "SEM060": Rule(
-        "a selector that does not select its own pods",
-        "give the template the labels that the selector asks for",
-    ),
-    "SEM061": Rule("a selector that selects nothing or everything", "name at least one label"),
-    "SEM064": Rule("a negative count", "use a number that is not negative"),
-    "SEM065": Rule(
-        "an update strategy that cannot be", "Recreate and OnDelete have no rollingUpdate"
-    ),
-    "SEM066": Rule(
-        "an update that can never begin", "let maxSurge or maxUnavailable be more than zero"
-    ),
-    "SEM067": Rule("a share that cannot be", "use a number, or a percentage up to 100%"),
-    "SEM068": Rule(
-        "a deadline before a pod can be ready",
-        "progressDeadlineSeconds (600 by default) must exceed minReadySeconds",
-    ),
-    "SEM069": Rule(
-        "a template that its controller does not take",
-        "replaced pods restart Always, pods of Jobs OnFailure or Never",
-    ),
-}
 
 _COUNTS: Fields = dict.fromkeys(
     ("replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"),
@@ -69,15 +44,15 @@ def _holds(term: dict[str, Any], labels: dict[str, Any]) -> bool:
     return (key in labels) is (operator != "DoesNotExist")
 
 
-def own_pods(spec: dict[str, Any], _: Context) -> Finds:
+def check_own_pods(spec: dict[str, Any], _: Context) -> Faults:
     selector = spec.get("selector")
     if selector is None:
-        yield Found("SEM061", (), "the selector is missing")
+        yield Fault("SEM061", (), "the selector is missing")
     elif isinstance(selector, dict):
         if not selector.get("matchLabels") and not selector.get("matchExpressions"):
-            yield Found("SEM061", ("selector",), "the selector is empty")
+            yield Fault("SEM061", ("selector",), "the selector is empty")
         elif not selects(selector, mapping(spec, "template", "metadata", "labels")):
-            yield Found("SEM060", _unmatched(spec), "the template's labels do not match")
+            yield Fault("SEM060", _unmatched(spec), "the template's labels do not match")
 
 
 def _unmatched(spec: dict[str, Any]) -> Pointer:
@@ -88,29 +63,29 @@ def _unmatched(spec: dict[str, Any]) -> Pointer:
     return ("selector",)
 
 
-def _deadline(spec: dict[str, Any], _: Context) -> Finds:
+def _check_deadline(spec: dict[str, Any], _: Context) -> Faults:
     ready, deadline = whole(spec, "minReadySeconds"), whole(spec, "progressDeadlineSeconds")
     limit = _DEFAULT_DEADLINE if deadline is None else deadline
     if (ready or 0) >= limit:
         message = f"{show(ready or 0)} s to be ready, {show(limit)} s to make progress"
         place = "minReadySeconds" if deadline is None else "progressDeadlineSeconds"
-        yield Found("SEM068", (place,), message)
+        yield Fault("SEM068", (place,), message)
 
 
 def restarts(*allowed: str) -> NodeRule:
     """Which restart policies the pods of a controller may have; the default is Always."""
 
-    def policy(spec: dict[str, Any], _: Context) -> Finds:
+    def check_restart_policy(spec: dict[str, Any], _: Context) -> Faults:
         pod, here = mapping(spec, "template", "spec"), ("template", "spec")
         given = pod.get("restartPolicy") or "Always"
         if pod and isinstance(given, str) and given not in allowed:
             place = (*here, "restartPolicy") if "restartPolicy" in pod else here
-            yield Found("SEM069", place, f"restartPolicy is {show(given)}")
+            yield Fault("SEM069", place, f"restartPolicy is {show(given)}")
         if "Always" in allowed and pod.get("activeDeadlineSeconds") is not None:
             place = (*here, "activeDeadlineSeconds")
-            yield Found("SEM069", place, "pods that are replaced have no deadline")
+            yield Fault("SEM069", place, "pods that are replaced have no deadline")
 
-    return policy
+    return check_restart_policy
 
 
 def none_at_all(value: object, default: str) -> bool:
@@ -119,26 +94,26 @@ def none_at_all(value: object, default: str) -> bool:
     return given == 0 or (isinstance(given, str) and given.strip("0") == "%")
 
 
-def _never(strategy: dict[str, Any], _: Context) -> Finds:
+def _check_room_to_roll(strategy: dict[str, Any], _: Context) -> Faults:
     rolling = mapping(strategy, "rollingUpdate")
     surge, lost = rolling.get("maxSurge"), rolling.get("maxUnavailable")
     if none_at_all(surge, "25%") and none_at_all(lost, "25%"):
-        yield Found("SEM066", ("rollingUpdate",), "maxSurge and maxUnavailable are both zero")
+        yield Fault("SEM066", ("rollingUpdate",), "maxSurge and maxUnavailable are both zero")
 
 
-def _never_of_daemons(strategy: dict[str, Any], _: Context) -> Finds:
+def _check_room_of_daemons(strategy: dict[str, Any], _: Context) -> Faults:
     rolling = mapping(strategy, "rollingUpdate")
     surge, lost = rolling.get("maxSurge"), rolling.get("maxUnavailable")
     if none_at_all(surge, "0%") and none_at_all(lost, "1"):
-        yield Found("SEM066", ("rollingUpdate",), "maxSurge and maxUnavailable are both zero")
+        yield Fault("SEM066", ("rollingUpdate",), "maxSurge and maxUnavailable are both zero")
     elif not none_at_all(surge, "0%") and not none_at_all(lost, "1"):
-        yield Found("SEM065", ("rollingUpdate",), "maxSurge needs maxUnavailable to be 0")
+        yield Fault("SEM065", ("rollingUpdate",), "maxSurge needs maxUnavailable to be 0")
 
 
-def _no_rolling(strategy: dict[str, Any], _: Context) -> Finds:
+def _check_rolling_has_use(strategy: dict[str, Any], _: Context) -> Faults:
     kind = strategy.get("type")
     if kind in ("Recreate", "OnDelete") and strategy.get("rollingUpdate") is not None:
-        yield Found("SEM065", ("rollingUpdate",), f"type is {kind}")
+        yield Fault("SEM065", ("rollingUpdate",), f"type is {kind}")
 
 
 _SHARES = {
@@ -151,7 +126,7 @@ _SHARES = {
 def _strategy(*kinds: str, rules: Iterable[NodeRule] = ()) -> Fields:
     step = node(
         {"type": leaf("SEM065", one_of(*kinds)), "rollingUpdate": node(_SHARES)},
-        _no_rolling,
+        _check_rolling_has_use,
         *rules,
     )
     return {"strategy": step, "updateStrategy": step}
@@ -160,18 +135,20 @@ def _strategy(*kinds: str, rules: Iterable[NodeRule] = ()) -> Fields:
 _PODS: Fields = {"selector": SELECTOR, "template": TEMPLATE, **_COUNTS}
 _RULES: tuple[NodeRule, ...] = (
     required("SEM060", "template"),
-    own_pods,
-    same_selector,
+    check_own_pods,
+    check_same_selector,
     restarts("Always"),
 )
 _STATEFUL = ("serviceName", "podManagementPolicy", "volumeClaimTemplates")
 
 DEPLOYMENT = node(
-    {**_PODS, **_strategy("RollingUpdate", "Recreate", rules=(_never,))}, *_RULES, _deadline
+    {**_PODS, **_strategy("RollingUpdate", "Recreate", rules=(_check_room_to_roll,))},
+    *_RULES,
+    _check_deadline,
 )
 REPLICA_SET = node(_PODS, *_RULES)
 DAEMON_SET = node(
-    {**_PODS, **_strategy("RollingUpdate", "OnDelete", rules=(_never_of_daemons,))}, *_RULES
+    {**_PODS, **_strategy("RollingUpdate", "OnDelete", rules=(_check_room_of_daemons,))}, *_RULES
 )
 STATEFUL_SET = node(
     {

@@ -95,8 +95,8 @@ class World:
         _, kind, namespace, name = item.identity
         self.items[kind].append(item)
         self.by_name.setdefault((kind, namespace, name), item)
-        for made in _made(item):
-            self.by_name.setdefault((made.kind, namespace, made.name), made)
+        for part in _made(item):
+            self.by_name.setdefault((part.kind, namespace, part.name), part)
         for pods in _pods(item):
             self.pods.append(pods)
             self._by_namespace[namespace].append(pods)
