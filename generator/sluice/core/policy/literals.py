@@ -7,12 +7,10 @@ from sluice.core.policy import libraries
 from sluice.core.policy.engine import Engine
 from sluice.core.policy.libraries import Version
 from sluice.core.policy.runtime import Failed
-from sluice.core.policy.syntax import DYN, Kind, Node, Tree, text
-from sluice.core.policy.wire import field
+from sluice.core.policy.syntax import DYN, Kind, Node, Tree, constant, text
 
 _PATTERNS = ("matches", "find", "findAll")
 _CONVERSIONS = ("duration", "timestamp")
-_EMPTY = Node(Kind.CONSTANT, constant=field(6, ""))
 
 
 def literal_problems(tree: Tree, engine: Engine, version: Version) -> Iterator[tuple[Node, str]]:
@@ -36,7 +34,7 @@ def literal_problems(tree: Tree, engine: Engine, version: Version) -> Iterator[t
 def _call_problems(node: Node, engine: Engine) -> Iterator[tuple[Node, str]]:
     call = None
     if node.name in _PATTERNS and node.member and text(node.operands[1]) is not None:
-        operands = (_EMPTY, node.operands[1])
+        operands = (constant("string", ""), node.operands[1])
         call = Node(Kind.CALL, name="matches", operands=operands, member=True)
     elif node.name in _CONVERSIONS and text(node.operands[0]) is not None:
         call = node
