@@ -3,8 +3,8 @@
 import pytest
 
 from core.policy.support import value_of
-from sluice.core.policy.engine import CompileError
 from sluice.core.policy.libraries.regex import without_groups
+from sluice.core.policy.problems import CompileError
 from sluice.core.policy.runtime import Failed
 
 TRUE = """

@@ -7,13 +7,14 @@ from functools import cached_property, partial
 from typing import Any
 
 from sluice.core.finding import Finding
+from sluice.core.policy.checking import PREFIX, Checked, Checker, Typing
 from sluice.core.policy.cost import building_depth, grows_too_much, longest_text, widest_literal
-from sluice.core.policy.descriptors import Pool
-from sluice.core.policy.engine import Checked, Checker, CompileError, Engine, Problem, engine_for
-from sluice.core.policy.libraries import OPTIONAL_RESULTS, Version
-from sluice.core.policy.literals import literal_problems
+from sluice.core.policy.engine import Engine, engine_for
+from sluice.core.policy.libraries import LITERALS_CHECKED, OPTIONAL_RESULTS, Version
+from sluice.core.policy.literals import wrong_literals
 from sluice.core.policy.model import Expression, Named, Policy
 from sluice.core.policy.optionals import guarded, may_escape
+from sluice.core.policy.problems import CompileError, Problem
 from sluice.core.policy.runtime import TOO_DEEP, Program
 from sluice.core.policy.syntax import TRUE, Kind, Node, block, rebuild, slot
 from sluice.core.policy.syntax_wire import LEVEL_LIMIT, levels
@@ -22,7 +23,6 @@ COMPILE_RULE = "POL003"
 """An expression that the API server would refuse, or that cannot be decided offline."""
 
 _REFERENCE = re.compile(r"\bvariables\s*\.\s*([A-Za-z_]\w*)")
-_PREFIX = "variables."
 _PRESENCE = re.compile(
     r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|//[^\n]*)|\bhas\(\s*variables\.(\w+)\s*\)"""
 )
@@ -90,7 +90,8 @@ class Compiled:
 
     def variable(self, name: str) -> Node | None:
         """The tree of a variable by the name that trees use."""
-        return self.variables.get(name.removeprefix(_PREFIX)) if _is_variable(name) else None
+        known = name.startswith(PREFIX)
+        return self.variables.get(name.removeprefix(PREFIX)) if known else None
 
     def _names(self, node: Node, found: set[str]) -> set[str]:
         for name in _references(node):
@@ -145,13 +146,19 @@ def compile_policy(policy: Policy, version: Version) -> Plan:
 
 @dataclass
 class Compiler:
-    """Compiles one policy; `pool` and `typed` say what is known of the variables' types."""
+    """Compiles one policy.
+
+    Args:
+        policy: the policy.
+        version: of Kubernetes.
+        engine: of that version.
+        typing: what is known of the types of objects.
+    """
 
     policy: Policy
     version: Version
     engine: Engine
-    pool: Pool | None = None
-    typed: Mapping[str, str] = field(default_factory=dict)
+    typing: Typing | None = None
     problems: list[Finding] = field(default_factory=list)
     trees: dict[str, Node] = field(default_factory=dict)
     types: dict[str, Any] = field(default_factory=dict)
@@ -186,7 +193,7 @@ class Compiler:
 
     def _checker(self, variables: Mapping[str, Any]) -> Checker:
         params = self.policy.param_kind is not None
-        return self.engine.checker(variables, params=params, pool=self.pool, typed=self.typed)
+        return self.engine.checker(variables, params=params, typing=self.typing)
 
     def _named(
         self,
@@ -239,14 +246,16 @@ class Compiler:
         try:
             checked = checker.check(_presence_decided(expression.text, known))
             compiled = Compiled(expression, checked, self.engine, known)
-            if self.broken.intersection(_references(compiled.root)):
+            if self.broken & checked.references:
                 return None
-            found = list(_objections(compiled, types, self.version))
+            problems = list(_misfits(checked, types))
+            if self.typing is None:  # with types it is looked at again, and only for them
+                problems += _objections(compiled, self.version)
         except CompileError as error:
-            found = list(error.problems)
-        for problem in found:
+            problems = list(error.problems)
+        for problem in problems:
             self.problems.append(_finding(self.policy, expression, problem))
-        return None if found else compiled
+        return None if problems else compiled
 
 
 def _finding(policy: Policy, expression: Expression, problem: Problem) -> Finding:
@@ -254,25 +263,28 @@ def _finding(policy: Policy, expression: Expression, problem: Problem) -> Findin
     return Finding(place, COMPILE_RULE, f"policy {policy.name}: {problem.message}")
 
 
-def _objections(compiled: Compiled, types: Sequence[str], version: Version) -> Iterator[Problem]:
-    """What the API server refuses although its type checker would not."""
-    checked = compiled.checked
+def _misfits(checked: Checked, types: Sequence[str]) -> Iterator[Problem]:
+    """What the API server refuses of the types that its checker lets pass."""
     if types and checked.type_name not in types:
         wanted = " or ".join(name.lower() for name in types)
         yield Problem(1, 1, f"must evaluate to {wanted} but got {checked.type_name.lower()}")
-    for node in checked.tree.root.walk():
-        if node.kind is Kind.IDENT and _is_variable(node.name):
-            name = node.name.removeprefix(_PREFIX)
-            if name not in compiled.variables:
-                message = f"variable {name!r} is declared further down"
-                yield literal_place(checked, node, message)
-    yield from (
-        literal_place(checked, node, message)
-        for node, message in literal_problems(checked.tree, compiled.engine, version)
-    )
-    if levels(checked.tree.root) > LEVEL_LIMIT:
+    for node, message in checked.mixed_literals:
+        yield literal_place(checked, node, message)
+
+
+def _objections(compiled: Compiled, version: Version) -> Iterator[Problem]:
+    """What is refused whatever the types are: by the API server, or here since it has no end."""
+    checked, root = compiled.checked, compiled.root
+    for node in root.walk():
+        if _is_variable(node) and _variable_of(node) not in compiled.variables:
+            message = f"variable {_variable_of(node)!r} is declared further down"
+            yield literal_place(checked, node, message)
+    if version >= LITERALS_CHECKED:
+        for node, message in wrong_literals(checked.tree, compiled.engine.constant):
+            yield literal_place(checked, node, message)
+    if levels(root) > LEVEL_LIMIT:
         yield Problem(1, 1, TOO_DEEP)
-    if grows_too_much(checked.tree.root, compiled.variable):
+    if grows_too_much(root, compiled.variable):
         yield Problem(1, 1, "its values would grow beyond every limit")
 
 
@@ -301,19 +313,21 @@ def _all(nodes: Sequence[Node]) -> Node:
 
 
 def _references(node: Node) -> Iterator[str]:
-    for one in node.walk():
-        if one.kind is Kind.IDENT and _is_variable(one.name):
-            yield one.name.removeprefix(_PREFIX)
+    return map(_variable_of, filter(_is_variable, node.walk()))
 
 
-def _is_variable(name: str) -> bool:
-    return name.startswith(_PREFIX)
+def _is_variable(node: Node) -> bool:
+    return node.kind is Kind.IDENT and node.name.startswith(PREFIX)
+
+
+def _variable_of(node: Node) -> str:
+    return node.name.removeprefix(PREFIX)
 
 
 def _prepared(node: Node, slots: Mapping[str, Node], *, keep_optionals_out: bool) -> Node:
     """The tree with variables as values of the block around it, and functions as they run."""
-    if node.kind is Kind.IDENT and _is_variable(node.name):
-        return TRUE if node.test else slots[node.name.removeprefix(_PREFIX)]
+    if _is_variable(node):
+        return TRUE if node.test else slots[_variable_of(node)]
     prepare = partial(_prepared, slots=slots, keep_optionals_out=keep_optionals_out)
     result = rebuild(node, tuple(map(prepare, node.operands)))
     if keep_optionals_out:
