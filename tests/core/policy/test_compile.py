@@ -134,3 +134,18 @@ def test_an_engine_says_which_version_is_asked_though_others_share_what_it_knows
     spec = {"validations": [{"expression": "[1].includes(1)"}]}
     messages = [plan_of(spec, version).problems[0].message for version in ((1, 35), (1, 36))]
     assert [one.rpartition(" ")[2] for one in messages] == ["1.35", "1.36"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ('object.metadata.name in [object.data.model, "web"]', "elements of different types"),
+        ('{"a": object.b, "c": "d"}.size() == 2', "values of different types"),
+        ('int("many") > 1', "cannot"),
+        ('double("many") > 1.0', "cannot"),
+        ('bool("many")', "onver"),
+    ],
+)
+def test_literals_that_the_server_refuses(expression: str, message: str) -> None:
+    (problem,) = plan_of({"validations": [{"expression": expression}]}).problems
+    assert message in problem.message

@@ -7,7 +7,10 @@ from sluice.core.policy.runtime import Failed
 from sluice.core.policy.syntax import DYN, Kind, Node, Tree, constant, text
 
 _PATTERNS = ("matches", "find", "findAll")
-_CONVERSIONS = ("duration", "timestamp")
+_CONVERSIONS = ("bool", "double", "duration", "int", "timestamp", "uint")
+
+_SCALAR = b"\x18"
+"""How the engine begins to write a type such as string or int."""
 
 Run = Callable[[Node], object]
 """Gives the value of an expression without variables, or Failed."""
@@ -55,6 +58,8 @@ def _mixed_entries(tree: Tree, node: Node) -> bool:
 def _mixed(tree: Tree, operands: tuple[Node, ...]) -> bool:
     """Whether two neighbours are of types that are both known and not the same."""
     types = [tree.types.get(operand.identity, DYN) for operand in operands]
+    if DYN in types and any(kind.startswith(_SCALAR) for kind in types):
+        return True
     known = [kind for kind in types if not _open(kind)]
     return any(one != other for one, other in pairwise(known)) and not _open(types[0])
 
