@@ -16,6 +16,7 @@ from sluice.core.policy.model import Expression, Named, Policy
 from sluice.core.policy.optionals import guarded, may_escape
 from sluice.core.policy.problems import CompileError, Problem
 from sluice.core.policy.runtime import TOO_DEEP, Program
+from sluice.core.policy.spending import Bounds
 from sluice.core.policy.syntax import TRUE, Kind, Node, block, rebuild, slot
 from sluice.core.policy.syntax_wire import LEVEL_LIMIT, levels
 
@@ -37,6 +38,7 @@ class Compiled:
     engine: Engine = field(repr=False)
     variables: Mapping[str, Node] = field(repr=False)
     _parts: dict[int, tuple[Node, Program]] = field(default_factory=dict, repr=False, compare=False)
+    _costs: dict[Bounds, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def root(self) -> Node:
@@ -62,6 +64,12 @@ class Compiled:
     def longest_text(self) -> int:
         """The characters that texts can have which it puts together from its own."""
         return longest_text(self.root, self.variable)
+
+    def most_cost(self, bounds: Bounds) -> int:
+        """What it costs at most where values are no larger than that."""
+        if bounds not in self._costs:
+            self._costs[bounds] = sum(map(bounds.most, self._trees))
+        return self._costs[bounds]
 
     @property
     def _trees(self) -> tuple[Node, ...]:
