@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sluice.core.policy.compiled import Compiled
 from sluice.core.policy.locate import Located, Locator, Scope
-from sluice.core.policy.plan import Compiled
 from sluice.core.policy.syntax import Kind, Node
 from sluice.core.specs.load import Pointer
 

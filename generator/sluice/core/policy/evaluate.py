@@ -9,10 +9,11 @@ from sluice.core.finding import Place, Severity
 from sluice.core.policy import params as parameters
 from sluice.core.policy.admission import Admission, Object, World
 from sluice.core.policy.blame import blame
+from sluice.core.policy.compiled import Compiled
 from sluice.core.policy.cost import BINDING_LIMIT, LIMIT, fills_memory
 from sluice.core.policy.match import matches
 from sluice.core.policy.model import Binding, Validation
-from sluice.core.policy.plan import Compiled, Plan, PlannedValidation
+from sluice.core.policy.plan import Plan, PlannedValidation
 from sluice.core.policy.runtime import EXCEEDED, Failed
 from sluice.core.policy.spending import Bounds
 from sluice.core.policy.stepping import Outcome, Stepper, least_cost

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sluice.core.policy.compiled import Compiled
 from sluice.core.policy.cost import LIMIT, extent
-from sluice.core.policy.plan import Compiled
 from sluice.core.policy.runtime import EXCEEDED, Failed, Value
 from sluice.core.policy.spending import Bounds, Spending
 from sluice.core.policy.syntax import Kind, Node
