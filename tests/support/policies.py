@@ -9,9 +9,10 @@ from sluice.core.cel.engine import engine_for
 from sluice.core.documents.objects import Part, read_all
 from sluice.core.finding import Finding
 from sluice.core.policy.admission import World, admit
+from sluice.core.policy.compiled import Compiled
 from sluice.core.policy.evaluate import Result, evaluate
 from sluice.core.policy.model import Binding, Expression, Policy
-from sluice.core.policy.plan import Compiled, Plan, compile_policy
+from sluice.core.policy.plan import Plan, compile_policy
 from sluice.core.policy.reading import read_binding, read_policy
 
 Version = tuple[int, int]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sluice.core.cel.engine import CompileError
+from sluice.core.cel.problems import CompileError
 from sluice.core.cel.regex import without_groups
 from sluice.core.cel.runtime import Failed
 from support.policies import value_of

@@ -96,7 +96,56 @@ def test_variables_by_the_hundred() -> None:
     ["(" * 500 + "1" + ")" * 500, "\x00", "", "'", "object.\ud800", "[" * 5000, "a" * 200_000],
 )
 def test_hostile_text_is_a_mistake_like_any_other(expression: str) -> None:
-    from sluice.core.cel.engine import CompileError, engine_for  # noqa: PLC0415  # only here
+    from sluice.core.cel.engine import engine_for  # noqa: PLC0415  # only here
+    from sluice.core.cel.problems import CompileError  # noqa: PLC0415  # only here
 
     with pytest.raises(CompileError):
         engine_for((1, 34)).checker({}, params=False).check(expression)
+
+
+def check_twice(text: str, first: str, second: str) -> tuple[str, str]:
+    """The types of a text where the variable x comes from one expression, and from another."""
+    from sluice.core.cel.engine import engine_for  # noqa: PLC0415  # only here
+
+    engine = engine_for((1, 34))
+    plain = engine.checker({}, params=False)
+    types = [plain.check(one).type for one in (first, second)]
+    checkers = [engine.checker({"x": kind}, params=False) for kind in types]
+    return checkers[0].check(text).type_name, checkers[1].check(text).type_name
+
+
+@pytest.mark.parametrize("text", ["variables.x", "variables. x", "variables // here\n.x"])
+def test_what_is_remembered_of_an_expression_is_of_its_variables_types(text: str) -> None:
+    assert check_twice(text, "1", "'one'") == ("INT", "STRING")
+
+
+def test_an_expression_is_checked_once_where_nothing_differs_that_it_sees() -> None:
+    from sluice.core.cel.engine import engine_for  # noqa: PLC0415  # only here
+
+    text = "object.spec.replicas > 41"
+    first = engine_for((1, 34)).checker({}, params=False).check(text)
+    other = engine_for((1, 35)).checker({"y": first.type}, params=False).check(text)
+    assert other is first
+    assert engine_for((1, 29)).checker({}, params=False).check(text) is not first
+    assert engine_for((1, 34)).checker({}, params=True).check(text) is not first
+
+
+def test_an_engine_says_which_version_is_asked_though_others_share_what_it_knows() -> None:
+    spec = {"validations": [{"expression": "[1].includes(1)"}]}
+    messages = [plan_of(spec, version).problems[0].message for version in ((1, 35), (1, 36))]
+    assert [one.rpartition(" ")[2] for one in messages] == ["1.35", "1.36"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ('object.metadata.name in [object.data.model, "web"]', "elements of different types"),
+        ('{"a": object.b, "c": "d"}.size() == 2', "values of different types"),
+        ('int("many") > 1', "cannot"),
+        ('double("many") > 1.0', "cannot"),
+        ('bool("many")', "onver"),
+    ],
+)
+def test_literals_that_the_server_refuses(expression: str, message: str) -> None:
+    (problem,) = plan_of({"validations": [{"expression": expression}]}).problems
+    assert message in problem.message

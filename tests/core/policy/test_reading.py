@@ -54,10 +54,31 @@ def _problems(kind: str, spec: object) -> list[str]:
         ({**OK, "validations": [{"expression": 1}]}, "expression: is not text"),
         ({**OK, "validations": [{"expression": "true", "message": "a\nb"}]}, "more than one line"),
         ({**OK, "validations": [{"expression": "true", "reason": "Why"}]}, "'Why' is not one of"),
+        ({**OK, "validations": [{"expression": "true", "reason": "Unauthorized"}]}, "not one of"),
+        ({**OK, "validations": [{"expression": "true", "message": " "}]}, "must say something"),
         (
-            {**OK, "validations": [{"expression": "true", "messageExpression": "'" * 6000}]},
-            "longer than 5120",
+            {**OK, "validations": [{"expression": "true", "messageExpression": " "}]},
+            "must say something",
         ),
+        (
+            {**OK, "matchConstraints": {"resourceRules": [{**RULE, "apiGroups": ["", "*"]}]}},
+            "apiGroups: where '*' stands",
+        ),
+        (
+            {
+                **OK,
+                "matchConstraints": {"resourceRules": [{**RULE, "operations": ["*", "UPDATE"]}]},
+            },
+            "operations: where '*' stands",
+        ),
+        (
+            {
+                **OK,
+                "auditAnnotations": [{"key": f"k{i}", "valueExpression": "''"} for i in range(21)],
+            },
+            "at most 20",
+        ),
+        ({**OK, "paramKind": {"apiVersion": "a/b/c", "kind": "K"}}, "'a/b/c' is not group/version"),
         ({**OK, "variables": [{"name": "a-b", "expression": "1"}]}, "not a CEL identifier"),
         (
             {**OK, "variables": [{"name": "a", "expression": "1"}] * 2},
@@ -225,3 +246,10 @@ def test_a_policy_file_that_is_too_large_is_refused_and_not_cut() -> None:
     raw = b"kind: A\n" + b"#" * (1 << 20)
     with pytest.raises(FindingsError, match="more than 1,048,576 bytes"):
         read_policies({"policies/a.yaml": raw})
+
+
+def test_a_message_expression_may_be_long_since_only_its_result_is_bounded() -> None:
+    text = f"'short' + '{'x' * 6000}'"
+    assert not _problems(
+        "", {**OK, "validations": [{"expression": "1", "messageExpression": text}]}
+    )

@@ -8,7 +8,7 @@ import pytest
 
 from sluice.core.finding import Severity
 from sluice.core.kubernetes.closure import merge
-from sluice.core.policy.typecheck import type_warnings
+from sluice.core.policy.typecheck import KindTypes, type_warnings
 from support.policies import plan_of
 
 SCHEMAS = Path(__file__).parents[3] / "schemas" / "kubernetes"
@@ -32,7 +32,7 @@ def schemas() -> dict[str, Any]:
 def _warnings(schemas: dict[str, Any], *expressions: str, **spec: object) -> list[str]:
     validations = [{"expression": expression} for expression in expressions]
     plan = plan_of({"matchConstraints": RULES, "validations": validations, **spec})
-    found = type_warnings(plan, schemas)
+    found = type_warnings(plan, KindTypes(schemas))
     assert all(one.severity is Severity.WARNING and one.rule == "POL004" for one in found)
     return [one.message for one in found]
 
@@ -69,7 +69,7 @@ def test_good_expressions_have_no_warning(schemas: dict[str, Any]) -> None:
 
 def test_wildcards_and_unknown_kinds_are_not_checked(schemas: dict[str, Any]) -> None:
     plan = plan_of({"validations": [{"expression": "object.nope == 1"}]})
-    assert type_warnings(plan, schemas) == []
+    assert type_warnings(plan, KindTypes(schemas)) == []
 
 
 def test_every_kind_of_the_schemas_can_be_checked(
@@ -88,7 +88,7 @@ def test_every_kind_of_the_schemas_can_be_checked(
             },
             (1, 37),
         )
-        assert type_warnings(plan, schemas) == []
+        assert type_warnings(plan, KindTypes(schemas)) == []
     assert capfd.readouterr().err == ""
 
 

@@ -62,14 +62,6 @@ def widest_literal(node: Node) -> int:
     return max([own, *map(widest_literal, node.operands)])
 
 
-def steps(node: Node, size: int) -> int:
-    """The nodes evaluated when every loop runs over `size` elements."""
-    if node.kind is Kind.COMPREHENSION:
-        rounds, first, condition, step, result = (steps(part, size) for part in node.operands)
-        return rounds + first + result + size * (condition + step + 1)
-    return 1 + sum(steps(operand, size) for operand in node.operands)
-
-
 def grows_too_much(node: Node, variable: Lookup) -> bool:
     """Whether values multiply: sums of sums of variables double with each step."""
     return _copies(node, variable, {}) > _COPIES_LIMIT

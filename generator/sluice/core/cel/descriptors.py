@@ -1,11 +1,10 @@
 """Message types for the type checker: what the engine checks fields against."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sluice.core.cel import wire
 from sluice.core.cel.libraries.declaration import TYPES
 
 _STRING, _BOOL, _INT64, _DOUBLE, _MESSAGE = 9, 8, 3, 1, 11
@@ -94,14 +93,16 @@ class Pool:
     """
 
     def __init__(self, schemas: Mapping[str, Schema], definitions: Schema | None = None) -> None:
-        builder = _Builder(definitions or {})
+        kubernetes, net = _file("kubernetes"), _file("net")
+        builder = _Builder(kubernetes, definitions or {})
         for name, schema in schemas.items():
             builder.message(name, schema)
-        own = [name.removeprefix("kubernetes.") for name in TYPES.values() if "kubernetes" in name]
-        net = [name.removeprefix("net.") for name in TYPES.values() if name.startswith("net.")]
+        for name in TYPES.values():
+            package, _, short = name.partition(".")
+            (net if package == "net" else kubernetes).message_type.add(name=short)
         self._files = {
-            "kubernetes": _file("kubernetes", [*builder.finished(), *map(_empty, own)]),
-            "net": _file("net", map(_empty, net)),
+            "kubernetes": File(kubernetes.SerializeToString()),
+            "net": File(net.SerializeToString()),
         }
 
     def FindFileByName(self, name: str) -> File:  # noqa: N802  # the engine calls it so
@@ -116,60 +117,57 @@ class Pool:
         raise KeyError(name)
 
 
-def _file(package: str, messages: Iterable[bytes]) -> File:
-    dependencies = (b"google/protobuf/struct.proto", b"google/protobuf/timestamp.proto")
-    head = wire.field(1, f"{package}.proto") + wire.field(2, package)
-    parts = [wire.field(3, name) for name in dependencies]
-    parts += [wire.field(4, message) for message in messages]
-    return File(head + b"".join(parts))
+def _file(package: str) -> Any:  # noqa: ANN401  # protobuf's FileDescriptorProto
+    from google.protobuf import descriptor_pb2  # type: ignore[import-untyped]  # noqa: PLC0415  # loads slowly
+
+    dependencies = ("google/protobuf/struct.proto", "google/protobuf/timestamp.proto")
+    return descriptor_pb2.FileDescriptorProto(
+        name=f"{package}.proto", package=package, dependency=dependencies
+    )
 
 
-def _empty(name: str) -> bytes:
-    return wire.field(1, name)
-
-
-@dataclass
 class _Builder:
-    definitions: Schema
-    bodies: dict[str, bytes] = field(default_factory=dict)
+    """Fills a file with a message type for each kind of object in some schemas."""
 
-    def finished(self) -> Iterable[bytes]:
-        return [wire.field(1, name) + body for name, body in self.bodies.items()]
+    def __init__(self, file: Any, definitions: Schema) -> None:  # noqa: ANN401  # as _file makes it
+        self._file = file
+        self._definitions = definitions
+        self._declared: set[str] = set()
 
     def message(self, name: str, schema: Schema) -> str:
         """Declare a message type and give its full name; one that contains itself ends here."""
-        if name not in self.bodies:
-            self.bodies[name] = b""
-            fields = nested = b""
+        if name not in self._declared:
+            self._declared.add(name)
+            message = self._file.message_type.add(name=name)
             usable = (key for key in schema["properties"] if _IDENTIFIER.fullmatch(key))
             for number, key in enumerate(sorted(usable), 1):
-                content, entry = self._field(name, key, number, schema["properties"][key])
-                fields += content
-                nested += entry
-            self.bodies[name] = fields + nested
+                self._declare(message, key, number, schema["properties"][key])
         return f".kubernetes.{name}"
 
-    def _field(self, owner: str, key: str, number: int, schema: Schema) -> tuple[bytes, bytes]:
-        schema, origin = self._resolved(schema)
-        child = origin or f"{owner}_{key}"
+    def _declare(self, owner: Any, key: str, number: int, schema: Schema) -> None:  # noqa: ANN401  # a DescriptorProto
+        schema, origin = self._resolve(schema)
+        child = origin or f"{owner.name}_{key}"
         kind = _kind(schema)
         if kind == "array":
-            return _descriptor(key, number, _REPEATED, *self._type(child, schema["items"])), b""
+            _add_field(owner, key, number, self._type(child, schema["items"]), _REPEATED)
+            return
         values = schema.get("additionalProperties")
         if kind == "object" and isinstance(values, Mapping) and not schema.get("properties"):
             entry = "".join(part[:1].upper() + part[1:] for part in key.split("_")) + "Entry"
-            nested = self._entry(entry, child, values)
-            target = f".kubernetes.{owner}.{entry}"
-            return _descriptor(key, number, _REPEATED, _MESSAGE, target), nested
-        return _descriptor(key, number, _OPTIONAL, *self._type(child, schema)), b""
+            self._declare_entry(owner, entry, child, values)
+            target = f".kubernetes.{owner.name}.{entry}"
+            _add_field(owner, key, number, (_MESSAGE, target), _REPEATED)
+            return
+        _add_field(owner, key, number, self._type(child, schema))
 
-    def _entry(self, name: str, child: str, values: Schema) -> bytes:
-        fields = _descriptor("key", 1, _OPTIONAL, _STRING, "")
-        fields += _descriptor("value", 2, _OPTIONAL, *self._type(child, values))
-        return wire.field(3, wire.field(1, name) + fields + wire.field(7, wire.field(7, 1)))
+    def _declare_entry(self, owner: Any, name: str, child: str, values: Schema) -> None:  # noqa: ANN401  # a DescriptorProto
+        entry = owner.nested_type.add(name=name)
+        entry.options.map_entry = True
+        _add_field(entry, "key", 1, (_STRING, ""))
+        _add_field(entry, "value", 2, self._type(child, values))
 
     def _type(self, name: str, schema: Schema) -> tuple[int, str]:
-        schema, origin = self._resolved(schema)
+        schema, origin = self._resolve(schema)
         kind = _kind(schema)
         if kind == "object" and _can_be_message(schema.get("properties") or {}):
             return _MESSAGE, self.message(origin or name, schema)
@@ -181,13 +179,25 @@ class _Builder:
             return _SCALARS[kind], ""
         return _MESSAGE, _ANYTHING
 
-    def _resolved(self, schema: Schema) -> tuple[Schema, str]:
+    def _resolve(self, schema: Schema) -> tuple[Schema, str]:
         origin = ""
         while "$ref" in schema:
             target = str(schema["$ref"]).rpartition("/")[2]
             origin = re.sub(r"\W", "_", target)
-            schema = self.definitions[target]
+            schema = self._definitions[target]
         return schema, origin
+
+
+def _add_field(
+    owner: Any,  # noqa: ANN401  # a DescriptorProto
+    name: str,
+    number: int,
+    kind: tuple[int, str],
+    label: int = _OPTIONAL,
+) -> None:
+    field = owner.field.add(name=name, number=number, label=label, type=kind[0])
+    if kind[1]:
+        field.type_name = kind[1]
 
 
 def _can_be_message(properties: Schema) -> bool:
@@ -203,10 +213,3 @@ def _kind(schema: Schema) -> str:
     given = schema.get("type")
     kinds = [given] if isinstance(given, str) else [k for k in given or () if k != "null"]
     return kinds[0] if len(kinds) == 1 else ""
-
-
-def _descriptor(name: str, number: int, label: int, kind: int, target: str) -> bytes:
-    content = (
-        wire.field(1, name) + wire.field(3, number) + wire.field(4, label) + wire.field(5, kind)
-    )
-    return wire.field(2, content + (wire.field(6, target) if target else b""))

@@ -5,7 +5,7 @@ Only policies in which an optional can become a value like others are rewritten.
 
 from collections.abc import Callable, Iterable
 
-from sluice.core.cel.syntax import FALSE, NULL, TRUE, Kind, Node, ident, integer_constant
+from sluice.core.cel.syntax import FALSE, NULL, TRUE, Kind, Node, constant, ident
 
 _TAKES_OFF = frozenset({"hasValue", "or", "orValue", "value"})
 _STEPS = frozenset({"_?._", "_[?_]"})
@@ -14,7 +14,6 @@ _ITEM, _INDEX, _FOUND = "@item", "@index", "@found"
 _VALUE, _LIST = "@value", "@list"
 _SCALARS = ("bool", "bytes", "double", "int", "string", "uint")
 _PLAIN = (*_SCALARS, "list", "map", "null_type", "google.protobuf.Duration")
-_NOWHERE = integer_constant(-1)
 
 
 def may_escape(trees: Iterable[Node]) -> bool:
@@ -54,7 +53,7 @@ def _last_index(node: Node) -> Node:
 def _search(node: Node, *, keep_first: bool) -> Node:
     items, wanted = node.operands
     same = _call("_==_", ident(_ITEM), ident(_VALUE))
-    goes_on = _call("_<_", ident(_FOUND), integer_constant(0)) if keep_first else TRUE
+    goes_on = _call("_<_", ident(_FOUND), constant("int", 0)) if keep_first else TRUE
     loop = Node(
         Kind.COMPREHENSION,
         name=_INDEX,
@@ -62,7 +61,7 @@ def _search(node: Node, *, keep_first: bool) -> Node:
         accumulator=_FOUND,
         operands=(
             items,
-            _NOWHERE,
+            constant("int", -1),
             goes_on,
             _call("_?_:_", same, ident(_INDEX), ident(_FOUND)),
             ident(_FOUND),

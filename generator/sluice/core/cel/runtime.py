@@ -22,6 +22,7 @@ _WORDS = (
     (re.compile(r"Index error: index=(-?\d+) size=\d+"), r"index out of bounds: \1"),
 )
 
+EXCEEDED = "cost limit exceeded: it loops more often than a cluster allows"
 TOO_DEEP = "nested more deeply than can be judged offline; take parts of it into variables"
 _BUDGET = "Iteration budget exceeded"
 _VARIABLES = ("object", "oldObject", "request", "namespaceObject", "params")
@@ -33,9 +34,13 @@ _RUN_CONFIGURATION = (
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """What an expression gave instead of a value."""
+    """What an expression gave instead of a value.
+
+    `certain` tells of one that costs too much that the API server stops it, too.
+    """
 
     message: str
+    certain: bool = False
 
     @property
     def over_budget(self) -> bool:

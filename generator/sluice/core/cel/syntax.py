@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 
-from sluice.core.cel.wire import field, fields, signed
+from sluice.core.cel.messages import message_class
 
 
 class Kind(StrEnum):
@@ -26,7 +27,7 @@ class Node:
     `name` is an identifier, a field, a function, a message type or a loop variable; `operands` are
     for a call its receiver (if `member`) and arguments, for a struct keys and values in turn, for a
     comprehension the range, the accumulator's first value, the condition, the step and the result.
-    `constant` is a constant as the engine wrote it.
+    `constant` is a constant as the engine wrote it: `value_of` reads it, `constant` makes one.
     """
 
     kind: Kind
@@ -56,15 +57,25 @@ class Tree:
     offsets: dict[int, int]
 
 
-DYN = field(1, b"")
-TRUE = Node(Kind.CONSTANT, constant=field(2, 1))
-FALSE = Node(Kind.CONSTANT, constant=field(2, 0))
-NULL = Node(Kind.CONSTANT, constant=field(1, 0))
+# Written out, since the library that would write them takes its time to load.
+DYN = b"\x0a\x00"
+"""The type that may be any, as the engine writes it."""
+TRUE = Node(Kind.CONSTANT, constant=b"\x10\x01")
+FALSE = Node(Kind.CONSTANT, constant=b"\x10\x00")
+NULL = Node(Kind.CONSTANT, constant=b"\x08\x00")
 
 
-def integer_constant(value: int) -> Node:
-    """A whole number."""
-    return Node(Kind.CONSTANT, constant=field(3, value))
+def constant(kind: str, value: bool | int | str) -> Node:  # noqa: FBT001  # a value of CEL
+    """A constant of one of the kinds of `messages`, such as `int` or `string`."""
+    message = message_class("Constant")(**{kind: value})
+    return Node(Kind.CONSTANT, constant=message.SerializeToString())
+
+
+def value_of(node: Node) -> tuple[str, Any]:
+    """The kind and the value of a constant; the kind is empty for any other node."""
+    message = message_class("Constant").FromString(node.constant)
+    kind = message.WhichOneof("kind") or ""
+    return kind, getattr(message, kind) if kind else None
 
 
 def ident(name: str) -> Node:
@@ -86,18 +97,14 @@ def slot(index: int) -> Node:
 
 def text(node: Node) -> str | None:
     """The value of a string constant."""
-    for number, value in fields(node.constant):
-        if number == 6 and isinstance(value, bytes):  # noqa: PLR2004  # Constant.string_value
-            return value.decode("utf-8", "surrogatepass")
-    return None
+    kind, value = value_of(node)
+    return value if kind == "string" else None
 
 
 def integer(node: Node) -> int | None:
     """The value of an integer constant."""
-    for number, value in fields(node.constant):
-        if number in (3, 4) and isinstance(value, int):
-            return signed(value) if number == 3 else value  # noqa: PLR2004  # Constant.int64_value
-    return None
+    kind, value = value_of(node)
+    return value if kind in ("int", "uint") else None
 
 
 def rebuild(node: Node, operands: tuple[Node, ...]) -> Node:

@@ -1,223 +1,181 @@
 """Syntax trees read from the engine's serialised form, and given back to it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import count
+from typing import Any
 
+from sluice.core.cel.messages import message_class
 from sluice.core.cel.syntax import Kind, Node, Tree, ident
-from sluice.core.cel.wire import double, field, fields
 
 LEVEL_LIMIT = 76
 """Messages inside messages: the engine reads a hundred, and some are put around an expression."""
 
+_TYPE_URL = "type.googleapis.com/cel.expr.ParsedExpr"
+_OPERANDS = ("rounds", "first", "condition", "step", "result")
+
+Message = Any
+"""One of `messages`, whose classes have no types."""
+Names = Mapping[int, str]
+"""What the checker resolved identifiers to, by the number of their node."""
+
 
 def read(serialized: bytes) -> Tree:
     """The tree in an engine's serialised expression."""
-    checked = next(value for number, value in fields(serialized) if number == 2)  # noqa: PLR2004  # Any.value
-    types: dict[int, bytes] = {}
-    names: dict[int, str] = {}
-    offsets: dict[int, int] = {}
-    root = b""
-    for number, value in fields(_message(checked)):
-        match number:
-            case 2:
-                key, reference = _entry(value)
-                names[key] = next((_text(v) for n, v in fields(reference) if n == 1), "")
-            case 3:
-                key, type_ = _entry(value)
-                types[key] = type_
-            case 4:
-                root = _message(value)
-            case 5:
-                offsets = dict(_offsets(_message(value)))
-    return Tree(_node(root, names), types, offsets)
+    wrapped = message_class("Any").FromString(serialized)
+    checked = message_class("CheckedExpr").FromString(wrapped.value)
+    names = {one.id: one.variable.name for one in checked.references}
+    types = {one.id: one.value for one in checked.types}
+    offsets = {one.id: one.offset for one in checked.source.positions}
+    return Tree(_read_node(checked.root, names), types, offsets)
 
 
 def write(node: Node) -> bytes:
     """A serialised expression that the engine resolves when it runs."""
-    parsed = field(2, _encode(node, _Counter()))
-    return field(1, "type.googleapis.com/cel.expr.ParsedExpr") + field(2, parsed)
+    parsed = message_class("ParsedExpr")(root=_Writer().write(node))
+    wrapped = message_class("Any")(type_url=_TYPE_URL, value=parsed.SerializeToString())
+    serialized: bytes = wrapped.SerializeToString()
+    return serialized
 
 
 def levels(node: Node) -> int:
     """How deep the messages nest in which a tree is written."""
-    own = 3 if node.kind is Kind.STRUCT else 2  # an entry of a map is a message too
-    return own + max(map(levels, node.operands), default=0)
+    around = 3 if node.kind is Kind.STRUCT else 2  # an entry of a map is a message too
+    return around + max(map(levels, node.operands), default=0)
 
 
-def _message(value: int | bytes) -> bytes:
-    return value if isinstance(value, bytes) else b""
+def _read_node(raw: bytes, names: Names) -> Node:
+    message = message_class("Expr").FromString(raw)
+    kind = message.WhichOneof("kind")
+    if kind is None:  # the key of a field in a message that is written out
+        return Node(Kind.CONSTANT, message.id)
+    node = _READERS[kind](getattr(message, kind), message.id, names)
+    resolved = names.get(message.id, "")
+    if node.kind in (Kind.IDENT, Kind.SELECT) and "." in resolved:
+        return replace(ident(resolved), identity=message.id, test=node.test)
+    return node
 
 
-def _text(value: int | bytes) -> str:
-    return _message(value).decode("utf-8", "surrogatepass")
+def _read_constant(raw: bytes, identity: int, _names: Names) -> Node:
+    return Node(Kind.CONSTANT, identity, constant=raw)
 
 
-def _entry(value: int | bytes) -> tuple[int, bytes]:
-    key, content = 0, b""
-    for number, part in fields(_message(value)):
-        if isinstance(part, int):
-            key = part if number == 1 else key
-        else:
-            content = part
-    return key, content
+def _read_ident(message: Message, identity: int, _names: Names) -> Node:
+    return Node(Kind.IDENT, identity, message.name)
 
 
-def _offsets(info: bytes) -> Iterator[tuple[int, int]]:
-    for number, value in fields(info):
-        if number == 4:  # noqa: PLR2004  # SourceInfo.positions
-            parts = dict(fields(_message(value)))
-            yield int(parts.get(1, 0)), int(parts.get(2, 0))
+def _read_select(message: Message, identity: int, names: Names) -> Node:
+    operand = _read_node(message.operand, names)
+    return Node(Kind.SELECT, identity, message.field, (operand,), test=message.test)
 
 
-def _node(raw: bytes, names: dict[int, str]) -> Node:
-    identity = 0
-    result = Node(Kind.CONSTANT)
-    for number, value in fields(raw):
-        if isinstance(value, int):
-            identity = value
-        else:
-            result = _READERS[number](value, names)
-    resolved = names.get(identity, "")
-    if result.kind in (Kind.IDENT, Kind.SELECT) and "." in resolved:
-        result = replace(ident(resolved), test=result.test)
-    return replace(result, identity=identity)
+def _read_call(message: Message, identity: int, names: Names) -> Node:
+    member = message.HasField("target")
+    operands = [_read_node(one, names) for one in message.arguments]
+    if member:
+        operands.insert(0, _read_node(message.target, names))
+    return Node(Kind.CALL, identity, message.function, tuple(operands), member=member)
 
 
-def _constant(raw: bytes, _names: dict[int, str]) -> Node:
-    return Node(Kind.CONSTANT, constant=raw)
+def _read_list(message: Message, identity: int, names: Names) -> Node:
+    operands = tuple(_read_node(one, names) for one in message.elements)
+    return Node(Kind.LIST, identity, operands=operands, optional=tuple(message.optional))
 
 
-def _ident(raw: bytes, _names: dict[int, str]) -> Node:
-    return ident(next((_text(value) for _, value in fields(raw)), ""))
-
-
-def _select(raw: bytes, names: dict[int, str]) -> Node:
-    parts = dict(fields(raw))
-    operand = (_node(_message(parts[1]), names),)
-    return Node(Kind.SELECT, name=_text(parts[2]), operands=operand, test=bool(parts.get(3)))
-
-
-def _call(raw: bytes, names: dict[int, str]) -> Node:
-    parts = list(fields(raw))
-    target = [_node(_message(value), names) for number, value in parts if number == 1]
-    arguments = [_node(_message(value), names) for number, value in parts if number == 3]  # noqa: PLR2004  # Call.args
-    name = next(_text(value) for number, value in parts if number == 2)  # noqa: PLR2004  # Call.function
-    return Node(Kind.CALL, name=name, operands=(*target, *arguments), member=bool(target))
-
-
-def _list(raw: bytes, names: dict[int, str]) -> Node:
-    parts = list(fields(raw))
-    elements = tuple(_node(_message(value), names) for number, value in parts if number == 1)
-    optional: list[int] = []
-    for number, value in parts:
-        if number == 2:  # noqa: PLR2004  # CreateList.optional_indices, packed
-            optional += [value] if isinstance(value, int) else list(value)
-    return Node(Kind.LIST, operands=elements, optional=tuple(optional))
-
-
-def _struct(raw: bytes, names: dict[int, str]) -> Node:
+def _read_struct(message: Message, identity: int, names: Names) -> Node:
     operands: list[Node] = []
     optional: list[int] = []
-    name = ""
-    for number, value in fields(raw):
-        if number == 1:
-            name = _text(value)
-            continue
-        parts = dict(fields(_message(value)))
-        if parts.get(5):
-            optional.append(len(operands) // 2)
-        key = _message(parts.get(3, b""))
-        operands += [_node(key, names), _node(_message(parts[4]), names)]
-    return Node(Kind.STRUCT, name=name, operands=tuple(operands), optional=tuple(optional))
+    for index, entry in enumerate(message.entries):
+        operands += [_read_node(entry.key, names), _read_node(entry.value, names)]
+        if entry.optional:
+            optional.append(index)
+    return Node(Kind.STRUCT, identity, message.name, tuple(operands), optional=tuple(optional))
 
 
-def _comprehension(raw: bytes, names: dict[int, str]) -> Node:
-    parts = dict(fields(raw))
+def _read_comprehension(message: Message, identity: int, names: Names) -> Node:
     return Node(
         Kind.COMPREHENSION,
-        name=_text(parts.get(1, b"")),
-        second=_text(parts.get(8, b"")),
-        accumulator=_text(parts.get(3, b"")),
-        operands=tuple(_node(_message(parts[number]), names) for number in (2, 4, 5, 6, 7)),
+        identity,
+        message.name,
+        tuple(_read_node(getattr(message, name), names) for name in _OPERANDS),
+        second=message.second,
+        accumulator=message.accumulator,
     )
 
 
-_READERS = {
-    3: _constant,
-    4: _ident,
-    5: _select,
-    6: _call,
-    7: _list,
-    8: _struct,
-    9: _comprehension,
+_READERS: dict[str, Callable[[Message, int, Names], Node]] = {
+    "constant": _read_constant,
+    "ident": _read_ident,
+    "select": _read_select,
+    "call": _read_call,
+    "list": _read_list,
+    "struct": _read_struct,
+    "comprehension": _read_comprehension,
 }
 
 
-class _Counter:
+class _Writer:
+    """Writes one tree, whose nodes it numbers."""
+
     def __init__(self) -> None:
-        self.last = 0
+        self._numbers = count(1)
 
-    def next(self) -> int:
-        self.last += 1
-        return self.last
+    def write(self, node: Node) -> bytes:
+        content = _WRITERS[node.kind](self, node)
+        message = message_class("Expr")(id=next(self._numbers), **{node.kind: content})
+        serialized: bytes = message.SerializeToString()
+        return serialized
 
+    def constant(self, node: Node) -> bytes:
+        return node.constant
 
-def _encode(node: Node, counter: _Counter) -> bytes:
-    return field(2, counter.next()) + _WRITERS[node.kind](node, counter)
+    def ident(self, node: Node) -> Message:
+        return message_class("Ident")(name=node.name)
 
+    def select(self, node: Node) -> Message:
+        operand = self.write(node.operands[0])
+        return message_class("Select")(operand=operand, field=node.name, test=node.test)
 
-def _write_constant(node: Node, _counter: _Counter) -> bytes:
-    return field(3, b"".join(_again(number, value) for number, value in fields(node.constant)))
+    def call(self, node: Node) -> Message:
+        operands = [self.write(one) for one in node.operands]
+        message = message_class("Call")(function=node.name)
+        if node.member:
+            message.target = operands.pop(0)
+        message.arguments.extend(operands)
+        return message
 
+    def list(self, node: Node) -> Message:
+        elements = [self.write(one) for one in node.operands]
+        return message_class("List")(elements=elements, optional=node.optional)
 
-def _again(number: int, value: int | bytes) -> bytes:
-    floating = number == 5 and isinstance(value, bytes)  # noqa: PLR2004  # Constant.double_value
-    return double(number, _message(value)) if floating else field(number, value)
+    def struct(self, node: Node) -> Message:
+        message = message_class("Struct")(name=node.name)
+        pairs = zip(node.operands[::2], node.operands[1::2], strict=True)
+        for index, (key, value) in enumerate(pairs):
+            message.entries.add(
+                id=next(self._numbers),
+                key=self.write(key),
+                value=self.write(value),
+                optional=index in node.optional,
+            )
+        return message
 
-
-def _write_ident(node: Node, _counter: _Counter) -> bytes:
-    return field(4, field(1, node.name))
-
-
-def _write_select(node: Node, counter: _Counter) -> bytes:
-    test = field(3, 1) if node.test else b""
-    return field(5, field(1, _encode(node.operands[0], counter)) + field(2, node.name) + test)
-
-
-def _write_call(node: Node, counter: _Counter) -> bytes:
-    numbers = [1 if node.member and not index else 3 for index in range(len(node.operands))]
-    parts = [field(n, _encode(o, counter)) for n, o in zip(numbers, node.operands, strict=True)]
-    return field(6, b"".join(parts) + field(2, node.name))
-
-
-def _write_list(node: Node, counter: _Counter) -> bytes:
-    elements = b"".join(field(1, _encode(operand, counter)) for operand in node.operands)
-    return field(7, elements + b"".join(field(2, index) for index in node.optional))
-
-
-def _write_struct(node: Node, counter: _Counter) -> bytes:
-    content = field(1, node.name) if node.name else b""
-    for index in range(0, len(node.operands), 2):
-        key, value = (_encode(operand, counter) for operand in node.operands[index : index + 2])
-        entry = field(1, counter.next()) + field(3, key) + field(4, value)
-        content += field(2, entry + (field(5, 1) if index // 2 in node.optional else b""))
-    return field(8, content)
-
-
-def _write_comprehension(node: Node, counter: _Counter) -> bytes:
-    names = field(1, node.name) + field(3, node.accumulator)
-    if node.second:
-        names += field(8, node.second)
-    parts = zip((2, 4, 5, 6, 7), node.operands, strict=True)
-    return field(9, names + b"".join(field(n, _encode(operand, counter)) for n, operand in parts))
+    def comprehension(self, node: Node) -> Message:
+        parts = zip(_OPERANDS, node.operands, strict=True)
+        return message_class("Comprehension")(
+            name=node.name,
+            second=node.second,
+            accumulator=node.accumulator,
+            **{name: self.write(operand) for name, operand in parts},
+        )
 
 
-_WRITERS = {
-    Kind.CONSTANT: _write_constant,
-    Kind.IDENT: _write_ident,
-    Kind.SELECT: _write_select,
-    Kind.CALL: _write_call,
-    Kind.LIST: _write_list,
-    Kind.STRUCT: _write_struct,
-    Kind.COMPREHENSION: _write_comprehension,
+_WRITERS: dict[Kind, Callable[[_Writer, Node], Message]] = {
+    Kind.CONSTANT: _Writer.constant,
+    Kind.IDENT: _Writer.ident,
+    Kind.SELECT: _Writer.select,
+    Kind.CALL: _Writer.call,
+    Kind.LIST: _Writer.list,
+    Kind.STRUCT: _Writer.struct,
+    Kind.COMPREHENSION: _Writer.comprehension,
 }

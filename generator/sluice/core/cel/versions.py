@@ -40,6 +40,13 @@ CROSS_TYPE_COMPARISON = (1, 28)
 LITERALS_CHECKED = (1, 29)
 
 
+def features_of(version: Version) -> Version:
+    """The first version that has just the functions of this one; a very old one is itself."""
+    steps = {since for since, _ in OWN} | {since for since, _, _ in _ENGINE}
+    steps |= {_STRINGS_WITH_FORMAT, CROSS_TYPE_COMPARISON, LITERALS_CHECKED}
+    return max((step for step in steps if step <= version), default=version)
+
+
 def own(version: Version) -> tuple[Overload, ...]:
     """The functions that we implement, as a cluster of this version has them."""
     return tuple(one for since, overloads in OWN if version >= since for one in overloads)

@@ -6,8 +6,8 @@ from typing import Any
 
 from sluice.core.cel.syntax import Kind, Node
 from sluice.core.documents.load import Pointer
+from sluice.core.policy.compiled import Compiled
 from sluice.core.policy.locate import Located, Locator, Scope
-from sluice.core.policy.plan import Compiled
 
 _LOGICAL = ("_&&_", "_||_")
 

@@ -6,16 +6,18 @@ from enum import StrEnum
 from typing import Any
 
 from sluice.core.cel.cost import BINDING_LIMIT, LIMIT, fills_memory
-from sluice.core.cel.runtime import Failed
+from sluice.core.cel.runtime import EXCEEDED, Failed
+from sluice.core.cel.spending import Bounds
 from sluice.core.documents.load import Pointer
 from sluice.core.finding import Place, Severity
 from sluice.core.policy import params as parameters
 from sluice.core.policy.admission import Admission, Object, World
 from sluice.core.policy.blame import blame
+from sluice.core.policy.compiled import Compiled
 from sluice.core.policy.match import matches
 from sluice.core.policy.model import Binding, Validation
-from sluice.core.policy.plan import Compiled, Plan, PlannedValidation
-from sluice.core.policy.stepping import EXCEEDED, Outcome, Stepper
+from sluice.core.policy.plan import Plan, PlannedValidation
+from sluice.core.policy.stepping import Outcome, Stepper, least_cost
 
 _MESSAGE_LIMIT = 5 * 1024
 
@@ -186,7 +188,7 @@ class _Run:
     def _all_met(self) -> bool:
         """Whether one look shows that nothing is wrong; if not, each validation has its say."""
         together = self.plan.together
-        if together is None or self._fills_memory(together):
+        if together is None or self._fills_memory(together) or self._may_cost_much(together):
             return False
         return together.program.run(self._activation) is True
 
@@ -209,7 +211,20 @@ class _Run:
             stepper = Stepper(compiled, data, limit=min(LIMIT, self.budget))
             outcome = stepper.run()
             self.budget -= stepper.spent
+        elif self._may_cost_much(compiled):
+            outcome = self._within_limit(compiled, outcome)
         return outcome
+
+    def _may_cost_much(self, compiled: Compiled) -> bool:
+        """Whether loops over texts could cost more than a cluster allows, though they end here."""
+        texts = min(max(self.request.text_size, compiled.longest_text), LIMIT)
+        return compiled.most_cost(Bounds(self.request.size, texts)) > LIMIT
+
+    def _within_limit(self, compiled: Compiled, outcome: Outcome) -> Outcome:
+        cost = least_cost(compiled, self.request.data(self.params), outcome)
+        self.budget -= cost
+        limit = min(LIMIT, self.budget + cost)
+        return Failed(EXCEEDED, certain=True) if cost > limit else outcome
 
     def _conditions_hold(self) -> bool:
         errors: list[tuple[Compiled, Failed]] = []
@@ -246,7 +261,7 @@ class _Run:
     def _fail(self, compiled: Compiled, failed: Failed, index: int | None) -> None:
         text = compiled.expression.text.strip()
         message = f"expression '{text}' resulted in error: {failed.message}"
-        if self.plan.policy.ignore_errors and not failed.is_fatal:
+        if self.plan.policy.ignore_errors and (failed.certain or not failed.is_fatal):
             self.notes.append(f"ignored: {message}")
             return
         self.failures.append(

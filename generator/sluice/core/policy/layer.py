@@ -1,10 +1,11 @@
 """The policies of a repository on everything that its specs render, as findings."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sluice.core import layout
+from sluice.core.cel.versions import Version
 from sluice.core.documents.load import SIZE_LIMIT
 from sluice.core.documents.manifest import Manifest
 from sluice.core.documents.objects import Part, read_all
@@ -18,7 +19,7 @@ from sluice.core.policy.model import Binding, Policy
 from sluice.core.policy.plan import Plan, compile_policy
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
 from sluice.core.policy.resources import resource_of
-from sluice.core.policy.typecheck import type_warnings
+from sluice.core.policy.typecheck import KindTypes, type_warnings
 from sluice.core.specs.resolve import Environment
 
 Kinds = Collection[tuple[str, str]]
@@ -41,6 +42,16 @@ class Policies:
     policies: tuple[Policy, ...]
     bindings: tuple[Binding, ...]
     params: tuple[Mapping[str, Any], ...]
+    _plans: dict[tuple[int, Version], Plan] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def plan(self, policy: Policy, version: Version) -> Plan:
+        """One of these policies compiled for a version of Kubernetes, once for all environments."""
+        key = (id(policy), version)
+        if key not in self._plans:
+            self._plans[key] = compile_policy(policy, version)
+        return self._plans[key]
 
 
 def read_policies(files: Mapping[str, bytes]) -> Policies:
@@ -82,9 +93,10 @@ def check_types(
     policies: Policies, version: str, schemas: Mapping[str, Any], begin: Begin
 ) -> Iterator[Finding]:
     """Warnings about fields that built-in kinds do not have, as the cluster's own check gives."""
+    types = KindTypes(schemas)
     for index, policy in enumerate(policies.policies):
         begin(index)
-        yield from type_warnings(compile_policy(policy, version_of(version)), schemas)
+        yield from type_warnings(policies.plan(policy, version_of(version)), types)
 
 
 def check_policies(
@@ -110,7 +122,7 @@ def check_policies(
     plans: list[Plan] = []
     for index, policy in enumerate(policies.policies):
         begin(index)
-        plans.append(compile_policy(policy, version))
+        plans.append(policies.plan(policy, version))
     ours, theirs = of_cluster(environment, rendered), of_cluster(environment, before)
     namespaces = {
         manifest.data["metadata"]["name"]: manifest.data

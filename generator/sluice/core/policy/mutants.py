@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 from sluice.core.cel.syntax import Node
 from sluice.core.finding import Place
+from sluice.core.policy.compiled import Compiled
 from sluice.core.policy.model import Binding, Match, Policy, Rule
 from sluice.core.policy.mutants_syntax import mutated
-from sluice.core.policy.plan import Compiled, Plan, PlannedValidation, literal_place
+from sluice.core.policy.plan import Plan, PlannedValidation, literal_place
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from sluice.core.cel.syntax import Kind, Node, integer, text
-from sluice.core.cel.wire import field, fields
+from sluice.core.cel.syntax import FALSE, TRUE, Kind, Node, constant, text, value_of
 
 Mutation = tuple[str, Node, Node]
 """What was changed, the node where it was, and what stands there instead."""
@@ -25,7 +24,7 @@ _SIDES = ("_&&_", "_||_", "_+_")
 _TRUTHS = frozenset({"@in", "contains", "endsWith", "matches", "startsWith", "isInteger"})
 _FIELDS = ("_?._",)
 _LOGICAL = {"_&&_": "_||_", "_||_": "_&&_"}
-_BOOL, _INT, _UINT, _STRING = 2, 3, 4, 6
+_LARGEST = {"int": (1 << 63) - 1, "uint": (1 << 64) - 1}
 
 
 def mutated(node: Node) -> Iterator[Mutation]:
@@ -85,16 +84,20 @@ def _list(node: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _constant(node: Node) -> Iterator[tuple[str, Node]]:
-    for number, value in fields(node.constant):
-        if number == _BOOL:
-            truth = "false" if value else "true"
-            yield f"{truth} instead", replace(node, constant=field(_BOOL, int(not value)))
-        elif number in (_INT, _UINT):
-            other = (integer(node) or 0) + 1
-            yield f"{other} instead", replace(node, constant=field(number, other))
-        elif number == _STRING:
-            other_text = f"{text(node)}~"
-            yield f"{other_text!r} instead", replace(node, constant=field(_STRING, other_text))
+    kind, value = value_of(node)
+    if kind == "bool":
+        truth = "false" if value else "true"
+        yield f"{truth} instead", _with_value(node, kind, value=not value)
+    elif kind in _LARGEST:
+        other = value - 1 if value == _LARGEST[kind] else value + 1
+        yield f"{other} instead", _with_value(node, kind, other)
+    elif kind == "string":
+        longer = f"{value}~"
+        yield f"{longer!r} instead", _with_value(node, kind, longer)
+
+
+def _with_value(node: Node, kind: str, value: bool | int | str) -> Node:  # noqa: FBT001  # of CEL
+    return replace(node, constant=constant(kind, value).constant)
 
 
 def _loop(node: Node) -> Iterator[Mutation]:
@@ -144,7 +147,7 @@ def _quantified(loop: Node) -> Node:
         loop,
         operands=(
             rounds,
-            Node(Kind.CONSTANT, constant=field(_BOOL, int(every))),
+            TRUE if every else FALSE,
             replace(condition, operands=(going,)),
             replace(step, name=_LOGICAL[step.name]),
             result,

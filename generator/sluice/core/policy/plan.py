@@ -3,101 +3,29 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
-from sluice.core.cel.cost import building_depth, grows_too_much, longest_text, widest_literal
-from sluice.core.cel.descriptors import Pool
-from sluice.core.cel.engine import Checked, Checker, CompileError, Engine, Problem, engine_for
-from sluice.core.cel.literals import literal_problems
-from sluice.core.cel.optionals import guarded, may_escape
-from sluice.core.cel.runtime import TOO_DEEP, Program
-from sluice.core.cel.syntax import TRUE, Kind, Node, block, rebuild, slot
+from sluice.core.cel.checking import Checked, Checker, Typing
+from sluice.core.cel.cost import grows_too_much
+from sluice.core.cel.engine import Engine, engine_for
+from sluice.core.cel.literals import wrong_literals
+from sluice.core.cel.problems import CompileError, Problem
+from sluice.core.cel.runtime import TOO_DEEP
+from sluice.core.cel.syntax import Kind, Node
 from sluice.core.cel.syntax_wire import LEVEL_LIMIT, levels
-from sluice.core.cel.versions import OPTIONAL_RESULTS, Version
+from sluice.core.cel.versions import LITERALS_CHECKED, Version
 from sluice.core.finding import Finding
+from sluice.core.policy.compiled import Compiled, is_variable, variable_of
 from sluice.core.policy.model import Expression, Named, Policy
 
 COMPILE_RULE = "POL003"
 """An expression that the API server would refuse, or that cannot be decided offline."""
 
 _REFERENCE = re.compile(r"\bvariables\s*\.\s*([A-Za-z_]\w*)")
-_PREFIX = "variables."
 _PRESENCE = re.compile(
     r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|//[^\n]*)|\bhas\(\s*variables\.(\w+)\s*\)"""
 )
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """An expression that compiles, and the policy's variables that it may use."""
-
-    expression: Expression
-    checked: Checked
-    engine: Engine = field(repr=False)
-    variables: Mapping[str, Node] = field(repr=False)
-    _parts: dict[int, tuple[Node, Program]] = field(default_factory=dict, repr=False, compare=False)
-
-    @property
-    def root(self) -> Node:
-        """The tree, with variables as identifiers `variables.<name>`."""
-        return self.checked.tree.root
-
-    @cached_property
-    def program(self) -> Program:
-        """The whole expression, ready to run."""
-        return self.part(self.root)
-
-    @cached_property
-    def building_depth(self) -> int:
-        """How many loops stand around what makes new values."""
-        return max(map(building_depth, self._trees))
-
-    @cached_property
-    def widest_literal(self) -> int:
-        """The elements of the longest list that is written out in it."""
-        return max(map(widest_literal, self._trees))
-
-    @cached_property
-    def longest_text(self) -> int:
-        """The characters that texts can have which it puts together from its own."""
-        return longest_text(self.root, self.variable)
-
-    @property
-    def _trees(self) -> tuple[Node, ...]:
-        """The expression and the variables that it needs."""
-        return (self.root, *(self.variables[name] for name in self.used(self.root)))
-
-    @cached_property
-    def _has_optionals(self) -> bool:
-        return may_escape(self._trees)
-
-    def part(self, node: Node) -> Program:
-        """Some node of the tree, ready to run; loop variables above it are taken from the data."""
-        if id(node) not in self._parts:
-            needed = self.used(node)
-            slots = {name: slot(index) for index, name in enumerate(needed)}
-            prepare = partial(_prepared, slots=slots, keep_optionals_out=self._has_optionals)
-            values = tuple(prepare(self.variables[name]) for name in needed)
-            program = self.engine.program(block(values, prepare(node)))
-            self._parts[id(node)] = (node, program)
-        return self._parts[id(node)][1]
-
-    def used(self, node: Node) -> list[str]:
-        """The names of the variables that a node needs, in the order of their declaration."""
-        found = self._names(node, set())
-        return [name for name in self.variables if name in found]
-
-    def variable(self, name: str) -> Node | None:
-        """The tree of a variable by the name that trees use."""
-        return self.variables.get(name.removeprefix(_PREFIX)) if _is_variable(name) else None
-
-    def _names(self, node: Node, found: set[str]) -> set[str]:
-        for name in _references(node):
-            if name not in found:
-                found.add(name)
-                self._names(self.variables[name], found)
-        return found
 
 
 @dataclass(frozen=True)
@@ -145,13 +73,19 @@ def compile_policy(policy: Policy, version: Version) -> Plan:
 
 @dataclass
 class Compiler:
-    """Compiles one policy; `pool` and `typed` say what is known of the variables' types."""
+    """Compiles one policy.
+
+    Args:
+        policy: the policy.
+        version: of Kubernetes.
+        engine: of that version.
+        typing: what is known of the types of objects.
+    """
 
     policy: Policy
     version: Version
     engine: Engine
-    pool: Pool | None = None
-    typed: Mapping[str, str] = field(default_factory=dict)
+    typing: Typing | None = None
     problems: list[Finding] = field(default_factory=list)
     trees: dict[str, Node] = field(default_factory=dict)
     types: dict[str, Any] = field(default_factory=dict)
@@ -186,7 +120,7 @@ class Compiler:
 
     def _checker(self, variables: Mapping[str, Any]) -> Checker:
         params = self.policy.param_kind is not None
-        return self.engine.checker(variables, params=params, pool=self.pool, typed=self.typed)
+        return self.engine.checker(variables, params=params, typing=self.typing)
 
     def _named(
         self,
@@ -239,14 +173,16 @@ class Compiler:
         try:
             checked = checker.check(_presence_decided(expression.text, known))
             compiled = Compiled(expression, checked, self.engine, known)
-            if self.broken.intersection(_references(compiled.root)):
+            if self.broken & checked.references:
                 return None
-            found = list(_objections(compiled, types, self.version))
+            problems = list(_misfits(checked, types))
+            if self.typing is None:  # with types it is looked at again, and only for them
+                problems += _objections(compiled, self.version)
         except CompileError as error:
-            found = list(error.problems)
-        for problem in found:
+            problems = list(error.problems)
+        for problem in problems:
             self.problems.append(_finding(self.policy, expression, problem))
-        return None if found else compiled
+        return None if problems else compiled
 
 
 def _finding(policy: Policy, expression: Expression, problem: Problem) -> Finding:
@@ -254,25 +190,28 @@ def _finding(policy: Policy, expression: Expression, problem: Problem) -> Findin
     return Finding(place, COMPILE_RULE, f"policy {policy.name}: {problem.message}")
 
 
-def _objections(compiled: Compiled, types: Sequence[str], version: Version) -> Iterator[Problem]:
-    """What the API server refuses although its type checker would not."""
-    checked = compiled.checked
+def _misfits(checked: Checked, types: Sequence[str]) -> Iterator[Problem]:
+    """What the API server refuses of the types that its checker lets pass."""
     if types and checked.type_name not in types:
         wanted = " or ".join(name.lower() for name in types)
         yield Problem(1, 1, f"must evaluate to {wanted} but got {checked.type_name.lower()}")
-    for node in checked.tree.root.walk():
-        if node.kind is Kind.IDENT and _is_variable(node.name):
-            name = node.name.removeprefix(_PREFIX)
-            if name not in compiled.variables:
-                message = f"variable {name!r} is declared further down"
-                yield literal_place(checked, node, message)
-    yield from (
-        literal_place(checked, node, message)
-        for node, message in literal_problems(checked.tree, compiled.engine, version)
-    )
-    if levels(checked.tree.root) > LEVEL_LIMIT:
+    for node, message in checked.mixed_literals:
+        yield literal_place(checked, node, message)
+
+
+def _objections(compiled: Compiled, version: Version) -> Iterator[Problem]:
+    """What is refused whatever the types are: by the API server, or here since it has no end."""
+    checked, root = compiled.checked, compiled.root
+    for node in root.walk():
+        if is_variable(node) and variable_of(node) not in compiled.variables:
+            message = f"variable {variable_of(node)!r} is declared further down"
+            yield literal_place(checked, node, message)
+    if version >= LITERALS_CHECKED:
+        for node, message in wrong_literals(checked.tree, compiled.engine.constant):
+            yield literal_place(checked, node, message)
+    if levels(root) > LEVEL_LIMIT:
         yield Problem(1, 1, TOO_DEEP)
-    if grows_too_much(checked.tree.root, compiled.variable):
+    if grows_too_much(root, compiled.variable):
         yield Problem(1, 1, "its values would grow beyond every limit")
 
 
@@ -298,30 +237,3 @@ def _all(nodes: Sequence[Node]) -> Node:
     middle = len(nodes) // 2
     operands = (_all(nodes[:middle]), _all(nodes[middle:]))
     return Node(Kind.CALL, name="_&&_", operands=operands)
-
-
-def _references(node: Node) -> Iterator[str]:
-    for one in node.walk():
-        if one.kind is Kind.IDENT and _is_variable(one.name):
-            yield one.name.removeprefix(_PREFIX)
-
-
-def _is_variable(name: str) -> bool:
-    return name.startswith(_PREFIX)
-
-
-def _prepared(node: Node, slots: Mapping[str, Node], *, keep_optionals_out: bool) -> Node:
-    """The tree with variables as values of the block around it, and functions as they run."""
-    if node.kind is Kind.IDENT and _is_variable(node.name):
-        return TRUE if node.test else slots[node.name.removeprefix(_PREFIX)]
-    prepare = partial(_prepared, slots=slots, keep_optionals_out=keep_optionals_out)
-    result = rebuild(node, tuple(map(prepare, node.operands)))
-    if keep_optionals_out:
-        result = guarded(result)
-    if result.kind is Kind.CALL and result.name == "lists.range":
-        return replace(result, name="limit.range")
-    if result.kind is Kind.CALL and result.name == "matches":
-        return replace(result, name="text.matches", member=False)
-    if result.kind is Kind.CALL and result.name in OPTIONAL_RESULTS:
-        return Node(Kind.CALL, name="optional.ofNonZeroValue", operands=(result,))
-    return result

@@ -26,10 +26,10 @@ _VERSIONS = (f"{GROUP}/v1", f"{GROUP}/v1beta1")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT", "*")
 _ACTIONS = ("Deny", "Warn", "Audit")
-_REASONS = ("Unauthorized", "Forbidden", "Invalid", "RequestEntityTooLarge")
+_REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")
 _OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
-_MESSAGE_LIMIT = 5 * 1024
 _CONDITION_LIMIT = 64
+_ANNOTATION_LIMIT = 20
 
 
 def is_policy(data: Mapping[str, Any]) -> bool:
@@ -67,6 +67,8 @@ def read_policy(source: Source, findings: list[Finding]) -> Policy:
         reader.wrong(at, "validations or auditAnnotations must have an entry")
     if len(policy.conditions) > _CONDITION_LIMIT:
         reader.wrong((*at, "matchConditions"), f"must have at most {_CONDITION_LIMIT} entries")
+    if len(policy.annotations) > _ANNOTATION_LIMIT:
+        reader.wrong((*at, "auditAnnotations"), f"must have at most {_ANNOTATION_LIMIT} entries")
     return policy
 
 
@@ -191,12 +193,10 @@ class _Reader:
     def validations(self, spec: Mapping[str, Any]) -> tuple[Validation, ...]:
         found: list[Validation] = []
         for at, entry in self.entries(spec, "validations", ("spec",)):
-            message = self.text(entry, "message", at)
+            message = self._worded(entry, "message", at)
             if "\n" in message.strip():
                 self.wrong((*at, "message"), "has more than one line")
-            text = self.text(entry, "messageExpression", at)
-            if len(text.encode()) > _MESSAGE_LIMIT:
-                self.wrong((*at, "messageExpression"), f"is longer than {_MESSAGE_LIMIT} bytes")
+            text = self._worded(entry, "messageExpression", at)
             pointer = (*at, "messageExpression")
             found.append(
                 Validation(
@@ -208,6 +208,13 @@ class _Reader:
             )
         return tuple(found)
 
+    def _worded(self, entry: Mapping[str, Any], key: str, at: Pointer) -> str:
+        """A text that may be absent, but not blank."""
+        text = self.text(entry, key, at)
+        if entry.get(key) and not text.strip():
+            self.wrong((*at, key), "must say something where it stands")
+        return text
+
     def _reason(self, entry: Mapping[str, Any], at: Pointer) -> str:
         return self.choice(entry, "reason", at, _REASONS) if entry.get("reason") else "Invalid"
 
@@ -217,6 +224,8 @@ class _Reader:
         if not kind:
             return None
         version = self.text(kind, "apiVersion", at, required=True)
+        if version.count("/") > 1:
+            self.wrong((*at, "apiVersion"), f"{version!r} is not group/version")
         return ParamKind(version, self.text(kind, "kind", at, required=True))
 
     def param_ref(self, spec: Mapping[str, Any], at: Pointer) -> ParamRef | None:
@@ -251,19 +260,26 @@ class _Reader:
         )
 
     def _rules(self, data: Mapping[str, Any], key: str, at: Pointer) -> tuple[Rule, ...]:
-        return tuple(
-            Rule(
-                groups=frozenset(self.texts(rule, "apiGroups", pointer, required=True)),
-                versions=frozenset(self.texts(rule, "apiVersions", pointer, required=True)),
-                resources=frozenset(self.texts(rule, "resources", pointer, required=True)),
-                operations=frozenset(
-                    self.texts(rule, "operations", pointer, _OPERATIONS, required=True)
-                ),
-                scope=self.choice(rule, "scope", pointer, ("*", "Cluster", "Namespaced")),
-                names=frozenset(self.texts(rule, "resourceNames", pointer)),
-            )
-            for pointer, rule in self.entries(data, key, at)
+        return tuple(self._rule(rule, pointer) for pointer, rule in self.entries(data, key, at))
+
+    def _rule(self, rule: Mapping[str, Any], at: Pointer) -> Rule:
+        return Rule(
+            groups=self._wildcards(rule, "apiGroups", at),
+            versions=self._wildcards(rule, "apiVersions", at),
+            resources=frozenset(self.texts(rule, "resources", at, required=True)),
+            operations=self._wildcards(rule, "operations", at, _OPERATIONS),
+            scope=self.choice(rule, "scope", at, ("*", "Cluster", "Namespaced")),
+            names=frozenset(self.texts(rule, "resourceNames", at)),
         )
+
+    def _wildcards(
+        self, rule: Mapping[str, Any], key: str, at: Pointer, allowed: Sequence[str] = ()
+    ) -> frozenset[str]:
+        """Texts of which a star stands alone."""
+        values = self.texts(rule, key, at, allowed, required=True)
+        if "*" in values and len(values) > 1:
+            self.wrong((*at, key), "where '*' stands, nothing else may")
+        return frozenset(values)
 
     def selector(self, data: Mapping[str, Any], at: Pointer) -> Selector:
         labels = self.mapping(data, "matchLabels", at)
