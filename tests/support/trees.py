@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sluice.core.finding import Finding, FindingsError
+from sluice.core.finding import Finding, FindingsError, failed, in_order
 from sluice.core.pipeline import Toolkit
 from sluice.workspace.toolkit import toolkit
 from sluice.workspace.workspace import Workspace
@@ -64,7 +64,9 @@ def workspace_of(files: Mapping[str, bytes]) -> Workspace:
 def outcome(files: Mapping[str, bytes]) -> tuple[list[Finding], dict[str, bytes]]:
     """What is wrong with a tree, and what it renders when nothing is."""
     workspace = workspace_of(files)
-    findings = workspace.check()
+    findings = in_order([*workspace.check(), *workspace.check_catalog()])
+    if failed(findings):
+        return findings, {}
     try:
         manifests = workspace.render()
     except FindingsError as error:

@@ -133,6 +133,8 @@ def _findings(top: Path, scope: Scope) -> tuple[list[Finding], dict[str, Manifes
     """What is wrong, and the manifests, so far as there are any."""
     now, only = scope.now, scope.only
     findings = now.check(only)
+    if only is None:
+        findings = in_order([*findings, *now.check_catalog()])
     manifests: dict[str, Manifest] = {}
     if failed(findings):
         return findings, manifests

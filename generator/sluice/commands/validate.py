@@ -30,6 +30,7 @@ def run(*, paths: tuple[str, ...], root: str | None, form: str, mend: bool = Fal
         if fix(top, workspace, workspace.check(only)):
             workspace, findings, only = _chosen(top, paths)
     findings = [*findings, *workspace.check(only), *leaked_specs(workspace.files)]
+    findings += workspace.check_catalog(_inner(top, paths))
     findings = _answered_for(workspace, in_order(findings))
     if findings or form != "text":
         sys.stdout.write(report(findings, form, workspace.files, pages=_pages(form)))
@@ -38,6 +39,11 @@ def run(*, paths: tuple[str, ...], root: str | None, form: str, mend: bool = Fal
         looked_at = number_of("release" if only is None else "file", count)
         click.echo(f"{looked_at}: no findings", err=True)
     return int(failed(findings))
+
+
+def _inner(top: Path, paths: tuple[str, ...]) -> set[str] | None:
+    """The named files by their paths in the repository; None when none is named."""
+    return {inner for path in paths if (inner := files.inside(top, Path(path)))} if paths else None
 
 
 def _answered_for(workspace: Workspace, findings: list[Finding]) -> list[Finding]:

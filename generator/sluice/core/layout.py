@@ -24,6 +24,7 @@ _RENDERED = re.compile(
     rf"{MANIFESTS}/({_NAME})/(?:({_NAME})/({_NAME})/(?:{ROUTES}/)?[^/]+"
     rf"|_argocd/({_NAME})/application-({_NAME})(?:\.{ROUTES})?\.yaml)"
 )
+_ENTRY = re.compile(rf"{CATALOG}/([a-z]+)/([^/]+)\.yaml")
 _EVIDENCE = re.compile(rf"{ENVIRONMENTS}/{_NAME}/{_NAME}/{_NAME}/evidence/[\w.-]+\.json")
 
 
@@ -75,6 +76,12 @@ def config_of(path: str) -> tuple[Key, str] | None:
     return (Key(match[1], match[2], match[3]), match[4]) if match else None
 
 
+def entry_of(path: str) -> tuple[str, str] | None:
+    """The family and the name of the catalog's entry that a file is."""
+    match = _ENTRY.fullmatch(path)
+    return (match[1], match[2]) if match else None
+
+
 def belongs(path: str) -> bool:
     """Whether a file may stand where it stands under environments/."""
     return bool(
@@ -82,9 +89,13 @@ def belongs(path: str) -> bool:
         or release_of(path)
         or config_of(path)
         or is_evidence(path)
-        or path.rpartition("/")[2] in ("README.md", "CODEOWNERS", ".gitkeep")
-        or is_dropping(path)
+        or is_beside(path)
     )
+
+
+def is_beside(path: str) -> bool:
+    """Whether a file is for people, or for their programs, wherever it stands."""
+    return path.rpartition("/")[2] in ("README.md", "CODEOWNERS", ".gitkeep") or is_dropping(path)
 
 
 def is_dropping(path: str) -> bool:

@@ -1,28 +1,41 @@
 """The pipeline's tools, made from what the package carries and what the repository adds."""
 
 import json
-from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
 
-from sluice.core.catalog.entries import Catalog, Family, entry_problems
-from sluice.core.documents.load import load
-from sluice.core.finding import FindingsError
+from sluice.core import layout
+from sluice.core.catalog.entries import FAMILIES, Catalog, Family
+from sluice.core.documents.load import Document, load
+from sluice.core.finding import Finding, FindingsError, Place, in_order
 from sluice.core.kubernetes.closure import merge
 from sluice.core.kubernetes.schemas import KubernetesSchemas
+from sluice.core.names import nearest
 from sluice.core.pipeline import Toolkit
 from sluice.core.specs.schema import Schemas
+from sluice.core.unforeseen import UnforeseenError, finding, isolated
 from sluice.core.workload.bind import Templates
 from sluice.core.workload.render import Renderer
 from sluice.system import resources
 
+if TYPE_CHECKING:
+    from sluice.core.checks.spec_fields import SpecFields
+    from sluice.core.checks.surroundings import Surroundings
+
 _KINDS: Mapping[Family, str] = {
+    "engines": "Engine",
     "accelerators": "Accelerator",
+    "architectures": "Architecture",
+    "sources": "Source",
     "sharing": "Sharing",
     "queueing": "Queueing",
     "gateways": "Gateway",
 }
-"""Families whose entries have a schema; the others are read as they are."""
+"""The schema of each family's entries."""
+
+Read = Callable[[Family, str], Mapping[str, Any] | None]
+Names = Callable[[Family], tuple[str, ...]]
 
 
 def toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
@@ -35,30 +48,114 @@ def toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
     schemas = _schemas()
 
     def read(family: Family, name: str) -> Mapping[str, Any] | None:
-        path = f"catalog/{family}/{name}.yaml"
-        own_entry = files.get(path)
-        if own_entry is None:
+        path = f"{layout.CATALOG}/{family}/{name}.yaml"
+        raw = files.get(path)
+        if raw is None:
             return resources.catalog_entry(family, name)
-        document = load(path, own_entry)
-        found = list(schemas.findings(document, _KINDS[family])) if family in _KINDS else []
-        found += entry_problems(family, name, document)
-        if found:
-            raise FindingsError(found)
+        document = load(path, raw)
+        _raise_problems(family, name, document, partial(_surroundings, read, names))
         return document.data
 
     def names(family: Family) -> tuple[str, ...]:
-        prefix = f"catalog/{family}/"
-        added = {p[len(prefix) : -5] for p in files if p.startswith(prefix)}
+        entries = (layout.entry_of(path) for path in files)
+        added = {entry[1] for entry in entries if entry and entry[0] == family}
         return tuple(sorted(added | set(resources.catalog_names(family))))
 
     catalog = Catalog(read, names)
     return Toolkit(schemas, catalog, Renderer(_templates(), catalog), _kubernetes_schemas())
 
 
+def check_entries(catalog: Catalog, paths: Iterable[str]) -> list[Finding]:
+    """What is wrong with files of a repository's own catalog, whether or not anything uses them.
+
+    Args:
+        catalog: the one that holds the files' entries.
+        paths: those of the files.
+    """
+    findings: list[Finding] = []
+    for path in paths:
+        family, name = layout.entry_of(path) or ("", "")
+        try:
+            with isolated("an entry of the catalog"):
+                if family in FAMILIES:
+                    catalog.entry(family, name)
+                elif not layout.is_beside(path):
+                    findings.append(_stray(path, family))
+        except FindingsError as error:
+            findings += error.findings
+        except UnforeseenError as error:
+            findings.append(finding(Place(path), error))
+    return in_order(findings)
+
+
+def _stray(path: str, family: str) -> Finding:
+    close = nearest(family, FAMILIES) if family else None
+    families = ", ".join(FAMILIES)
+    remedy = f"did you mean {layout.CATALOG}/{close}/?" if close else f"use NAME.yaml in {families}"
+    return Finding(Place(path), "CAT002", "nothing reads this file", remedy)
+
+
+def _raise_problems(
+    family: Family, name: str, document: Document, around: Callable[[], "Surroundings"]
+) -> None:
+    """Refuse an entry in which anything is wrong.
+
+    Args:
+        family: the folder that it is in.
+        name: that of its file.
+        document: the entry.
+        around: gives what it may refer to.
+
+    Raises:
+        FindingsError: with everything that is wrong.
+    """
+    findings = list(_schemas().findings(document, _KINDS[family]))
+    if not findings:
+        # Few repositories have entries of their own.
+        from sluice.core.checks.catalog_entries import check_entry  # noqa: PLC0415
+
+        findings += check_entry(family, name, document, around())
+    if findings:
+        raise FindingsError(findings)
+
+
+def _surroundings(read: Read, names: Names) -> "Surroundings":
+    """What an entry may refer to.
+
+    Args:
+        read: gives the entries, the repository's own among them.
+        names: gives their names.
+    """
+    from sluice.core.checks.surroundings import Surroundings  # noqa: PLC0415  # as above
+
+    brought = resources.catalog_entry
+    return Surroundings(_spec_fields(), names, brought, lambda: set(_variants(read, names)))
+
+
+def _variants(read: Read, names: Names) -> Iterator[str]:
+    """The names that accelerators, and the engines that Sluice brings, have for images."""
+    for name in resources.catalog_names("engines"):
+        entry = resources.catalog_entry("engines", name) or {}
+        yield from entry.get("image", {}).get("variants", {})
+    for name in names("accelerators"):
+        try:
+            entry = read("accelerators", name) or {}
+        except FindingsError:  # its own check says so
+            continue
+        yield entry.get("imageVariant", "")
+
+
 # What the package carries is the same for every tree, and takes long to be compiled.
 @lru_cache(maxsize=1)
 def _schemas() -> Schemas:
     return Schemas(resources.schema)
+
+
+@lru_cache(maxsize=1)
+def _spec_fields() -> "SpecFields":
+    from sluice.core.checks.spec_fields import SpecFields  # noqa: PLC0415  # as above
+
+    return SpecFields(_schemas().bundled("ModelRelease"))
 
 
 @lru_cache(maxsize=1)

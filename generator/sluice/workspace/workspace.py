@@ -12,7 +12,7 @@ from sluice.core.documents.load import SIZE_LIMIT
 from sluice.core.documents.manifest import Manifest
 from sluice.core.finding import Finding, FindingsError, UsageError, failed, in_order
 from sluice.core.pipeline import Specs, Toolkit
-from sluice.workspace.toolkit import toolkit
+from sluice.workspace.toolkit import check_entries, toolkit
 
 FOLDERS = (layout.ENVIRONMENTS, layout.CATALOG, layout.POLICIES)
 
@@ -77,6 +77,13 @@ class Workspace:
             return pipeline.check(self.specs, self.tools, only)
         except FindingsError as error:  # an entry of the repository's own catalog
             return in_order([*self.specs.findings, *error.findings])
+
+    def check_catalog(self, only: Collection[str] | None = None) -> list[Finding]:
+        """What is wrong with the repository's own catalog, used or not; of some files if named."""
+        prefix = f"{layout.CATALOG}/"
+        paths = [path for path in self.files if path.startswith(prefix)]
+        chosen = paths if only is None else [path for path in paths if path in only]
+        return check_entries(self.tools.catalog, chosen)
 
     def render(self, only: Iterable[layout.Key] | None = None) -> dict[str, Manifest]:
         """Every manifest.

@@ -4,20 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from sluice.core.catalog.records import read_from, read_record
+
 SharedMemory = Literal["whole", "divided", "profile", "asked"]
 """What of a device's memory a share sees.
 
 whole: all of it, though others use it too; divided: its part of equal ones; profile: what the
 profile has; asked: what the release asks for.
 """
-SHARED_MEMORIES: tuple[SharedMemory, ...] = ("whole", "divided", "profile", "asked")
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A fixed part of a device: its memory, and how many of the device's slices it takes."""
 
-    memory_mib: int
+    memory_mib: int = field(metadata=read_from("memoryMiB"))
     slices: int
 
 
@@ -35,7 +36,7 @@ class Accelerator:
     name: str
     title: str
     resource: str
-    memory_mib: int
+    memory_mib: int = field(metadata=read_from("memoryMiB"))
     vendor: str = ""
     node_selector: Mapping[str, str] = field(default_factory=dict)
     node_affinity: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -43,13 +44,13 @@ class Accelerator:
     price_per_hour: float | None = None
     features: frozenset[str] = field(default_factory=frozenset)
     image_variant: str = ""
-    runtime_class: str = ""
-    scheduler: str = ""
-    extra: Mapping[str, str] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
+    runtime_class: str = field(default="", metadata=read_from("runtimeClassName"))
+    scheduler: str = field(default="", metadata=read_from("schedulerName"))
+    extra: Mapping[str, str] = field(default_factory=dict, metadata=read_from("podResources"))
+    environment: Mapping[str, str] = field(default_factory=dict, metadata=read_from("env"))
     host_paths: Mapping[str, str] = field(default_factory=dict)
     capabilities: Sequence[str] = ()
-    host_ipc: bool = False
+    host_ipc: bool = field(default=False, metadata=read_from("hostIPC"))
     counts: Sequence[int] = ()
     count_selector: Mapping[str, Sequence[str]] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
@@ -75,11 +76,11 @@ class Sharing:
     needs: Sequence[Sequence[str]] = ()
     exclusive: Sequence[Sequence[str]] = ()
     resource: str = "{resource}"
-    renamed: str = ""
-    suffix: Mapping[str, str] = field(default_factory=dict)
+    renamed: str = field(default="", metadata=read_from("renamedResource"))
+    suffix: Mapping[str, str] = field(default_factory=dict, metadata=read_from("labelSuffix"))
     node_selector: Mapping[str, str] = field(default_factory=dict)
     amounts: Mapping[str, str] = field(default_factory=dict)
-    scheduler: str = ""
+    scheduler: str = field(default="", metadata=read_from("schedulerName"))
     single: str = ""
 
 
@@ -94,110 +95,23 @@ class Queueing:
 
     name: str
     title: str
-    scheduler: str = ""
+    scheduler: str = field(default="", metadata=read_from("schedulerName"))
     labels: Mapping[str, str] = field(default_factory=dict)
     pod_labels: Mapping[str, str] = field(default_factory=dict)
     pod_annotations: Mapping[str, str] = field(default_factory=dict)
     preemptible: Mapping[str, str] = field(default_factory=dict)
 
 
-_ACCELERATOR = {
-    "name": "name",
-    "title": "title",
-    "resource": "resource",
-    "memoryMiB": "memory_mib",
-    "vendor": "vendor",
-    "nodeSelector": "node_selector",
-    "nodeAffinity": "node_affinity",
-    "tolerations": "tolerations",
-    "pricePerHour": "price_per_hour",
-    "features": "features",
-    "imageVariant": "image_variant",
-    "runtimeClassName": "runtime_class",
-    "schedulerName": "scheduler",
-    "podResources": "extra",
-    "env": "environment",
-    "hostPaths": "host_paths",
-    "capabilities": "capabilities",
-    "hostIPC": "host_ipc",
-    "counts": "counts",
-    "countSelector": "count_selector",
-    "profiles": "profiles",
-    "slices": "slices",
-}
-_SHARING = {
-    "name": "name",
-    "title": "title",
-    "vendors": "vendors",
-    "fields": "fields",
-    "memory": "memory",
-    "needs": "needs",
-    "exclusive": "exclusive",
-    "resource": "resource",
-    "renamedResource": "renamed",
-    "labelSuffix": "suffix",
-    "nodeSelector": "node_selector",
-    "amounts": "amounts",
-    "schedulerName": "scheduler",
-    "single": "single",
-}
-_QUEUEING = {
-    "name": "name",
-    "title": "title",
-    "schedulerName": "scheduler",
-    "labels": "labels",
-    "podLabels": "pod_labels",
-    "podAnnotations": "pod_annotations",
-    "preemptible": "preemptible",
-}
-
-
 def accelerator_from(entry: Mapping[str, Any]) -> Accelerator:
-    """Read the entry of an accelerator.
-
-    Raises:
-        KeyError: for a key that is missing.
-        ValueError: for a key that no accelerator has, or label values that do not fit the counts.
-    """
-    read = _read(entry, _ACCELERATOR, ("name", "title", "resource", "memoryMiB"))
-    read["features"] = frozenset(read.get("features", ()))
-    profiles = read.get("profiles", {})
-    read["profiles"] = {n: Profile(p["memoryMiB"], p["slices"]) for n, p in profiles.items()}
-    made = Accelerator(**read)
-    for label, values in made.count_selector.items():
-        if len(values) != len(made.counts):
-            raise ValueError(f"countSelector.{label} needs a value for each of counts")
-    return made
+    """Read the entry of an accelerator."""
+    return read_record(Accelerator, entry)
 
 
 def sharing_from(entry: Mapping[str, Any]) -> Sharing:
-    """Read the entry of a way of sharing.
-
-    Raises:
-        KeyError, ValueError: as `accelerator_from`.
-    """
-    read = _read(entry, _SHARING, ("name", "title", "vendors", "fields", "memory"))
-    if read["memory"] not in SHARED_MEMORIES:
-        raise ValueError(f"memory is one of {', '.join(SHARED_MEMORIES)}")
-    return Sharing(**read)
+    """Read the entry of a way of sharing."""
+    return read_record(Sharing, entry)
 
 
 def queueing_from(entry: Mapping[str, Any]) -> Queueing:
-    """Read the entry of a batch scheduler.
-
-    Raises:
-        KeyError, ValueError: as `accelerator_from`.
-    """
-    return Queueing(**_read(entry, _QUEUEING, ("name", "title")))
-
-
-def _read(
-    entry: Mapping[str, Any], keys: Mapping[str, str], required: Sequence[str]
-) -> dict[str, Any]:
-    missing = [key for key in required if key not in entry]
-    if missing:
-        raise KeyError(missing[0])
-    unknown = sorted(entry.keys() - keys.keys())
-    if unknown:
-        raise ValueError(f"{unknown[0]} is not one of its keys: {', '.join(keys)}")
-    return {keys[key]: value for key, value in entry.items()}
+    """Read the entry of a batch scheduler."""
+    return read_record(Queueing, entry)

@@ -1,9 +1,9 @@
 """Engines, accelerators and architectures as records; each is one YAML file."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
 from sluice.core.catalog.devices import (
     Accelerator,
@@ -13,16 +13,13 @@ from sluice.core.catalog.devices import (
     queueing_from,
     sharing_from,
 )
+from sluice.core.catalog.records import read_from, read_record
 from sluice.core.catalog.settings import Setting, in_range, settings_from
 from sluice.core.catalog.stores import Store, store_from
-from sluice.core.documents.load import Document
-from sluice.core.finding import Finding, FindingsError, Place
-from sluice.core.memory.architecture import architecture_from
 from sluice.core.memory.preflight import FractionOf
 from sluice.core.paths import Api, read_api
 from sluice.core.specs.resolve import Described
 
-Entry = TypeVar("Entry")
 Family = Literal[
     "engines", "accelerators", "architectures", "sources", "sharing", "queueing", "gateways"
 ]
@@ -34,8 +31,8 @@ class Image:
     """Where the images of an engine are, and how their tags follow from its version."""
 
     repository: str
-    prefix: str = ""
-    suffix: str = ""
+    prefix: str = field(default="", metadata=read_from("tagPrefix"))
+    suffix: str = field(default="", metadata=read_from("tagSuffix"))
 
     def of(self, version: str) -> str:
         """The image of one version."""
@@ -46,8 +43,19 @@ class Image:
 class Flag:
     """What is said of a flag: its successor, and the version from which that holds."""
 
-    successor: str = ""
+    successor: str = field(default="", metadata=read_from("use"))
     since: str = ""
+
+
+def _read_images(entry: Mapping[str, Any]) -> dict[str, Image]:
+    """The images by variant, the usual one without a name; what a variant lacks it shares."""
+    usual = {name: value for name, value in entry.items() if name != "variants"}
+    variants = {"": {}, **entry.get("variants", {})}
+    return {name: read_record(Image, {**usual, **variant}) for name, variant in variants.items()}
+
+
+def _read_fields(entry: Mapping[str, Any]) -> dict[str, tuple[Setting, ...]]:
+    return {path: settings_from(settings) for path, settings in entry.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,39 +78,51 @@ class Engine:
     version: str
     reason: str = ""
     alternatives: tuple[str, ...] = ()
-    minimum: str = ""
-    images: Mapping[str, Image] = field(default_factory=dict)
+    minimum: str = field(default="", metadata=read_from("versions.minimum"))
+    images: Mapping[str, Image] = field(
+        default_factory=dict, metadata=read_from("image", read=_read_images)
+    )
     user: int = 0
     shared_memory: str = ""
     command: tuple[str, ...] = ()
-    join: bool = False
+    join: bool = field(default=False, metadata=read_from("joinArguments"))
     port: int = 0
     bind: Mapping[str, str] = field(default_factory=dict)
-    api: Api = field(default_factory=Api)
-    model_flag: str = ""
-    model_suffix: str = ""
+    api: Api = field(default_factory=Api, metadata=read_from("api", read=read_api))
+    model_flag: str = field(default="", metadata=read_from("model.flag"))
+    model_suffix: str = field(default="", metadata=read_from("model.suffix"))
     health: Mapping[str, str] = field(default_factory=dict)
     startup_seconds: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
     offline: Mapping[str, str] = field(default_factory=dict)
     split: str = "tensors"
-    leader: tuple[str, ...] = ()
-    worker: tuple[str, ...] = ()
-    fraction_of: FractionOf | Literal[""] = ""
-    default_fraction: float = 0.9
+    leader: tuple[str, ...] = field(default=(), metadata=read_from("group.leader"))
+    worker: tuple[str, ...] = field(default=(), metadata=read_from("group.worker"))
+    fraction_of: FractionOf | Literal[""] = field(
+        default="", metadata=read_from("memoryFraction.of")
+    )
+    default_fraction: float = field(default=0.9, metadata=read_from("memoryFraction.default"))
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    fields: Mapping[str, Sequence[Setting]] = field(default_factory=dict)
+    fields: Mapping[str, Sequence[Setting]] = field(
+        default_factory=dict, metadata=read_from("fields", read=_read_fields)
+    )
     refused: Mapping[str, str] = field(default_factory=dict)
     exclusive: Sequence[Sequence[str]] = ()
     limits: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, str] = field(default_factory=dict)
-    ceilings: Mapping[str, str] = field(default_factory=dict)
-    counters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    buckets: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    metrics_arguments: tuple[str, ...] = ()
-    metrics_reason: str = ""
-    config_flag: str = ""
-    config: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, str] = field(default_factory=dict, metadata=read_from("metrics.names"))
+    ceilings: Mapping[str, str] = field(
+        default_factory=dict, metadata=read_from("metrics.ceilings")
+    )
+    counters: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict, metadata=read_from("metrics.counters")
+    )
+    buckets: Mapping[str, Sequence[float]] = field(
+        default_factory=dict, metadata=read_from("metrics.buckets")
+    )
+    metrics_arguments: tuple[str, ...] = field(default=(), metadata=read_from("metrics.arguments"))
+    metrics_reason: str = field(default="", metadata=read_from("metrics.reason"))
+    config_flag: str = field(default="", metadata=read_from("config.flag"))
+    config: Mapping[str, Any] = field(default_factory=dict, metadata=read_from("config.base"))
     flags: frozenset[str] = frozenset()
     plugins: frozenset[str] = frozenset()
     repositories: frozenset[str] = frozenset()
@@ -136,48 +156,6 @@ class Gateway:
         return {name: (text.format_map(words),) for name, text in {**self.arm, **own}.items()}
 
 
-def _gateway_from(entry: Mapping[str, Any]) -> Gateway:
-    return Gateway(
-        entry["name"],
-        entry["title"],
-        tuple(entry["providers"]),
-        dict(entry.get("arm", {})),
-        dict(entry.get("stable", {})),
-        dict(entry.get("candidate", {})),
-        dict(entry["counters"]),
-    )
-
-
-def _made(family: Family, name: str, make: Callable[[], Entry]) -> Entry:
-    """An entry that cannot be read is a mistake of who wrote it into the repository."""
-    try:
-        return make()
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        said = f"lacks {error}" if isinstance(error, KeyError) else f"is malformed: {error}"
-        place = Place(f"catalog/{family}/{name}.yaml")
-        remedy = "compare it with an entry that Sluice brings"
-        raise FindingsError([Finding(place, "CAT001", f"the entry {said}", remedy)]) from None
-
-
-def entry_problems(family: Family, name: str, document: Document) -> Iterator[Finding]:
-    """What is wrong with an entry of a repository's own, beside the shape that a schema knows."""
-    said = document.data.get("name", name)
-    if said != name:
-        message = f"the entry is named {said!r}, and its file {name!r}"
-        yield Finding(document.place(("name",)), "CAT001", message, "give both the same name")
-    if family == "architectures":
-        try:
-            architecture_from(document.data, name)
-        except ValueError as error:
-            named = [key for key in document.data if key in str(error).split()]
-            yield Finding(
-                document.place(tuple(named[:1]), key=True),
-                "CAT001",
-                str(error),
-                "correct the numbers",
-            )
-
-
 class Catalog:
     """Entries by name; each is read when it is first asked for.
 
@@ -191,7 +169,7 @@ class Catalog:
         read: Callable[[Family, str], Mapping[str, Any] | None],
         names: Callable[[Family], Sequence[str]],
     ) -> None:
-        self._read = cache(read)
+        self.entry = cache(read)
         self.names = cache(names)
         self.engine = cache(self._engine)
         self.accelerator = cache(self._accelerator)
@@ -201,125 +179,75 @@ class Catalog:
         self.gateway = cache(self._gateway)
 
     def _engine(self, name: str, version: str = "") -> Engine | None:
-        entry = self._read("engines", name)
-        return _made("engines", name, lambda: engine_from(entry, version)) if entry else None
+        entry = self.entry("engines", name)
+        return engine_from(entry, version) if entry else None
 
     def _accelerator(self, name: str) -> Accelerator | None:
-        entry = self._read("accelerators", name)
-        return _made("accelerators", name, lambda: accelerator_from(entry)) if entry else None
+        entry = self.entry("accelerators", name)
+        return accelerator_from(entry) if entry else None
 
     def _store(self, scheme: str) -> Store | None:
-        entry = self._read("sources", scheme)
-        return _made("sources", scheme, lambda: store_from(entry)) if entry else None
+        entry = self.entry("sources", scheme)
+        return store_from(entry) if entry else None
 
     def _sharing(self, name: str) -> Sharing | None:
-        entry = self._read("sharing", name)
-        return _made("sharing", name, lambda: sharing_from(entry)) if entry else None
+        entry = self.entry("sharing", name)
+        return sharing_from(entry) if entry else None
 
     def _queueing(self, name: str) -> Queueing | None:
-        entry = self._read("queueing", name)
-        return _made("queueing", name, lambda: queueing_from(entry)) if entry else None
+        entry = self.entry("queueing", name)
+        return queueing_from(entry) if entry else None
 
     def _gateway(self, name: str) -> Gateway | None:
-        entry = self._read("gateways", name)
-        return _made("gateways", name, lambda: _gateway_from(entry)) if entry else None
+        entry = self.entry("gateways", name)
+        return read_record(Gateway, entry) if entry else None
 
     def architecture(self, name: str | Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The numbers of an architecture, as written; those that stand inline are their own."""
         if isinstance(name, Described):
             return name.numbers
-        return self._read("architectures", name) if isinstance(name, str) else name
+        return self.entry("architectures", name) if isinstance(name, str) else name
 
 
 def engine_from(entry: Mapping[str, Any], version: str = "") -> Engine:
-    """Read the entry of an engine, as it holds for a version; the newest known when empty."""
-    said = {"name": entry["name"], "title": entry["title"], "status": entry["status"]}
-    reason = {
-        "reason": entry.get("reason", ""),
-        "alternatives": tuple(entry.get("alternatives", ())),
-    }
-    if entry["status"] == "refused":
-        return Engine(**said, **reason, version=version)
-    known = entry["versions"]["known"]
-    version = version or known
-    fraction = entry.get("memoryFraction", {})
-    config = entry.get("config", {})
-    group = entry.get("group", {})
-    return Engine(
-        **said,
-        **reason,
-        version=version,
-        minimum=entry["versions"]["minimum"],
-        images=_images(entry["image"]),
-        user=entry["user"],
-        shared_memory=entry["sharedMemory"],
-        command=tuple(entry["command"]),
-        join=entry["joinArguments"],
-        port=entry["port"],
-        bind=entry["bind"],
-        api=read_api(entry.get("api", {})),
-        model_flag=entry["model"]["flag"],
-        model_suffix=entry["model"].get("suffix", ""),
-        health=entry["health"],
-        startup_seconds=entry["startupSeconds"],
-        environment=entry.get("environment", {}),
-        offline=entry.get("offline", {}),
-        split=entry.get("split", "tensors"),
-        leader=tuple(group.get("leader", ())),
-        worker=tuple(group.get("worker", ())),
-        fraction_of=fraction.get("of", ""),
-        default_fraction=fraction.get("default", 0.9),
-        defaults=entry.get("defaults", {}),
-        fields={path: settings_from(each) for path, each in entry["fields"].items()},
-        refused=entry.get("refused", {}),
-        exclusive=entry.get("exclusive", ()),
-        limits=entry.get("limits", {}),
-        metrics=_metrics(entry["metrics"], version),
-        ceilings=entry["metrics"].get("ceilings", {}),
-        counters=entry["metrics"].get("counters", {}),
-        buckets=entry["metrics"].get("buckets", {}),
-        metrics_arguments=tuple(entry["metrics"].get("arguments", ())),
-        metrics_reason=entry["metrics"].get("reason", ""),
-        config_flag=config.get("flag", ""),
-        config=config.get("base", {}),
-        flags=frozenset(_flags(entry["flags"], version)),
-        plugins=frozenset(entry.get("plugins", ())),
-        repositories=frozenset(entry.get("repositories", ())),
-        deprecated=_said_of_flags(entry.get("deprecated", {}), known),
-        removed=_said_of_flags(entry.get("removed", {}), known),
-    )
+    """Read the entry of an engine, as it holds for a version; the newest known when empty.
+
+    Raises:
+        ValueError: for a key that no engine has.
+    """
+    newest = str(entry.get("versions", {}).get("known", ""))
+    version = version or newest
+    return read_record(Engine, {**entry, **_as_of(entry, version, newest)}, version=version)
 
 
-def _images(entry: Mapping[str, Any]) -> dict[str, Image]:
-    variants = {"": entry, **entry.get("variants", {})}
-    return {name: _image({**entry, **own}) for name, own in variants.items()}
+def _as_of(entry: Mapping[str, Any], version: str, newest: str) -> dict[str, Any]:
+    """The keys of an entry that depend on the version, as they are in this one.
+
+    What is said of flags without a version was read in the newest version that is known.
+    """
+    parts: dict[str, Any] = {}
+    for name in ("deprecated", "removed"):
+        parts[name] = {
+            flag: {"use": said, "since": newest} if isinstance(said, str) else said
+            for flag, said in entry.get(name, {}).items()
+        }
+    if "flags" in entry:
+        flags = [{"name": flag} if isinstance(flag, str) else flag for flag in entry["flags"]]
+        parts["flags"] = [flag["name"] for flag in flags if _holds(flag, version)]
+    if "metrics" in entry:
+        parts["metrics"] = {**entry["metrics"], "names": _series(entry["metrics"], version)}
+    return parts
 
 
-def _image(entry: Mapping[str, Any]) -> Image:
-    return Image(entry["repository"], entry.get("tagPrefix", ""), entry.get("tagSuffix", ""))
-
-
-def _metrics(entry: Mapping[str, Any], version: str) -> dict[str, str]:
-    """The path and the names of metrics by meaning, as this version has them."""
-    metrics = {"path": entry["path"]} if "path" in entry else {}
-    for meaning, names in entry.get("names", {}).items():
+def _series(metrics: Mapping[str, Any], version: str) -> dict[str, str]:
+    """The names of metrics by meaning, and the path at which they are served."""
+    series = {"path": metrics["path"]} if "path" in metrics else {}
+    for meaning, names in metrics.get("names", {}).items():
         for name in [{"name": names}] if isinstance(names, str) else names:
-            if in_range(version, name.get("since", ""), name.get("until", "")):
-                metrics[meaning] = name["name"]
-    return metrics
+            if _holds(name, version):
+                series[meaning] = name["name"]
+    return series
 
 
-def _flags(entries: Sequence[str | Mapping[str, str]], version: str) -> list[str]:
-    flags = [{"name": entry} if isinstance(entry, str) else entry for entry in entries]
-    known = (flag for flag in flags if in_range(version, flag.get("since", ""), ""))
-    return [flag["name"] for flag in known]
-
-
-def _said_of_flags(entries: Mapping[str, str | Mapping[str, str]], known: str) -> dict[str, Flag]:
-    """What is said without a version was read in the newest version that is known."""
-    return {
-        name: Flag(said, known)
-        if isinstance(said, str)
-        else Flag(said.get("use", ""), said["since"])
-        for name, said in entries.items()
-    }
+def _holds(part: Mapping[str, str], version: str) -> bool:
+    return in_range(version, part.get("since", ""), part.get("until", ""))

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
+from sluice.core.catalog.records import read_from, read_record
 from sluice.core.units import amount, version_key
 
 Values = Mapping[str, Any]
@@ -36,13 +37,13 @@ class Setting:
 
     flag: str = ""
     key: str = ""
-    environment: str = ""
-    secret: bool = False
+    environment: str = field(default="", metadata=read_from("env", "secretEnv"))
+    secret: bool = field(default=False, metadata=read_from("secretEnv", read=bool))
     config: str = ""
     positional: bool = False
-    extra: tuple[str, ...] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
-    pod_fields: Mapping[str, str] = field(default_factory=dict)
+    extra: tuple[str, ...] = field(default=(), metadata=read_from("with"))
+    variables: Mapping[str, str] = field(default_factory=dict, metadata=read_from("withEnv"))
+    pod_fields: Mapping[str, str] = field(default_factory=dict, metadata=read_from("withPodFields"))
     choices: Mapping[str, Sequence[str]] | None = None
     values: Values | None = None
     item: str = ""
@@ -82,30 +83,6 @@ class Setting:
         return value + self.add if self.add else value
 
 
-_NAMES = {
-    "flag": "flag",
-    "key": "key",
-    "env": "environment",
-    "secretEnv": "environment",
-    "config": "config",
-    "positional": "positional",
-    "with": "extra",
-    "withEnv": "variables",
-    "withPodFields": "pod_fields",
-    "choices": "choices",
-    "values": "values",
-    "item": "item",
-    "omit": "omit",
-    "times": "times",
-    "unit": "unit",
-    "perDevice": "per_device",
-    "add": "add",
-    "only": "only",
-    "since": "since",
-    "until": "until",
-}
-
-
 def settings_from(entry: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> tuple[Setting, ...]:
     """Read the setting of a field, or its list of settings.
 
@@ -113,16 +90,7 @@ def settings_from(entry: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> tup
         ValueError: for a key that no setting has.
     """
     entries = [entry] if isinstance(entry, Mapping) else entry
-    return tuple(_setting(each) for each in entries)
-
-
-def _setting(entry: Mapping[str, Any]) -> Setting:
-    unknown = sorted(entry.keys() - _NAMES.keys())
-    if unknown:
-        raise ValueError(f"{unknown[0]} is not a key of a setting")
-    read: dict[str, Any] = {_NAMES[key]: value for key, value in entry.items()}
-    read["extra"] = tuple(read.get("extra", ()))
-    return Setting(secret="secretEnv" in entry, **read)
+    return tuple(read_record(Setting, each) for each in entries)
 
 
 def in_range(version: str, since: str, until: str) -> bool:

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sluice.core.catalog.records import read_record
+
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -33,18 +35,4 @@ class Store:
 
 def store_from(entry: Mapping[str, Any]) -> Store:
     """Read the entry of a scheme."""
-    return Store(
-        name=entry["name"],
-        title=entry["title"],
-        image=entry.get("image", ""),
-        directory=tuple(entry.get("directory", ())),
-        file=tuple(entry.get("file", ())),
-        environment=entry.get("environment", {}),
-        takes=entry.get("takes", {}),
-        with_endpoint=entry.get("withEndpoint", {}),
-        needs=tuple(entry.get("needs", ())),
-        cache=entry.get("cache", ""),
-        nested=entry.get("nested", False),
-        discard=entry.get("discard", ""),
-        read_only_root=entry.get("readOnlyRoot", False),
-    )
+    return read_record(Store, entry)

@@ -22,6 +22,9 @@ KINDS = {
     "Sharing": "sharing.schema.json",
     "Queueing": "queueing.schema.json",
     "Gateway": "gateway.schema.json",
+    "Engine": "engine.schema.json",
+    "Source": "source.schema.json",
+    "Architecture": "architecture.schema.json",
     "PolicyTest": "policy-test.schema.json",
     "Waivers": "waivers.schema.json",
 }
@@ -119,6 +122,19 @@ def _finding(document: Source, error: Any) -> Iterator[Finding]:  # noqa: ANN401
             "SCH002",
             f"{_where(pointer)} lacks {missing!r}",
             _example(error.schema.get("properties", {}).get(missing, {}), missing),
+        )
+    elif rule == "dependentRequired":
+        lacking = next(
+            (key, needed)
+            for key, others in expected.items()
+            for needed in others
+            if error.message == f"{needed!r} is a dependency of {key!r}"
+        )
+        yield Finding(
+            document.place((*pointer, lacking[0]), key=True),
+            "SCH002",
+            f"{_where(pointer)} lacks {lacking[1]!r}, which {lacking[0]!r} needs",
+            f"add {lacking[1]!r}",
         )
     elif "propertyNames" in error.absolute_schema_path:
         place = document.place((*pointer, value), key=True)

@@ -17,7 +17,7 @@ CONFIG_FILE = "/etc/engine/config.yaml"
 SERVED_NAME = "{servedName}"
 """Stands in the path of a probe for the name under which the model is served."""
 
-_GROUPS = ("speculative", "kvOffload", "kvTransfer")
+GROUPS = ("speculative", "kvOffload", "kvTransfer")
 """Fields of `serving` whose own fields become settings one by one."""
 
 Active = Sequence[tuple[Setting, Any]]
@@ -103,7 +103,7 @@ def said(spec: Spec) -> dict[str, Any]:
     """The fields that a spec holds and that engines may honour, by their paths below spec."""
     values: dict[str, Any] = {}
     for name, value in spec.get("serving", {}).items():
-        if name in _GROUPS:
+        if name in GROUPS:
             values |= {f"serving.{name}.{inner}": each for inner, each in value.items()}
         else:
             values[f"serving.{name}"] = value
