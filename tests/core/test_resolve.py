@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from core import trees
 from sluice.commands.workspace import Workspace
-from sluice.core.documents.load import Pointer, load
+from sluice.core.documents.load import load
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Place
 from sluice.core.layout import Key
 from sluice.core.specs.resolve import Environment, Release, lookup, merge

@@ -6,7 +6,7 @@ import pytest
 
 from core.reference import DIRECTORY, ENVIRONMENT, RELEASE, ROLLOUT, workspace
 from sluice.commands.workspace import Workspace
-from sluice.core.documents.load import Pointer
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Finding, Place, Rendered
 from sluice.core.trace import located
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sluice.commands.pages import page
 from sluice.commands.workspace import find_root, open_workspace
-from sluice.core.documents.load import Pointer
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.names import nearest, some
 from sluice.core.outgoing import lines_of

@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 from sluice.commands.judged_apart import judge_apart
-from sluice.core.documents.objects import SIZE_LIMIT, Part, read_all
+from sluice.core.documents.limits import OBJECTS
+from sluice.core.documents.objects import Part, read_all
 from sluice.core.finding import Finding, FindingsError, UsageError
 from sluice.core.outgoing import lines_of
 from sluice.core.policy.admission import Admission, World, admit
@@ -143,9 +144,9 @@ def read_parts(paths: Iterable[str]) -> list[Part]:
 def _bytes(path: str) -> bytes:
     try:
         if path == "-":
-            return sys.stdin.buffer.read(SIZE_LIMIT + 1)
+            return sys.stdin.buffer.read(OBJECTS.size + 1)
         with Path(path).open("rb") as file:
-            return file.read(SIZE_LIMIT + 1)
+            return file.read(OBJECTS.size + 1)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None
 

@@ -15,8 +15,8 @@ from sluice import resources
 from sluice.commands.judged_apart import judge_apart
 from sluice.commands.policy_eval import parse_version, read_parts
 from sluice.core import layout
-from sluice.core.documents.load import Source
 from sluice.core.documents.objects import Part
+from sluice.core.documents.source import Source
 from sluice.core.finding import Finding, FindingsError, UsageError
 from sluice.core.outgoing import lines_of
 from sluice.core.policy.layer import Begin

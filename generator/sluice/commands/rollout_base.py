@@ -9,7 +9,7 @@ from sluice.commands.cycle import AUTHOR
 from sluice.commands.workspace import Workspace
 from sluice.commands.world import main_of
 from sluice.core import layout
-from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.limits import SPEC
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import Forge, PullRequest, Signature
@@ -87,8 +87,8 @@ class Base:
         wanted += [
             layout.environment_path(name) for name in {k.environment for k in self.revisions}
         ]
-        found = git.read_tree(self.repository, self.commit, wanted, SIZE_LIMIT)
-        large = dict.fromkeys(found.oversized, b"#" * (SIZE_LIMIT + 1))
+        found = git.read_tree(self.repository, self.commit, wanted, SPEC.size)
+        large = dict.fromkeys(found.oversized, b"#" * (SPEC.size + 1))
         return Workspace({**found.files, **large, **self.instead})
 
     @cached_property

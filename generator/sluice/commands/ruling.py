@@ -9,7 +9,7 @@ from sluice.commands.judged_apart import judge_apart
 from sluice.commands.revisions import Revision
 from sluice.commands.waiving import today
 from sluice.commands.workspace import Workspace
-from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.limits import SPEC
 from sluice.core.finding import Finding, FindingsError, Place, Severity, failed
 from sluice.core.plan.rule_change import RuleChange
 from sluice.core.plan.text import moved
@@ -42,8 +42,8 @@ def ruling_files(
     revision: Revision, before: Workspace, top: Path, now: Workspace
 ) -> tuple[Files, Files]:
     """The files of a revision and of the work tree, each with those that decide who looks at it."""
-    here = files.read(top, _BESIDE, SIZE_LIMIT).files
-    there = git.read_tree(revision.repository, revision.name, revision.inside(_BESIDE), SIZE_LIMIT)
+    here = files.read(top, _BESIDE, SPEC.size).files
+    there = git.read_tree(revision.repository, revision.name, revision.inside(_BESIDE), SPEC.size)
     then = {path.removeprefix(revision.prefix): raw for path, raw in there.files.items()}
     return {**before.files, **then}, {**now.files, **here}
 

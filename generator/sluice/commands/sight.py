@@ -15,7 +15,7 @@ from sluice.commands.rollout_observers import UNSET, Observers, observers
 from sluice.commands.rollouts import case_of
 from sluice.commands.workspace import FOLDERS, Workspace, find_root
 from sluice.commands.world import main_of
-from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.limits import SPEC
 from sluice.core.finding import UsageError
 from sluice.core.layout import Key
 from sluice.core.model import Application, Forge, PullRequest
@@ -108,7 +108,7 @@ def _behind(clone: git.Repository) -> str:
 
 
 def _uncommitted(root: Path) -> Workspace:
-    found = files.read(root, FOLDERS, SIZE_LIMIT)
+    found = files.read(root, FOLDERS, SPEC.size)
     return Workspace(found.files, tuple(found.links), tuple(found.odd))
 
 

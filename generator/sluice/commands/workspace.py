@@ -9,7 +9,7 @@ from sluice import files
 from sluice.commands.toolkit import toolkit
 from sluice.core import layout, tree
 from sluice.core.checks import references
-from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.limits import SPEC
 from sluice.core.finding import Finding, FindingsError, UsageError, failed, in_order
 from sluice.core.tree import Specs, Toolkit
 from sluice.core.workload.render import Manifest
@@ -119,5 +119,5 @@ def find_root(given: str | None) -> Path:
 
 def open_workspace(root: Path) -> Workspace:
     """The work tree."""
-    found = files.read(root, FOLDERS, SIZE_LIMIT, skip=layout.is_evidence)
+    found = files.read(root, FOLDERS, SPEC.size, skip=layout.is_evidence)
     return Workspace(found.files, tuple(found.links), tuple(found.odd))

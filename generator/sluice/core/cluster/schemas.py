@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema_rs
 
 from sluice.core.cluster.closure import schema_for
-from sluice.core.documents.load import Pointer
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Finding, Place, Rendered, dotted
 from sluice.core.workload.render import Manifest
 

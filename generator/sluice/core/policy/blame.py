@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sluice.core.documents.load import Pointer
+from sluice.core.documents.source import Pointer
 from sluice.core.policy.locate import Located, Locator, Scope
 from sluice.core.policy.plan import Compiled
 from sluice.core.policy.syntax import Kind, Node

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sluice.core.documents.load import Pointer
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Place, Severity
 from sluice.core.policy import params as parameters
 from sluice.core.policy.admission import Admission, Object, World

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sluice.core.documents.load import Pointer
+from sluice.core.documents.source import Pointer
 from sluice.core.policy.plan import Compiled
 from sluice.core.policy.runtime import Failed
 from sluice.core.policy.syntax import Kind, Node, integer, text

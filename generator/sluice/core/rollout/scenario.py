@@ -30,7 +30,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sluice.core.documents.load import Pointer, load
+from sluice.core.documents.load import load
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Finding, FindingsError
 from sluice.core.rollout.checked import misfits
 from sluice.core.rollout.counts import Gate, Parameters
