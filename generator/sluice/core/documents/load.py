@@ -37,6 +37,7 @@ _WITHOUT_MARKERS = bytes(set(range(256)) - set(b"&*!?%<\t\\"))
 """What a file consists of in which no marker can be: asked first, since it takes no time."""
 _LONELY = re.compile(rb":(?:[}\],]|(?<=[\s{\[,]:)\s)")
 """Colons without a key before them or without a value before what ends it."""
+_BLOCK_IN_BRACKETS = re.compile(rb"[|>][^\n]*[\]}]")
 _AMBIGUOUS = re.compile(
     rb"[\s\[{,:](?=[-+yYnNoO~=0-9])(?:"
     rb"[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF|~|=|"  # read as booleans by some
@@ -152,7 +153,9 @@ def _is_simple(raw: bytes) -> bool:
         return False
     if _END in raw or raw.startswith((b"...", b" " * 64)) or _DEEP_INDENT in raw:
         return False
-    if (b"{" in raw or b"[" in raw) and any(map(_is_unbalanced, raw.split(b"\n"))):
+    if (b"{" in raw or b"[" in raw) and (
+        _BLOCK_IN_BRACKETS.search(raw) or any(map(_is_unbalanced, raw.split(b"\n")))
+    ):
         return False
     return not (_LONELY.search(raw) or _COMPACT.search(raw) or _AMBIGUOUS.search(raw))
 
