@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sluice import files
 from sluice.core import pipeline
-from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.limits import SPEC
 from sluice.core.layout import Key, release_directory
 from sluice.workspace.toolkit import toolkit
 from sluice.workspace.workspace import Workspace
@@ -19,7 +19,7 @@ REFERENCE = "environments/production/platform/chat/release.yaml"
 
 def repository(count: int) -> dict[str, bytes]:
     """The reference environments with `count` more releases of the reference shape."""
-    found = files.read(ROOT, ["environments"], SIZE_LIMIT).files
+    found = files.read(ROOT, ["environments"], SPEC.size).files
     environment = "environments/production/environment.yaml"
     many = {environment: found[environment].replace(b"quota: 16", b"quota: 999999")}
     for number in range(count):

@@ -123,10 +123,10 @@ def test_a_spec_without_findings_is_never_read_slowly(
     if trees.workspace_of(files).check():
         return  # a warning has a place
 
-    def marks_of(*_: object) -> None:
+    def compose_root(*_: object) -> None:
         raise AssertionError("somebody asked for a place that nobody will see")
 
-    monkeypatch.setattr("sluice.core.documents.positions.marks_of", marks_of)
+    monkeypatch.setattr("sluice.core.documents.positions.compose_root", compose_root)
     assert trees.workspace_of(files).check() == []
 
 

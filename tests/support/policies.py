@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import yaml
-
 from sluice.core.cel.engine import engine_for
+from sluice.core.documents.emit import emit
 from sluice.core.documents.objects import Part, read_all
 from sluice.core.finding import Finding
 from sluice.core.policy.admission import World, admit
@@ -25,7 +24,7 @@ EVERYTHING = {
 
 
 def part(path: str, data: Mapping[str, Any]) -> Part:
-    return read_all(path, yaml.safe_dump(dict(data), sort_keys=False).encode())[0]
+    return read_all(path, emit(data))[0]
 
 
 def policy_of(spec: Mapping[str, Any]) -> Policy:

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sluice.core.documents.load import Pointer
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import UsageError
 from sluice.core.outgoing import lines_of
 from sluice.core.reports.rules import text

@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from sluice.core import layout
-from sluice.core.documents.load import Source
 from sluice.core.documents.objects import Part
+from sluice.core.documents.source import Source
 from sluice.core.finding import Finding, FindingsError, UsageError
 from sluice.core.outgoing import lines_of
 from sluice.core.policy.layer import Begin

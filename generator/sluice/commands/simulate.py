@@ -3,7 +3,7 @@
 import json
 import sys
 
-from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.limits import SPEC
 from sluice.core.finding import FindingsError
 from sluice.core.outgoing import lines_of
 from sluice.core.reports.report import report
@@ -18,7 +18,7 @@ VERSION = 1
 
 def run(*, file: str, form: str) -> int:
     """Print every tick and the commits that it asks for; 1 when the file is wrong."""
-    raw = read_bytes(file, SIZE_LIMIT)
+    raw = read_bytes(file, SPEC.size)
     try:
         played = scenario.read(file, raw, resources.schema(scenario.SCHEMA))
     except FindingsError as error:

@@ -11,7 +11,7 @@ from sluice import files
 from sluice.core import layout
 from sluice.core.checks.references import odd
 from sluice.core.checks.secrets import leaked_specs
-from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.limits import SPEC
 from sluice.core.finding import Finding, Place, UsageError, failed, in_order
 from sluice.core.reports.report import report
 from sluice.core.units import number_of
@@ -95,11 +95,11 @@ def _named(top: Path, paths: tuple[str, ...]) -> tuple[Workspace, list[Finding],
             }
             folder = layout.release_path(key).rpartition("/")[0]
             wanted |= {f"{folder}/{path.name}" for path in (top / folder).glob("*.json")}
-    catalog = files.read(top, [layout.CATALOG], SIZE_LIMIT)
+    catalog = files.read(top, [layout.CATALOG], SPEC.size)
     present = dict(catalog.files)
     links = list(catalog.links)
     for path in sorted(wanted | {_WAIVERS}):
-        content = files.read_one(top, path, SIZE_LIMIT)
+        content = files.read_one(top, path, SPEC.size)
         if content is not None:
             present[path] = content
         elif os.path.lexists(top / path):

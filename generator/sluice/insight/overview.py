@@ -8,7 +8,7 @@ from typing import Any
 
 from sluice import files, git
 from sluice.core.cluster import Application
-from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.limits import SPEC
 from sluice.core.finding import UsageError
 from sluice.core.forge import Forge, PullRequest
 from sluice.core.layout import Key
@@ -111,7 +111,7 @@ def _behind(clone: git.Repository) -> str:
 
 
 def _uncommitted(root: Path) -> Workspace:
-    found = files.read(root, FOLDERS, SIZE_LIMIT)
+    found = files.read(root, FOLDERS, SPEC.size)
     return Workspace(found.files, tuple(found.links), tuple(found.odd))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
-from sluice.core.documents.load import Source
+from sluice.core.documents.source import Source
 from sluice.core.finding import Finding, UsageError
 from sluice.system.isolation import Begin, Died, run_isolated
 

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from sluice.core.documents.objects import SIZE_LIMIT, Part, read_all
+from sluice.core.documents.limits import OBJECTS
+from sluice.core.documents.objects import Part, read_all
 from sluice.core.finding import UsageError
 
 _VERSION = re.compile(r"v?(\d{1,3})\.(\d{1,3})(\.\S*)?")
@@ -31,8 +32,8 @@ def read_parts(paths: Iterable[str]) -> list[Part]:
 def _bytes(path: str) -> bytes:
     try:
         if path == "-":
-            return sys.stdin.buffer.read(SIZE_LIMIT + 1)
+            return sys.stdin.buffer.read(OBJECTS.size + 1)
         with Path(path).open("rb") as file:
-            return file.read(SIZE_LIMIT + 1)
+            return file.read(OBJECTS.size + 1)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from None

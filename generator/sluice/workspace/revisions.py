@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sluice import git
 from sluice.core import layout
-from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.limits import SPEC
 from sluice.core.layout import Key
 from sluice.workspace.workspace import FOLDERS, Workspace
 
@@ -64,11 +64,11 @@ class Revision:
     def workspace(self, paths: Iterable[str] = FOLDERS) -> Workspace:
         """The specs, or those in these files and folders."""
         wanted = self.inside(paths)
-        found = git.read_tree(self.repository, self.name, wanted, SIZE_LIMIT)
+        found = git.read_tree(self.repository, self.name, wanted, SPEC.size)
         inner = {path.removeprefix(self.prefix): raw for path, raw in found.files.items()}
         # One byte too many is all that the reader needs to refuse a file for its size.
         large = dict.fromkeys(
-            (path.removeprefix(self.prefix) for path in found.oversized), b"#" * (SIZE_LIMIT + 1)
+            (path.removeprefix(self.prefix) for path in found.oversized), b"#" * (SPEC.size + 1)
         )
         links = tuple(path.removeprefix(self.prefix) for path in found.links)
         return Workspace(inner | large, links)

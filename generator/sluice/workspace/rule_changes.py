@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sluice import files, git
-from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.limits import SPEC
 from sluice.core.documents.manifest import Manifest
 from sluice.core.finding import Finding, FindingsError, Place, Severity, failed
 from sluice.core.pipeline.source_map import located
@@ -42,8 +42,8 @@ def ruling_files(
     revision: Revision, before: Workspace, top: Path, now: Workspace
 ) -> tuple[Files, Files]:
     """The files of a revision and of the work tree, each with those that decide who looks at it."""
-    here = files.read(top, _BESIDE, SIZE_LIMIT).files
-    there = git.read_tree(revision.repository, revision.name, revision.inside(_BESIDE), SIZE_LIMIT)
+    here = files.read(top, _BESIDE, SPEC.size).files
+    there = git.read_tree(revision.repository, revision.name, revision.inside(_BESIDE), SPEC.size)
     then = {path.removeprefix(revision.prefix): raw for path, raw in there.files.items()}
     return {**before.files, **then}, {**now.files, **here}
 

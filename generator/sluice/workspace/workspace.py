@@ -8,7 +8,7 @@ from pathlib import Path
 from sluice import files
 from sluice.core import layout, pipeline
 from sluice.core.checks import references
-from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.limits import SPEC
 from sluice.core.documents.manifest import Manifest
 from sluice.core.finding import Finding, FindingsError, UsageError, failed, in_order
 from sluice.core.pipeline import Specs, Toolkit
@@ -126,5 +126,5 @@ def find_root(given: str | None) -> Path:
 
 def open_workspace(root: Path) -> Workspace:
     """The work tree."""
-    found = files.read(root, FOLDERS, SIZE_LIMIT, skip=layout.is_evidence)
+    found = files.read(root, FOLDERS, SPEC.size, skip=layout.is_evidence)
     return Workspace(found.files, tuple(found.links), tuple(found.odd))

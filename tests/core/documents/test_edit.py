@@ -1,12 +1,15 @@
 """Editing a spec: one value changes, and not a byte beside it."""
 
 import copy
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice.core.documents.edit import append_text, remove, set_text, set_texts
+from sluice.core.documents.load import load
+from sluice.core.finding import FindingsError, UsageError
 from support import hostile
 from support.layouts import KEYS, Layout, data, layouts
 
@@ -125,6 +128,68 @@ def test_a_promotion_is_a_diff_of_two_lines() -> None:
 def test_a_mapping_is_not_replaced_by_a_text() -> None:
     with pytest.raises(TypeError, match="single value"):
         set_text(b"a: {b: 1}\n", ("a",), "x")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"a:\t'1'\t# note\n", b'a:\t"2"\t# note\n'),
+        (b"a:\t/v1\nb: 1\n", b'a:\t"2"\nb: 1\n'),
+        (b"\xef\xbb\xbfa: 1\t# x\r\nb: z", b'\xef\xbb\xbfa: "2"\t# x\r\nb: z'),
+        (b"{a, b: c}\n", b'{a: "2", b: c}\n'),
+    ],
+)
+def test_what_the_reader_accepts_is_edited(before: bytes, after: bytes) -> None:
+    load("x.yaml", before)
+    assert set_text(before, ("a",), "2") == after
+
+
+MUTATIONS = st.sampled_from(
+    [
+        *("\t", " ", "\r\n", "\n\n", "\t# x", " # x", ": ", ", ", "- ", "{", "}", "[]", "'", '"'),
+        *(
+            "...\n",
+            "---\n",
+            "|",
+            "&a ",
+            "*a",
+            "<<: ",
+            "~",
+            "? ",
+            "\\",
+            "é",
+            "\u2028",
+            "\ufeff",
+            "\x85",
+        ),
+    ]
+)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(layouts(), st.lists(st.tuples(MUTATIONS, st.integers(0, 400)), min_size=1, max_size=3))
+def test_every_mutation_that_is_accepted_is_edited_rightly_or_refused_in_words(
+    layout: Layout, mutations: list[tuple[str, int]]
+) -> None:
+    text = layout.raw.decode()
+    for bit, at in mutations:
+        text = text[: at % (len(text) + 1)] + bit + text[at % (len(text) + 1) :]
+    try:
+        document = load("x.yaml", text.encode())
+    except FindingsError:
+        return
+    model = document.data.get("spec")
+    model = model.get("model") if isinstance(model, dict) else None
+    for key, value in model.items() if isinstance(model, dict) else ():
+        if not isinstance(value, dict | list):
+            expected: Any = copy.deepcopy(document.data)
+            expected["spec"]["model"][key] = "8"
+            try:
+                changed = set_text(text.encode(), (*MODEL, key), "8")
+            except UsageError as error:
+                assert "cannot be changed" in str(error)  # noqa: PT017  # either is right
+                continue
+            assert load("x.yaml", changed).data == expected
 
 
 def _is_subsequence(part: bytes, whole: bytes) -> bool:

@@ -7,7 +7,8 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sluice.core.documents.load import SIZE_LIMIT, Document, load, load_each
+from sluice.core.documents.limits import SPEC
+from sluice.core.documents.load import Document, load, load_each
 from sluice.core.finding import Finding, FindingsError, Place
 from support import hostile, trees
 from support.layouts import Layout, layouts
@@ -91,7 +92,7 @@ def test_a_byte_order_mark_does_not_shift_places() -> None:
 
 
 def test_the_size_limit_is_exact() -> None:
-    fits = b"a: 1\n#" + b"x" * (SIZE_LIMIT - 6)
+    fits = b"a: 1\n#" + b"x" * (SPEC.size - 6)
     assert load("x.yaml", fits).data == {"a": 1}
     assert rules(fits + b"x") == ["YAML001"]
 
@@ -138,7 +139,7 @@ def test_what_is_wrong_with_some_files_does_not_hide_the_others() -> None:
 
 def test_every_reference_spec_is_read_without_the_slow_reader() -> None:
     for path, raw in trees.reference().files.items():
-        assert "_marks" not in vars(load(path, raw))
+        assert "_root" not in vars(load(path, raw))
 
 
 def _without_clip(data: Any, document: Any) -> Any:  # noqa: ANN401  # any YAML

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sluice.core.documents.load import Pointer
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Finding, Place, Rendered
 from sluice.core.pipeline.source_map import located
 from sluice.workspace.workspace import Workspace

@@ -152,7 +152,7 @@ spec:
         "c.yaml", "{apiVersion: v1, kind: ConfigMap, metadata: {name: c}, data: {max: '9'}}"
     )
     namespace = files(
-        "n.yaml", "{apiVersion: v1, kind: Namespace, metadata: {name: n, labels: {env: prod}}}"
+        "n.yaml", "{apiVersion: v1, kind: Namespace, metadata: {name: 'n', labels: {env: prod}}}"
     )
     objects = files("o.yaml", OBJECT)
     given: dict[str, Any] = {

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from sluice.core.documents.load import load
-from sluice.core.documents.objects import inside, read_all
+from sluice.core.documents.objects import read_all
+from sluice.core.documents.source import place_inside
 from sluice.core.finding import Finding, FindingsError
 from sluice.core.policy.layer import read_policies
 from sluice.core.policy.reading import is_binding, is_policy, read_binding, read_policy
@@ -161,7 +162,9 @@ def test_kinds_are_told_apart() -> None:
 def test_a_specs_document_is_a_source_too() -> None:
     text = b"apiVersion: v1\nspec:\n  expression: >-\n    one two\n    three\n"
     document = load("d.yaml", text)
-    assert str(inside(document, ("spec", "expression"), "one two three", 1, 9)) == "d.yaml:5:5"
+    assert (
+        str(place_inside(document, ("spec", "expression"), "one two three", 1, 9)) == "d.yaml:5:5"
+    )
 
 
 def test_files_may_hold_many_documents_and_lists() -> None:
@@ -207,7 +210,7 @@ def test_items_of_a_typed_list_are_of_its_kind() -> None:
         ("a: 1\na: 2\n", "stands twice"),
         ("{[1]: 2}", "not text"),
         ("a: " + "[" * 300 + "]" * 300, "levels deep"),
-        ("a: !!python/object:os.system 1", "could not determine a constructor"),
+        ("a: !!python/object:os.system 1", "a value of the type python"),
         ("a: *nowhere", "undefined alias"),
         ("\x01", "control characters"),
     ],

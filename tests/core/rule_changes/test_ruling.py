@@ -137,7 +137,7 @@ def test_a_gate_that_counts_more_writers(
 
 
 def test_policies_are_told_apart_by_kind_namespace_and_name() -> None:
-    first = b"{kind: ConfigMap, metadata: {name: a, namespace: n}}"
+    first = b"{kind: ConfigMap, metadata: {name: a, namespace: 'n'}}"
     text = first + b"\n---\n{kind: Other, metadata: {name: a}}"
     files = {"policies/x.yaml": text, "policies/waivers.yaml": text, "policies/broken.yaml": b"["}
     assert set(policy_objects(files)) == {("ConfigMap", "n", "a"), ("Other", "", "a")}

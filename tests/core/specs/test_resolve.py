@@ -8,7 +8,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.core.documents.load import Pointer, load
+from sluice.core.documents.load import load
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Place
 from sluice.core.layout import Key
 from sluice.core.specs.resolve import Environment, Release, lookup, merge

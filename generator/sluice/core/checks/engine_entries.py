@@ -7,7 +7,8 @@ from typing import Any
 from sluice.core.catalog.settings import PER_NODE
 from sluice.core.checks.spec_fields import SpecFields
 from sluice.core.checks.surroundings import RULE, Surroundings, check_known
-from sluice.core.documents.load import Document, Pointer
+from sluice.core.documents.load import Document
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Finding
 from sluice.core.units import version_key
 

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from sluice.core.catalog.entries import Catalog, Engine
 from sluice.core.catalog.stores import Store
-from sluice.core.documents.load import Pointer
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Finding, Severity
 from sluice.core.names import nearest
 from sluice.core.specs.resolve import Release, lookup

@@ -6,7 +6,8 @@ from typing import Any
 
 from sluice.core.catalog.entries import Family
 from sluice.core.checks.spec_fields import SpecFields
-from sluice.core.documents.load import Document, Pointer
+from sluice.core.documents.load import Document
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Finding
 from sluice.core.names import nearest, some
 

@@ -2,13 +2,13 @@
 
 import yaml
 
-Position = tuple[int, int]
-"""Line and column, counted from 1."""
+from sluice.core.documents.nodes import Position, position
+
 _SCANNER_LIMIT = "exceeded maximum nesting depth"
 """What the scanner itself says from PyYAML 6.0.4 on, a thousand levels before the first event."""
 
 
-def first_deeper(raw: bytes, limit: int) -> Position | None:
+def first_deeper(text: str | bytes, limit: int) -> Position | None:
     """Return where a collection first stands more than `limit` levels deep, None when none does.
 
     Raises:
@@ -16,17 +16,15 @@ def first_deeper(raw: bytes, limit: int) -> Position | None:
     """
     depth = 0
     try:
-        for event in yaml.parse(raw, Loader=yaml.CSafeLoader):
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             if isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
             elif isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
-                mark = event.start_mark
-                if depth > limit and mark:
-                    return mark.line + 1, mark.column + 1
+                if depth > limit:
+                    return position(event.start_mark)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        if mark is None or _SCANNER_LIMIT not in str(error.problem):
+        if error.problem_mark is None or _SCANNER_LIMIT not in str(error.problem):
             raise
-        return mark.line + 1, mark.column + 1
+        return position(error.problem_mark)
     return None

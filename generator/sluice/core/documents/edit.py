@@ -1,13 +1,21 @@
-"""Change a value in a YAML text and leave every other byte as it is."""
+"""Change a value in a YAML text and leave every other byte as it is.
 
+The places are the reader's own, and what comes out is read again: a text that does not say what was
+intended is refused and never written.
+"""
+
+import copy
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
+import yaml
+from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from sluice.core.documents.emit import text
+from sluice.core.documents.load import load
+from sluice.core.documents.nodes import compose, describe, walk_scalars
+from sluice.core.finding import FindingsError, UsageError
 
 Path = tuple[str, ...]
 
@@ -24,7 +32,7 @@ def set_text(raw: bytes, path: Path, value: str) -> bytes:
         changed = _inserted(source, parent, path[-1], value)
     else:
         changed = _replaced(source, entry[0], entry[1], value)
-    return (mark + changed).encode()
+    return _reread(raw, (mark + changed).encode(), path, value)
 
 
 def set_texts(raw: bytes, values: Sequence[tuple[Path, str]]) -> bytes:
@@ -39,7 +47,11 @@ def set_texts(raw: bytes, values: Sequence[tuple[Path, str]]) -> bytes:
         return raw
     for key, node, value in sorted(entries, key=lambda one: -one[0].start_mark.index):
         source = _replaced(source, key, node, value)
-    return (mark + source).encode()
+    changed = (mark + source).encode()
+    data = _copy(raw)
+    for path, value in values:
+        _parent(data, path)[path[-1]] = value
+    return _compared(changed, data, values[0][0] if values else ())
 
 
 def append_text(raw: bytes, path: Path, value: str) -> bytes:
@@ -51,7 +63,44 @@ def append_text(raw: bytes, path: Path, value: str) -> bytes:
         changed = _inserted(source, parent, path[-1], value, listed=True)
     else:
         changed = _appended(source, entry[1], value)
-    return (mark + changed).encode()
+    data = _copy(raw)
+    _parent(data, path).setdefault(path[-1], []).append(value)
+    return _compared((mark + changed).encode(), data, path)
+
+
+def _reread(raw: bytes, changed: bytes, path: Path, value: str) -> bytes:
+    data = _copy(raw)
+    _parent(data, path)[path[-1]] = value
+    return _compared(changed, data, path)
+
+
+def _copy(raw: bytes) -> dict[str, Any]:
+    return copy.deepcopy(dict(load("release.yaml", raw).data))
+
+
+def _parent(data: dict[str, Any], path: Path) -> dict[str, Any]:
+    for part in path[:-1]:
+        data = data[part]
+    return data
+
+
+def _compared(changed: bytes, intended: Mapping[str, Any], path: Path) -> bytes:
+    """The text, if the reader takes it for the data that was intended.
+
+    Raises:
+        UsageError: when it does not; nothing is written then.
+    """
+    try:
+        is_right = load("release.yaml", changed).data == intended
+    except FindingsError:
+        is_right = False
+    if not is_right:
+        where = ".".join(path)
+        raise UsageError(
+            f"{where} cannot be changed in the layout that its file has: "
+            "write the keys around it one a line, with their values behind them"
+        )
+    return changed
 
 
 def _appended(source: str, node: Node, value: str) -> str:
@@ -61,12 +110,10 @@ def _appended(source: str, node: Node, value: str) -> str:
         end = node.value[-1].end_mark.index if node.value else node.start_mark.index + 1
         separator = ", " if node.value else ""
         return f"{source[:end]}{separator}{text(value)}{source[end:]}"
-    start = source.rfind("\n", 0, node.value[-1].start_mark.index) + 1
-    dash = source.index("-", start)
     end = _line_end(source, node)
     newline = _newline(source)
     head = source[:end] if source[:end].endswith("\n") else source[:end] + newline
-    return f"{head}{' ' * (dash - start)}- {text(value)}{newline}{source[end:]}"
+    return f"{head}{' ' * node.start_mark.column}- {text(value)}{newline}{source[end:]}"
 
 
 def write_at(
@@ -85,7 +132,7 @@ def write_at(
         ValueError: when no single value begins there, or it goes over several lines.
     """
     mark, source = _split(raw)
-    node = next((one for one in _scalars(_compose(source)) if _begins(one, line, column)), None)
+    node = next((one for one in walk_scalars(_compose(source)) if _begins(one, line, column)), None)
     if node is None or node.start_mark.line != node.end_mark.line or node.style in ("|", ">"):
         raise ValueError(f"no single value begins at {line}:{column}")
     start, end = node.start_mark.index, node.end_mark.index
@@ -103,18 +150,6 @@ def _begins(node: ScalarNode, line: int, column: int) -> bool:
     )
 
 
-def _scalars(root: Node | None) -> Iterator[ScalarNode]:
-    left = [root] if root else []
-    while left:
-        node = left.pop()
-        if isinstance(node, ScalarNode):
-            yield node
-        elif isinstance(node, MappingNode):
-            left += [part for entry in node.value for part in entry]
-        else:
-            left += node.value
-
-
 def remove(raw: bytes, path: Path) -> bytes:
     """Remove a key and its value, with the comment in its line; an absent key is no error."""
     if path[-1].encode() not in raw and b"\\" not in raw:  # no escapes, so a key stands as it is
@@ -128,7 +163,10 @@ def remove(raw: bytes, path: Path) -> bytes:
     start, end = cut(source, parent, names.index(path[-1]))
     only = not parent.flow_style and len(names) == 1
     instead = " " * parent.start_mark.column + "{}" + _newline(source) if only else ""
-    return (mark + source[:start] + instead + source[end:]).encode()
+    changed = (mark + source[:start] + instead + source[end:]).encode()
+    data = _copy(raw)
+    del _parent(data, path)[path[-1]]
+    return _compared(changed, data, path)
 
 
 def _split(raw: bytes) -> tuple[str, str]:
@@ -137,12 +175,16 @@ def _split(raw: bytes) -> tuple[str, str]:
     return ("\ufeff", source[1:]) if source.startswith("\ufeff") else ("", source)
 
 
-def _compose(source: str) -> Any:  # noqa: ANN401  # ruamel's nodes are untyped
-    return YAML(typ="safe", pure=True).compose(source)
+def _compose(source: str) -> Node | None:
+    try:
+        return compose(source)
+    except yaml.YAMLError as error:
+        (line, column), words = describe(error, source)
+        raise UsageError(f"line {line}, column {column} cannot be changed: {words}") from None
 
 
-def _node(root: Node, path: Path) -> MappingNode:
-    node = root
+def _node(root: Node | None, path: Path) -> MappingNode:
+    node: Any = root
     for part in path:
         node = next(value for key, value in node.value if key.value == part)
     if not isinstance(node, MappingNode):
@@ -165,9 +207,17 @@ def _replaced(source: str, key: Node, node: Node, value: str) -> str:
         old = source[start:end]
         spelled += old[len(old.rstrip()) :]
     elif start == end:
-        start = end = source.index(":", key.end_mark.index) + 1
-        spelled = f" {spelled}"
+        start, spelled = _beside(source, key, node, spelled)
+        end = start
     return source[:start] + spelled + source[end:]
+
+
+def _beside(source: str, key: Node, node: Node, spelled: str) -> tuple[int, str]:
+    """Where a value goes that was absent, and how: a key in braces may have no colon."""
+    gap = source[key.end_mark.index : node.start_mark.index]
+    if gap.lstrip().startswith(":"):  # and not one of a comment
+        return key.end_mark.index + gap.index(":") + 1, f" {spelled}"
+    return key.end_mark.index, f": {spelled}"
 
 
 def _inserted(

@@ -1,7 +1,12 @@
-"""Bytes to data with positions, or to findings.
+"""Specs: bytes to data with places, or to findings.
 
-The fast reader sees every file. The slow one, which knows lines and columns, is asked only when a
-place is needed or when the text holds something that specs must not use.
+There is one language: the grammar of YAML with tabs that separate and never indent, the core schema
+of YAML 1.2, and no part of it that one value could have two meanings or two places by (anchors,
+tags, directives, explicit keys, keys that stand twice, values that YAML 1.1 takes otherwise).
+
+The fast reader sees texts that no two readers take differently; every other text is read by the one
+that knows lines and columns, which is also asked when a place is wanted, and by whom specs are
+edited.
 """
 
 import math
@@ -9,30 +14,30 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import yaml_rs
 
+from sluice.core.documents.limits import SPEC
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Finding, FindingsError, Place
 from sluice.core.unforeseen import UnforeseenError, finding, isolated
 
 if TYPE_CHECKING:
-    from sluice.core.documents.positions import Marks
-
-SIZE_LIMIT = 1 << 20
-"""Bytes; a spec is a page or two, and whatever is larger was not meant for us."""
-
-Pointer = tuple[str | int, ...]
+    from yaml.nodes import Node
 
 _MARKERS = re.compile(
-    rb"(?:^|[\s\[{,:-])[&*!]"  # anchors, aliases, tags
+    rb"(?:^|[\s\[{,:-])[&*!?]"  # anchors, aliases, tags, explicit keys
     rb"|^%|<<"  # directives, merge keys
     rb"|\t"  # tabs indent nothing
     rb"|\\u[dD][89A-Fa-f]",  # halves of characters, which YAML does not join
     re.MULTILINE,
 )
-_WITHOUT_MARKERS = bytes(set(range(256)) - set(b"&*!%<\t\\"))
+_WITHOUT_MARKERS = bytes(set(range(256)) - set(b"&*!?%<\t\\"))
 """What a file consists of in which no marker can be: asked first, since it takes no time."""
+_LONELY = re.compile(rb":(?:[}\],]|(?<=[\s{\[,]:)\s)")
+"""Colons without a key before them or without a value before what ends it."""
+_BLOCK_IN_BRACKETS = re.compile(rb"[|>][^\n]*[\]}]")
 _AMBIGUOUS = re.compile(
     rb"[\s\[{,:](?=[-+yYnNoO~=0-9])(?:"
     rb"[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF|~|=|"  # read as booleans by some
@@ -43,30 +48,14 @@ _AMBIGUOUS = re.compile(
 )
 
 _LARGEST_NUMBER = 1 << 63  # what the cluster stores, and what anything can be calculated with
+_UNREAD = object()
 _MAY_BE_ODD = (dict, list, float, int)
-_NESTED = re.compile(rb"[-?:][ \t](?:[ \t]*[-?:][ \t]){31}|\n {64}")
+_COMPACT = re.compile(rb"- +- +- ")
+_DEEP_INDENT = b"\n" + b" " * 64
+_END = b"\n..."
 _CONTROL = re.compile(
     "\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]"
 )
-
-
-class Source(Protocol):
-    """One object of a file, and the places of its parts; a `Document` is one."""
-
-    @property
-    def path(self) -> str:
-        """The file."""
-
-    @property
-    def raw(self) -> bytes:
-        """Its text."""
-
-    @property
-    def data(self) -> Mapping[str, Any]:
-        """The object."""
-
-    def place(self, pointer: Pointer = (), *, key: bool = False) -> Place:
-        """Where a part of it begins."""
 
 
 @dataclass(frozen=True)
@@ -80,20 +69,19 @@ class Document:
     """Where in the file the data is, when it is a part of it."""
 
     @cached_property
-    def _marks(self) -> "Marks":
-        from sluice.core.documents.positions import marks_of  # noqa: PLC0415  # slow, and seldom wanted
+    def _root(self) -> "Node | None":
+        from sluice.core.documents.positions import compose_root  # noqa: PLC0415  # slow, and seldom wanted
 
-        return marks_of(self.raw)
+        return compose_root(self.raw)
 
     def place(self, pointer: Pointer = (), *, key: bool = False) -> Place:
         """The place of a value (or of its key), or of the nearest ancestor that exists."""
-        pointer = (*self.root, *pointer)
-        for end in range(len(pointer), -1, -1):
-            mark = self._marks.get(pointer[:end])
-            if mark is not None:
-                line, column = mark.key if key or end < len(pointer) else mark.value
-                return Place(self.path, line, column)
-        return Place(self.path)
+        if self._root is None:
+            return Place(self.path)
+        from sluice.core.documents.positions import find, spell  # noqa: PLC0415  # as above
+
+        spot = find(self._root, (*self.root, *pointer), spell)
+        return Place(self.path, *(spot.key if key or not spot.is_there else spot.value))
 
 
 def load(path: str, raw: bytes) -> Document:
@@ -120,26 +108,9 @@ def load_each(files: Mapping[str, bytes], findings: list[Finding]) -> Iterator[D
 
 def _mapping(path: str, raw: bytes) -> Mapping[str, Any]:
     text = _text(path, raw)
-    if _NESTED.search(raw):  # before the fast reader, whose stack has an end
-        _refuse_oddities(path, raw)
-    try:
-        data = yaml_rs.loads(text, parse_datetime=False)
-    except (yaml_rs.YAMLDecodeError, RecursionError) as error:
-        _refuse_oddities(path, raw)
-        raise FindingsError([_syntax(path, str(error))]) from None
-    if isinstance(data, list) and (second := _second_document(raw)) is not None:
-        raise FindingsError(
-            [
-                Finding(
-                    Place(path, *second),
-                    "YAML004",
-                    "a second document begins here, where one is expected",
-                    "put it into a file of its own",
-                )
-            ]
-        )
-    if _is_suspicious(raw):
-        _refuse_oddities(path, raw)
+    data = _read_fast(text) if _is_simple(raw) else _UNREAD
+    if data is _UNREAD:
+        data = _read_with_places(path, text)
     if not isinstance(data, dict):
         raise FindingsError(
             [
@@ -151,31 +122,71 @@ def _mapping(path: str, raw: bytes) -> Mapping[str, Any]:
                 )
             ]
         )
-    if found := list(_odd_parts(Document(path, raw, {}), data, ())):
-        raise FindingsError(found)
+    if odd := list(_odd_parts(Document(path, raw, {}), data, ())):
+        raise FindingsError(odd)
     return data
 
 
-def _is_suspicious(raw: bytes) -> bool:
-    """Whether the text may hold what specs must not use."""
-    marked = raw.translate(None, _WITHOUT_MARKERS) and _MARKERS.search(raw)
-    return bool(marked or _AMBIGUOUS.search(raw))
+def _read_fast(text: str) -> object:
+    """The data of a simple text; _UNREAD where the other reader is to say what is wrong."""
+    try:
+        data = yaml_rs.loads(text, parse_datetime=False)
+    except (yaml_rs.YAMLDecodeError, RecursionError, TypeError):
+        return _UNREAD
+    return _UNREAD if isinstance(data, list) else data  # several documents are a list, too
+
+
+def _read_with_places(path: str, text: str) -> object:
+    from sluice.core.documents.problems import read  # noqa: PLC0415  # slow, and seldom wanted
+
+    data, problems = read(text)
+    if problems:
+        raise FindingsError(
+            Finding(Place(path, p.line, p.column), p.rule, p.message, p.help) for p in problems
+        )
+    return data
+
+
+def _is_simple(raw: bytes) -> bool:
+    """Whether all readers take the text for the same, and none meets the end of its stack."""
+    if raw.translate(None, _WITHOUT_MARKERS) and _MARKERS.search(raw):
+        return False
+    if _END in raw or raw.startswith((b"...", b" " * 64)) or _DEEP_INDENT in raw:
+        return False
+    if (b"{" in raw or b"[" in raw) and (
+        _BLOCK_IN_BRACKETS.search(raw) or any(map(_is_unbalanced, raw.split(b"\n")))
+    ):
+        return False
+    return not (_LONELY.search(raw) or _COMPACT.search(raw) or _AMBIGUOUS.search(raw))
+
+
+def _is_unbalanced(line: bytes) -> bool:
+    """Whether brackets may reach over several lines: keys there are not the same to all readers."""
+    return line.count(b"{") + line.count(b"[") != line.count(b"}") + line.count(b"]")
 
 
 def _odd_parts(document: Document, data: object, pointer: Pointer) -> Iterator[Finding]:
-    """Keys that are no text, and numbers that JSON or the cluster does not have."""
-    if isinstance(data, dict):
+    """What is too deep, keys that are no text, and numbers that the cluster does not have."""
+    if not isinstance(data, dict | list):
+        yield from _odd_number(document, data, pointer)
+    elif len(pointer) >= SPEC.depth:
+        message = f"nested more than {SPEC.depth} levels deep"
+        yield Finding(document.place(pointer), "YAML009", message, "flatten it")
+    elif isinstance(data, dict):
         for key, value in data.items():
             if not isinstance(key, str):
                 place = document.place((*pointer, str(key)), key=True)
                 yield Finding(place, "YAML010", f"the key {key!r} is not text", "put it in quotes")
             elif isinstance(value, _MAY_BE_ODD):
                 yield from _odd_parts(document, value, (*pointer, key))
-    elif isinstance(data, list):
+    else:
         for index, value in enumerate(data):
             if isinstance(value, _MAY_BE_ODD):
                 yield from _odd_parts(document, value, (*pointer, index))
-    elif isinstance(data, float) and not math.isfinite(data):
+
+
+def _odd_number(document: Document, data: object, pointer: Pointer) -> Iterator[Finding]:
+    if isinstance(data, float) and not math.isfinite(data):
         message = "a number without a finite value"
         yield Finding(document.place(pointer), "YAML011", message, "write a decimal number")
     elif isinstance(data, float | int) and not -_LARGEST_NUMBER <= data < _LARGEST_NUMBER:
@@ -184,13 +195,13 @@ def _odd_parts(document: Document, data: object, pointer: Pointer) -> Iterator[F
 
 
 def _text(path: str, raw: bytes) -> str:
-    if len(raw) > SIZE_LIMIT:
+    if len(raw) > SPEC.size:
         raise FindingsError(
             [
                 Finding(
                     Place(path),
                     "YAML001",
-                    f"the file has {len(raw):,} bytes; a spec may have {SIZE_LIMIT:,}",
+                    f"the file has {len(raw):,} bytes; a spec may have {SPEC.size:,}",
                     "is this really a spec? Move it out of environments/",
                 )
             ]
@@ -212,30 +223,6 @@ def _text(path: str, raw: bytes) -> str:
 def _place(path: str, before: str) -> Place:
     """The place after this beginning of a file."""
     return Place(path, before.count("\n") + 1, len(before) - before.rfind("\n"))
-
-
-def _second_document(raw: bytes) -> tuple[int, int] | None:
-    from sluice.core.documents.positions import second_document  # noqa: PLC0415  # slow, and seldom wanted
-
-    return second_document(raw)
-
-
-def _syntax(path: str, message: str) -> Finding:
-    """In the fast reader's own words, where the slow one sees nothing wrong."""
-    found = re.search(r"line (\d+), column (\d+)", message)
-    line, column = (int(found[1]), int(found[2])) if found else (1, 1)
-    said = message.strip().splitlines()[-1] if message.strip() else "not YAML"
-    return Finding(Place(path, line, column), "YAML003", said, "correct the YAML")
-
-
-def _refuse_oddities(path: str, raw: bytes) -> None:
-    from sluice.core.documents.positions import ambiguous, oddities  # noqa: PLC0415  # slow, seldom wanted
-
-    problems = list(oddities(raw)) or list(ambiguous(raw))
-    if problems:
-        raise FindingsError(
-            Finding(Place(path, p.line, p.column), p.rule, p.message, p.help) for p in problems
-        )
 
 
 def _kind(data: object) -> str:

@@ -1,175 +1,73 @@
-"""What the slow YAML reader knows: lines, columns, and what readers of YAML disagree about."""
+"""Where the parts of a document stand in its text."""
 
-import re
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from yaml.tokens import AliasToken, AnchorToken, DirectiveToken, TagToken
 
-from sluice.core.documents.depth import Position, first_deeper
+from sluice.core.documents.nodes import Position, compose, position
+from sluice.core.documents.source import Pointer
+
+Spell = Callable[[ScalarNode], str | None]
+"""The text that a key is for those who read such documents."""
 
 
-class Mark(NamedTuple):
-    """Where a key and where its value begin."""
+class Spot(NamedTuple):
+    """Where a part of a document begins, or its nearest ancestor that is there.
+
+    Attributes:
+        key: where its key begins; its own beginning for an item of a list.
+        value: where it begins itself.
+        is_there: whether it is the part itself.
+        is_single: whether it is a text, a number, a truth or nothing.
+    """
 
     key: Position
     value: Position
+    is_there: bool
+    is_single: bool
 
 
-class SyntaxProblem(NamedTuple):
-    """Something that a spec must not hold."""
+def find(root: Node, pointer: Pointer, spell: Spell) -> Spot:
+    """Where a part of a document stands.
 
-    rule: str
-    line: int
-    column: int
-    message: str
-    help: str
-
-
-DEPTH_LIMIT = 64
-
-Marks = dict[tuple[str | int, ...], Mark]
-
-_FORBIDDEN = {
-    AnchorToken: "an anchor",
-    AliasToken: "an alias",
-    TagToken: "a tag",
-    DirectiveToken: "a directive",
-}
-
-# Plain scalars that YAML 1.1 readers (many Kubernetes tools) and YAML 1.2 readers take differently.
-_AMBIGUOUS = re.compile(
-    r"[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF|=|<<"
-    r"|[-+]?0[0-9_]+|0o[0-7]+|0b[01_]+|0x[0-9A-Fa-f_]+"
-    r"|[-+]?[0-9][0-9_]*_[0-9_]*(\.[0-9_]*)?"
-    r"|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"
-    r"|[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+"
-    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt\s].*)?"
-)
+    Args:
+        root: the tree of the document.
+        pointer: the keys and numbers that lead to the part.
+        spell: the text that a key is for the reader of such documents.
+    """
+    key = node = root
+    is_there = True
+    for step in pointer:
+        pair = find_child(node, step, spell)
+        if pair is None:
+            is_there = False
+            break
+        key, node = pair
+    start, begin = position(key.start_mark), position(node.start_mark)
+    return Spot(start, begin, is_there, isinstance(node, ScalarNode))
 
 
-def marks_of(raw: bytes) -> Marks:
-    """The position of every key and value, by pointer; empty where the text cannot be read."""
-    try:
-        node = yaml.compose(raw, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError:
-        return {}
-    marks: Marks = {}
-    if node is not None:
-        _walk(node, (), _position(node), marks)
-    return marks
-
-
-def second_document(raw: bytes) -> Position | None:
-    """Where a second document begins, if there is one."""
-    starts = 0
-    try:
-        for event in yaml.parse(raw, Loader=yaml.CSafeLoader):
-            if isinstance(event, yaml.DocumentStartEvent):
-                starts += 1
-                if starts > 1:
-                    return _at(event.start_mark)
-    except yaml.YAMLError:
-        pass
+def find_child(node: Node, step: str | int, spell: Spell) -> tuple[Node, Node] | None:
+    """The key and the value of an entry, or an item of a list twice; the last of several."""
+    if isinstance(node, MappingNode):
+        for key, value in reversed(node.value):
+            if isinstance(key, ScalarNode) and spell(key) == str(step):
+                return key, value
+    elif isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step]
     return None
 
 
-def oddities(raw: bytes) -> Iterator[SyntaxProblem]:
-    """Syntax errors, duplicate keys, and the parts of YAML that specs do not use."""
+def spell(key: ScalarNode) -> str:
+    """A key of a spec, where every key is text."""
+    return str(key.value)
+
+
+def compose_root(raw: bytes) -> Node | None:
+    """The tree of a spec; None where the text cannot be read."""
     try:
-        if deep := first_deeper(raw, DEPTH_LIMIT):
-            yield SyntaxProblem(
-                "YAML009", *deep, f"nested more than {DEPTH_LIMIT} levels deep", "flatten it"
-            )
-            return
-        for token in yaml.scan(raw, Loader=yaml.CSafeLoader):
-            what = _FORBIDDEN.get(type(token))
-            if what:
-                line, column = _at(token.start_mark)
-                yield SyntaxProblem(
-                    "YAML005",
-                    line,
-                    column,
-                    f"{what} in a spec",
-                    "write the value out: specs hold values only, and each has one place",
-                )
-                return
-        node = yaml.compose(raw, Loader=yaml.CSafeLoader)
-    except yaml.MarkedYAMLError as error:
-        line, column = _at(error.problem_mark or error.context_mark)
-        message = error.problem or "not YAML"
-        yield SyntaxProblem("YAML003", line, column, message, "correct the YAML")
-    except (yaml.YAMLError, RecursionError) as error:
-        first = str(error).splitlines()[0]
-        yield SyntaxProblem("YAML003", 1, 1, first, "correct the YAML")
-    else:
-        if node is not None:
-            yield from _duplicates(node)
-
-
-def ambiguous(raw: bytes) -> Iterator[SyntaxProblem]:
-    """Unquoted values that not every reader takes for the same thing."""
-    node = yaml.compose(raw, Loader=yaml.CSafeLoader)
-    for scalar in _scalars(node) if node else ():
-        if not scalar.style and _AMBIGUOUS.fullmatch(scalar.value):
-            line, column = _position(scalar)
-            yield SyntaxProblem(
-                "YAML006",
-                line,
-                column,
-                f"{scalar.value} means different things to different YAML readers",
-                f'write "{scalar.value}" for the text, or true, false or a decimal number',
-            )
-
-
-def _position(node: Node) -> Position:
-    return _at(node.start_mark)
-
-
-def _at(mark: Any) -> Position:  # noqa: ANN401  # the readers' marks share no type
-    return (mark.line + 1, mark.column + 1) if mark else (1, 1)
-
-
-def _walk(node: Node, pointer: tuple[str | int, ...], key: Position, marks: Marks) -> None:
-    marks[pointer] = Mark(key, _position(node))
-    if isinstance(node, MappingNode):
-        for name, value in node.value:
-            _walk(value, (*pointer, str(name.value)), _position(name), marks)
-    elif isinstance(node, SequenceNode):
-        for index, value in enumerate(node.value):
-            _walk(value, (*pointer, index), _position(value), marks)
-
-
-def _duplicates(node: Node) -> Iterator[SyntaxProblem]:
-    if isinstance(node, MappingNode):
-        seen: dict[str, int] = {}
-        for key, value in node.value:
-            line, column = _position(key)
-            name = str(key.value)
-            if name in seen:
-                yield SyntaxProblem(
-                    "YAML008",
-                    line,
-                    column,
-                    f"the key {name!r} stands twice, first in line {seen[name]}",
-                    "keep one of them",
-                )
-            seen.setdefault(name, line)
-            yield from _duplicates(value)
-    elif isinstance(node, SequenceNode):
-        for value in node.value:
-            yield from _duplicates(value)
-
-
-def _scalars(node: Node) -> Iterator[ScalarNode]:
-    if isinstance(node, ScalarNode):
-        yield node
-    elif isinstance(node, MappingNode):
-        for key, value in node.value:
-            yield from _scalars(key)
-            yield from _scalars(value)
-    elif isinstance(node, SequenceNode):
-        for value in node.value:
-            yield from _scalars(value)
+        return compose(raw)
+    except (yaml.YAMLError, UnicodeError):
+        return None

@@ -6,8 +6,8 @@ from typing import Any
 
 import jsonschema_rs
 
-from sluice.core.documents.load import Pointer
 from sluice.core.documents.manifest import Manifest
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Finding, Place, Rendered, dotted
 from sluice.core.kubernetes.closure import schema_for
 

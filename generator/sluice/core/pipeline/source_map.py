@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 from sluice.core import layout
 from sluice.core.catalog.entries import FAMILIES, Catalog
-from sluice.core.documents.load import Document, Pointer
+from sluice.core.documents.load import Document
 from sluice.core.documents.manifest import Manifest
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Finding, Place
 from sluice.core.specs.resolve import Environment, Release
 from sluice.core.workload.bind import TemplateError

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sluice.core.cel.syntax import Kind, Node
-from sluice.core.documents.load import Pointer
+from sluice.core.documents.source import Pointer
 from sluice.core.policy.compiled import Compiled
 from sluice.core.policy.locate import Located, Locator, Scope
 

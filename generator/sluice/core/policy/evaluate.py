@@ -8,7 +8,7 @@ from typing import Any
 from sluice.core.cel.cost import BINDING_LIMIT, LIMIT, fills_memory
 from sluice.core.cel.runtime import EXCEEDED, Failed
 from sluice.core.cel.spending import Bounds
-from sluice.core.documents.load import Pointer
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Place, Severity
 from sluice.core.policy import params as parameters
 from sluice.core.policy.admission import Admission, Object, World

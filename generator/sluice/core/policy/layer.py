@@ -6,7 +6,7 @@ from typing import Any
 
 from sluice.core import layout
 from sluice.core.cel.versions import Version
-from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.limits import SPEC
 from sluice.core.documents.manifest import Manifest
 from sluice.core.documents.objects import Part, read_all
 from sluice.core.finding import Finding, FindingsError, Place, Rendered, dotted
@@ -176,7 +176,7 @@ def _parts(files: Mapping[str, bytes], findings: list[Finding]) -> Iterator[Part
     """The objects of those files that can be read; what is wrong with the others is collected."""
     for path in sorted(filter(layout.is_policy, files)):
         try:
-            yield from read_all(path, files[path], SIZE_LIMIT)
+            yield from read_all(path, files[path], SPEC.size)
         except FindingsError as error:
             findings += error.findings
 

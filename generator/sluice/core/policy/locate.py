@@ -6,7 +6,7 @@ from typing import Any
 
 from sluice.core.cel.runtime import Failed
 from sluice.core.cel.syntax import Kind, Node, integer, text
-from sluice.core.documents.load import Pointer
+from sluice.core.documents.source import Pointer
 from sluice.core.policy.compiled import Compiled
 
 

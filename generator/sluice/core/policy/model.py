@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from sluice.core.documents.load import Pointer, Source
-from sluice.core.documents.objects import inside
+from sluice.core.documents.source import Pointer, Source, place_inside
 from sluice.core.finding import Place
 
 
@@ -22,7 +21,7 @@ class Expression:
 
     def at(self, line: int, column: int) -> Place:
         """The place in the file of a position inside the expression."""
-        return inside(self.source, self.pointer, self.text, line, column)
+        return place_inside(self.source, self.pointer, self.text, line, column)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sluice.core.documents.load import Pointer, Source
+from sluice.core.documents.source import Pointer, Source
 from sluice.core.finding import Finding
 from sluice.core.policy.model import (
     Binding,

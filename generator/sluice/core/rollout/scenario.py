@@ -33,7 +33,8 @@ from typing import Any
 from sluice.core.analysis.checked import misfits
 from sluice.core.analysis.counts import Gate, Parameters
 from sluice.core.analysis.judgement_file import gate_of, gate_problems, parameters_of
-from sluice.core.documents.load import Pointer, load
+from sluice.core.documents.load import load
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Finding, FindingsError
 from sluice.core.specs.rollout_plan import Plan, plan_of
 from sluice.core.units import seconds

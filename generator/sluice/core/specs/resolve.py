@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
-from sluice.core.documents.load import Document, Pointer
+from sluice.core.documents.load import Document
+from sluice.core.documents.source import Pointer
 from sluice.core.finding import Place
 from sluice.core.layout import Key
 from sluice.core.model import Follow

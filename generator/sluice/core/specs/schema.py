@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema_rs
 
 from sluice.core.confidential import HIDDEN, is_secret, redacted
-from sluice.core.documents.load import Pointer, Source
+from sluice.core.documents.source import Pointer, Source
 from sluice.core.finding import Finding, Fix
 from sluice.core.names import meant, nearest
 from sluice.core.specs.remedies import value_fix

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from sluice import git
 from sluice.core import layout
-from sluice.core.documents.load import SIZE_LIMIT
+from sluice.core.documents.limits import SPEC
 from sluice.core.finding import UsageError
 from sluice.core.forge import Forge, PullRequest
 from sluice.core.layout import Key
@@ -108,8 +108,8 @@ class Base:
         wanted += [
             layout.environment_path(name) for name in {k.environment for k in self.revisions}
         ]
-        found = git.read_tree(self.repository, self.commit, wanted, SIZE_LIMIT)
-        large = dict.fromkeys(found.oversized, b"#" * (SIZE_LIMIT + 1))
+        found = git.read_tree(self.repository, self.commit, wanted, SPEC.size)
+        large = dict.fromkeys(found.oversized, b"#" * (SPEC.size + 1))
         return Workspace({**found.files, **large, **self.instead})
 
     @cached_property

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from sluice.core.documents.limits import OBJECTS
 from sluice.core.finding import Place, UsageError
 from sluice.core.kubernetes.rules import semantic_problems
-from sluice.workspace.manifests import FILE_LIMIT, Manifests, parse_manifests, read_manifests
+from sluice.workspace.manifests import Manifests, parse_manifests, read_manifests
 from sluice.workspace.semantic_texts import semantic_rules
 
 
@@ -64,7 +65,7 @@ def test_scalars_are_read_as_the_clusters_own_tools_read_them() -> None:
     [loaded] = manifests.objects
     assert loaded.data["a"] == [
         *(True, False, 420, 31, 1000, -5, 1.5),
-        *("1:30", "2024-01-01", ".nan", None, "yes", "1e3"),
+        *("1:30", "2024-01-01", ".nan", None, "yes", 1000),
     ]
     assert loaded.data["b"] == 1e32
     assert loaded.data["1"] == "numbers are keys as text"
@@ -103,7 +104,7 @@ def test_anchors_and_merge_keys_are_written_out() -> None:
         ("apiVersion: v1\nkind: X\na: 1\na: 2\n", "YAML008"),
         ("a: 1\n", "YAML013"),
         (b"a: \xff\n", "YAML003"),
-        (b" " * (FILE_LIMIT + 1), "YAML001"),
+        (b" " * (OBJECTS.size + 1), "YAML001"),
     ],
     ids=lambda value: value if isinstance(value, str) and value.startswith("YAML") else "text",
 )
