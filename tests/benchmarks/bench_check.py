@@ -21,8 +21,8 @@ from sluice.core.policy.admission import World, admit
 from sluice.core.policy.evaluate import evaluate
 from sluice.core.policy.layer import check_types, read_policies
 from sluice.core.policy.plan import compile_policy
-from sluice.workspace.semantic_texts import semantic_rules
-from sluice.workspace.toolkit import toolkit
+from sluice.workspace.semantic_texts import read_semantic_rules
+from sluice.workspace.toolkit import make_toolkit
 from sluice.workspace.workspace import Workspace, open_workspace
 
 VERSION = "1.34"
@@ -55,12 +55,12 @@ def seconds(act: Callable[[], object]) -> float:
 def run(count: int = 1000) -> dict[str, float]:
     """Seconds for each layer over all objects, and for the other validator."""
     objects = deployments(count)
-    kubernetes = toolkit().kubernetes
+    kubernetes = make_toolkit().kubernetes
     list(kubernetes.problems(objects[0], VERSION))  # compiles the schema
     schema = schema_for(kubernetes.data, VERSION, "apps/v1", "Deployment")
     slow = jsonschema.Draft202012Validator(schema or {})
     pairs = [(f"{number}.yaml", data) for number, data in enumerate(objects)]
-    rules = semantic_rules()
+    rules = read_semantic_rules()
     return {
         "schema": seconds(lambda: [list(kubernetes.problems(o, VERSION)) for o in objects]),
         "semantic rules": seconds(lambda: list(semantic_problems(pairs, VERSION, rules))),
@@ -100,7 +100,7 @@ def _type_anew() -> None:
     declarations_of.cache_clear()
     engine_for.cache_clear()
     policies = read_policies(open_workspace(ROOT).files)
-    list(check_types(policies, VERSION, toolkit().kubernetes.data, lambda _: None))
+    list(check_types(policies, VERSION, make_toolkit().kubernetes.data, lambda _: None))
 
 
 def _one_of_many(count: int) -> float:

@@ -18,8 +18,8 @@ from sluice.core.forge import PullRequest, State
 from sluice.core.model import Evaluation, Measurement, ModelVersion
 from sluice.forges.plain import PlainForge
 from sluice.reconciler.promotions.cycle import cycle
-from sluice.reconciler.runtime import World
-from sluice.workspace.revisions import workspace_of
+from sluice.reconciler.runtime import Runtime
+from sluice.workspace.revisions import read_workspace
 from support.git_fixtures import AUTHOR, MAIN
 
 TEAMS, CHANGED = 50, 500
@@ -142,7 +142,7 @@ def repository(folder: Path, count: int, group: str = "") -> git.Repository:
     files |= dict(_releases(release, count))
     bare = git.init_bare(folder / "models.git")
     _commit(bare, files)
-    rendered = workspace_of(bare, MAIN).render()
+    rendered = read_workspace(bare, MAIN).render()
     _commit(bare, {path: manifest.content() for path, manifest in rendered.items()})
     return bare
 
@@ -179,7 +179,7 @@ def _merged(count: int, changed: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         bare = repository(Path(folder), count)
         models, pulls = Models(count), Pulls(bare)
-        world = World(git.Direct(bare), models, pulls, lambda: 2_000)
+        world = Runtime(git.Direct(bare), models, pulls, lambda: 2_000)
         _seconds(world)
         models.promoted = {f"model-{number:05}" for number in range(changed)}
         total = _seconds(world)
@@ -195,7 +195,7 @@ def _timed(count: int, group: str, changed: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         bare = repository(Path(folder), count, group)
         models, pulls = Models(count), Pulls(bare)
-        world = World(git.Direct(bare), models, pulls, lambda: 2_000)
+        world = Runtime(git.Direct(bare), models, pulls, lambda: 2_000)
         idle = _seconds(world)
         models.promoted = {f"model-{number:05}" for number in range(changed)}
         seconds = _seconds(world)
@@ -203,7 +203,7 @@ def _timed(count: int, group: str, changed: int) -> tuple[float, float]:
         return idle, seconds
 
 
-def _seconds(world: World) -> float:
+def _seconds(world: Runtime) -> float:
     began = time.process_time()
     bad = [outcome for outcome in cycle(world) if outcome.refused]
     assert not bad, bad[:3]

@@ -10,7 +10,7 @@ from sluice import files
 from sluice.core import pipeline
 from sluice.core.documents.limits import SPEC
 from sluice.core.layout import Key, release_directory
-from sluice.workspace.toolkit import toolkit
+from sluice.workspace.toolkit import make_toolkit
 from sluice.workspace.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ def run(count: int = 1000) -> dict[str, float]:
 
 def _one(many: dict[str, bytes], rendered: dict[str, bytes]) -> dict[str, float]:
     """One release alone, after the first: what a single change costs."""
-    tools = toolkit()
+    tools = make_toolkit()
     key = Key("production", "team0", "chat-0")
     environment = "environments/production/environment.yaml"
     spec = f"environments/{key}/release.yaml"

@@ -11,7 +11,7 @@ from sluice.core.cluster import Application
 from sluice.forges.local import LocalForge
 from sluice.reconciler.rollouts.observers import Observers
 from sluice.reconciler.rollouts.scene import Scene
-from sluice.reconciler.rollouts.tick import tick
+from sluice.reconciler.rollouts.tick import move_each
 from sluice.workspace.identity import AUTHOR
 
 RELEASES, ROLLING, COMMITS = 1_000, 50, 300
@@ -112,7 +112,7 @@ def run() -> dict[str, float]:
             dry_run=True,
         )
         begin = time.perf_counter()
-        outcomes = list(tick(scene, Observers(Cluster(head or ""), samples)))
+        outcomes = list(move_each(scene, Observers(Cluster(head or ""), samples)))
         spent = time.perf_counter() - begin
     assert len(outcomes) == ROLLING
     return {"seconds": spent, "rollouts": float(len(outcomes))}

@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.rollouts.test_by_hand import NAME, sluice
 from reconciler.rollouts.test_tick import assert_rendered
-from sluice.workspace.revisions import workspace_of
+from sluice.workspace.revisions import read_workspace
 from support.git_fixtures import MAIN, put, run_git
 from support.stage import RELEASE, ROLLOUT, Stage
 
@@ -67,7 +67,7 @@ def test_a_return_that_is_aborted_leaves_a_repository_in_order(over: Stage, tmp_
     assert sluice(stage, "rollout", "abort", NAME) == 0
     stage.run(20, until="STABLE")
     assert (stage.state(), stage.version(), stage.quarantine()) == (("STABLE", 100), "2", ["1"])
-    assert workspace_of(stage.loop.repository, MAIN).check() == []
+    assert read_workspace(stage.loop.repository, MAIN).check() == []
 
 
 def test_a_rollback_after_one_in_mid_rollout_does_not_go_further_back(
@@ -111,7 +111,7 @@ def test_a_rollout_that_cannot_be_read_is_rolled_back_as_it_was(
     assert sluice(stage, "rollback", NAME) == 0
     assert (stage.state(), stage.quarantine()) == (("ROLLING_BACK", 0), ["2"])
     assert_rendered(stage)
-    assert workspace_of(stage.loop.repository, MAIN).check() == []
+    assert read_workspace(stage.loop.repository, MAIN).check() == []
     stage.run(20, until="STABLE")
     assert stage.version() == "1"
 

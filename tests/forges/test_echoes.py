@@ -11,7 +11,7 @@ import pytest
 from sluice import git
 from sluice.forges.echoes import is_echo
 from sluice.forges.webhooks import Kind
-from sluice.reconciler.daemon.webhooks import FORGE_SECRET, verifiers
+from sluice.reconciler.daemon.webhooks import FORGE_SECRET, read_verifiers
 from support.git_fixtures import MAIN
 from support.remote_loop import remote_loop
 
@@ -140,7 +140,7 @@ def test_only_what_is_believed_can_be_an_echo(
 ) -> None:
     body = json.dumps(push(commit)).encode()
     name = hmac.new(b"secret" if signed else b"guessed", body, sha256).hexdigest()
-    verify = verifiers("gitea", {FORGE_SECRET: "secret"}, lambda: 0.0, made)["forge"]
+    verify = read_verifiers("gitea", {FORGE_SECRET: "secret"}, lambda: 0.0, made)["forge"]
     delivery = verify({"X-Gitea-Event": "push", "X-Gitea-Signature": name}, body)
     assert (delivery.accepted, delivery.is_news) == (accepted, is_news)
 

@@ -17,7 +17,7 @@ from sluice.core.finding import UsageError
 from sluice.git import packing
 from sluice.reconciler.daemon.cycle_log import Diary
 from sluice.reconciler.daemon.loop import Daemon
-from sluice.reconciler.runtime import World
+from sluice.reconciler.runtime import Runtime
 from support.git_fixtures import AUTHOR, MAIN, WRITER, assert_sound, outputs, put, race, run_git
 from support.loop import KEY, Loop
 
@@ -320,7 +320,7 @@ def test_the_daemon_packs_between_cycles_and_a_failure_waits(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    world = World(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
+    world = Runtime(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
     daemon = Daemon(world, Diary("text"), 1, threading.Event())
     with monkeypatch.context() as patches:
         broken(tmp_path, patches)

@@ -10,7 +10,7 @@ from cluster.test_api import Api, server
 from sluice.cluster import admission
 from sluice.cluster.connection import ForbiddenError
 from sluice.core.finding import UsageError
-from sluice.insight.policies import ALLOWED, Eyes, Tried, diagnose_policies, judged
+from sluice.insight.policies import ALLOWED, Eyes, Tried, diagnose_policies, judge
 from support import reference
 
 __all__ = ["server"]
@@ -35,7 +35,7 @@ WORKLOAD = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"namespa
     ],
 )
 def test_what_a_cluster_said_is_judged(tried: Tried, said: str, remedy: str) -> None:
-    found = judged(tried)
+    found = judge(tried)
     assert said in found[0]
     assert remedy in found[1]
     assert bool(said) is bool(found[0])

@@ -10,7 +10,7 @@ import pytest
 
 from core.reports.test_status import SCHEMA
 from sluice import cli, git
-from sluice.insight.overview import sight
+from sluice.insight.overview import look
 from sluice.workspace.connection import Place
 from support.git_fixtures import run_git
 from support.loop import KEY, SPEC, Loop
@@ -213,6 +213,6 @@ def test_a_place_where_nothing_can_be_written_is_one_line(loop: Loop, sluice: Sl
 
 def test_looking_changes_nothing(loop: Loop, tmp_path: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
-    sight(Place(repository=str(loop.bare)))
-    sight(Place(root=str(tmp_path / "tree")))
+    look(Place(repository=str(loop.bare)))
+    look(Place(root=str(tmp_path / "tree")))
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")} == before

@@ -10,7 +10,7 @@ from live.cluster import Cluster
 from live.courtroom import Answer, Courtroom
 from live.policies import POLICIES, in_force, read_policy_file
 from live.processes import wait_for
-from sluice.commands.policy_test import _table
+from sluice.commands.policy_test import _read_table
 from sluice.core.policy.evaluate import Decision
 from sluice.core.policy.plan import compile_policy
 from sluice.core.policy.table import Outcome, read_cases, run_case
@@ -51,7 +51,7 @@ def courtroom(cluster: Cluster, policy: Path) -> Iterator[Courtroom]:
 def test_the_server_decides_each_case_as_we_do(
     courtroom: Courtroom, policy: Path, notes: list[str]
 ) -> None:
-    table = _table(str(policy.parent / "tests" / policy.name))
+    table = _read_table(str(policy.parent / "tests" / policy.name))
     plan = compile_policy(table.policy, VERSION)
     cases = read_cases(table.part, VERSION, table.params)
     outcomes = [run_case(plan, table.bindings, case, blamed=False) for case in cases]

@@ -14,7 +14,7 @@ from sluice.core.analysis.queries import Question
 from sluice.core.finding import UsageError
 from sluice.metrics import prometheus
 from sluice.metrics.prometheus import Prometheus
-from sluice.reconciler.rollouts.observers import observers
+from sluice.reconciler.rollouts.observers import open_observers
 from support.prometheus_server import Request, reply, serving
 
 EMPTY = {"status": "success", "data": {"resultType": "matrix", "result": []}}
@@ -102,7 +102,7 @@ def test_remarks_do_not_mean_that_anything_is_missing(more: dict[str, object]) -
 def test_a_server_that_is_silent_is_asked_once_for_all_rollouts() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    asked = observers({})
+    asked = open_observers({})
     question = Question("up", {})
     assert [asked.answer(address, question, 60, 1_000) for _ in range(3)] == [None] * 3
     assert len(asked.problems) == 1

@@ -35,7 +35,7 @@ from sluice.registries.file import FileRegistry
 from sluice.system import resources
 from sluice.workspace import plain_manifests
 from sluice.workspace.manifests import read_manifests
-from sluice.workspace.waivers import waived
+from sluice.workspace.waivers import apply_waivers
 from support import trees
 
 MEMORY = 1 << 30
@@ -228,7 +228,7 @@ def policies(chance: random.Random) -> None:
     refuse_unforeseen(findings)
     document = {"apiVersion": "sluice.dev/v1alpha1", "kind": "Waivers", "waivers": [WAIVER]}
     files = trees.base() | {"policies/waivers.yaml": written(chance, document, as_yaml)}
-    refuse_unforeseen(waived(trees.workspace_of(files), [], {}, complete=True))
+    refuse_unforeseen(apply_waivers(trees.workspace_of(files), [], {}, complete=True))
 
 
 WAIVER = {
@@ -259,7 +259,7 @@ def manifests(chance: random.Random) -> None:
     data = chance.choice([*rendered().values()])
     (folder / "a.yaml").write_bytes(written(chance, data, as_yaml))
     read = read_manifests(folder)
-    refuse_unforeseen([*read.findings, *plain_manifests._findings(read, "1.34")])
+    refuse_unforeseen([*read.findings, *plain_manifests._find_problems(read, "1.34")])
 
 
 @functools.cache

@@ -24,10 +24,10 @@ from sluice.reconciler.promotions.base import BrokenBaseError
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.rollouts import counting, tick
 from sluice.reconciler.rollouts.observers import Observers
-from sluice.reconciler.runtime import World
+from sluice.reconciler.runtime import Runtime
 from sluice.registries.watch import Watch
 from sluice.workspace.identity import AUTHOR
-from sluice.workspace.revisions import workspace_of
+from sluice.workspace.revisions import read_workspace
 from support.git_fixtures import AUTHOR as PERSON
 from support.git_fixtures import MAIN, run_git
 from support.loop import KEY, OTHER, SPEC, Loop
@@ -102,10 +102,10 @@ def loop(tmp_path: Path) -> Loop:
     return loop
 
 
-def world(loop: Loop, registry: Registry | None = None, method: str = "") -> World:
+def world(loop: Loop, registry: Registry | None = None, method: str = "") -> Runtime:
     forge = OddForge(git.Store(loop.repository), lambda: 2_000, AUTHOR)
     forge.method = method
-    return World(git.Direct(loop.repository), registry or loop.registry, forge, lambda: 2_000)
+    return Runtime(git.Direct(loop.repository), registry or loop.registry, forge, lambda: 2_000)
 
 
 def assert_others_go_on(outcomes: Sequence[Outcome], cause: str = "unforeseen error") -> None:
@@ -136,7 +136,7 @@ def test_a_call_of_the_forge(loop: Loop, method: str) -> None:
 PLACES = [
     "sluice.reconciler.promotions.registry_view.want_of",
     "sluice.core.promotion.decide.propose",
-    "sluice.reconciler.promotions.snapshot.circumstances",
+    "sluice.reconciler.promotions.snapshot.read_circumstances",
     "sluice.reconciler.presentation.stamped",
 ]
 
@@ -328,7 +328,7 @@ def stage(tmp_path: Path) -> Stage:
         moved = moved.replace("path: /v1", f"path: /{name}")
         changes[f"environments/{key}/rollout.yaml"] = moved.encode()
     commit_now(stage, changes)
-    rendered = workspace_of(stage.loop.repository, MAIN).render()
+    rendered = read_workspace(stage.loop.repository, MAIN).render()
     commit_now(stage, {path: manifest.content() for path, manifest in rendered.items()})
     stage.now += 600
     return stage
@@ -344,17 +344,17 @@ def commit_now(stage: Stage, changes: Mapping[str, bytes | None]) -> None:
 
 
 def ticked(stage: Stage, observers: Observers | None = None) -> dict[str, Outcome]:
-    return {o.release: o for o in tick.tick(stage.scene, observers or stage.observers)}
+    return {o.release: o for o in tick.move_each(stage.scene, observers or stage.observers)}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "place",
     [
-        "sluice.reconciler.rollouts.tick.case_of",
-        "sluice.reconciler.rollouts.tick.sync",
-        "sluice.reconciler.rollouts.tick.observation",
-        "sluice.reconciler.rollouts.tick.following",
+        "sluice.reconciler.rollouts.tick.read_case",
+        "sluice.reconciler.rollouts.tick.read_sync",
+        "sluice.reconciler.rollouts.tick.observe",
+        "sluice.reconciler.rollouts.tick.observe_following",
         "sluice.reconciler.rollouts.tick.apply",
         "sluice.reconciler.rollouts.counting.subject_of",
     ],

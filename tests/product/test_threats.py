@@ -45,11 +45,11 @@ def test_what_is_installed_has_an_upper_bound_and_a_workflow_its_version() -> No
         "--require-hashes --requirement .github/sluice-requirements.txt",
         "--no-deps --requirement .github/sluice.txt",
     ]
-    assert init.starter()[".github/sluice.txt"] == f"sluice-gitops=={__version__}\n".encode()
+    assert init.read_starter()[".github/sluice.txt"] == f"sluice-gitops=={__version__}\n".encode()
 
 
 def test_a_workflow_uses_what_others_publish_by_commit() -> None:
-    written = init.starter()
+    written = init.read_starter()
     workflows = [
         raw or b"" for path, raw in written.items() if path.startswith(".github/workflows")
     ]

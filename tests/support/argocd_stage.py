@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sluice import git
 from sluice.cluster.argocd import FileCluster
 from sluice.core.cluster import Application
-from sluice.workspace.revisions import workspace_of
+from sluice.workspace.revisions import read_workspace
 from support.argocd.health import Doctor
 from support.argocd.operating import NAMESPACE
 from support.argocd.status import application
@@ -75,7 +75,7 @@ class ModelledCluster(Cluster):
 
 def put_on(stage: Stage) -> ModelledCluster:
     """Give a stage the model for its cluster, and let it come up."""
-    rendered = workspace_of(stage.loop.repository, MAIN).render()
+    rendered = read_workspace(stage.loop.repository, MAIN).render()
     there = git.read_tree(stage.loop.repository, MAIN, FOLDERS[:1]).files
     changes: dict[str, bytes | None] = dict.fromkeys(there.keys() - rendered.keys())
     changes |= {path: manifest.content() for path, manifest in rendered.items()}

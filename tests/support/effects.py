@@ -14,7 +14,7 @@ from sluice.core.promotion.message import is_about
 from sluice.forges.wire import Wire
 from sluice.git import store, upstream
 from sluice.registries.file import FileRegistry
-from sluice.workspace.revisions import workspace_of
+from sluice.workspace.revisions import read_workspace
 from support.git_fixtures import MAIN
 from support.loop import Loop
 
@@ -120,5 +120,7 @@ def assert_consistent(loop: Loop) -> None:
     assert_one_each(loop)
     living = [pull.branch for pull in loop.pulls() if pull.state == "open"]
     for ref in (MAIN, *(f"refs/heads/{branch}" for branch in living)):
-        rendered = {p: m.content() for p, m in workspace_of(loop.repository, ref).render().items()}
+        rendered = {
+            p: m.content() for p, m in read_workspace(loop.repository, ref).render().items()
+        }
         assert git.read_tree(loop.repository, ref, ["manifests"]).files == rendered

@@ -14,7 +14,7 @@ from sluice.core.finding import Finding, Severity
 from sluice.core.pipeline import Toolkit
 from sluice.core.specs.resolve import Release
 from sluice.core.workload import calling, sizing, values
-from sluice.workspace.toolkit import toolkit
+from sluice.workspace.toolkit import make_toolkit
 from support import trees
 
 CLAIM = "pvc://models/support-chat/7"
@@ -24,7 +24,7 @@ HUB = f"hf://Qwen/Qwen2.5-7B-Instruct@{COMMIT}"
 
 @cache
 def tools() -> Toolkit:
-    return toolkit()
+    return make_toolkit()
 
 
 def catalog() -> Catalog:

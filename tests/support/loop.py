@@ -12,11 +12,11 @@ from sluice.core.model import Registry
 from sluice.core.promotion.outcome import Outcome
 from sluice.forges.local import LocalForge
 from sluice.reconciler.promotions.cycle import cycle
-from sluice.reconciler.runtime import World
+from sluice.reconciler.runtime import Runtime
 from sluice.registries import open_registry
-from sluice.workspace.connection import local_forge
+from sluice.workspace.connection import open_local_forge
 from sluice.workspace.identity import AUTHOR as ROBOT
-from sluice.workspace.revisions import workspace_of
+from sluice.workspace.revisions import read_workspace
 from support.git_fixtures import AUTHOR, MAIN, put
 
 MODEL = "qwen2.5-7b-instruct"
@@ -86,15 +86,15 @@ class Loop:
 
     @property
     def forge(self) -> LocalForge:
-        return local_forge(self.repository, ROBOT)
+        return open_local_forge(self.repository, ROBOT)
 
     @property
     def reviewer(self) -> LocalForge:
-        return local_forge(self.repository, AUTHOR)
+        return open_local_forge(self.repository, AUTHOR)
 
     def cycle(self, *, dry_run: bool = False) -> dict[str, Outcome]:
         """Run one cycle; the last outcome of each release by its name."""
-        world = World(
+        world = Runtime(
             git.Direct(self.repository), self.registry, self.forge, lambda: 2_000, dry_run
         )
         return {outcome.release: outcome for outcome in cycle(world)}
@@ -137,7 +137,7 @@ class Loop:
         raw = raw.replace("path: /v1", f"path: /{name}").replace("team: platform", f"team: {team}")
         raw = raw.replace(f"name: {MODEL}\n", f"name: {model}\n", 1)
         self.commit({f"environments/{key}/release.yaml": raw.encode()})
-        rendered = workspace_of(self.repository, MAIN).render()
+        rendered = read_workspace(self.repository, MAIN).render()
         self.commit({path: manifest.content() for path, manifest in rendered.items()})
 
     def register_both(self, version: int) -> None:

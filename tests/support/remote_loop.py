@@ -9,7 +9,7 @@ from sluice.core.forge import PullRequest
 from sluice.core.promotion.outcome import Outcome
 from sluice.forges.remote import RemoteForge
 from sluice.reconciler.promotions.cycle import cycle
-from sluice.reconciler.runtime import Memory, World
+from sluice.reconciler.runtime import Memory, Runtime
 from support.forge_fake import TOKEN, FakeForge
 from support.forge_fake import serving as serving_forge
 from support.forge_harness import FAKES, Time, connected
@@ -31,13 +31,13 @@ class RemoteLoop(Loop):
     def client(self) -> RemoteForge:
         return connected(self.kind, self.fake, self.time)
 
-    def world(self, state: str = "state", *, dry_run: bool = False) -> World:
+    def world(self, state: str = "state", *, dry_run: bool = False) -> Runtime:
         """A reconciler of its own: its mirror, and its client of the forge."""
         forge = self.client()
         url = self.server.url("models.git")
         mirror = git.open_mirror(url, self.folder / state, forge.git_login)
         forge.believe(git.Merged(mirror.repository))
-        return World(
+        return Runtime(
             mirror,
             self.registry,
             forge,

@@ -22,8 +22,8 @@ from sluice.forges.local import LocalForge
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.rollouts.observers import Observers
 from sluice.reconciler.rollouts.scene import Scene
-from sluice.reconciler.rollouts.tick import tick
-from sluice.reconciler.runtime import World
+from sluice.reconciler.rollouts.tick import move_each
+from sluice.reconciler.runtime import Runtime
 from sluice.workspace.identity import AUTHOR as ROBOT
 from support.git_fixtures import AUTHOR, MAIN
 from support.loop import KEY, Loop
@@ -240,7 +240,7 @@ class Stage:
     def begin(self) -> None:
         """The registry promotes version 2, and its pull request is merged."""
         self.loop.register(2)
-        world = World(
+        world = Runtime(
             git.Direct(self.loop.repository),
             self.loop.registry,
             self.forge(ROBOT),
@@ -261,7 +261,7 @@ class Stage:
             shares = {"1": weight / 100, "2": 1 - weight / 100}
         self.metrics.pass_(before, self.now, shares)
         self.cluster.follow(self.now)
-        outcomes = list(tick(self.scene, self.observers))
+        outcomes = list(move_each(self.scene, self.observers))
         self.log += [f"{o.release}: {o.what} {o.reasons}" for o in outcomes]
         return next((o for o in outcomes if o.release == KEY), None)
 

@@ -33,7 +33,7 @@ Tree = Mapping[str, bytes]
 @cache
 def starter() -> Tree:
     """What `sluice init` writes, without what it renders."""
-    wanted = init.starter()
+    wanted = init.read_starter()
     return {path: content for path, content in wanted.items() if content is not None}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sluice.core.finding import Finding, FindingsError, failed, in_order
 from sluice.core.pipeline import Toolkit
-from sluice.workspace.toolkit import toolkit
+from sluice.workspace.toolkit import make_toolkit
 from sluice.workspace.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ def cases(kind: str) -> list[Path]:
 @cache
 def tools() -> Toolkit:
     """Schemas, catalog and templates; compiled once for all tests."""
-    return toolkit()
+    return make_toolkit()
 
 
 def workspace_of(files: Mapping[str, bytes]) -> Workspace:

@@ -11,7 +11,7 @@ from sluice.commands import init, render
 from sluice.core.finding import UsageError
 from sluice.files import writing
 from sluice.workspace import fixes
-from sluice.workspace.connection import _state
+from sluice.workspace.connection import _state_folder
 from sluice.workspace.workspace import open_workspace
 
 STAGING = (".sluice", ".sluice/.gitignore")
@@ -33,7 +33,7 @@ def draw(root: Path) -> int:
 
 
 def keep(root: Path) -> int:
-    _state(str(root / "state" / "here"), {})
+    _state_folder(str(root / "state" / "here"), {})
     return 0
 
 

@@ -9,7 +9,7 @@ from sluice import files
 from sluice.core.finding import UsageError
 from sluice.core.reports.board import render_board
 from sluice.core.reports.page_templates import PageTemplates
-from sluice.insight.overview import observed, sight
+from sluice.insight.overview import describe, look
 from sluice.system import resources
 from sluice.workspace.connection import Place
 from sluice.workspace.workspace import find_root
@@ -28,10 +28,10 @@ def run(
     state: str | None,
 ) -> int:
     """Write the page; 1 when something of it cannot be read."""
-    found = observed(sight(Place(root, repository, forge, state)), environment)
+    found = describe(look(Place(root, repository, forge, state)), environment)
     if links is None and repository is None:
         links = _relative(find_root(root), out)
-    page = render_board(found, _checked(links), PageTemplates(resources.pages)).encode()
+    page = render_board(found, _check_target(links), PageTemplates(resources.pages)).encode()
     if out is None:
         sys.stdout.buffer.write(page)
     else:
@@ -48,7 +48,7 @@ def _relative(root: Path, out: str | None) -> str:
         return root.resolve().as_uri()
 
 
-def _checked(links: str | None) -> str | None:
+def _check_target(links: str | None) -> str | None:
     """Refuse an address that is more than a place."""
     scheme = _SCHEME.match(links or "")
     if scheme and scheme[0].lower() not in ("http:", "https:", "file:"):

@@ -28,15 +28,15 @@ from sluice.workspace.policies_apart import judge_apart
 from sluice.workspace.rendered import (
     RENDERED_LIMIT,
     STALE,
-    differences,
-    differences_from,
+    compare_rendered,
+    compare_tree,
     raise_if_stale,
 )
-from sluice.workspace.revisions import Revision, at_revision, changed_lines
+from sluice.workspace.revisions import Revision, list_changed_lines, open_revision
 from sluice.workspace.rule_changes import check_by_base, warn_of_rules
-from sluice.workspace.rule_pages import pages_for
-from sluice.workspace.semantic_texts import semantic_rules
-from sluice.workspace.waivers import waived
+from sluice.workspace.rule_pages import select_pages
+from sluice.workspace.semantic_texts import read_semantic_rules
+from sluice.workspace.waivers import apply_waivers
 from sluice.workspace.workspace import Workspace, find_root, open_workspace
 
 
@@ -61,26 +61,26 @@ def run(
         from sluice.workspace.fixes import fix  # noqa: PLC0415  # the editor of YAML loads slowly
 
         whole = open_workspace(top) if fix(top, whole, whole.check()) else whole
-    scope = _compared(top, base, whole) if base else Scope(whole)
-    found, rendered = _findings(top, scope)
+    scope = _compare(top, base, whole) if base else Scope(whole)
+    found, rendered = _collect_findings(top, scope)
     # Of what is not as rendered nobody need be told as well that Git has it otherwise.
     stale = {one.place.file for one in found if one.rule == STALE}
     as_rendered = {path: one.content() for path, one in rendered.items() if path not in stale}
     found += check_committed(top, {**whole.files, **as_rendered})
     found += leaked_specs(scope.now.files)
-    findings = _waived(whole, found, rendered, complete=scope.only is None)
-    findings = in_order([*findings, *_by_base(top, scope, rendered, findings)])
+    findings = _apply_waivers(whole, found, rendered, complete=scope.only is None)
+    findings = in_order([*findings, *_check_by_base(top, scope, rendered, findings)])
     keys = whole.keys if scope.only is None else scope.only
     if registry and not failed(findings):
         from sluice.workspace import registered_versions  # noqa: PLC0415  # the registry's clients
 
         releases = scope.now.specs.releases
-        findings += registered_versions.findings(
+        findings += registered_versions.find_unregistered(
             [releases[key] for key in keys if key in releases], registry
         )
     if findings or form != "text":
-        lines = changed_lines(scope.before, whole, scope.changed) if form == "github" else None
-        said = report(findings, form, whole.files, changed=lines, pages=pages_for(form))
+        lines = list_changed_lines(scope.before, whole, scope.changed) if form == "github" else None
+        said = report(findings, form, whole.files, changed=lines, pages=select_pages(form))
         sys.stdout.write(said)
     else:
         click.echo(f"{number_of('release', len(keys))}, all layers: no findings", err=True)
@@ -98,9 +98,9 @@ class Scope:
     changed: Collection[str] = ()
 
 
-def _compared(top: Path, base: str, whole: Workspace) -> Scope:
+def _compare(top: Path, base: str, whole: Workspace) -> Scope:
     """The releases that may differ from a revision, with those that they may collide with."""
-    revision = at_revision(top, base)
+    revision = open_revision(top, base)
     changed = revision.changed(whole.files)
     only = pipeline.affected(changed, whole.keys)
     # A person may have edited what only `sluice render` should write.
@@ -108,7 +108,7 @@ def _compared(top: Path, base: str, whole: Workspace) -> Scope:
     if only is None or None in owners or any(map(_concerns_all, changed)):
         return Scope(whole, revision, revision.workspace(), changed=changed)
     only = sorted({*only, *filter(None, owners)})
-    before = revision.workspace(_wanted(only, revision.files))
+    before = revision.workspace(_select(only, revision.files))
     now = whole.narrowed(only, changed)
     specs = now.specs
     near = neighbours(specs.releases, before.specs.releases, whole.keys, specs.environments)
@@ -122,14 +122,14 @@ def _concerns_all(path: str) -> bool:
     return path.startswith(f"{layout.POLICIES}/") or bool(layout.environment_of(path))
 
 
-def _wanted(only: list[layout.Key], present: Iterable[str]) -> Iterator[str]:
+def _select(only: list[layout.Key], present: Iterable[str]) -> Iterator[str]:
     """The files of a revision that these releases are rendered from."""
     yield from (layout.CATALOG, layout.POLICIES)
     yield from (path for path in present if layout.environment_of(path))
     yield from (path for key in only for path in layout.spec_paths(key))
 
 
-def _findings(top: Path, scope: Scope) -> tuple[list[Finding], dict[str, Manifest]]:
+def _collect_findings(top: Path, scope: Scope) -> tuple[list[Finding], dict[str, Manifest]]:
     """What is wrong, and the manifests, so far as there are any."""
     now, only = scope.now, scope.only
     findings = now.check(only)
@@ -140,25 +140,27 @@ def _findings(top: Path, scope: Scope) -> tuple[list[Finding], dict[str, Manifes
         return findings, manifests
     try:
         manifests = now.render_checked(findings, only)
-        findings += _cluster(scope, manifests, _rendered(scope.before, only))
+        findings += _check_cluster(scope, manifests, _check_rendered(scope.before, only))
         wanted = {path: manifest.content() for path, manifest in manifests.items()}
-        raise_if_stale(differences(top, wanted) if only is None else _stale(top, wanted, only))
+        raise_if_stale(
+            compare_rendered(top, wanted) if only is None else _find_stale(top, wanted, only)
+        )
     except FindingsError as error:
         findings += error.findings
     return findings, manifests
 
 
-def _waived(
+def _apply_waivers(
     now: Workspace, findings: list[Finding], manifests: dict[str, Manifest], *, complete: bool
 ) -> list[Finding]:
     """The findings after the repository's waivers; without manifests not all of them are known."""
     objects = {
         path: f"{m.data['kind']}/{m.data['metadata']['name']}" for path, m in manifests.items()
     }
-    return waived(now, findings, objects, complete=complete and bool(manifests))
+    return apply_waivers(now, findings, objects, complete=complete and bool(manifests))
 
 
-def _rendered(before: Workspace | None, only: list[layout.Key] | None) -> dict[str, Manifest]:
+def _check_rendered(before: Workspace | None, only: list[layout.Key] | None) -> dict[str, Manifest]:
     """What the base renders; a base that is broken has nothing to compare with."""
     try:
         return before.render(_present(before, only)) if before else {}
@@ -170,7 +172,7 @@ def _present(before: Workspace, only: list[layout.Key] | None) -> list[layout.Ke
     return None if only is None else [key for key in only if key in before.specs.releases]
 
 
-def _by_base(
+def _check_by_base(
     top: Path, scope: Scope, rendered: dict[str, Manifest], findings: list[Finding]
 ) -> Iterator[Finding]:
     """What the rules of the base say of a change, and which of them it loosens."""
@@ -180,12 +182,12 @@ def _by_base(
     yield from warn_of_rules(scope.revision, before, top, now)
     if rendered:
         names = before.specs.environments if only is None else {key.environment for key in only}
-        was = _rendered(before, only) | _of_environments(before, names)
+        was = _check_rendered(before, only) | _of_environments(before, names)
         kept = {} if only is None else _of_environments(now, names)
         yield from check_by_base(now, before, rendered | kept, was, findings)
 
 
-def _cluster(
+def _check_cluster(
     scope: Scope, manifests: dict[str, Manifest], before: dict[str, Manifest]
 ) -> Iterator[Finding]:
     """What the clusters would refuse: by the API's own rules, and by the repository's policies."""
@@ -200,17 +202,20 @@ def _cluster(
     found: list[Finding] = []
     environments = [
         environment
-        for name, environment in {**_environments(scope.before), **now.specs.environments}.items()
+        for name, environment in {
+            **_select_environments(scope.before),
+            **now.specs.environments,
+        }.items()
         if concerned is None or name in concerned
     ]
     for environment in environments:
         try:
             with isolated("the rules of a cluster"):
-                found += check_objects(environment, manifests, before, semantic_rules(), table)
+                found += check_objects(environment, manifests, before, read_semantic_rules(), table)
         except UnforeseenError as error:
             found.append(finding(environment.document.place(), error))
     if policies.policies:
-        typed = _versions(now) if only is None else set()
+        typed = _check_versions(now) if only is None else set()
         schemas = now.tools.kubernetes.data
 
         def judge(some: Sequence[Policy], begin: Begin) -> list[Finding]:
@@ -228,12 +233,12 @@ def _cluster(
     yield from located(found, now.specs, whole, now.tools.source_map)
 
 
-def _versions(now: Workspace) -> set[str]:
+def _check_versions(now: Workspace) -> set[str]:
     """The versions of Kubernetes that its environments have."""
     return {environment.kubernetes_version for environment in now.specs.environments.values()}
 
 
-def _environments(workspace: Workspace | None) -> Mapping[str, Environment]:
+def _select_environments(workspace: Workspace | None) -> Mapping[str, Environment]:
     return workspace.specs.environments if workspace else {}
 
 
@@ -246,7 +251,7 @@ def _of_environments(now: Workspace, names: Collection[str]) -> dict[str, Manife
     }
 
 
-def _stale(
+def _find_stale(
     top: Path, wanted: dict[str, bytes], only: Iterable[layout.Key]
 ) -> dict[str, bytes | None]:
     """As `differences`, looking only at what the chosen releases own."""
@@ -255,4 +260,4 @@ def _stale(
         there = files.read(top, layout.rendered_paths(key), RENDERED_LIMIT)
         present.files |= there.files
         present.links += there.links
-    return differences_from(present, wanted)
+    return compare_tree(present, wanted)

@@ -12,7 +12,7 @@ from sluice import files, git
 from sluice.commands import history, init, pulls_merge, pulls_show, reconcile
 from sluice.core.finding import UsageError
 from sluice.registries.server import running_server
-from sluice.workspace.connection import local_forge, person
+from sluice.workspace.connection import open_local_forge, read_person
 
 MODEL = "qwen2.5-7b-instruct"
 RELEASE = "production/platform/chat"
@@ -27,7 +27,7 @@ def run(*, directory: str | None) -> int:
     _say("Starting a real model registry on this machine (a few seconds)")
     with running_server(top / "registry") as url:
         click.echo(f"  {url}")
-        _act(top, url)
+        _announce(top, url)
     program = "sluice" if shutil.which("sluice") else str(Path(sys.argv[0]).resolve())
     click.echo(
         f"\nEverything is in {top}:\n"
@@ -46,10 +46,10 @@ def run(*, directory: str | None) -> int:
     return 0
 
 
-def _act(top: Path, url: str) -> None:
+def _announce(top: Path, url: str) -> None:
     clone, bare = top / "models", top / "models.git"
     _say("Writing a GitOps repository: sluice init")
-    _repository(clone, bare)
+    _make_repository(clone, bare)
     registry = Registrar(url)
     _say(f"Registering {MODEL} versions 1 and 2 with their evaluations; 1 serves, 2 is promoted")
     registry.register("1", {"mmlu/acc": 0.702, "toxicity": 0.011})
@@ -59,7 +59,7 @@ def _act(top: Path, url: str) -> None:
     _show(bare, 1)
     _say("A person merges it: sluice pulls merge 1")
     _merge(bare, 1)
-    _rendered(clone)
+    _show_rendered(clone)
     _say("Who serves what, from Git: sluice history")
     history.run(release=RELEASE, repository=str(bare), root=None, form="text")
     _say("Version 3 is promoted: the change of the spec is two lines")
@@ -67,7 +67,7 @@ def _act(top: Path, url: str) -> None:
     registry.promote("3")
     _reconcile(bare, url)
     repository = git.open_repository(bare)
-    pull = local_forge(repository, person(repository)).get(2)
+    pull = open_local_forge(repository, read_person(repository)).get(2)
     files = pulls_show.changed_files(repository, pull)
     click.echo(pulls_show.spec_diff(repository, pull, files))
     _merge(bare, 2)
@@ -82,7 +82,7 @@ def _say(what: str) -> None:
     click.echo(f"\n== {what}")
 
 
-def _repository(clone: Path, bare: Path) -> None:
+def _make_repository(clone: Path, bare: Path) -> None:
     init.write(clone)
     git.init_bare(bare).config["commit.gpgsign"] = "false"  # a person's key is not for this
     _git(clone, "init", "--quiet", "--initial-branch=main")
@@ -133,7 +133,7 @@ def _merge(bare: Path, number: int) -> None:
     pulls_merge.run(number=number, repository=str(bare), root=None)
 
 
-def _rendered(clone: Path) -> None:
+def _show_rendered(clone: Path) -> None:
     _say("What Argo CD now applies: manifests/production/platform/chat")
     _git(clone, "pull", "--quiet")
     folder = clone / "manifests" / "production" / "platform" / "chat"

@@ -21,7 +21,7 @@ from sluice.insight.argocd import (
 )
 from sluice.insight.diagnosis import Diagnosis
 from sluice.insight.policies import diagnose_policies
-from sluice.reconciler.rollouts.observers import observers
+from sluice.reconciler.rollouts.observers import open_observers
 from sluice.registries import open_registry
 from sluice.registries.hooks import Notifying
 from sluice.workspace.connection import Connected, connect
@@ -50,22 +50,22 @@ def run(
         return open_workspace(find_root(root))
 
     looks: list[tuple[str, Callable[[], Diagnosis]]] = [
-        ("git", _git),
-        ("specs", lambda: _specs(root)),
-        ("hooks", lambda: _hooks(root)),
-        ("repository", lambda: _repository(place())),
-        ("signing", lambda: _signing(place())),
-        ("forge", lambda: _forge(place())),
-        ("registry", lambda: _registry(registry, root)),
-        ("webhooks", lambda: _webhooks(registry)),
-        ("cluster", lambda: _cluster(root)),
+        ("git", _diagnose_git),
+        ("specs", lambda: _diagnose_specs(root)),
+        ("hooks", lambda: _diagnose_hooks(root)),
+        ("repository", lambda: _diagnose_repository(place())),
+        ("signing", lambda: _diagnose_signing(place())),
+        ("forge", lambda: _diagnose_forge(place())),
+        ("registry", lambda: _diagnose_registry(registry, root)),
+        ("webhooks", lambda: _diagnose_webhooks(registry)),
+        ("cluster", lambda: _diagnose_cluster(root)),
         ("policies", lambda: diagnose_policies(workspace())),
-        ("argocd", lambda: diagnose_argocd(workspace(), observers())),
-        ("routes", lambda: diagnose_routes(workspace(), observers())),
-        ("refresh", lambda: diagnose_refresh(workspace(), observers())),
+        ("argocd", lambda: diagnose_argocd(workspace(), open_observers())),
+        ("routes", lambda: diagnose_routes(workspace(), open_observers())),
+        ("refresh", lambda: diagnose_refresh(workspace(), open_observers())),
         ("argocd webhook", lambda: diagnose_webhook(place().forge)),
     ]
-    found = list(_looked(looks))
+    found = list(_look_at_each(looks))
     if form == "json":
         records = {"version": 1, "checks": [asdict(d) for d in found]}
         sys.stdout.write(json.dumps(records, indent=2) + "\n")
@@ -77,7 +77,7 @@ def run(
     return int(not all(diagnosis.ok for diagnosis in found))
 
 
-def _looked(looks: list[tuple[str, Callable[[], Diagnosis]]]) -> Iterator[Diagnosis]:
+def _look_at_each(looks: list[tuple[str, Callable[[], Diagnosis]]]) -> Iterator[Diagnosis]:
     """Everything in turn; what is in the way of several is told by the first of them."""
     told: dict[str, str] = {}
     for what, look in looks:
@@ -97,7 +97,7 @@ def _looked(looks: list[tuple[str, Callable[[], Diagnosis]]]) -> Iterator[Diagno
         yield failure
 
 
-def _git() -> Diagnosis:
+def _diagnose_git() -> Diagnosis:
     found = shutil.which("git")
     if found:
         return Diagnosis("git", ok=True, said="the command is here")
@@ -105,14 +105,14 @@ def _git() -> Diagnosis:
     return Diagnosis("git", ok=False, said="no git command", remedy=remedy)
 
 
-def _specs(root: str | None) -> Diagnosis:
+def _diagnose_specs(root: str | None) -> Diagnosis:
     workspace = open_workspace(find_root(root))
     findings = workspace.check()
     said = f"{len(workspace.specs.releases)} releases, {summary(findings)}"
     return Diagnosis("specs", not failed(findings), said, "run sluice check" if findings else "")
 
 
-def _hooks(root: str | None) -> Diagnosis:
+def _diagnose_hooks(root: str | None) -> Diagnosis:
     top = find_root(root)
     config = top / ".pre-commit-config.yaml"
     if not config.is_file() or "sluice" not in config.read_text(encoding="utf-8"):
@@ -125,7 +125,7 @@ def _hooks(root: str | None) -> Diagnosis:
     return Diagnosis("hooks", ok=True, said="configured and installed")
 
 
-def _repository(connected: Connected) -> Diagnosis:
+def _diagnose_repository(connected: Connected) -> Diagnosis:
     upstream = connected.upstream
     upstream.refresh()
     tip = git.tip(upstream.repository, MAIN)
@@ -135,7 +135,7 @@ def _repository(connected: Connected) -> Diagnosis:
     return Diagnosis("repository", ok=True, said=f"main is at {tip[:10]}")
 
 
-def _signing(connected: Connected) -> Diagnosis:
+def _diagnose_signing(connected: Connected) -> Diagnosis:
     """Sign something, as the reconciler would sign its commits."""
     committer = git.committer_of(AUTHOR)
     signer = git.signer_of(connected.upstream.repository, committer)
@@ -146,7 +146,7 @@ def _signing(connected: Connected) -> Diagnosis:
     return Diagnosis("signing", ok=True, said=said)
 
 
-def _forge(connected: Connected) -> Diagnosis:
+def _diagnose_forge(connected: Connected) -> Diagnosis:
     forge = connected.forge
     living = len(forge.list("open"))
     found = forge.rights()
@@ -160,7 +160,7 @@ def _forge(connected: Connected) -> Diagnosis:
     return Diagnosis("forge", ok=True, said=said)
 
 
-def _cluster(root: str | None) -> Diagnosis:
+def _diagnose_cluster(root: str | None) -> Diagnosis:
     """Only what a kubeconfig leads to; without one there is nothing to compare."""
     try:
         found = server_version()
@@ -176,7 +176,7 @@ def _cluster(root: str | None) -> Diagnosis:
     return Diagnosis("cluster", ok=False, said=said, remedy=remedy)
 
 
-def _registry(registry: str | None, root: str | None) -> Diagnosis:
+def _diagnose_registry(registry: str | None, root: str | None) -> Diagnosis:
     """Whether it answers, and lets us read what reconciling needs."""
     opened = open_registry(registry or "")
     said = opened.describe()
@@ -196,7 +196,7 @@ def _registry(registry: str | None, root: str | None) -> Diagnosis:
     return Diagnosis("registry", ok=True, said=f"{said}, models that are read: {len(found)}")
 
 
-def _webhooks(registry: str | None) -> Diagnosis:
+def _diagnose_webhooks(registry: str | None) -> Diagnosis:
     opened = open_registry(registry or "")
     if not isinstance(opened, Notifying):
         return Diagnosis("webhooks", ok=True, said="this registry has none: it is read anew")

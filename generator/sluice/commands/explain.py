@@ -28,7 +28,7 @@ def run(*, release: str, field: str | None, root: str | None, form: str) -> int:
     chosen = find_release(workspace.specs, release)
     rows = [
         {"field": _dotted(pointer), "value": value, "from": said, "place": str(place)}
-        for pointer, value in _leaves(chosen.spec, ())
+        for pointer, value in _list_leaves(chosen.spec, ())
         for place, said in (chosen.origin(pointer),)
         if _matches(_dotted(pointer), field)
     ]
@@ -37,15 +37,15 @@ def run(*, release: str, field: str | None, root: str | None, form: str) -> int:
     if form == "json":
         sys.stdout.write(json.dumps({"version": 1, "values": rows}, indent=2) + "\n")
         return 0
-    width = max(len(f"{row['field']}: {_shown(row['value'])}") for row in rows)
+    width = max(len(f"{row['field']}: {_show(row['value'])}") for row in rows)
     for row in rows:
-        said = f"{row['field']}: {_shown(row['value'])}"
+        said = f"{row['field']}: {_show(row['value'])}"
         sys.stdout.write(lines_of([f"{said:<{min(width, 60)}}  {row['place']}  ({row['from']})"]))
     return 0
 
 
 def _page(rule: str, root: str | None, form: str) -> int:
-    found = page(rule, _repository(root))
+    found = page(rule, _find_repository(root))
     if form == "json":
         sys.stdout.write(json.dumps({"version": 1, "page": asdict(found)}, indent=2) + "\n")
     else:
@@ -53,7 +53,7 @@ def _page(rule: str, root: str | None, form: str) -> int:
     return 0
 
 
-def _repository(root: str | None) -> Path | None:
+def _find_repository(root: str | None) -> Path | None:
     """The repository; none where there is none, since the pages are the package's."""
     try:
         return find_root(root)
@@ -61,13 +61,13 @@ def _repository(root: str | None) -> Path | None:
         return None
 
 
-def _leaves(node: Any, pointer: Pointer) -> Iterator[tuple[Pointer, Any]]:  # noqa: ANN401  # YAML
+def _list_leaves(node: Any, pointer: Pointer) -> Iterator[tuple[Pointer, Any]]:  # noqa: ANN401  # YAML
     if isinstance(node, dict) and node:
         for key, value in node.items():
-            yield from _leaves(value, (*pointer, key))
+            yield from _list_leaves(value, (*pointer, key))
     elif isinstance(node, list) and any(isinstance(item, dict | list) for item in node):
         for index, item in enumerate(node):
-            yield from _leaves(item, (*pointer, index))
+            yield from _list_leaves(item, (*pointer, index))
     else:
         yield pointer, node
 
@@ -82,5 +82,5 @@ def _matches(dotted: str, field: str | None) -> bool:
     return not wanted or dotted == wanted or dotted.startswith((f"{wanted}.", f"{wanted}["))
 
 
-def _shown(value: object) -> str:
+def _show(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)

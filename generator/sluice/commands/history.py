@@ -12,7 +12,7 @@ from sluice.core.layout import Key
 from sluice.core.model import Commit
 from sluice.core.names import nearest
 from sluice.core.promotion.history import Change, as_data, as_text, entries
-from sluice.reconciler.promotions.serving_history import changes, state_at
+from sluice.reconciler.promotions.serving_history import list_changes, read_state
 from sluice.workspace.connection import find_repository, is_remote, now
 from sluice.workspace.identity import MAIN
 
@@ -26,7 +26,7 @@ def run(*, release: str, repository: str | None, root: str | None, form: str) ->
     """
     place, main = _main(repository, root)
     key = _key(place, main, release)
-    found = entries(_changes(place, main, key))
+    found = entries(_list_changes(place, main, key))
     if not found:
         raise UsageError(f"main has never had a release {key}")
     if form == "json":
@@ -66,14 +66,14 @@ def _key(bare: git.Repository, main: str, name: str) -> Key:
     raise UsageError(f"there is no release {name}; {hint}")
 
 
-def _changes(bare: git.Repository, main: str, key: Key) -> Iterator[Change]:
-    for commit, here in changes(bare, main, key):
+def _list_changes(bare: git.Repository, main: str, key: Key) -> Iterator[Change]:
+    for commit, here in list_changes(bare, main, key):
         proposal = _proposal(bare, commit, here)
         frozen = f"{layout.ENVIRONMENTS}/{here}/evidence"
         parent = commit.parents[0] if commit.parents else None
         new = git.changed_paths(bare, parent, commit.id, frozen) if parent else [frozen]
         evidence = git.read_tree(bare, commit.id, new).files if new else {}
-        yield Change(commit, proposal, str(here), state_at(bare, commit, here), evidence)
+        yield Change(commit, proposal, str(here), read_state(bare, commit, here), evidence)
 
 
 def _proposal(bare: git.Repository, commit: Commit, key: Key) -> Commit:

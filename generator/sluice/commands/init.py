@@ -10,7 +10,7 @@ from sluice import __version__, files
 from sluice.core import layout
 from sluice.core.finding import UsageError
 from sluice.system import resources
-from sluice.workspace.rendered import differences
+from sluice.workspace.rendered import compare_rendered
 from sluice.workspace.workspace import open_workspace
 
 # Where the workflow finds which Sluice it installs; what Sluice needs is in a file beside it.
@@ -48,7 +48,7 @@ def write(top: Path, wheel_hash: str | None = None) -> None:
     Raises:
         UsageError: the folder holds something of what would be written.
     """
-    wanted = starter(wheel_hash)
+    wanted = read_starter(wheel_hash)
     taken = sorted(p for p in (*wanted, layout.MANIFESTS) if os.path.lexists(top / p))
     if taken:
         raise UsageError(f"{top} has {taken[0]} already; name a new folder")
@@ -56,10 +56,10 @@ def write(top: Path, wheel_hash: str | None = None) -> None:
     files.write(top, wanted)
     manifests = open_workspace(top).render()
     rendered = {path: manifest.content() for path, manifest in manifests.items()}
-    files.write(top, differences(top, rendered))
+    files.write(top, compare_rendered(top, rendered))
 
 
-def starter(wheel_hash: str | None = None) -> dict[str, bytes | None]:
+def read_starter(wheel_hash: str | None = None) -> dict[str, bytes | None]:
     """The starter's files, the schemas for editors, the default policies, and this version."""
     requirement = f"sluice-gitops=={__version__}"
     if wheel_hash is not None:

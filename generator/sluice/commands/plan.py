@@ -8,8 +8,8 @@ from sluice.core.plan import text as plan_text
 from sluice.core.plan.difference import plan
 from sluice.core.reports.report import report
 from sluice.core.rule_changes.comparison import compare_rules
-from sluice.workspace.revisions import at_revision
-from sluice.workspace.rule_changes import applied_policies, ruling_files
+from sluice.workspace.revisions import open_revision
+from sluice.workspace.rule_changes import find_applied_policies, select_ruling_files
 from sluice.workspace.workspace import find_root, open_workspace
 
 
@@ -17,7 +17,7 @@ def run(*, base: str | None, root: str | None, form: str) -> int:
     """Print the difference between a revision and the work tree."""
     top = find_root(root)
     now = open_workspace(top)
-    revision = at_revision(top, base or "HEAD")
+    revision = open_revision(top, base or "HEAD")
     before = revision.workspace()
     # Both trees must be whole for a plan to mean anything.
     try:
@@ -34,13 +34,13 @@ def run(*, base: str | None, root: str | None, form: str) -> int:
             f"This is wrong in {revision.name[:40]}, not in the work tree: {remedy}.\n"
         )
         return 1
-    files_before, files_now = ruling_files(revision, before, top, now)
+    files_before, files_now = select_ruling_files(revision, before, top, now)
     rules = compare_rules(before.specs, now.specs, files_before, files_now, now.tools.schemas)
     found = plan(
         before.specs,
         now.specs,
-        {**rendered_before, **applied_policies(before)},
-        {**rendered, **applied_policies(now)},
+        {**rendered_before, **find_applied_policies(before)},
+        {**rendered, **find_applied_policies(now)},
         now.tools.catalog,
         rules,
     )

@@ -73,19 +73,19 @@ def run(
     """
     version = parse_version(kubernetes_version)
     asked = _operation(operation)
-    known, bound = _policies([*read_parts(policies), *read_parts(bindings)])
+    known, bound = _read_policies([*read_parts(policies), *read_parts(bindings)])
     if not known:
         raise UsageError("there is no ValidatingAdmissionPolicy in the files given as policies")
     given = read_parts(objects)
-    world, where = _world(read_parts(params), read_parts(namespace), given)
-    requests = _requests(given, read_parts(old), world, where, asked, version)
+    world, where = _read_world(read_parts(params), read_parts(namespace), given)
+    requests = _make_requests(given, read_parts(old), world, where, asked, version)
     if not requests:
         raise UsageError("there is nothing to decide on: name files with --object or --old")
 
     def judge(some: Sequence[Policy], begin: Begin) -> tuple[str, bool]:
-        plans = _plans(some, version, begin)
-        judgements = _judgements(requests, plans, bound, world, begin)
-        said = _json(judgements) if form == "json" else _text(judgements)
+        plans = _make_plans(some, version, begin)
+        judgements = _judge_each(requests, plans, bound, world, begin)
+        said = _format_json(judgements) if form == "json" else _format_text(judgements)
         return said, any(one.result.decision in _REFUSED for one in judgements)
 
     (said, is_refused), findings = judge_apart(known, judge)
@@ -102,7 +102,7 @@ def _operation(given: str | None) -> str:
     return name
 
 
-def _plans(policies: Sequence[Policy], version: tuple[int, int], begin: Begin) -> list[Plan]:
+def _make_plans(policies: Sequence[Policy], version: tuple[int, int], begin: Begin) -> list[Plan]:
     plans: list[Plan] = []
     for index, policy in enumerate(policies):
         begin(index)
@@ -110,7 +110,7 @@ def _plans(policies: Sequence[Policy], version: tuple[int, int], begin: Begin) -
     return plans
 
 
-def _judgements(
+def _judge_each(
     requests: Iterable[tuple[Part, Admission]],
     plans: Sequence[Plan],
     bound: Sequence[Binding],
@@ -145,7 +145,7 @@ def _waits_for_namespace(
     )
 
 
-def _policies(parts: Iterable[Part]) -> tuple[list[Policy], list[Binding]]:
+def _read_policies(parts: Iterable[Part]) -> tuple[list[Policy], list[Binding]]:
     findings: list[Finding] = []
     policies: list[Policy] = []
     bindings: list[Binding] = []
@@ -159,7 +159,7 @@ def _policies(parts: Iterable[Part]) -> tuple[list[Policy], list[Binding]]:
     return policies, bindings
 
 
-def _world(
+def _read_world(
     params: Iterable[Part], namespaces: Sequence[Part], objects: Iterable[Part]
 ) -> tuple[World, str]:
     """Parameters and namespaces; those among the objects are known too."""
@@ -169,7 +169,7 @@ def _world(
     return World(tuple(part.data for part in params), known), next(iter(named), "")
 
 
-def _requests(
+def _make_requests(
     objects: Iterable[Part],
     old: Iterable[Part],
     world: World,
@@ -202,7 +202,7 @@ def _name(data: Mapping[str, Any]) -> str:
     return str(metadata.get("name", "")) if isinstance(metadata, Mapping) else ""
 
 
-def _json(judgements: Iterable[Judgement]) -> str:
+def _format_json(judgements: Iterable[Judgement]) -> str:
     results = [_record(one) for one in judgements]
     return json.dumps({"version": 1, "results": results}, indent=2, ensure_ascii=False) + "\n"
 
@@ -243,7 +243,7 @@ def _escaped(step: str | int) -> str:
     return str(step).replace("~", "~0").replace("/", "~1")
 
 
-def _text(judgements: Iterable[Judgement]) -> str:
+def _format_text(judgements: Iterable[Judgement]) -> str:
     lines: list[str] = []
     for one in judgements:
         request, result = one.request, one.result

@@ -98,17 +98,19 @@ def run(*, paths: Sequence[str], mutation: bool, minimum_score: float | None, fo
         UsageError: when there are no tables, or no CEL engine.
         FindingsError: for tables and policies that cannot be read.
     """
-    tables = [_table(path) for path in _paths(paths)]
+    tables = [_read_table(path) for path in _list_paths(paths)]
 
     def judge(some: Sequence[Table], begin: Begin) -> list[Account]:
         accounts: list[Account] = []
         for index, table in enumerate(some):
-            suite = _suite(table, partial(begin, index), mutate=mutation)
+            suite = _read_suite(table, partial(begin, index), mutate=mutation)
             accounts.append(_account(suite))
         return accounts
 
     accounts, findings = judge_apart(tables, judge)
-    sys.stdout.write(_json(accounts) if form == "json" else "".join(one.text for one in accounts))
+    sys.stdout.write(
+        _format_json(accounts) if form == "json" else "".join(one.text for one in accounts)
+    )
     if findings:
         click.echo(report(findings, "text", {}), nl=False, err=True)
     low = minimum_score is not None and any(one.score < minimum_score for one in accounts)
@@ -116,10 +118,10 @@ def run(*, paths: Sequence[str], mutation: bool, minimum_score: float | None, fo
 
 
 def _account(suite: Suite) -> Account:
-    return Account(_text(suite), _record(suite), suite.passed, suite.score)
+    return Account(_format_text(suite), _record(suite), suite.passed, suite.score)
 
 
-def _paths(paths: Sequence[str]) -> list[str]:
+def _list_paths(paths: Sequence[str]) -> list[str]:
     chosen = [Path(path) for path in paths] or [Path(layout.POLICIES, layout.POLICY_TESTS)]
     found = [file for path in chosen for file in ([path] if path.is_file() else _inside(path))]
     if not found:
@@ -149,7 +151,7 @@ def _refuse_special(path: Path) -> None:
         raise UsageError(f"{path} is no regular file: remove it")
 
 
-def _suite(table: Table, begin: Callable[[], None], *, mutate: bool) -> Suite:
+def _read_suite(table: Table, begin: Callable[[], None], *, mutate: bool) -> Suite:
     """Run the cases; `begin` is called before each piece of work."""
     begin()
     plan = compile_policy(table.policy, table.version)
@@ -165,18 +167,18 @@ def _suite(table: Table, begin: Callable[[], None], *, mutate: bool) -> Suite:
     survivors: list[Mutant] = []
     for mutant in tried:
         begin()
-        if not _noticed(mutant, telling):
+        if not _find_noticed(mutant, telling):
             survivors.append(mutant)
     return Suite(path, plan, outcomes, tuple(survivors), len(tried))
 
 
-def _noticed(mutant: Mutant, cases: Sequence[Case]) -> bool:
+def _find_noticed(mutant: Mutant, cases: Sequence[Case]) -> bool:
     return any(
         not run_case(mutant.plan, mutant.bindings, case, blamed=False).as_said for case in cases
     )
 
 
-def _table(path: str) -> Table:
+def _read_table(path: str) -> Table:
     parts = read_parts([path])
     if len(parts) != 1:
         raise UsageError(f"{path} holds {len(parts)} documents, a table is one")
@@ -187,11 +189,11 @@ def _table(path: str) -> Table:
     version = parse_version(data.get("kubernetesVersion", _VERSION))
     beside = Path(path).parent / data.get("policy", f"../{Path(path).name}")
     _refuse_special(Path(beside))
-    policy, bindings, params = _policy(os.path.normpath(beside))
+    policy, bindings, params = _read_policy(os.path.normpath(beside))
     return Table(path, parts[0], version, policy, bindings, params)
 
 
-def _policy(path: str) -> tuple[Policy, tuple[Binding, ...], list[Any]]:
+def _read_policy(path: str) -> tuple[Policy, tuple[Binding, ...], list[Any]]:
     findings: list[Finding] = []
     parts = read_parts([path])
     policies = [read_policy(part, findings) for part in parts if is_policy(part.data)]
@@ -205,7 +207,7 @@ def _policy(path: str) -> tuple[Policy, tuple[Binding, ...], list[Any]]:
     return policies[0], own, others
 
 
-def _text(suite: Suite) -> str:
+def _format_text(suite: Suite) -> str:
     return lines_of(_lines(suite))
 
 
@@ -237,7 +239,7 @@ def _got(outcome: Outcome) -> str:
     return f"{outcome.decision}{': ' + said if said else ''}{' at ' + places if places else ''}"
 
 
-def _json(accounts: Sequence[Account]) -> str:
+def _format_json(accounts: Sequence[Account]) -> str:
     data = {"version": 1, "suites": [one.record for one in accounts]}
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 

@@ -5,14 +5,16 @@ import sys
 from dataclasses import asdict
 
 from sluice.core.outgoing import lines_of
-from sluice.workspace.connection import find_repository, local_forge, person
+from sluice.workspace.connection import find_repository, open_local_forge, read_person
 
 
 def run(*, state: str, repository: str | None, root: str | None, form: str) -> int:
     """Print the pull requests of one state, newest first."""
     bare = find_repository(repository, root)
     pulls = [
-        pull for pull in local_forge(bare, person(bare)).list() if state in ("all", pull.state)
+        pull
+        for pull in open_local_forge(bare, read_person(bare)).list()
+        if state in ("all", pull.state)
     ]
     if form == "json":
         records = {"version": 1, "pulls": [asdict(pull) for pull in pulls]}

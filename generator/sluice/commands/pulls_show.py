@@ -8,13 +8,13 @@ from sluice import git
 from sluice.core import layout
 from sluice.core.forge import PullRequest
 from sluice.core.outgoing import lines_of
-from sluice.workspace.connection import find_repository, local_forge, person
+from sluice.workspace.connection import find_repository, open_local_forge, read_person
 
 
 def run(*, number: int, repository: str | None, root: str | None, form: str) -> int:
     """Print one pull request with the files that it changes."""
     bare = find_repository(repository, root)
-    pull = local_forge(bare, person(bare)).get(number)
+    pull = open_local_forge(bare, read_person(bare)).get(number)
     files = changed_files(bare, pull)
     if form == "json":
         record = {"version": 1, "pull": asdict(pull), "files": files}

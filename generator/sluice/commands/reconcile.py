@@ -17,16 +17,16 @@ from sluice.core.promotion.outcome import Outcome
 from sluice.core.reports.report import report
 from sluice.core.unforeseen import isolated
 from sluice.forges.timing import Timing
-from sluice.reconciler.daemon.cycle_log import Diary, line
-from sluice.reconciler.daemon.defects import hearing
+from sluice.reconciler.daemon.cycle_log import Diary, format_line
+from sluice.reconciler.daemon.defects import listen_for_defects
 from sluice.reconciler.promotions.cycle import cycle
-from sluice.reconciler.promotions.write_back import marked
-from sluice.reconciler.rollouts.run import rolling
-from sluice.reconciler.runtime import World
+from sluice.reconciler.promotions.write_back import write_back
+from sluice.reconciler.rollouts.run import move_rollouts
+from sluice.reconciler.runtime import Runtime
 from sluice.registries import open_registry
 from sluice.registries.marking import Markable
 from sluice.registries.watch import watched
-from sluice.workspace.connection import connect, forge_kind, now
+from sluice.workspace.connection import connect, find_forge_kind, now
 from sluice.workspace.identity import AUTHOR
 
 
@@ -50,59 +50,59 @@ def run(
     upstream, pulls = connect(repository, forge, root, state, AUTHOR, timing)
     source = open_registry(registry or "")
     watching = source if once else watched(source)
-    marker = _marker(source, registry) if write_back else None
-    world = World(upstream, watching, pulls, now, dry_run, pause=stop.wait, marker=marker)
+    marker = _open_marker(source, registry) if write_back else None
+    runtime = Runtime(upstream, watching, pulls, now, dry_run, pause=stop.wait, marker=marker)
     if once:
-        return _cycle(world, form)
+        return _cycle(runtime, form)
     from sluice.reconciler.daemon.loop import Daemon  # noqa: PLC0415  # brings a server
-    from sluice.reconciler.daemon.webhooks import verifiers  # noqa: PLC0415  # as above
+    from sluice.reconciler.daemon.webhooks import read_verifiers  # noqa: PLC0415  # as above
 
-    known = verifiers(forge_kind(repository, forge, root), os.environ, made=upstream.made)
-    return Daemon(world, Diary(form), interval, stop).run(listen, known)
+    known = read_verifiers(find_forge_kind(repository, forge, root), os.environ, made=upstream.made)
+    return Daemon(runtime, Diary(form), interval, stop).run(listen, known)
 
 
-def _marker(registry: Registry, address: str | None) -> Markable:
+def _open_marker(registry: Registry, address: str | None) -> Markable:
     if isinstance(registry, Markable):
         return registry
     raise UsageError(f"--write-back: tags cannot be written to {address}, which is no server")
 
 
-def _cycle(world: World, form: str) -> int:
+def _cycle(runtime: Runtime, form: str) -> int:
     """One cycle; an error that nobody foresaw is no success, whatever became of all the rest."""
     places: list[str] = []
-    with hearing(places.append, lambda said: click.echo(f"sluice: {said}", err=True)):
-        code = _cycled(world, form)
+    with listen_for_defects(places.append, lambda said: click.echo(f"sluice: {said}", err=True)):
+        code = _run_cycle(runtime, form)
     return code or int(bool(places))
 
 
-def _cycled(world: World, form: str) -> int:
+def _run_cycle(runtime: Runtime, form: str) -> int:
     try:
         with isolated("a cycle", OSError):
-            outcomes = list(_shown(chain(rolling(world), cycle(world)), form))
+            outcomes = list(_show(chain(move_rollouts(runtime), cycle(runtime)), form))
     except FindingsError as error:
         sys.stdout.write(report(error.findings, form, {}))
         return 1
-    if not world.dry_run:
-        _pack(world)
+    if not runtime.dry_run:
+        _pack(runtime)
     if form == "json":
         records = [asdict(outcome) for outcome in outcomes]
         sys.stdout.write(json.dumps({"version": 1, "outcomes": records}, indent=2) + "\n")
-    if problem := marked(world, outcomes):
+    if problem := write_back(runtime, outcomes):
         click.echo(f"sluice: {one_line(problem)}", err=True)
     return int(any(outcome.refused for outcome in outcomes))
 
 
-def _pack(world: World) -> None:
+def _pack(runtime: Runtime) -> None:
     """Tidy up, where that is due; what was done stays done when it cannot be."""
     try:
         with isolated("packing"):
-            world.upstream.pack(world.is_stopping)
+            runtime.upstream.pack(runtime.is_stopping)
     except UsageError as error:
         click.echo(f"sluice: {one_line(str(error))}", err=True)
 
 
-def _shown(outcomes: Iterator[Outcome], form: str) -> Iterator[Outcome]:
+def _show(outcomes: Iterator[Outcome], form: str) -> Iterator[Outcome]:
     for outcome in outcomes:
         if form == "text":
-            click.echo(line(outcome))
+            click.echo(format_line(outcome))
         yield outcome

@@ -8,7 +8,7 @@ from sluice import files
 from sluice.core.finding import FindingsError
 from sluice.core.reports.report import report
 from sluice.core.units import number_of
-from sluice.workspace.rendered import differences, raise_if_stale
+from sluice.workspace.rendered import compare_rendered, raise_if_stale
 from sluice.workspace.workspace import find_root, open_workspace
 
 
@@ -19,7 +19,7 @@ def run(*, check: bool, root: str | None, form: str) -> int:
     try:
         manifests = workspace.render()
         wanted = {path: manifest.content() for path, manifest in manifests.items()}
-        changes = differences(top, wanted)
+        changes = compare_rendered(top, wanted)
         if check:
             raise_if_stale(changes)
     except FindingsError as error:

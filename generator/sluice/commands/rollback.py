@@ -27,17 +27,17 @@ from sluice.reconciler.rollouts.by_hand import (
     find_case,
     find_release,
     fits,
-    of_branch,
-    scene_of,
-    told,
+    list_pulls,
+    open_scene,
+    tell,
 )
-from sluice.reconciler.rollouts.observers import helpers
-from sluice.reconciler.rollouts.refresh import refreshed
-from sluice.reconciler.rollouts.scene import Base, Scene, base_of
-from sluice.reconciler.rollouts.write import Case, apply, timeless
+from sluice.reconciler.rollouts.observers import open_helpers
+from sluice.reconciler.rollouts.refresh import refresh
+from sluice.reconciler.rollouts.scene import Base, Scene, read_base
+from sluice.reconciler.rollouts.write import Case, apply, without_time
 from sluice.workspace.connection import Place
 from sluice.workspace.identity import MAIN
-from sluice.workspace.revisions import workspace_of
+from sluice.workspace.revisions import read_workspace
 
 ATTEMPTS = 5
 _EARLIER = 20
@@ -47,31 +47,31 @@ _ALL = (layout.ENVIRONMENTS,)
 
 def run(*, release: str, to: str | None, reason: str, **where: str | None) -> int:
     """Take a version out of service, and put it in quarantine."""
-    scene = scene_of(Place(**where))
+    scene = open_scene(Place(**where))
     why = reason or "rollback by hand"
     for _ in range(ATTEMPTS):
         try:
-            return told(_back(scene, release, to or "", why))
+            return tell(_go_back(scene, release, to or "", why))
         except git.RefMovedError:
             scene.look()
     raise UsageError(f"{release}: main keeps moving; try again")
 
 
-def _back(scene: Scene, name: str, to: str, why: str) -> Outcome:
-    base = base_of(scene.repository)
-    _only(base, name)
+def _go_back(scene: Scene, name: str, to: str, why: str) -> Outcome:
+    base = read_base(scene.repository)
+    _require_one(base, name)
     for key in [key for key in base.unreadable() if fits(key, name)]:
         base = _as_it_was(base, key)
     if any(fits(found.key, name) for found, _ in base.under_way()):
-        return _under_way(scene, find_case(base, name), to, why)
+        return _abort_rollout(scene, find_case(base, name), to, why)
     for release, gone, history in base.lost():
         if fits(release.key, name):
             case = Case(base, release, gone.rollout, history, gone.stable)
-            return _under_way(scene, case, to, why)
-    return _settled(scene, base.commit, name, to, why)
+            return _abort_rollout(scene, case, to, why)
+    return _return_to_earlier(scene, base.commit, name, to, why)
 
 
-def _only(base: Base, name: str) -> None:
+def _require_one(base: Base, name: str) -> None:
     """Refuse a name of several releases, though only one of them may roll out now.
 
     Raises:
@@ -107,12 +107,12 @@ def _as_it_was(base: Base, key: Key) -> Base:
     raise FindingsError(base.workspace.specs.findings)
 
 
-def _under_way(scene: Scene, case: Case, to: str, why: str) -> Outcome:
+def _abort_rollout(scene: Scene, case: Case, to: str, why: str) -> Outcome:
     """All requests to the stable version, from whatever state; a second call changes nothing."""
     rollout = case.rollout
     if rollout.returning and rollout.state not in LEAVING and to in ("", rollout.candidate):
         said = f"version {rollout.stable} is taken out of service already"
-        return _nothing(case.release, rollout.candidate, f"is {rollout.state} already", said)
+        return _report_nothing(case.release, rollout.candidate, f"is {rollout.state} already", said)
     if to not in ("", rollout.stable):
         said = f"version {rollout.stable} is the stable one: roll back to it first, without --to"
         if rollout.returning:
@@ -122,28 +122,28 @@ def _under_way(scene: Scene, case: Case, to: str, why: str) -> Outcome:
     if rollout.state in LEAVING and rollout.weight == 0 and known:
         said = f"Git gives version {rollout.candidate} no request"
         said += "; `sluice rollout status` says whether the cluster follows"
-        return _nothing(case.release, rollout.candidate, f"is {rollout.state} already", said)
+        return _report_nothing(case.release, rollout.candidate, f"is {rollout.state} already", said)
     write = roll_back(rollout, Observation(), scene.clock(), why).write
     if rollout.state in LEAVING:
         write = Write("lower", replace(rollout, weight=0), why)
     if write is None:
         raise UsageError(f"{case.release.key} cannot be rolled back")
     write = replace(write, quarantine=rollout.candidate)
-    outcome = apply(scene, case, write, of_branch(scene, case))
-    return refreshed(scene, case.release, helpers(), case.base.commit, outcome)
+    outcome = apply(scene, case, write, list_pulls(scene, case))
+    return refresh(scene, case.release, open_helpers(), case.base.commit, outcome)
 
 
-def _nothing(release: Release, version: str, what: str, *reasons: str) -> Outcome:
+def _report_nothing(release: Release, version: str, what: str, *reasons: str) -> Outcome:
     return Outcome(str(release.key), what, version, 0, reasons)
 
 
-def _settled(scene: Scene, commit: str, name: str, to: str, why: str) -> Outcome:
+def _return_to_earlier(scene: Scene, commit: str, name: str, to: str, why: str) -> Outcome:
     """An earlier spec from history, where no rollout is under way."""
     release = find_release(scene, commit, name)
     path = layout.release_path(release.key)
-    came_back = "" if to else _came_back(scene, release)
+    came_back = "" if to else _find_return(scene, release)
     if came_back:
-        return _nothing(
+        return _report_nothing(
             release, release.value("model.version"), "is rolled back already", came_back
         )
     contents = (
@@ -151,7 +151,7 @@ def _settled(scene: Scene, commit: str, name: str, to: str, why: str) -> Outcome
         for past in git.file_history(scene.repository, MAIN, path)
     )
     changes, begun = back_to(release, earlier(release, contents, to), why)
-    workspace = workspace_of(scene.repository, commit)
+    workspace = read_workspace(scene.repository, commit)
     specs, findings = after(release, changes, workspace.specs, workspace.files, workspace.tools)
     if not failed(findings):
         paths = layout.rendered_paths(release.key)
@@ -160,17 +160,17 @@ def _settled(scene: Scene, commit: str, name: str, to: str, why: str) -> Outcome
         changes |= more
     if failed(findings):
         raise UsageError(f"{release.key}: {findings[0].place}: {findings[0].message}")
-    message = _message(release, begun.candidate, why, scene.actor)
+    message = _make_message(release, begun.candidate, why, scene.actor)
     made = scene.pen.commit(commit, [(changes, message)])
     try:
         scene.pen.move(MAIN, made, commit)
     except git.PushRefusedError as error:
-        return _proposed(scene, release, made, message, f"{error}: it takes a merge")
+        return _propose(scene, release, made, message, f"{error}: it takes a merge")
     outcome = Outcome(str(release.key), message.splitlines()[0], begun.candidate, 0, (why,))
-    return refreshed(scene, release, helpers(), commit, outcome)
+    return refresh(scene, release, open_helpers(), commit, outcome)
 
 
-def _came_back(scene: Scene, release: Release) -> str:
+def _find_return(scene: Scene, release: Release) -> str:
     """How this version came back, if that is the last thing that happened to the release."""
     history = git.file_history(scene.repository, MAIN, layout.release_path(release.key))
     newest = next(history, None)
@@ -185,11 +185,11 @@ def _came_back(scene: Scene, release: Release) -> str:
     return f"version {bad} was taken back in {newest.id[:12]}; --to names one further back"
 
 
-def _proposed(scene: Scene, release: Release, commit: str, message: str, refused: str) -> Outcome:
+def _propose(scene: Scene, release: Release, commit: str, message: str, refused: str) -> Outcome:
     """A pull request instead of the push, merged at once if the forge allows it."""
     branch = branch_back(release.key)
     ref, (title, _, body) = f"refs/heads/{branch}", message.partition("\n\n")
-    commit = _brought(scene, ref, commit)
+    commit = _bring_branch(scene, ref, commit)
     base = git.commit_of(scene.repository, commit).parents[0]
     reason = body.partition("\n")[0]
     notice = of_release(release, branch, title, fenced(body), "rollback", reason, asks=False)
@@ -203,7 +203,7 @@ def _proposed(scene: Scene, release: Release, commit: str, message: str, refused
     return Outcome(str(release.key), f"merged: {title}", "", pull.number, (refused,))
 
 
-def _brought(scene: Scene, ref: str, commit: str) -> str:
+def _bring_branch(scene: Scene, ref: str, commit: str) -> str:
     """Bring the branch of a rollback to it; return where it is, for it may say that already.
 
     Raises:
@@ -213,21 +213,21 @@ def _brought(scene: Scene, ref: str, commit: str) -> str:
     if head is not None and not git.is_ancestor(repository, head, MAIN):
         if is_persons(repository, head):
             raise left_alone(ref.removeprefix("refs/heads/"))
-        if _changes(repository, head) == _changes(repository, commit):
+        if _read_changes(repository, head) == _read_changes(repository, commit):
             return head  # its checks and reviews go on
     scene.pen.move(ref, commit, head)
     return commit
 
 
-def _changes(repository: git.Repository, commit: str) -> Mapping[str, bytes | None]:
+def _read_changes(repository: git.Repository, commit: str) -> Mapping[str, bytes | None]:
     """What a commit makes of the files that it changes, but for the time of a state."""
     parent = git.commit_of(repository, commit).parents[0]
     paths = git.changed_paths(repository, parent, commit)
     files = git.read_tree(repository, commit, paths).files
-    return {path: timeless(files.get(path)) for path in paths}
+    return {path: without_time(files.get(path)) for path in paths}
 
 
-def _message(release: Release, version: str, why: str, actor: str) -> str:
+def _make_message(release: Release, version: str, why: str, actor: str) -> str:
     key, before = release.key, release.value("model.version")
     begins = is_versioned(release.variants[-1])
     word = "begins to return" if begins else "returns"

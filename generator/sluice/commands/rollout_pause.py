@@ -1,9 +1,9 @@
 """`sluice rollout pause`."""
 
-from sluice.reconciler.rollouts.by_hand import Asked, act
+from sluice.reconciler.rollouts.by_hand import Asked, move_by_hand
 from sluice.workspace.connection import Place
 
 
 def run(*, release: str, reason: str, **where: str | None) -> int:
     """Hold the weight."""
-    return act("pause", Asked(release, reason, Place(**where)))
+    return move_by_hand("pause", Asked(release, reason, Place(**where)))

@@ -22,11 +22,11 @@ def run(*, release: str, rate: float, root: str | None, form: str) -> int:
         data |= {**asdict(found), "fits": found.fits}
         sys.stdout.write(json.dumps(data, indent=2) + "\n")
     else:
-        sys.stdout.write(_text(found, rate))
+        sys.stdout.write(_format_text(found, rate))
     return 0 if found.fits else 1
 
 
-def _text(found: Outlook, rate: float) -> str:
+def _format_text(found: Outlook, rate: float) -> str:
     rows = [_HEAD, *(_row(stage) for stage in found.stages)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
     lines = [

@@ -13,13 +13,13 @@ from sluice.core.rollout.file import rollout_of, to_text
 from sluice.core.rollout.machine import next_step
 from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import FULL
-from sluice.reconciler.rollouts.by_hand import find_case, find_release, fits, of_branch, scene_of
-from sluice.reconciler.rollouts.counting import counted
-from sluice.reconciler.rollouts.following import following
-from sluice.reconciler.rollouts.observation import observation, sync
-from sluice.reconciler.rollouts.observers import Observers, observers
-from sluice.reconciler.rollouts.scene import Base, base_of
-from sluice.reconciler.rollouts.tick import case_of
+from sluice.reconciler.rollouts.by_hand import find_case, find_release, fits, list_pulls, open_scene
+from sluice.reconciler.rollouts.counting import count_all
+from sluice.reconciler.rollouts.following import observe_following
+from sluice.reconciler.rollouts.observation import observe, read_sync
+from sluice.reconciler.rollouts.observers import Observers, open_observers
+from sluice.reconciler.rollouts.scene import Base, read_base
+from sluice.reconciler.rollouts.tick import read_case
 from sluice.reconciler.rollouts.write import Case
 from sluice.workspace.connection import Place
 
@@ -29,25 +29,25 @@ _HELD = ("PAUSED", "GATED", "INCONCLUSIVE")
 
 def run(*, release: str | None, form: str, **where: str | None) -> int:
     """Print the rollouts under way, or where one release stands; 1 when one cannot be read."""
-    scene = scene_of(Place(**where))
-    base, eyes = base_of(scene.repository), observers()
+    scene = open_scene(Place(**where))
+    base, eyes = read_base(scene.repository), open_observers()
     rows, cases = [], []
-    if release and not any(fits(key, release) for key in _under_way(base)):
-        rows = [_settled(find_release(scene, base.commit, release))]
+    if release and not any(fits(key, release) for key in _report_under_way(base)):
+        rows = [_report_settled(find_release(scene, base.commit, release))]
     elif release:
         cases = [find_case(base, release)]
     else:
-        cases = [case_of(base, found, history) for found, history in base.under_way()]
-        eyes.problems += [f"{key} cannot be read: {why[0]}" for key, why in _broken(base)]
+        cases = [read_case(base, found, history) for found, history in base.under_way()]
+        eyes.problems += [f"{key} cannot be read: {why[0]}" for key, why in _report_broken(base)]
     code = int(not release and bool(base.unreadable()))
     for case in cases:
-        open_ = [p.number for p in of_branch(scene, case) if p.state == "open"]
+        open_ = [p.number for p in list_pulls(scene, case) if p.state == "open"]
         rows.append({**_row(case, eyes, scene.clock()), "pull": open_[0] if open_ else None})
     if form == "json":
         data = {"version": 1, "rollouts": rows, "problems": [*eyes.problems, *eyes.gaps]}
         sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
         return code
-    sys.stdout.writelines(_text(row) for row in rows)
+    sys.stdout.writelines(_format_text(row) for row in rows)
     if not rows:
         sys.stderr.write("no rollout is under way\n")
     for problem in dict.fromkeys([*eyes.problems, *eyes.gaps]):
@@ -55,16 +55,16 @@ def run(*, release: str | None, form: str, **where: str | None) -> int:
     return code
 
 
-def _broken(base: Base) -> list[tuple[Key, tuple[str, ...]]]:
+def _report_broken(base: Base) -> list[tuple[Key, tuple[str, ...]]]:
     """Rollouts that cannot be read, and why."""
     return [(key, reasons or ("it has mistakes",)) for key, reasons in base.unreadable().items()]
 
 
-def _under_way(base: Base) -> list[Key]:
+def _report_under_way(base: Base) -> list[Key]:
     return [*(found.key for found, _ in base.under_way()), *base.unreadable()]
 
 
-def _settled(release: Release) -> dict[str, Any]:
+def _report_settled(release: Release) -> dict[str, Any]:
     """A release without a rollout, as the end of one."""
     version = release.value("model.version")
     rollout = rollout_of(release.spec, None)
@@ -88,11 +88,11 @@ def _settled(release: Release) -> dict[str, Any]:
 
 def _row(case: Case, eyes: Observers, now: int) -> dict[str, Any]:
     rollout = case.rollout
-    numbers = counted([(case, sync(case, eyes, now))], eyes, now).get(case.release.key)
+    numbers = count_all([(case, read_sync(case, eyes, now))], eyes, now).get(case.release.key)
     case = replace(case, counts=numbers.counts if numbers else None)
     judgement = numbers.judgement if numbers else None
-    decision = next_step(rollout, observation(case, eyes, numbers, now), now)
-    seen = following(case, eyes, now)
+    decision = next_step(rollout, observe(case, eyes, numbers, now), now)
+    seen = observe_following(case, eyes, now)
     return {
         "release": str(case.release.key),
         "state": rollout.state,
@@ -124,7 +124,7 @@ def _deed(row: dict[str, Any]) -> str:
     return ""
 
 
-def _text(row: dict[str, Any]) -> str:
+def _format_text(row: dict[str, Any]) -> str:
     if row["state"] == "STABLE":
         return lines_of([f"{row['release']}: STABLE: version {row['candidate']} gets everything"])
     shares = f"version {row['candidate']} gets {row['weight']} %, {row['stable']} the rest"

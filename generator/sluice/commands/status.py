@@ -4,7 +4,7 @@ import json
 import sys
 
 from sluice.core.reports.status_text import as_text
-from sluice.insight.overview import observed, sight
+from sluice.insight.overview import describe, look
 from sluice.workspace.connection import Place
 
 
@@ -18,7 +18,7 @@ def run(
     form: str,
 ) -> int:
     """Print it; 1 when something of it cannot be read."""
-    found = observed(sight(Place(root, repository, forge, state)), environment)
+    found = describe(look(Place(root, repository, forge, state)), environment)
     if form == "json":
         sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
     else:

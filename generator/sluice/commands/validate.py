@@ -23,17 +23,17 @@ _WAIVERS = f"{layout.POLICIES}/{layout.WAIVERS}"
 def run(*, paths: tuple[str, ...], root: str | None, form: str, mend: bool = False) -> int:
     """Print what is wrong, after mending what can be if asked to; 1 when anything is."""
     top = find_root(root)
-    workspace, findings, only = _chosen(top, paths)
+    workspace, findings, only = _select_chosen(top, paths)
     if mend:
         from sluice.workspace.fixes import fix  # noqa: PLC0415  # the editor of YAML loads slowly
 
         if fix(top, workspace, workspace.check(only)):
-            workspace, findings, only = _chosen(top, paths)
+            workspace, findings, only = _select_chosen(top, paths)
     findings = [*findings, *workspace.check(only), *leaked_specs(workspace.files)]
-    findings += workspace.check_catalog(_inner(top, paths))
+    findings += workspace.check_catalog(_select_inner(top, paths))
     findings = _answered_for(workspace, in_order(findings))
     if findings or form != "text":
-        sys.stdout.write(report(findings, form, workspace.files, pages=_pages(form)))
+        sys.stdout.write(report(findings, form, workspace.files, pages=_read_pages(form)))
     else:
         count = len(workspace.specs.releases) if only is None else len(paths)
         looked_at = number_of("release" if only is None else "file", count)
@@ -41,7 +41,7 @@ def run(*, paths: tuple[str, ...], root: str | None, form: str, mend: bool = Fal
     return int(failed(findings))
 
 
-def _inner(top: Path, paths: tuple[str, ...]) -> set[str] | None:
+def _select_inner(top: Path, paths: tuple[str, ...]) -> set[str] | None:
     """The named files by their paths in the repository; None when none is named."""
     return {inner for path in paths if (inner := files.inside(top, Path(path)))} if paths else None
 
@@ -49,26 +49,28 @@ def _inner(top: Path, paths: tuple[str, ...]) -> set[str] | None:
 def _answered_for(workspace: Workspace, findings: list[Finding]) -> list[Finding]:
     if _WAIVERS not in workspace.files:
         return findings
-    from sluice.workspace.waivers import waived  # noqa: PLC0415  # few repositories waive anything
+    from sluice.workspace.waivers import apply_waivers  # noqa: PLC0415  # few repositories waive anything
 
-    return waived(workspace, findings, {}, complete=False)
+    return apply_waivers(workspace, findings, {}, complete=False)
 
 
-def _pages(form: str) -> dict[str, Mapping[str, str]]:
+def _read_pages(form: str) -> dict[str, Mapping[str, str]]:
     if form != "sarif":
         return {}
-    from sluice.workspace.rule_pages import pages_for  # noqa: PLC0415  # the only format that has them
+    from sluice.workspace.rule_pages import select_pages  # noqa: PLC0415  # the only format that has them
 
-    return pages_for(form)
+    return select_pages(form)
 
 
-def _chosen(
+def _select_chosen(
     top: Path, paths: tuple[str, ...]
 ) -> tuple[Workspace, list[Finding], list[layout.Key] | None]:
-    return _named(top, paths) if paths else (open_workspace(top), [], None)
+    return _find_named(top, paths) if paths else (open_workspace(top), [], None)
 
 
-def _named(top: Path, paths: tuple[str, ...]) -> tuple[Workspace, list[Finding], list[layout.Key]]:
+def _find_named(
+    top: Path, paths: tuple[str, ...]
+) -> tuple[Workspace, list[Finding], list[layout.Key]]:
     """Only the named files, their neighbours and their environments."""
     wanted: set[str] = set()
     findings: list[Finding] = []

@@ -24,7 +24,7 @@ _PERSIST = 'optional: set controller.resource.health.persist: "true" in argocd-c
 
 def diagnose_argocd(workspace: Workspace, eyes: Observers) -> Diagnosis:
     """Whether each application of the repository is there, and does what is rendered of it."""
-    wanted = dict(_rendered(workspace))
+    wanted = dict(_list_rendered(workspace))
     if not wanted:
         return Diagnosis("argocd", ok=True, said="no environment has argocd")
     if eyes.cluster is None:
@@ -32,7 +32,7 @@ def diagnose_argocd(workspace: Workspace, eyes: Observers) -> Diagnosis:
     faults = [
         fault
         for (namespace, name), one in sorted(wanted.items())
-        for fault in _faults(name, one, eyes.application(namespace, name))
+        for fault in _find_faults(name, one, eyes.application(namespace, name))
     ]
     if eyes.problems:
         remedy = f"see that SLUICE_ARGOCD leads to it, and grant list on {APPLICATIONS}"
@@ -50,7 +50,7 @@ def diagnose_argocd(workspace: Workspace, eyes: Observers) -> Diagnosis:
     return Diagnosis("argocd", ok=True, said=said)
 
 
-def _rendered(workspace: Workspace) -> Iterator[tuple[tuple[str, str], Application]]:
+def _list_rendered(workspace: Workspace) -> Iterator[tuple[tuple[str, str], Application]]:
     """The applications that this repository renders, as Argo CD would have them."""
     for manifest in workspace.render().values():
         if manifest.data["kind"] == "Application":
@@ -58,7 +58,7 @@ def _rendered(workspace: Workspace) -> Iterator[tuple[tuple[str, str], Applicati
             yield (manifest.data["metadata"]["namespace"], name), application
 
 
-def _faults(name: str, wanted: Application, found: Application | None) -> Iterator[str]:
+def _find_faults(name: str, wanted: Application, found: Application | None) -> Iterator[str]:
     """What is otherwise in the cluster than what is rendered, so that Git is not followed."""
     if found is None:
         yield f"Argo CD has no application {name}"
@@ -123,7 +123,7 @@ def diagnose_webhook(forge: Forge) -> Diagnosis:
     if hooks is None:
         said = "this forge has none: Argo CD finds commits by looking"
         return Diagnosis(what, ok=True, said=said)
-    found = [hook for hook in hooks if _path(hook.address).endswith(WEBHOOK)]
+    found = [hook for hook in hooks if _path_of(hook.address).endswith(WEBHOOK)]
     hosts = ", ".join(sorted({urlsplit(hook.address).hostname or "?" for hook in found}))
     if not found:
         said = f"the repository itself has none that leads to {WEBHOOK}: Argo CD polls, and {DELAY}"
@@ -136,7 +136,7 @@ def diagnose_webhook(forge: Forge) -> Diagnosis:
     return Diagnosis(what, ok=True, said=f"the forge tells {hosts} of each push")
 
 
-def _path(address: str) -> str:
+def _path_of(address: str) -> str:
     try:
         return urlsplit(address).path.rstrip("/")
     except ValueError:

@@ -53,7 +53,7 @@ class Eyes:
 def diagnose_policies(workspace: Workspace, eyes: Eyes | None = None) -> Diagnosis:
     """Whether a workload of each environment is taken, and one is refused that should be."""
     what, seen = "policies", eyes or Eyes()
-    wanted = dict(_environments(workspace))
+    wanted = dict(_list_environments(workspace))
     if not wanted:
         return Diagnosis(what, ok=True, said="no environment installs them")
     try:
@@ -64,14 +64,14 @@ def diagnose_policies(workspace: Workspace, eyes: Eyes | None = None) -> Diagnos
     except UsageError as error:
         return Diagnosis(what, ok=True, said=f"not looked at: {error}")
     for name, one in tried.items():
-        said, remedy = judged(one)
+        said, remedy = judge(one)
         if said:
             return Diagnosis(what, ok=False, said=f"{name}: {said}", remedy=remedy)
     said = f"they decide as Git says in {', '.join(tried)}"
     return Diagnosis(what, ok=True, said=said)
 
 
-def judged(tried: Tried) -> tuple[str, str]:
+def judge(tried: Tried) -> tuple[str, str]:
     """Return what is wrong, and what to do; empty when all is well.
 
     Where another policy refuses the workload anyway, nobody learns what this one would say.
@@ -90,7 +90,7 @@ def judged(tried: Tried) -> tuple[str, str]:
     return "", ""
 
 
-def _environments(workspace: Workspace) -> Iterator[tuple[str, tuple[Data, Data]]]:
+def _list_environments(workspace: Workspace) -> Iterator[tuple[str, tuple[Data, Data]]]:
     """The environments whose cluster gets policies: their parameters, and one of their workloads.
 
     Clusters are told apart by their address.

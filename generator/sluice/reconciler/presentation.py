@@ -76,13 +76,13 @@ def show(place: Place, base: str, notice: Notice, head: str) -> tuple[PullReques
         body = stamped(notice.body, head, left=LATER in notice.labels)
         pull = place.pen.open_pull(notice.branch, BASE, notice.title, body, notice.labels, head)
     except HeadMovedError as error:
-        raise _moved(error) from None
+        raise _as_moved(error) from None
     return pull, show_signals(place, base, notice, pull, head)
 
 
 def ask_for_review(place: Place, base: str, notice: Notice, pull: PullRequest) -> tuple[str, ...]:
     """Ask people for a review of what was to merge without one; return what kept us from it."""
-    people = _people(place, base, notice)
+    people = _find_reviewers(place, base, notice)
     if place.shown.get(("asked", pull.number)) == people:
         return ()
     place.shown["asked", pull.number] = people
@@ -103,19 +103,19 @@ def show_signals(
     """
     if pull.state != "open":
         return ()
-    people = _people(place, base, notice) if notice.asks else Reviewers()
+    people = _find_reviewers(place, base, notice) if notice.asks else Reviewers()
     shown = _Shown(_status(notice.signal), head, people, notice.comment)
     if place.shown.get(pull.number) == shown:
         return ()
     try:
         problems = tuple(_try(_steps(place, pull.number, shown)))
     except HeadMovedError as error:
-        raise _moved(error) from None
+        raise _as_moved(error) from None
     place.shown[pull.number] = shown
     return problems
 
 
-def _moved(error: HeadMovedError) -> git.RefMovedError:
+def _as_moved(error: HeadMovedError) -> git.RefMovedError:
     return git.RefMovedError(f"refs/heads/{error.branch}", error.expected, error.found)
 
 
@@ -171,7 +171,7 @@ def _status(signal: Signal) -> Status:
     return Status(CONTEXT, signal.verdict, signal.text)
 
 
-def _people(place: Place, base: str, notice: Notice) -> Reviewers:
+def _find_reviewers(place: Place, base: str, notice: Notice) -> Reviewers:
     """Whom the environment names, or else CODEOWNERS for the releases."""
     if not place.forge.capabilities.reviews:
         return Reviewers()

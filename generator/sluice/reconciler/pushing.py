@@ -12,7 +12,7 @@ from sluice.core.promotion.converge import Proposal
 from sluice.core.promotion.decisions import Propose
 from sluice.core.promotion.signals import is_left_to_forge
 from sluice.reconciler.ownership import may_move
-from sluice.reconciler.runtime import World
+from sluice.reconciler.runtime import Runtime
 from sluice.workspace.identity import MAIN
 
 
@@ -23,7 +23,7 @@ class Pushed(NamedTuple):
     moved: bool
 
 
-def push(world: World, base: str, proposal: Proposal, pulls: Sequence[PullRequest]) -> Pushed:
+def push(runtime: Runtime, base: str, proposal: Proposal, pulls: Sequence[PullRequest]) -> Pushed:
     """Bring the branch to the proposal, unless it says all of it already.
 
     What was left to the forge is taken back before: it was about what the branch had.
@@ -33,12 +33,12 @@ def push(world: World, base: str, proposal: Proposal, pulls: Sequence[PullReques
         PushRefusedError: the server does not let us.
     """
     ref = ref_of(proposal.branch)
-    head, commit = _commits(world, base, proposal, pulls)
+    head, commit = _make_commits(runtime, base, proposal, pulls)
     if head == commit:
         return Pushed(commit, moved=False)
-    hold_back(world, pulls)
+    hold_back(runtime, pulls)
     try:
-        world.pen.move(ref, commit, head)
+        runtime.pen.move(ref, commit, head)
     except git.PushRefusedError as error:
         raise git.PushRefusedError(
             f"{error}: let the account create, force-push and delete branches under {BRANCHES}/"
@@ -46,15 +46,15 @@ def push(world: World, base: str, proposal: Proposal, pulls: Sequence[PullReques
     # Who was faster may have merged this very version and dropped its branch. From here on the
     # branch is in everybody's way.
     try:
-        check_base(world, base, proposal)
+        check_base(runtime, base, proposal)
     except git.RefMovedError:
-        world.pen.move(ref, head, commit)
+        runtime.pen.move(ref, head, commit)
         raise
     return Pushed(commit, moved=True)
 
 
 def push_ahead(
-    world: World, base: str, decisions: Sequence[Propose]
+    runtime: Runtime, base: str, decisions: Sequence[Propose]
 ) -> dict[str, Pushed | git.RefMovedError]:
     """Bring the branches of several proposals to them in one conversation.
 
@@ -64,12 +64,14 @@ def push_ahead(
     for decision in decisions:
         proposal = decision.proposal
         with suppress(UsageError, git.RefMovedError):
-            old, new = ends[proposal.branch] = _commits(world, base, proposal, decision.pulls)
+            old, new = ends[proposal.branch] = _make_commits(
+                runtime, base, proposal, decision.pulls
+            )
             if old != new or not proposal.later:
-                hold_back(world, decision.pulls)
+                hold_back(runtime, decision.pulls)
     moves = {ref_of(branch): move for branch, move in ends.items() if move[0] != move[1]}
     try:
-        moved = world.pen.move_each(moves) if moves else ()
+        moved = runtime.pen.move_each(moves) if moves else ()
         pushed: dict[str, Pushed | git.RefMovedError] = {
             branch: Pushed(new, moved=old != new)
             for branch, (old, new) in ends.items()
@@ -77,26 +79,28 @@ def push_ahead(
         }
         proposals = [decision.proposal for decision in decisions]
         fresh = {p.branch: p for p in proposals if ref_of(p.branch) in moved}
-        return pushed | dict(_take_back(world, base, fresh, ends) if fresh else ())
+        return pushed | dict(_take_back(runtime, base, fresh, ends) if fresh else ())
     except git.CredentialsRefusedError:  # asking again for each would lock the account
         raise
     except UsageError:
         return {}
 
 
-def check_base(world: World, base: str, proposal: Proposal) -> None:
+def check_base(runtime: Runtime, base: str, proposal: Proposal) -> None:
     """See that main has not changed what a proposal is about.
 
     Raises:
         RefMovedError: it has.
     """
-    world.upstream.refresh()
-    now = git.resolve(world.repository, MAIN)
-    if now != base and set(git.changed_paths(world.repository, base, now)) & set(proposal.changes):
+    runtime.upstream.refresh()
+    now = git.resolve(runtime.repository, MAIN)
+    if now != base and set(git.changed_paths(runtime.repository, base, now)) & set(
+        proposal.changes
+    ):
         raise git.RefMovedError(MAIN, base, now)
 
 
-def differing(repository: git.Repository, base: str, proposal: Proposal) -> list[str]:
+def list_differing(repository: git.Repository, base: str, proposal: Proposal) -> list[str]:
     """The files that a proposal changes: of those that it renders, many stay as they are."""
     paths = sorted(proposal.changes)
     there = git.read_tree(repository, base, paths).files
@@ -104,59 +108,59 @@ def differing(repository: git.Repository, base: str, proposal: Proposal) -> list
 
 
 def _take_back(
-    world: World,
+    runtime: Runtime,
     base: str,
     fresh: Mapping[str, Proposal],
     ends: Mapping[str, tuple[str | None, str]],
 ) -> Iterator[tuple[str, git.RefMovedError]]:
     """Take back what was pushed where somebody who was faster has changed main; see `push`."""
-    world.upstream.refresh()
-    now = git.resolve(world.repository, MAIN)
-    touched = git.changed_paths(world.repository, base, now) if now != base else ()
+    runtime.upstream.refresh()
+    now = git.resolve(runtime.repository, MAIN)
+    touched = git.changed_paths(runtime.repository, base, now) if now != base else ()
     for branch, proposal in fresh.items():
         if set(touched) & proposal.changes.keys():
             old, new = ends[branch]
             with suppress(git.RefMovedError):
-                world.pen.move(ref_of(branch), old, new)
+                runtime.pen.move(ref_of(branch), old, new)
             yield branch, git.RefMovedError(MAIN, base, now)
 
 
-def hold_back(world: World, pulls: Sequence[PullRequest]) -> None:
+def hold_back(runtime: Runtime, pulls: Sequence[PullRequest]) -> None:
     """Keep the forge from merging what was left to it and must wait now; before any new push.
 
     The label and the text said so before it was told to merge, and say so until after this.
     """
     for pull in pulls:
         if pull.state == "open" and is_left_to_forge(pull):
-            world.pen.cancel_merge(pull.number)
+            runtime.pen.cancel_merge(pull.number)
 
 
-def _commits(
-    world: World, base: str, proposal: Proposal, pulls: Sequence[PullRequest]
+def _make_commits(
+    runtime: Runtime, base: str, proposal: Proposal, pulls: Sequence[PullRequest]
 ) -> tuple[str | None, str]:
     """Where the branch is and where it should be; the same if it says all of it already.
 
     Raises:
         RefMovedError: somebody else has committed to it.
     """
-    repository, ref = world.repository, ref_of(proposal.branch)
+    repository, ref = runtime.repository, ref_of(proposal.branch)
     head = git.tip(repository, ref)
     if not may_move(repository, head, pulls):
         raise git.RefMovedError(ref, None, head)
-    tree = world.pen.tree(base, proposal.changes)
-    if head and _says(repository, head, tree, base) and _may_stay(world, proposal, head, base):
+    tree = runtime.pen.tree(base, proposal.changes)
+    if head and _says(repository, head, tree, base) and _may_stay(runtime, proposal, head, base):
         return head, head
-    return head, world.pen.commit(base, proposal.parts)
+    return head, runtime.pen.commit(base, proposal.parts)
 
 
-def _may_stay(world: World, proposal: Proposal, head: str, base: str) -> bool:
+def _may_stay(runtime: Runtime, proposal: Proposal, head: str, base: str) -> bool:
     """Whether a branch that says all of it may stay where it begins.
 
     It may not where it is to merge by itself and the forge moves a base only forward.
     """
-    if not proposal.automatic or git.is_ancestor(world.repository, base, head):
+    if not proposal.automatic or git.is_ancestor(runtime.repository, base, head):
         return True
-    return not world.forge.is_linear()
+    return not runtime.forge.is_linear()
 
 
 def _says(repository: git.Repository, head: str, tree: str, base: str) -> bool:

@@ -26,7 +26,7 @@ class NoMainError(UsageError):
     cause = "no main"
 
 
-def main_of(repository: git.Repository) -> str:
+def find_main(repository: git.Repository) -> str:
     """The commit of the base branch.
 
     Raises:
@@ -87,7 +87,7 @@ def _always(_release: str) -> bool:
 
 
 @dataclass(frozen=True)
-class World:
+class Runtime:
     """Everything outside: the repository, the registry, the forge, the clock and the patience.
 
     `clock` gives seconds since the epoch. `marker` is where the registry is told what became of its

@@ -16,7 +16,7 @@ from sluice.core.checks.repository_rules import (
 from sluice.core.documents.emit import unix_lines
 from sluice.core.finding import Finding, UsageError
 from sluice.workspace.rendered import RENDERED_LIMIT
-from sluice.workspace.revisions import prefix_of
+from sluice.workspace.revisions import find_prefix
 from sluice.workspace.workspace import FOLDERS
 
 _HEAD = "HEAD"
@@ -37,14 +37,14 @@ def check_committed(top: Path, read: Mapping[str, bytes]) -> Iterator[Finding]:
         return
     if repository.is_bare:
         return
-    prefix = prefix_of(top, repository)
-    entries = _entries(repository, prefix)
+    prefix = find_prefix(top, repository)
+    entries = _list_entries(repository, prefix)
     there = {path for path in entries if os.path.lexists(top / path)}
     for path in sorted(there):
         if not entries[path].is_file:
             yield link(path)
     yield from check_names(there | read.keys())
-    yield from check_rewritten(dict(_rewritten(top, repository, prefix, entries, read)))
+    yield from check_rewritten(dict(_find_rewritten(top, repository, prefix, entries, read)))
     yield from check_ignored(
         path
         for path in sorted(read.keys() - entries.keys())
@@ -52,7 +52,7 @@ def check_committed(top: Path, read: Mapping[str, bytes]) -> Iterator[Finding]:
     )
 
 
-def _entries(repository: git.Repository, prefix: str) -> Mapping[str, git.Entry]:
+def _list_entries(repository: git.Repository, prefix: str) -> Mapping[str, git.Entry]:
     """What is committed of the folders that are checked, by path."""
     if repository.head_is_unborn:
         return {}
@@ -61,7 +61,7 @@ def _entries(repository: git.Repository, prefix: str) -> Mapping[str, git.Entry]
     return {path.removeprefix(prefix): entry for path, entry in found.items()}
 
 
-def _rewritten(
+def _find_rewritten(
     top: Path,
     repository: git.Repository,
     prefix: str,

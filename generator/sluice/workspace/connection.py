@@ -63,24 +63,26 @@ def connect(
     Raises:
         UsageError: when it cannot be told where something is.
     """
-    where = repository or _origin(root, forge)
+    where = repository or _find_origin(root, forge)
     if not is_remote(where):
         bare = find_repository(where, None)
-        near = open_forge(forge, environ, timing) if forge else local_forge(bare, author)
+        near = open_forge(forge, environ, timing) if forge else open_local_forge(bare, author)
         near.believe(git.Merged(bare))
         return Connected(git.Direct(bare), near)
     git.check_trust(environ)
     address = forge or forge_of(where) or ""
     opened: Forge
     try:
-        opened = _remote_forge(where, address, environ, timing)
+        opened = _open_remote_forge(where, address, environ, timing)
     except UsageError as error:
         if needs_forge:
             raise
         opened, address = AbsentForge(str(error)), ""
     # A forge's token goes to the forge's own host only.
     known = bool(address) and urlsplit(git_url(address)).hostname == urlsplit(where).hostname
-    mirror = git.open_mirror(where, _state(state, environ), opened.git_login if known else None)
+    mirror = git.open_mirror(
+        where, _state_folder(state, environ), opened.git_login if known else None
+    )
     opened.believe(git.Merged(mirror.repository))
     return Connected(mirror, opened)
 
@@ -89,16 +91,18 @@ def connect_forge(
     forge: str | None, root: str | None, author: Signature, environ: Mapping[str, str] = os.environ
 ) -> Forge:
     """Return only where the pull requests of a work tree's `origin` live; as `connect`."""
-    where = _origin(root, forge)
+    where = _find_origin(root, forge)
     if is_remote(where):
         git.check_trust(environ)
-        return _remote_forge(where, forge or forge_of(where) or "", environ)
+        return _open_remote_forge(where, forge or forge_of(where) or "", environ)
     return (
-        open_forge(forge, environ) if forge else local_forge(find_repository(where, None), author)
+        open_forge(forge, environ)
+        if forge
+        else open_local_forge(find_repository(where, None), author)
     )
 
 
-def _remote_forge(
+def _open_remote_forge(
     where: str, address: str, environ: Mapping[str, str], timing: Timing | None = None
 ) -> Forge:
     """The forge of a remote repository, as it was named or as its host tells."""
@@ -110,9 +114,9 @@ def _remote_forge(
     return open_forge(address, environ, timing)
 
 
-def forge_kind(repository: str | None, forge: str | None, root: str | None) -> Kind | None:
+def find_forge_kind(repository: str | None, forge: str | None, root: str | None) -> Kind | None:
     """Return the kind of the remote forge, None for the embedded one."""
-    address = forge or forge_of(repository or _origin(root, None))
+    address = forge or forge_of(repository or _find_origin(root, None))
     kind = address.partition(":")[0] if address else ""
     return next((known for known in KINDS if known == kind), None)
 
@@ -125,7 +129,7 @@ def is_remote(where: str) -> bool:
     return bool(colon) and "/" not in host and not Path(where).exists()
 
 
-def _origin(root: str | None, forge: str | None) -> str:
+def _find_origin(root: str | None, forge: str | None) -> str:
     """The remote of the work tree, or the forge's own repository."""
     if forge:
         return git_url(forge)
@@ -141,7 +145,7 @@ def _origin(root: str | None, forge: str | None) -> str:
     return str(Path(clone.workdir or ".") / path)
 
 
-def _state(given: str | None, environ: Mapping[str, str]) -> Path:
+def _state_folder(given: str | None, environ: Mapping[str, str]) -> Path:
     """The folder of the mirrors, for this user alone.
 
     Raises:
@@ -167,29 +171,29 @@ def find_repository(
     Raises:
         UsageError: when it cannot be told or is not on this machine.
     """
-    path = (repository or _origin(root, None)).removeprefix("file://")
+    path = (repository or _find_origin(root, None)).removeprefix("file://")
     if not Path(path).is_dir():
         raise UsageError(
             f"{git.redact(path)} is not on this machine; the embedded forge needs the bare "
             "repository itself: name it with --repository"
         )
-    return git.open_repository(path) if only_read else _bare(path)
+    return git.open_repository(path) if only_read else _open_bare(path)
 
 
-def local_forge(repository: git.Repository, author: Signature) -> LocalForge:
+def open_local_forge(repository: git.Repository, author: Signature) -> LocalForge:
     """The embedded forge of a bare repository."""
     return LocalForge(git.Store(repository), now, author)
 
 
-def person(repository: git.Repository) -> Signature:
+def read_person(repository: git.Repository) -> Signature:
     """Who is at the keyboard, as Git knows them."""
     return Signature(
-        _setting(repository, "user.name") or "somebody",
-        _setting(repository, "user.email") or "somebody@localhost",
+        _read_setting(repository, "user.name") or "somebody",
+        _read_setting(repository, "user.email") or "somebody@localhost",
     )
 
 
-def _setting(repository: git.Repository, key: str) -> str | None:
+def _read_setting(repository: git.Repository, key: str) -> str | None:
     return repository.config[key] if key in repository.config else None  # noqa: SIM401  # no get
 
 
@@ -198,7 +202,7 @@ def now() -> int:
     return int(time.time())
 
 
-def _bare(path: str) -> git.Repository:
+def _open_bare(path: str) -> git.Repository:
     repository = git.open_repository(path)
     if not repository.is_bare:
         raise UsageError(f"{path} has a work tree; name a bare repository (git clone --bare)")

@@ -16,32 +16,32 @@ from sluice.core.kubernetes.verdict import finding
 from sluice.core.reports.report import report
 from sluice.system import resources
 from sluice.workspace.manifests import Loaded, Manifests, read_manifests
-from sluice.workspace.rule_pages import pages_for
-from sluice.workspace.semantic_texts import semantic_rules
-from sluice.workspace.toolkit import toolkit
+from sluice.workspace.rule_pages import select_pages
+from sluice.workspace.semantic_texts import read_semantic_rules
+from sluice.workspace.toolkit import make_toolkit
 
 
 def run(*, directory: str, version: str, form: str) -> int:
     """Print what a cluster of this version would refuse; 1 when it is an error."""
     manifests = read_manifests(Path(directory))
-    findings = [*manifests.findings, *_findings(manifests, version)]
+    findings = [*manifests.findings, *_find_problems(manifests, version)]
     if findings or form != "text":
-        sys.stdout.write(report(findings, form, {}, pages=pages_for(form)))
+        sys.stdout.write(report(findings, form, {}, pages=select_pages(form)))
     else:
         count = len(manifests.objects)
         click.echo(f"{count} objects, Kubernetes {version}: no findings", err=True)
     return int(failed(findings))
 
 
-def _findings(manifests: Manifests, version: str) -> Iterator[Finding]:
-    schemas = toolkit().kubernetes
+def _find_problems(manifests: Manifests, version: str) -> Iterator[Finding]:
+    schemas = make_toolkit().kubernetes
     for loaded in manifests.objects:
         yield from _shape(loaded, schemas, version)
     pairs = manifests.pairs()
     table = deprecations(resources.catalog_file("deprecations"))
     zones = frozenset(available_timezones())
     for problem in (
-        *semantic_problems(pairs, version, semantic_rules(), zones=zones),
+        *semantic_problems(pairs, version, read_semantic_rules(), zones=zones),
         *deprecation_problems(pairs, version, table),
     ):
         loaded = manifests.objects[problem.position]

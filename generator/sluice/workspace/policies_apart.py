@@ -51,10 +51,10 @@ def judge_apart(
             return outcome, findings
         if outcome.step is None:
             raise UsageError(f"policies cannot be judged: the process {outcome.reason}")
-        findings.append(_refusal(standing.pop(outcome.step), outcome))
+        findings.append(_describe_end(standing.pop(outcome.step), outcome))
 
 
-def _refusal(policy: Subject, death: Died) -> Finding:
+def _describe_end(policy: Subject, death: Died) -> Finding:
     """What to tell of a policy that ended the process."""
     message = f"policy {policy.name}: it {death.reason}, so it decides nothing"
     place = policy.source.place(("metadata", "name"))

@@ -26,10 +26,10 @@ def parse_version(text: str) -> tuple[int, int]:
 
 def read_parts(paths: Iterable[str]) -> list[Part]:
     """Every object of the files; `-` is standard input."""
-    return [part for path in paths for part in read_all(path, _bytes(path))]
+    return [part for path in paths for part in read_all(path, _read_bytes(path))]
 
 
-def _bytes(path: str) -> bytes:
+def _read_bytes(path: str) -> bytes:
     try:
         if path == "-":
             return sys.stdin.buffer.read(OBJECTS.size + 1)

@@ -9,7 +9,7 @@ from sluice.registries import open_registry
 _ABSENT = "register it, correct the name, or grant this account READ on it"
 
 
-def findings(releases: Sequence[Release], url: str) -> Iterator[Finding]:
+def find_unregistered(releases: Sequence[Release], url: str) -> Iterator[Finding]:
     """A finding for each release whose model or version the registry does not have."""
     registry = open_registry(url)
     known = registry.versions({release.value("model.name") for release in releases})

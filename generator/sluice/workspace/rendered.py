@@ -14,18 +14,18 @@ RENDERED_LIMIT = 1 << 24
 STALE = "RND001"
 
 
-def differences(top: Path, wanted: Mapping[str, bytes]) -> dict[str, bytes | None]:
+def compare_rendered(top: Path, wanted: Mapping[str, bytes]) -> dict[str, bytes | None]:
     """What to write and to delete so that manifests/ holds exactly the wanted files.
 
     Raises:
         FindingsError: when manifests/ holds something that was not rendered.
     """
     present = files.read(top, [layout.MANIFESTS], RENDERED_LIMIT)
-    return differences_from(present, wanted)
+    return compare_tree(present, wanted)
 
 
-def differences_from(present: files.Tree, wanted: Mapping[str, bytes]) -> dict[str, bytes | None]:
-    """As `differences`, from what is there already.
+def compare_tree(present: files.Tree, wanted: Mapping[str, bytes]) -> dict[str, bytes | None]:
+    """As `compare_rendered`, from what is there already.
 
     Raises:
         FindingsError: when something there was not rendered.

@@ -74,7 +74,7 @@ class Revision:
         return Workspace(inner | large, links)
 
 
-def at_revision(top: Path, revision: str) -> Revision:
+def open_revision(top: Path, revision: str) -> Revision:
     """A revision of the repository that holds a work tree.
 
     Raises:
@@ -83,15 +83,15 @@ def at_revision(top: Path, revision: str) -> Revision:
     repository = git.open_repository(top)
     git.refuse_replaced(repository)
     git.resolve(repository, revision)
-    return Revision(repository, revision, prefix_of(top, repository))
+    return Revision(repository, revision, find_prefix(top, repository))
 
 
-def workspace_of(repository: git.Repository, revision: str, prefix: str = "") -> Workspace:
+def read_workspace(repository: git.Repository, revision: str, prefix: str = "") -> Workspace:
     """The specs of a revision of an open repository."""
     return Revision(repository, revision, prefix).workspace()
 
 
-def prefix_of(top: Path, repository: git.Repository) -> str:
+def find_prefix(top: Path, repository: git.Repository) -> str:
     """Where the specs' root lies inside the Git repository, `` or `some/folder/`."""
     if repository.workdir is None:
         return ""
@@ -99,19 +99,19 @@ def prefix_of(top: Path, repository: git.Repository) -> str:
     return "" if inner == "." else f"{inner}/"
 
 
-def changed_lines(
+def list_changed_lines(
     base: Workspace | None, now: Workspace, paths: Iterable[str]
 ) -> dict[str, frozenset[int]]:
     """The lines, counted from 1, that are new or different now, of each of the files."""
     before = base.files if base else {}
     return {
-        path: frozenset(_new_lines(before.get(path, b""), now.files[path]))
+        path: frozenset(_list_new_lines(before.get(path, b""), now.files[path]))
         for path in paths
         if path in now.files
     }
 
 
-def _new_lines(before: bytes, after: bytes) -> Iterator[int]:
+def _list_new_lines(before: bytes, after: bytes) -> Iterator[int]:
     old, new = before.split(b"\n"), after.split(b"\n")
     matcher = SequenceMatcher(None, old, new, autojunk=False)
     for kind, _, _, start, end in matcher.get_opcodes():

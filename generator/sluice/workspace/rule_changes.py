@@ -26,7 +26,7 @@ Files = Mapping[str, bytes]
 _BESIDE = (*PLACES, *CHECKERS)
 
 
-def applied_policies(workspace: Workspace) -> dict[str, Manifest]:
+def find_applied_policies(workspace: Workspace) -> dict[str, Manifest]:
     """The objects in policies/ where Argo CD applies them."""
     environments = workspace.specs.environments.values()
     if not any(one.spec.get("argocd", {}).get("policies") for one in environments):
@@ -38,7 +38,7 @@ def applied_policies(workspace: Workspace) -> dict[str, Manifest]:
     }
 
 
-def ruling_files(
+def select_ruling_files(
     revision: Revision, before: Workspace, top: Path, now: Workspace
 ) -> tuple[Files, Files]:
     """The files of a revision and of the work tree, each with those that decide who looks at it."""
@@ -52,16 +52,16 @@ def warn_of_rules(
     revision: Revision, before: Workspace, top: Path, now: Workspace
 ) -> Iterator[Finding]:
     """A warning for each rule that a change loosens."""
-    files_before, files_now = ruling_files(revision, before, top, now)
+    files_before, files_now = select_ruling_files(revision, before, top, now)
     rules = compare_rules(before.specs, now.specs, files_before, files_now, now.tools.schemas)
     for change in loosened(rules):
-        yield _warning(change)
+        yield _warn(change)
     for path in revision.rewritten_evidence(top):
         message = "what a decision was based on is rewritten: evidence is only ever added"
         yield Finding(Place(path), "RUL003", message, "take the change back", Severity.WARNING)
 
 
-def _warning(change: RuleChange) -> Finding:
+def _warn(change: RuleChange) -> Finding:
     message = f"a rule may be looser than before: {moved(change)}"
     whose = ", ".join(change.owners) or "whoever owns it: CODEOWNERS names nobody"
     return Finding(
@@ -84,7 +84,7 @@ def check_by_base(
     try:
         policies = read_policies(before.files)
         waivers = read_waivers(before.files, before.tools.schemas)
-        refused, endings = _refused(now, policies, rendered, was)
+        refused, endings = _find_refused(now, policies, rendered, was)
     except FindingsError as error:
         message = f"the rules of the base do not work, so that only new ones judge: {error}"
         remedy = "mend the base first, or look at this change with care"
@@ -113,7 +113,7 @@ def check_by_base(
             yield replace(finding, message=said, help=f"{remedy}; {finding.help}")
 
 
-def _refused(
+def _find_refused(
     now: Workspace, policies: Policies, rendered: Rendered, was: Rendered
 ) -> tuple[list[Finding], list[Finding]]:
     """What the base's policies say, with the namespaces as the base labels them.

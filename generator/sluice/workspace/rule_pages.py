@@ -14,7 +14,7 @@ from sluice.core.reports.rules import Page, known, pages_of
 from sluice.system import resources
 
 
-def all_pages() -> dict[str, Page]:
+def read_all_pages() -> dict[str, Page]:
     """Every page of a rule, by its id."""
     written: dict[str, Any] = {}
     for text in resources.files(resources.directory("catalog") / "rules").values():
@@ -23,11 +23,11 @@ def all_pages() -> dict[str, Page]:
     return pages_of(written)
 
 
-def pages_for(form: str) -> dict[str, Mapping[str, str]]:
+def select_pages(form: str) -> dict[str, Mapping[str, str]]:
     """What a report format carries of the pages; most carry none."""
     if form != "sarif":
         return {}
-    return {rule: page.short for rule, page in all_pages().items()}
+    return {rule: page.short for rule, page in read_all_pages().items()}
 
 
 def page(rule: str, root: Path | None) -> Page:
@@ -40,14 +40,14 @@ def page(rule: str, root: Path | None) -> Page:
     Raises:
         UsageError: when there is no such rule or policy.
     """
-    pages = all_pages()
+    pages = read_all_pages()
     found = known(pages, rule)
     if found is None:
         close = nearest(rule.upper(), tuple(pages))
         hint = f"; did you mean {close}?" if close else ""
         raise UsageError(f"there is no rule {rule}{hint}")
     if "/" in rule and found.rule == _decided():
-        return _of_policy(rule.partition("/")[2], root)
+        return _read_policy_page(rule.partition("/")[2], root)
     bad, good = resources.examples(found.rule)
     return replace(found, bad=found.bad or bad, good=found.good or good)
 
@@ -59,7 +59,7 @@ def _decided() -> str:
     return DECIDED
 
 
-def _of_policy(name: str, root: Path | None) -> Page:
+def _read_policy_page(name: str, root: Path | None) -> Page:
     from sluice.core.documents.objects import read_all  # noqa: PLC0415  # as above
     from sluice.core.policy.reading import is_policy  # noqa: PLC0415  # as above
 

@@ -38,14 +38,14 @@ Read = Callable[[Family, str], Mapping[str, Any] | None]
 Names = Callable[[Family], tuple[str, ...]]
 
 
-def toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
+def make_toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
     """Schemas, catalog and templates.
 
     Args:
         own: files of the repository's own catalog/, by path; they come before the package's.
     """
     files = own or {}
-    schemas = _schemas()
+    schemas = _read_schemas()
 
     def read(family: Family, name: str) -> Mapping[str, Any] | None:
         path = f"{layout.CATALOG}/{family}/{name}.yaml"
@@ -62,7 +62,7 @@ def toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
         return tuple(sorted(added | set(resources.catalog_names(family))))
 
     catalog = Catalog(read, names)
-    return Toolkit(schemas, catalog, Renderer(_templates(), catalog), _kubernetes_schemas())
+    return Toolkit(schemas, catalog, Renderer(_read_templates(), catalog), _kubernetes_schemas())
 
 
 def check_entries(catalog: Catalog, paths: Iterable[str]) -> list[Finding]:
@@ -109,7 +109,7 @@ def _raise_problems(
     Raises:
         FindingsError: with everything that is wrong.
     """
-    findings = list(_schemas().findings(document, _KINDS[family]))
+    findings = list(_read_schemas().findings(document, _KINDS[family]))
     if not findings:
         # Few repositories have entries of their own.
         from sluice.core.checks.catalog_entries import check_entry  # noqa: PLC0415
@@ -147,7 +147,7 @@ def _variants(read: Read, names: Names) -> Iterator[str]:
 
 # What the package carries is the same for every tree, and takes long to be compiled.
 @lru_cache(maxsize=1)
-def _schemas() -> Schemas:
+def _read_schemas() -> Schemas:
     return Schemas(resources.schema)
 
 
@@ -155,11 +155,11 @@ def _schemas() -> Schemas:
 def _spec_fields() -> "SpecFields":
     from sluice.core.checks.spec_fields import SpecFields  # noqa: PLC0415  # as above
 
-    return SpecFields(_schemas().bundled("ModelRelease"))
+    return SpecFields(_read_schemas().bundled("ModelRelease"))
 
 
 @lru_cache(maxsize=1)
-def _templates() -> Templates:
+def _read_templates() -> Templates:
     return Templates(resources.templates)
 
 

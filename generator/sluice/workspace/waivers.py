@@ -8,7 +8,7 @@ from sluice.core.reports.waivers import read_waivers, waive
 from sluice.workspace.workspace import Workspace
 
 
-def waived(
+def apply_waivers(
     workspace: Workspace, findings: Iterable[Finding], objects: Mapping[str, str], *, complete: bool
 ) -> list[Finding]:
     """The findings with those marked that a waiver covers, and what is wrong with the waivers."""

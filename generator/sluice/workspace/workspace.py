@@ -12,7 +12,7 @@ from sluice.core.documents.limits import SPEC
 from sluice.core.documents.manifest import Manifest
 from sluice.core.finding import Finding, FindingsError, UsageError, failed, in_order
 from sluice.core.pipeline import Specs, Toolkit
-from sluice.workspace.toolkit import check_entries, toolkit
+from sluice.workspace.toolkit import check_entries, make_toolkit
 
 FOLDERS = (layout.ENVIRONMENTS, layout.CATALOG, layout.POLICIES)
 
@@ -34,7 +34,7 @@ class Workspace:
         if self.carried:
             return self.carried[0]
         own = {p: raw for p, raw in self.files.items() if p.startswith(f"{layout.CATALOG}/")}
-        return toolkit(own)
+        return make_toolkit(own)
 
     @cached_property
     def specs(self) -> Specs:

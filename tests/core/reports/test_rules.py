@@ -7,10 +7,10 @@ import yaml
 
 from sluice.core.finding import UsageError
 from sluice.core.reports.rules import text
-from sluice.workspace.rule_pages import all_pages, page, pages_for
+from sluice.workspace.rule_pages import page, read_all_pages, select_pages
 from support import trees
 
-PAGES = all_pages()
+PAGES = read_all_pages()
 ID = re.compile(r'"([A-Z][A-Z0-9]{2}[A-Z]?[0-9]{3})"')
 
 
@@ -60,5 +60,5 @@ def test_an_unknown_id_is_wrong_use_with_a_suggestion() -> None:
 
 
 def test_only_sarif_carries_pages() -> None:
-    assert pages_for("text") == {}
-    assert pages_for("sarif")["SCH001"]["title"] == "an unknown key"
+    assert select_pages("text") == {}
+    assert select_pages("sarif")["SCH001"]["title"] == "an unknown key"

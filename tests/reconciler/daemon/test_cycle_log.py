@@ -3,7 +3,7 @@
 import pytest
 
 from sluice.core.promotion.outcome import Outcome
-from sluice.reconciler.daemon.cycle_log import line
+from sluice.reconciler.daemon.cycle_log import format_line
 
 
 @pytest.mark.parametrize(
@@ -18,4 +18,4 @@ from sluice.reconciler.daemon.cycle_log import line
     ],
 )
 def test_a_version_is_said_once(what: str, said: str) -> None:
-    assert line(Outcome("a/b/c", what, "3", 7)) == said
+    assert format_line(Outcome("a/b/c", what, "3", 7)) == said

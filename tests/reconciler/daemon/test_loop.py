@@ -21,9 +21,9 @@ from sluice.core.finding import UsageError
 from sluice.reconciler.daemon.backoff import LONGEST, SHORTEST, Patience
 from sluice.reconciler.daemon.cycle_log import Diary
 from sluice.reconciler.daemon.loop import Daemon
-from sluice.reconciler.daemon.server import LARGEST_BODY, listening
-from sluice.reconciler.daemon.webhooks import FORGE_SECRET, REGISTRY_SECRET, verifiers
-from sluice.reconciler.runtime import World
+from sluice.reconciler.daemon.server import LARGEST_BODY, serve
+from sluice.reconciler.daemon.webhooks import FORGE_SECRET, REGISTRY_SECRET, read_verifiers
+from sluice.reconciler.runtime import Runtime
 from support.loop import KEY, Loop
 
 pytestmark = pytest.mark.server
@@ -41,16 +41,16 @@ def loop(tmp_path: Path) -> Loop:
 
 def daemon(loop: Loop, form: str = "json", interval: float = 3600) -> Daemon:
     upstream = git.Direct(loop.repository)
-    world = World(upstream, loop.registry, loop.forge, lambda: 2_000)
+    world = Runtime(upstream, loop.registry, loop.forge, lambda: 2_000)
     return Daemon(world, Diary(form), interval, threading.Event())
 
 
 @contextmanager
 def served(made: Daemon, kind: str = "github") -> Iterator[httpx.Client]:
     environ = {REGISTRY_SECRET: SECRET, FORGE_SECRET: SECRET}
-    known = verifiers("github" if kind == "github" else None, environ, lambda: NOW)
+    known = read_verifiers("github" if kind == "github" else None, environ, lambda: NOW)
     with (
-        listening(made.listener(known), "127.0.0.1:0") as port,
+        serve(made.listener(known), "127.0.0.1:0") as port,
         httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client,
     ):
         yield client
@@ -164,9 +164,9 @@ def test_a_port_that_is_taken_is_one_line(loop: Loop) -> None:
     made = daemon(loop)
     with served(made) as client:
         where = f"127.0.0.1:{client.base_url.port}"
-        with pytest.raises(UsageError, match="cannot listen"), listening(made.listener({}), where):
+        with pytest.raises(UsageError, match="cannot listen"), serve(made.listener({}), where):
             pass
-    with pytest.raises(UsageError, match="HOST:PORT"), listening(made.listener({}), "8080"):
+    with pytest.raises(UsageError, match="HOST:PORT"), serve(made.listener({}), "8080"):
         pass
 
 

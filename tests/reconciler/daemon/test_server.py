@@ -10,9 +10,9 @@ from hashlib import sha256
 import pytest
 
 from sluice.reconciler.daemon import connections
-from sluice.reconciler.daemon.server import Listener, Verifier, listening
+from sluice.reconciler.daemon.server import Listener, Verifier, serve
 from sluice.reconciler.daemon.telemetry import Telemetry
-from sluice.reconciler.daemon.webhooks import FORGE_SECRET, verifiers
+from sluice.reconciler.daemon.webhooks import FORGE_SECRET, read_verifiers
 
 pytestmark = pytest.mark.server
 SECRET = "canary-listener-secret"  # noqa: S105  # of a test
@@ -58,9 +58,9 @@ def to_end(peer: socket.socket) -> bytes:
 @contextlib.contextmanager
 def served(known: Mapping[str, Verifier] | None = None) -> Iterator[Served]:
     telemetry, woken = Telemetry(), list[str]()
-    known = known or verifiers("github", {FORGE_SECRET: SECRET}, lambda: 0.0)
+    known = known or read_verifiers("github", {FORGE_SECRET: SECRET}, lambda: 0.0)
     listener = Listener(telemetry, lambda: True, str, woken.append, known)
-    with listening(listener, "127.0.0.1:0") as port:
+    with serve(listener, "127.0.0.1:0") as port:
         yield Served(port, telemetry, woken)
 
 

@@ -14,7 +14,7 @@ from sluice.reconciler.daemon.cycle_log import Diary
 from sluice.reconciler.daemon.loop import FORGE, Daemon
 from sluice.reconciler.daemon.telemetry import WHATS, Telemetry
 from sluice.reconciler.promotions.cycle import cycle
-from sluice.reconciler.runtime import World
+from sluice.reconciler.runtime import Runtime
 from sluice.registries.file import FileRegistry
 from support.effects import Executioner, assert_consistent, told
 from support.forge_fake import Fault, Reply
@@ -41,7 +41,7 @@ def prepared(loop: Loop) -> Loop:
 
 
 def daemon(loop: Loop) -> Daemon:
-    world = World(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
+    world = Runtime(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
     return Daemon(world, Diary("json"), 3600, threading.Event())
 
 
@@ -160,11 +160,11 @@ def test_a_delivery_makes_it_forget_and_look(loop: Loop) -> None:
     made = daemon(loop)
     made.once()
     made.once()
-    assert made.world.memory.settled
+    assert made.runtime.memory.settled
     made.woken("registry")
-    assert made.world.memory.settled  # another thread leaves it alone
+    assert made.runtime.memory.settled  # another thread leaves it alone
     made.rest(3600)
-    assert not made.world.memory.settled
+    assert not made.runtime.memory.settled
 
 
 def test_what_the_forge_lists_tells_its_news_by_itself(loop: Loop) -> None:
@@ -173,7 +173,7 @@ def test_what_the_forge_lists_tells_its_news_by_itself(loop: Loop) -> None:
     made.once()
     made.woken(FORGE)
     made.rest(3600)  # it was woken, or this would not end
-    assert made.world.memory.settled
+    assert made.runtime.memory.settled
 
 
 def _labels(registry: CollectorRegistry) -> dict[str, set[str]]:

@@ -13,7 +13,7 @@ from sluice.core.finding import UsageError
 from sluice.core.promotion.absence import APART
 from sluice.core.promotion.outcome import Outcome
 from sluice.reconciler.promotions.cycle import cycle
-from sluice.reconciler.runtime import RECHECK, World
+from sluice.reconciler.runtime import RECHECK, Runtime
 from sluice.registries.mlflow import MlflowRegistry
 from support.loop import ENVIRONMENT, KEY, MODEL, SPEC, Loop
 from support.mlflow_fake import RUN, Answer, Fake, run, said, version
@@ -24,7 +24,9 @@ class Watcher:
 
     def __init__(self, loop: Loop) -> None:
         self.loop, self.now = loop, 2_000
-        self.world = World(git.Direct(loop.repository), loop.registry, loop.forge, lambda: self.now)
+        self.world = Runtime(
+            git.Direct(loop.repository), loop.registry, loop.forge, lambda: self.now
+        )
 
     def look(self, *, after: int = 1) -> dict[str, Outcome]:
         self.now += after

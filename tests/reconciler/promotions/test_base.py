@@ -12,10 +12,10 @@ from sluice.core.finding import UsageError
 from sluice.core.forge import PullRequest
 from sluice.core.promotion.converge import Facts
 from sluice.core.promotion.wants import Want
-from sluice.reconciler.promotions.base import base_of
+from sluice.reconciler.promotions.base import read_base
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.promotions.snapshot import CycleSnapshot
-from sluice.reconciler.runtime import World
+from sluice.reconciler.runtime import Runtime
 from sluice.workspace.identity import MAIN
 from support.loop import ENVIRONMENT, GOOD, KEY, MODEL, SPEC, Loop
 
@@ -72,76 +72,76 @@ def loop(tmp_path: Path) -> Loop:
 def test_a_merge_costs_the_release_that_it_changes(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world = World(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
+    world = Runtime(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
     outcomes = {o.release: o for o in cycle(world)}
     assert outcomes[KEY].what == "proposed"
     loop.merge(outcomes[KEY].pull)
     reads = Reads(monkeypatch)
-    base_of(world)
+    read_base(world)
     assert reads.taken() == [SPEC]
-    base_of(world)
+    read_base(world)
     assert reads.taken() == []
 
 
 def test_what_all_have_in_common_is_read_again(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
-    before = base_of(world)
+    world = Runtime(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
+    before = read_base(world)
     loop.edit(ENVIRONMENT, ("quota: 16", "quota: 17"))
     reads = Reads(monkeypatch)
-    after = base_of(world)
+    after = read_base(world)
     assert len([path for path in reads.taken() if path.endswith("release.yaml")]) == 5
     assert before.commit != after.commit
 
 
 def test_a_release_that_breaks_and_heals_is_told_as_if_all_were_read(loop: Loop) -> None:
-    world = World(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
+    world = Runtime(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
     list(cycle(world))
     raw = loop.file(SPEC).encode()
     for content in (raw.replace(b"engine:", b"engin:"), None, b"no: [", raw):
         loop.commit({SPEC: content})
-        again = World(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
+        again = Runtime(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
         assert list(cycle(world)) == list(cycle(again)), content
     loop.register(3, metrics=GOOD)
     assert {o.release: o.version for o in cycle(world)}[KEY] == "3"
 
 
 def test_a_base_that_was_taken_back_is_read_too(loop: Loop) -> None:
-    world = World(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
+    world = Runtime(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
     first = git.resolve(loop.repository, MAIN)
-    before = base_of(world)
+    before = read_base(world)
     moved = loop.edit(SPEC, ("max: 4", "max: 3"))
-    assert base_of(world).sound.specs.releases.keys() == before.sound.specs.releases.keys()
+    assert read_base(world).sound.specs.releases.keys() == before.sound.specs.releases.keys()
     git.update_ref(loop.repository, MAIN, first, moved)
-    spec = next(r for k, r in base_of(world).sound.specs.releases.items() if str(k) == KEY)
+    spec = next(r for k, r in read_base(world).sound.specs.releases.items() if str(k) == KEY)
     assert spec.value("scaling.max") == 4
 
 
 def test_the_last_commit_may_be_gone(loop: Loop) -> None:
     """The branch was rewritten, and what it held before was tidied away."""
-    world = World(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
-    base = base_of(world)
+    world = Runtime(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
+    base = read_base(world)
     world.memory.base = replace(base, commit="1" * 40)
     with pytest.raises(UsageError):
         git.resolve(loop.repository, "1" * 40)
-    assert base_of(world).sound.specs.releases.keys() == base.sound.specs.releases.keys()
+    assert read_base(world).sound.specs.releases.keys() == base.sound.specs.releases.keys()
 
 
 ALL = {MODEL, "assistant", "coder", "writer"}
 
 
 @pytest.fixture
-def proposed(loop: Loop) -> World:
+def proposed(loop: Loop) -> Runtime:
     """A world in which each of four releases has an open pull request that needs nothing."""
     for name in sorted(ALL - {MODEL}):
         loop.register(2, model=name)
-    world = World(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
+    world = Runtime(git.Direct(loop.repository), loop.registry, loop.forge, lambda: 2_000)
     list(cycle(world))
     assert {o.what for o in cycle(world) if o.release.startswith("production")} == {"unchanged"}
     return world
 
 
 def test_a_merge_makes_nobody_judge_the_others(
-    loop: Loop, proposed: World, monkeypatch: pytest.MonkeyPatch
+    loop: Loop, proposed: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged = Judged(monkeypatch)
     for left in (3, 2, 1):
@@ -164,7 +164,7 @@ def test_a_merge_makes_nobody_judge_the_others(
 )
 def test_what_a_proposal_is_made_from_makes_it_be_judged_again(
     loop: Loop,
-    proposed: World,
+    proposed: Runtime,
     monkeypatch: pytest.MonkeyPatch,
     path: str,
     text: tuple[str, str],

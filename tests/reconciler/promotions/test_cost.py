@@ -10,9 +10,9 @@ from sluice import git
 from sluice.core.finding import UsageError
 from sluice.core.promotion.outcome import Outcome
 from sluice.reconciler.promotions.cycle import cycle
-from sluice.reconciler.promotions.write_back import marked
-from sluice.reconciler.rollouts.run import rolling
-from sluice.reconciler.runtime import World
+from sluice.reconciler.promotions.write_back import write_back
+from sluice.reconciler.rollouts.run import move_rollouts
+from sluice.reconciler.runtime import Runtime
 from support.forge_fake import TOKEN
 from support.forge_harness import FAKES
 from support.git_fixtures import MAIN
@@ -39,10 +39,10 @@ def loop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RemoteLoop]
         yield loop
 
 
-def turn(world: World) -> list[Outcome]:
+def turn(world: Runtime) -> list[Outcome]:
     """What the daemon does in one turn."""
-    outcomes = [*rolling(world), *cycle(world)]
-    assert marked(world, outcomes) == ""
+    outcomes = [*move_rollouts(world), *cycle(world)]
+    assert write_back(world, outcomes) == ""
     return outcomes
 
 
@@ -86,14 +86,14 @@ def test_a_promotion_asks_for_its_status_once(loop: RemoteLoop) -> None:
 
 def test_what_is_done_or_moves_in_between_is_seen(loop: RemoteLoop) -> None:
     world = loop.world()
-    list(rolling(world))
+    list(move_rollouts(world))
     before = world.pulls()
     assert before is world.pulls()
     outcomes = {o.release: o for o in cycle(world)}
     number = next(o.pull for o in outcomes.values() if o.pull)
     assert [pull.number for pull in world.pulls()] == [number]
     loop.merge(number)
-    list(rolling(world))
+    list(move_rollouts(world))
     assert [pull.state for pull in world.pulls()] == ["merged"]
     assert git.tip(world.repository, MAIN) == git.tip(loop.repository, MAIN)
 
@@ -101,7 +101,7 @@ def test_what_is_done_or_moves_in_between_is_seen(loop: RemoteLoop) -> None:
 def test_a_cycle_that_lost_a_race_looks_again(loop: RemoteLoop) -> None:
     """The look for the turn was made before somebody was faster."""
     world = loop.world()
-    list(rolling(world))
+    list(move_rollouts(world))
     loop.server.before_update = lambda: None
     moved = iter([True])
 

@@ -7,7 +7,7 @@ import pytest
 from sluice import git
 from sluice.core.finding import FindingsError
 from sluice.core.promotion.message import read_marker
-from sluice.workspace.revisions import workspace_of
+from sluice.workspace.revisions import read_workspace
 from support.git_fixtures import MAIN, put, run_git
 from support.loop import BRANCH, GOOD, KEY, MODEL, OTHER, SPEC, Loop
 
@@ -46,7 +46,7 @@ def test_a_promoted_version_becomes_a_pull_request_of_a_two_line_diff(loop: Loop
 def test_the_branch_holds_exactly_what_its_specs_render(loop: Loop) -> None:
     loop.register(2)
     loop.chat()
-    workspace = workspace_of(loop.repository, BRANCH)
+    workspace = read_workspace(loop.repository, BRANCH)
     rendered = {path: m.content() for path, m in workspace.render().items()}
     assert git.read_tree(loop.repository, BRANCH, ["manifests"]).files == rendered
 

@@ -8,7 +8,7 @@ import pytest
 from sluice.forges.http import PATIENCE
 from sluice.forges.limits import RateLimitedError
 from sluice.reconciler.promotions.cycle import cycle
-from sluice.reconciler.runtime import World
+from sluice.reconciler.runtime import Runtime
 from support.forge_fake import Fault, Reply
 from support.git_fixtures import put
 from support.loop import KEY, OTHER
@@ -39,7 +39,7 @@ def _loop(folder: Path, kind: str) -> Iterator[RemoteLoop]:
         yield loop
 
 
-def _scarce(loop: RemoteLoop, pulls: int) -> World:
+def _scarce(loop: RemoteLoop, pulls: int) -> Runtime:
     """A reconciler that knows of a limit that leaves room for so many."""
     loop.fake.limit, loop.fake.reset = 15 * pulls, loop.time.now + 3000
     world = loop.world()
@@ -47,7 +47,7 @@ def _scarce(loop: RemoteLoop, pulls: int) -> World:
     return world
 
 
-def _whats(world: World) -> set[str]:
+def _whats(world: Runtime) -> set[str]:
     """What became of the releases that want something."""
     return {outcome.what for outcome in cycle(world)} - {"nothing to do"}
 

@@ -11,7 +11,7 @@ from sluice import cli, git
 from sluice.reconciler.daemon.cycle_log import Diary
 from sluice.reconciler.daemon.loop import Daemon
 from sluice.reconciler.promotions.cycle import cycle
-from sluice.reconciler.runtime import World
+from sluice.reconciler.runtime import Runtime
 from support.forge_harness import FAKES
 from support.git_fixtures import MAIN, run_git
 from support.loop import ENVIRONMENT, KEY
@@ -29,7 +29,7 @@ def loop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RemoteLoop]
         yield loop
 
 
-def said(world: World) -> dict[str, str]:
+def said(world: Runtime) -> dict[str, str]:
     return {o.release: o.what for o in cycle(world)}
 
 

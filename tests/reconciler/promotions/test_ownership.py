@@ -126,14 +126,14 @@ def test_a_push_in_the_very_moment_of_ours_is_not_lost(
     if many:
         loop.register_both(3)
     pushed: list[str] = []
-    commits = pushing._commits
+    commits = pushing._make_commits
 
     def late(*arguments: object) -> tuple[str | None, str]:
         if not pushed:
             pushed.append(add(loop.repository, BRANCH))
         return commits(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(pushing, "_commits", late)
+    monkeypatch.setattr(pushing, "_make_commits", late)
     assert loop.chat().what == "left alone"
     assert_there(loop.repository, BRANCH, pushed[0])
     assert OTHER in loop.cycle()

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from sluice import git
-from sluice.workspace.revisions import workspace_of
+from sluice.workspace.revisions import read_workspace
 from support.git_fixtures import MAIN, put
 from support.loop import KEY, SPEC, Loop
 from support.stage import Stage
@@ -48,7 +48,7 @@ def test_a_reverted_promotion_puts_its_version_in_quarantine(promoted: Loop) -> 
     again = promoted.chat()
     assert (again.what, again.reasons) == ("nothing to do", ("version 2 is in quarantine",))
     assert promoted.refs() == refs
-    assert workspace_of(promoted.repository, MAIN).check() == []
+    assert read_workspace(promoted.repository, MAIN).check() == []
 
 
 def test_a_dry_run_says_so_and_writes_nothing(promoted: Loop) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sluice import git
 from sluice.forges.local import LocalForge
 from sluice.reconciler.rollouts.scene import Scene
-from sluice.reconciler.rollouts.tick import tick
+from sluice.reconciler.rollouts.tick import move_each
 from sluice.workspace.identity import AUTHOR as ROBOT
 from support.effects import assert_consistent, assert_one_each
 from support.forge_fake import TOKEN
@@ -138,7 +138,7 @@ def _tick(stage: Stage, many: int) -> None:
         forge = LocalForge(git.Store(repository), lambda: stage.now, ROBOT)
         scene = Scene(repository, git.Direct(repository).move, forge, lambda: stage.now)
         gate.wait()
-        list(tick(scene, stage.observers))
+        list(move_each(scene, stage.observers))
 
     threads = [threading.Thread(target=one) for _ in range(many)]
     for thread in threads:

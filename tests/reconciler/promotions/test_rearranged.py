@@ -8,7 +8,7 @@ import pytest
 from sluice import git
 from sluice.core.promotion.outcome import cause_of
 from sluice.reconciler.promotions.cycle import cycle
-from sluice.reconciler.rollouts.run import rolling
+from sluice.reconciler.rollouts.run import move_rollouts
 from sluice.reconciler.runtime import NoMainError
 from support.forge_harness import FAKES
 from support.git_fixtures import MAIN, run_git
@@ -37,7 +37,7 @@ def test_while_main_has_another_name_nothing_is_touched(loop: RemoteLoop) -> Non
     run_git(loop.bare, "branch", "-m", "main", "trunk")
     writes, refs = loop.fake.writes(), loop.refs()
     loop.register(3)
-    for turn in (cycle, rolling):
+    for turn in (cycle, move_rollouts):
         with pytest.raises(NoMainError, match="no branch main") as caught:
             list(turn(loop.world()))
         assert cause_of(caught.value) == "no main"

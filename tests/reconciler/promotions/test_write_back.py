@@ -13,8 +13,8 @@ from sluice.core.finding import UsageError
 from sluice.core.model import MARK, ModelVersion
 from sluice.core.promotion.outcome import Outcome
 from sluice.reconciler.promotions.cycle import cycle
-from sluice.reconciler.promotions.write_back import marked
-from sluice.reconciler.runtime import World
+from sluice.reconciler.promotions.write_back import write_back
+from sluice.reconciler.runtime import Runtime
 from sluice.registries.mlflow import MlflowRegistry
 from sluice.registries.watch import Watch
 from support import mlflow_server as server
@@ -53,7 +53,7 @@ class Marked:
         self.restart()
 
     def restart(self) -> None:
-        self.world = World(
+        self.world = Runtime(
             *(git.Direct(self.loop.repository), Watch(self.registry), self.loop.forge),
             lambda: self.now,
             marker=self.marker,
@@ -62,7 +62,7 @@ class Marked:
     def cycle(self) -> str:
         """Run one cycle; what it warns of."""
         outcomes: list[Outcome] = list(cycle(self.world))
-        return marked(self.world, outcomes)
+        return write_back(self.world, outcomes)
 
     def tags(self, number: int) -> tuple[str, str]:
         found = self.registry.versions([self.name])[self.name]

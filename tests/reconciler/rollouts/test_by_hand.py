@@ -13,7 +13,7 @@ from sluice.core.finding import UsageError
 from sluice.core.model import Commit
 from sluice.forges.local import LocalForge
 from sluice.reconciler.rollouts import by_hand
-from sluice.workspace.revisions import workspace_of
+from sluice.workspace.revisions import read_workspace
 from support.git_fixtures import MAIN, run_git
 from support.stage import ENVIRONMENT, ROLLOUT, Stage
 
@@ -59,7 +59,7 @@ def test_a_rollback_is_one_command_in_every_state(stage: Stage, state: str) -> N
     assert stage.state() == ("ROLLING_BACK", 0)
     assert stage.quarantine() == ["2"]
     assert_rendered(stage)
-    assert workspace_of(stage.loop.repository, MAIN).check() == []
+    assert read_workspace(stage.loop.repository, MAIN).check() == []
     commit = head(stage)
     assert commit.trailers["Actor"] == "Grace <grace@example.com>"
     assert "it is rude" in commit.message
@@ -78,7 +78,7 @@ def test_a_rollback_after_the_rollout_starts_the_old_version_before_it_is_routed
     assert sluice(stage, "rollback", NAME) == 0
     assert (stage.version(), stage.quarantine(), stage.state()) == ("1", ["2"], ("WARMING", 0))
     assert_rendered(stage)
-    assert workspace_of(stage.loop.repository, MAIN).check() == []
+    assert read_workspace(stage.loop.repository, MAIN).check() == []
     stage.run(90, until="STABLE")
     assert (stage.version(), stage.quarantine()) == ("1", ["2"])
 

@@ -12,7 +12,7 @@ from sluice.core.forge import PullRequest
 from sluice.core.model import Signature
 from sluice.forges.remote import RemoteForge
 from sluice.reconciler.rollouts.scene import Scene
-from sluice.reconciler.rollouts.tick import tick
+from sluice.reconciler.rollouts.tick import move_each
 from sluice.workspace.identity import AUTHOR as ROBOT
 from support.forge_fake import TOKEN, FakeForge
 from support.forge_fake import serving as serving_forge
@@ -239,7 +239,7 @@ def test_the_reconciler_proposes_a_rollback_once_where_main_is_protected(remote:
         mirror.refresh()
         stage.now += 60
         scene = Scene(mirror.repository, mirror.move, forge, lambda: stage.now, author=ROBOT)
-        return [outcome.what for outcome in tick(scene, stage.observers)]
+        return [outcome.what for outcome in move_each(scene, stage.observers)]
 
     assert any(what.startswith("proposed") for what in once())
     (pull,) = remote.pulls()
@@ -304,7 +304,7 @@ def reconciled(remote: Remote, forge: RemoteForge) -> Callable[[], list[str]]:
         stage.metrics.pass_(stage.now - 60, stage.now, {"1": 0.9, "2": 0.1})
         stage.cluster.follow(stage.now)
         scene = Scene(mirror.repository, mirror.move, forge, lambda: stage.now, author=ROBOT)
-        outcomes = list(tick(scene, stage.observers))
+        outcomes = list(move_each(scene, stage.observers))
         return [f"{outcome.what} {'; '.join(outcome.reasons)}" for outcome in outcomes]
 
     return once

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sluice import git
-from sluice.reconciler.rollouts.tick import tick
+from sluice.reconciler.rollouts.tick import move_each
 from support.effects import Executioner, Killed
 from support.git_fixtures import AUTHOR, MAIN
 from support.loop import KEY
@@ -89,7 +89,7 @@ def test_of_two_at_once_one_writes_and_the_other_sees_it(
     def late(place: git.Direct, ref: str, new: str | None, expected: str | None) -> None:
         if ref == MAIN and not raced:
             raced.append(ref)
-            list(tick(stage.scene, stage.observers))  # the other one is first
+            list(move_each(stage.scene, stage.observers))  # the other one is first
         honest(place, ref, new, expected)
 
     monkeypatch.setattr(git.Direct, "move", late)
@@ -112,7 +112,7 @@ def test_two_that_take_turns_write_what_one_would(tmp_path: Path) -> None:
             break
         both.tick()
         before = both.commits()
-        list(tick(both.scene, both.observers))
+        list(move_each(both.scene, both.observers))
         assert both.commits() - before <= 1
     assert both.state() == alone.state()
     titles = {p.title for p in both.loop.pulls()}

@@ -21,8 +21,8 @@ from sluice.core.workload.alerts import following as alerts
 from sluice.reconciler.daemon.telemetry import Telemetry
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.rollouts.observers import Observers
-from sluice.reconciler.rollouts.tick import tick
-from sluice.reconciler.runtime import World
+from sluice.reconciler.rollouts.tick import move_each
+from sluice.reconciler.runtime import Runtime
 from sluice.workspace.identity import AUTHOR as ROBOT
 from support.git_fixtures import MAIN, run_git
 from support.loop import KEY
@@ -88,7 +88,7 @@ class Busy:
 
 def look(stage: Stage, observers: Observers) -> Outcome:
     """What one tick says of the rollout."""
-    return next(o for o in tick(stage.scene, observers) if o.release == KEY)
+    return next(o for o in move_each(stage.scene, observers) if o.release == KEY)
 
 
 def sluice(stage: Stage, *arguments: str) -> int:
@@ -133,7 +133,7 @@ def test_a_dry_run_asks_for_nothing(stage: Stage) -> None:
     stage.run(30, until="STEP")
     stage.cluster.refreshed.clear()
     stage.cluster.lag = 10**6
-    list(tick(replace(stage.scene, dry_run=True), stage.observers))
+    list(move_each(replace(stage.scene, dry_run=True), stage.observers))
     assert stage.cluster.refreshed == []
 
 
@@ -250,7 +250,7 @@ def test_a_sync_that_hangs_is_ended_only_where_that_is_switched_on(
     before = stage.cluster.revision
     busy = stuck_for(stage, seconds)
     dry = replace(stage.scene, dry_run=True)
-    list(tick(dry, Observers(busy, stage.metrics.ask, ends=ends)))
+    list(move_each(dry, Observers(busy, stage.metrics.ask, ends=ends)))
     assert busy.ended == []
     seen = look(stage, Observers(busy, stage.metrics.ask, ends=ends))
     expected = [(ROUTES, before)] if ends and seconds > 120 else []
@@ -268,7 +268,7 @@ def test_a_right_to_read_routes_that_is_missing_leaves_the_other_way(stage: Stag
     stage.run(1)
     blind = Live(99, ForbiddenError("cannot list httproutes in ai-inference: 403"))
     eyes = Observers(stage.cluster, stage.metrics.ask, routes={"": blind})
-    outcomes = list(tick(stage.scene, eyes))
+    outcomes = list(move_each(stage.scene, eyes))
     (seen,) = [o.following for o in outcomes if o.following]
     assert (seen.live, seen.source) == (10, "application")
     assert [o.what for o in outcomes if o.what == "not observed"] == []
@@ -382,7 +382,9 @@ def test_a_steps_words_are_mended_by_what_was_merged(stage: Stage) -> None:
     assert pull.state == "merged"
     others = stamped(marker("rollout:2:STEP:7:77:abc", ()), "0" * 40)
     forge.reword(pull.number, "another title", others, pull.head)
-    world = World(git.Direct(stage.loop.repository), stage.loop.registry, forge, lambda: stage.now)
+    world = Runtime(
+        git.Direct(stage.loop.repository), stage.loop.registry, forge, lambda: stage.now
+    )
     (said,) = [each for each in cycle(world) if each.what == "worded anew"]
     assert said.pull == pull.number
     after = forge.get(pull.number)

@@ -7,7 +7,7 @@ import pytest
 from sluice import cli, git
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.reconciler.rollouts import by_hand
-from sluice.reconciler.runtime import World
+from sluice.reconciler.runtime import Runtime
 from sluice.workspace.identity import AUTHOR as ROBOT
 from support.git_fixtures import MAIN, put, run_git
 from support.stage import ENVIRONMENT, RELEASE, ROLLOUT, Stage
@@ -173,7 +173,7 @@ def test_a_strategy_without_weights_in_mid_rollout_holds_and_says_why(stage: Sta
 
 def test_what_an_abort_took_back_is_promoted_again_only_out_of_quarantine(stage: Stage) -> None:
     def propose() -> None:
-        world = World(
+        world = Runtime(
             git.Direct(stage.loop.repository),
             stage.loop.registry,
             stage.forge(ROBOT),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sluice.core.analysis.samples import Series
-from sluice.reconciler.rollouts.observers import observers
+from sluice.reconciler.rollouts.observers import open_observers
 from support.prometheus_server import prometheus, remember
 from support.stage import Metrics, Stage
 
@@ -103,7 +103,7 @@ def replayed(
     lines = scraped(first.metrics)
     with serving(folder / "prometheus", fault(lines) if fault else lines, more) as url:
         second = Stage(folder / "second", address=url, gateway="istio")
-        real = observers({})
+        real = open_observers({})
 
         def ask(address: str, query: str, time: float) -> list[Series]:
             """What it has scraped by then, and not what it will have."""

@@ -9,7 +9,7 @@ import pytest
 from sluice import git
 from sluice.core.analysis.judgement import judge
 from sluice.core.analysis.judgement_file import counts_of
-from sluice.workspace.revisions import workspace_of
+from sluice.workspace.revisions import read_workspace
 from support.git_fixtures import MAIN, put
 from support.loop import KEY
 from support.stage import ENVIRONMENT, RELEASE, ROLLOUT, Stage
@@ -26,7 +26,7 @@ def stage(tmp_path: Path) -> Stage:
 
 def assert_rendered(stage: Stage) -> None:
     """What main says in environments/ is what its manifests/ are."""
-    workspace = workspace_of(stage.loop.repository, MAIN)
+    workspace = read_workspace(stage.loop.repository, MAIN)
     rendered = {path: m.content() for path, m in workspace.render().items()}
     there = git.read_tree(stage.loop.repository, MAIN, [f"manifests/{KEY}"]).files
     assert there == {p: c for p, c in rendered.items() if p.startswith(f"manifests/{KEY}/")}
@@ -59,7 +59,7 @@ def test_seed_an_error_rate_above_one_percent_goes_back_and_is_not_proposed_agai
     stage.run(10, until="STABLE")
     assert (stage.version(), stage.quarantine()) == ("1", ["2"])
     assert_rendered(stage)
-    assert workspace_of(stage.loop.repository, MAIN).check() == []
+    assert read_workspace(stage.loop.repository, MAIN).check() == []
     assert stage.loop.chat().what == "nothing to do"
 
 

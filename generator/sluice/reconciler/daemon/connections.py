@@ -79,7 +79,7 @@ class ImpatientProtocol(H11Protocol):
             self._timer = None
 
 
-def settings() -> dict[str, Any]:
+def connection_settings() -> dict[str, Any]:
     """What the server program is told."""
     return {
         "http": ImpatientProtocol,

@@ -32,7 +32,7 @@ class Diary:
             level = "warning" if outcome.refused else "info"
             self._record("outcome", level, **asdict(outcome))
         else:
-            click.echo(line(outcome))
+            click.echo(format_line(outcome))
 
     def trouble(self, said: str, wait: float) -> None:
         """Write what kept a whole cycle from its end."""
@@ -71,7 +71,7 @@ class Diary:
         click.echo(json.dumps({"time": stamp, "level": level, "event": event, **fields}))
 
 
-def line(outcome: Outcome) -> str:
+def format_line(outcome: Outcome) -> str:
     """An outcome in one line, and one for each reason."""
     said = f"version {outcome.version}"
     version = f" {said}" if outcome.version and f"{said} " not in f"{outcome.what} " else ""

@@ -20,7 +20,9 @@ class _Hearing(logging.Handler):
 
 
 @contextmanager
-def hearing(count: Callable[[str], object], tell: Callable[[str], object]) -> Iterator[None]:
+def listen_for_defects(
+    count: Callable[[str], object], tell: Callable[[str], object]
+) -> Iterator[None]:
     """Hear of each error while the block runs.
 
     Args:

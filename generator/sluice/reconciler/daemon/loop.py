@@ -16,13 +16,13 @@ from sluice.core.unforeseen import UnforeseenError, isolated
 from sluice.network.deadlines import give_up
 from sluice.reconciler.daemon.backoff import Patience
 from sluice.reconciler.daemon.cycle_log import Diary
-from sluice.reconciler.daemon.defects import hearing
-from sluice.reconciler.daemon.server import Listener, Verifier, listening
+from sluice.reconciler.daemon.defects import listen_for_defects
+from sluice.reconciler.daemon.server import Listener, Verifier, serve
 from sluice.reconciler.daemon.telemetry import Telemetry
 from sluice.reconciler.promotions.cycle import cycle
-from sluice.reconciler.promotions.write_back import marked
-from sluice.reconciler.rollouts.run import rolling
-from sluice.reconciler.runtime import World
+from sluice.reconciler.promotions.write_back import write_back
+from sluice.reconciler.rollouts.run import move_rollouts
+from sluice.reconciler.runtime import Runtime
 from sluice.registries.watch import Watch
 
 EVERYTHING, PACKING = "everything", "packing"
@@ -39,7 +39,7 @@ _PATIENT, _LAST = 5.0, 9.0
 class Daemon:
     """The loop. What it keeps is for haste and for telling; nothing else depends on it."""
 
-    world: World
+    runtime: Runtime
     diary: Diary
     interval: float
     stop: threading.Event
@@ -54,9 +54,9 @@ class Daemon:
     def run(self, listen: str | None, verifiers: Mapping[str, Verifier]) -> int:
         """Cycle until a signal; what is being done then is finished."""
         listener = self.listener(verifiers)
-        served = listening(listener, listen) if listen else nullcontext(0)
-        heard = hearing(self.telemetry.unforeseen, self.diary.defect)
-        with _signals(self.asked_to_stop), heard, served as port:
+        served = serve(listener, listen) if listen else nullcontext(0)
+        heard = listen_for_defects(self.telemetry.unforeseen, self.diary.defect)
+        with _stop_on_signals(self.asked_to_stop), heard, served as port:
             self.diary.note("started", port=port)
             while not self.stop.is_set():
                 wait = self.once()
@@ -81,7 +81,7 @@ class Daemon:
             wait = self._troubled(cause_of(error, "unreachable"), error, str(error))
         else:
             self.patience.succeeded(EVERYTHING)
-            self.telemetry.success(self.world.clock())
+            self.telemetry.success(self.runtime.clock())
             self.trouble = ""
         self.telemetry.cycle.observe(time.monotonic() - self.began)
         for what, do in (("counting calls", self._tell_usage), ("packing", self._pack)):
@@ -108,16 +108,16 @@ class Daemon:
         return time.monotonic() < self.beat + _STUCK
 
     def _cycle(self) -> None:
-        world = replace(self.world, is_due=self.patience.is_due, is_stopping=self.stop.is_set)
+        runtime = replace(self.runtime, is_due=self.patience.is_due, is_stopping=self.stop.is_set)
         outcomes = []
-        for outcome in rolling(world):
+        for outcome in move_rollouts(runtime):
             outcomes.append(outcome)
             self._told("rollout", outcome)
             if self.stop.is_set():
                 return
         self.telemetry.following({o.release: o.following for o in outcomes if o.following})
         self.telemetry.asks({o.release: o.asks for o in outcomes if o.asks})
-        for outcome in cycle(world):
+        for outcome in cycle(runtime):
             outcomes.append(outcome)
             self._told("promotion", outcome)
             if outcome.what == "failed":
@@ -125,11 +125,11 @@ class Daemon:
             else:
                 self.patience.succeeded(outcome.release)
         if not self.stop.is_set():
-            self.diary.warning(marked(world, outcomes))
+            self.diary.warning(write_back(runtime, outcomes))
 
     def _told(self, of: str, outcome: Outcome) -> None:
         self.beat = time.monotonic()
-        self.telemetry.outcome(outcome, self.world.clock())
+        self.telemetry.outcome(outcome, self.runtime.clock())
         self.diary.outcome(outcome, of)
 
     def _pack(self) -> None:
@@ -137,7 +137,7 @@ class Daemon:
         if self.stop.is_set() or not self.patience.is_due(PACKING):
             return
         try:
-            self.world.upstream.pack(self.stop.is_set)
+            self.runtime.upstream.pack(self.stop.is_set)
         except UsageError as error:
             self.diary.trouble(str(error), self.patience.failed(PACKING))
         else:
@@ -165,7 +165,7 @@ class Daemon:
         self.wake.clear()
         if self.forgets:
             self.forgets = False
-            self.world.memory.settled.clear()
+            self.runtime.memory.settled.clear()
         if self.stop.is_set():
             self.wake.set()
 
@@ -173,13 +173,13 @@ class Daemon:
         return 0.8 + 0.4 * self.patience.chance()
 
     def _tell_usage(self) -> None:
-        used = self.world.forge.usage
+        used = self.runtime.forge.usage
         if used is not None:
             calls = {"read": used.calls - used.writes, "write": used.writes, "retry": used.retries}
             self.telemetry.usage("forge", calls, used.remaining)
-        if isinstance(self.world.registry, Watch):
-            self.telemetry.usage("registry", self.world.registry.calls, None)
-        self.telemetry.usage("git", self.world.upstream.calls, None)
+        if isinstance(self.runtime.registry, Watch):
+            self.telemetry.usage("registry", self.runtime.registry.calls, None)
+        self.telemetry.usage("git", self.runtime.upstream.calls, None)
 
 
 def _end_now() -> None:
@@ -190,7 +190,7 @@ def _end_now() -> None:
 
 
 @contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
+def _stop_on_signals(stop: Callable[[], None]) -> Iterator[None]:
     """Let SIGTERM and SIGINT stop the loop instead of the process."""
 
     def asked(_number: int, _frame: FrameType | None) -> None:

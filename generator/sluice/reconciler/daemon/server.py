@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from sluice.core.finding import UsageError
 from sluice.core.unforeseen import UnforeseenError, isolated
-from sluice.reconciler.daemon.connections import settings
+from sluice.reconciler.daemon.connections import connection_settings
 from sluice.reconciler.daemon.telemetry import Telemetry
 
 LARGEST_BODY = 2**20
@@ -105,7 +105,7 @@ class Listener:
         except UnforeseenError:
             return PlainTextResponse("this delivery cannot be read\n", 400)
         is_new = not delivery.accepted or self._is_new(source, delivery.id)
-        self.telemetry.delivery(source, _result(delivery) if is_new else "replayed")
+        self.telemetry.delivery(source, _describe_health(delivery) if is_new else "replayed")
         if not delivery.accepted:
             return PlainTextResponse(f"{delivery.reason}\n", 401)
         if is_new and delivery.is_news:
@@ -123,7 +123,7 @@ class Listener:
         return True
 
 
-def _result(delivery: Delivery) -> str:
+def _describe_health(delivery: Delivery) -> str:
     """What became of a delivery, as the metric names it."""
     if not delivery.accepted:
         return "refused"
@@ -145,14 +145,14 @@ async def _body(request: Request) -> bytes | None:
 
 
 @contextmanager
-def listening(listener: Listener, where: str) -> Iterator[int]:
+def serve(listener: Listener, where: str) -> Iterator[int]:
     """Serve in a thread while the block runs; gives the port.
 
     Raises:
         UsageError: it is no HOST:PORT, or another program has it.
     """
     bound = _bound(where)
-    server = uvicorn.Server(uvicorn.Config(listener.app(), **settings()))
+    server = uvicorn.Server(uvicorn.Config(listener.app(), **connection_settings()))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
     try:

@@ -13,7 +13,7 @@ REGISTRY_SECRET = "SLUICE_REGISTRY_WEBHOOK_SECRET"  # noqa: S105  # the name of 
 FORGE_SECRET = "SLUICE_FORGE_WEBHOOK_SECRET"  # noqa: S105  # as above
 
 
-def verifiers(
+def read_verifiers(
     kind: webhooks.Kind | None,
     environ: Mapping[str, str],
     clock: Callable[[], float] = time.time,
@@ -33,11 +33,13 @@ def verifiers(
         known["registry"] = lambda headers, body: verify_delivery(headers, body, secret, clock())
     theirs = environ.get(FORGE_SECRET, "")
     if theirs and kind:
-        known["forge"] = _of_forge(kind, theirs, clock, made)
+        known["forge"] = _forge_verifier(kind, theirs, clock, made)
     return known
 
 
-def _of_forge(kind: webhooks.Kind, secret: str, clock: Callable[[], float], made: Made) -> Verifier:
+def _forge_verifier(
+    kind: webhooks.Kind, secret: str, clock: Callable[[], float], made: Made
+) -> Verifier:
     def verify(headers: Mapping[str, str], body: bytes) -> Delivery:
         delivery = webhooks.verify(kind, headers, body, secret, clock())
         given = {name.lower(): value for name, value in headers.items()}

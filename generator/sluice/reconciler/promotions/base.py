@@ -7,8 +7,8 @@ from sluice.core.plan.cost import tallies
 from sluice.core.promotion.sound import Sound, sound
 from sluice.core.unforeseen import UnforeseenError, isolated
 from sluice.reconciler.promotions.snapshot import Base
-from sluice.reconciler.runtime import World, main_of
-from sluice.workspace.revisions import Revision, workspace_of
+from sluice.reconciler.runtime import Runtime, find_main
+from sluice.workspace.revisions import Revision, read_workspace
 from sluice.workspace.workspace import FOLDERS, Workspace
 
 
@@ -16,29 +16,29 @@ class BrokenBaseError(FindingsError):
     """What all releases have in common is broken in the base revision."""
 
 
-def base_of(world: World) -> Base:
+def read_base(runtime: Runtime) -> Base:
     """The base revision as it is now, or was at the look for this cycle if that is the last one.
 
     Raises:
         BrokenBaseError: when it is broken.
     """
-    if not world.memory.looked:
-        world.look()
-    world.memory.looked = False
-    commit = main_of(world.repository)
-    known: Base | None = world.memory.base
+    if not runtime.memory.looked:
+        runtime.look()
+    runtime.memory.looked = False
+    commit = find_main(runtime.repository)
+    known: Base | None = runtime.memory.base
     if known and known.commit == commit:
         return known
-    workspace = known and _moved(world.repository, known, commit)
-    workspace = workspace or workspace_of(world.repository, commit)
-    base = Base(commit, workspace, _sound(workspace))
+    workspace = known and _move_workspace(runtime.repository, known, commit)
+    workspace = workspace or read_workspace(runtime.repository, commit)
+    base = Base(commit, workspace, _check_base(workspace))
     for specs in (workspace.specs, base.sound.specs):
         specs.settle()
-    world.memory.base = base
+    runtime.memory.base = base
     return base
 
 
-def _sound(workspace: Workspace) -> Sound:
+def _check_base(workspace: Workspace) -> Sound:
     """What of the specs is in order, with its devices and costs counted."""
     catalog = workspace.tools.catalog
     try:
@@ -57,7 +57,7 @@ def _sound(workspace: Workspace) -> Sound:
     return found
 
 
-def _moved(repository: git.Repository, known: Base, commit: str) -> Workspace | None:
+def _move_workspace(repository: git.Repository, known: Base, commit: str) -> Workspace | None:
     """The workspace of another commit by what has changed; None when that is not enough."""
     try:
         changed = {

@@ -14,7 +14,7 @@ from sluice.core.promotion.outcome import ALIKE, Outcome, failure
 from sluice.core.promotion.wants import Idle, Want, want_of
 from sluice.core.unforeseen import UnforeseenError, apart, isolated
 from sluice.reconciler.promotions.snapshot import Base, Pulls
-from sluice.reconciler.runtime import World
+from sluice.reconciler.runtime import Runtime
 
 Observed = Mapping[str, Sequence[ModelVersion]]
 
@@ -25,13 +25,13 @@ class ForgottenError(UsageError):
     cause = "registry forgets"
 
 
-def observe(world: World, base: Base) -> Observed:
+def observe(runtime: Runtime, base: Base) -> Observed:
     """Every version of the models that a release follows."""
     names, aliased = base.followed
-    return world.registry.versions(names, aliased)
+    return runtime.registry.versions(names, aliased)
 
 
-def observed_apart(world: World, base: Base) -> tuple[Observed, dict[str, UnforeseenError]]:
+def observe_apart(runtime: Runtime, base: Base) -> tuple[Observed, dict[str, UnforeseenError]]:
     """As `observe`, and the models of which the registry says what nobody foresaw.
 
     What fails for some models is asked again of half of them, until they are found.
@@ -47,7 +47,7 @@ def observed_apart(world: World, base: Base) -> tuple[Observed, dict[str, Unfore
         some = left.pop()
         try:
             with isolated("the registry"):
-                found |= world.registry.versions(
+                found |= runtime.registry.versions(
                     frozenset(some), None if aliased is None else aliased & frozenset(some)
                 )
         except UnforeseenError as error:
@@ -61,7 +61,7 @@ def observed_apart(world: World, base: Base) -> tuple[Observed, dict[str, Unfore
     return found, silent
 
 
-def asked_for(
+def find_wants(
     base: Base, observed: Observed, silent: Mapping[str, UnforeseenError] | None = None
 ) -> tuple[list[Want | Idle], dict[Key, UnforeseenError]]:
     """What each release asks for, and of which nobody can tell, with the reason.
@@ -84,42 +84,42 @@ def asked_for(
     return found, unclear
 
 
-def check_observed(world: World, names: Collection[str], observed: Observed) -> None:
+def check_observed(runtime: Runtime, names: Collection[str], observed: Observed) -> None:
     """Compare what the registry lists of some models with what it listed before; remember it.
 
     Raises:
         ForgottenError: a large part of it is missing.
     """
-    before = world.memory.registered
+    before = runtime.memory.registered
     lost, total = forgotten({name: before[name] for name in before.keys() & names}, observed)
     if is_fault(lost, total):
         raise ForgottenError(
             f"the registry does not list {lost} of the {total} versions that it listed before, so "
             "nothing is done: look into it; if they were deleted on purpose, start Sluice again"
         )
-    world.memory.registered = {
+    runtime.memory.registered = {
         name: frozenset(version.version for version in versions)
         for name, versions in observed.items()
     }
 
 
-def forget_shown(world: World, asked: Iterable[Want | Idle]) -> None:
+def forget_shown(runtime: Runtime, asked: Iterable[Want | Idle]) -> None:
     """Forget since when a version is missing, of every release of which none is missing now."""
     unseen = {w.release.key for w in asked if isinstance(w, Idle) and w.unseen}
-    kept = world.memory.missing.items()
-    world.memory.missing = {
+    kept = runtime.memory.missing.items()
+    runtime.memory.missing = {
         what: since for what, since in kept if what[0] in unseen or what[1] == NUMBERS
     }
 
 
-def remember(world: World, decision: Decision) -> None:
+def remember(runtime: Runtime, decision: Decision) -> None:
     """Keep since when the registry does not show something, by what was decided about it."""
-    memory = world.memory
+    memory = runtime.memory
     abouts = decision.about if isinstance(decision, Refuse) else (decision,)
     for about in abouts:
         if isinstance(about, Keep) and about.missing:
             if about.counts:
-                memory.missing.setdefault(about.missing, world.clock())
+                memory.missing.setdefault(about.missing, runtime.clock())
             else:
                 memory.missing.pop(about.missing, None)
         elif isinstance(about, Propose):
@@ -127,13 +127,13 @@ def remember(world: World, decision: Decision) -> None:
                 memory.missing.pop((key, NUMBERS), None)
 
 
-def told(unclear: Mapping[Key, UnforeseenError]) -> Iterator[Outcome]:
+def tell_unclear(unclear: Mapping[Key, UnforeseenError]) -> Iterator[Outcome]:
     """The outcomes of releases of which nobody can tell what they ask for."""
     for key, error in unclear.items():
         yield failure(str(key), error)
 
 
-def branches_with(pulls: Pulls, keys: Mapping[Key, object]) -> list[str]:
+def find_branches_with(pulls: Pulls, keys: Mapping[Key, object]) -> list[str]:
     """The shared branches whose open pull requests have some of these releases in them."""
     return [
         branch

@@ -16,7 +16,7 @@ from sluice.core.rollout.model import LEAVING
 from sluice.core.specs.resolve import merge
 
 
-def circumstances(
+def read_circumstances(
     repository: git.Repository,
     revision: str,
     want: Want,
@@ -27,12 +27,14 @@ def circumstances(
     """The time, and the history of the releases that conditions on this version ask about."""
     found = {}
     for key in asks_history(want.release, want.version, evaluation, baseline, now):
-        line = [state_at(repository, c, k) for c, k in changes(repository, revision, key)]
+        line = [read_state(repository, c, k) for c, k in list_changes(repository, revision, key)]
         found[key] = tenures(reversed(line))
     return Circumstances(now, found)
 
 
-def changes(repository: git.Repository, revision: str, key: Key) -> Iterator[tuple[Commit, Key]]:
+def list_changes(
+    repository: git.Repository, revision: str, key: Key
+) -> Iterator[tuple[Commit, Key]]:
     """The first-parent commits that changed a release or its rollout, newest first.
 
     A release that was moved, to another team for instance, is followed to where it came from; the
@@ -44,28 +46,28 @@ def changes(repository: git.Repository, revision: str, key: Key) -> Iterator[tup
         paths = (layout.release_path(here), layout.rollout_path(here))
         for commit in git.history_of(repository, revision, paths):
             yield commit, here
-            origin = _moved_from(repository, commit, here)
+            origin = _find_origin(repository, commit, here)
             if origin:
                 revision, key, start = commit.parents[0], origin, commit.parents[0]
                 break
 
 
-def state_at(repository: git.Repository, commit: Commit, key: Key) -> State:
+def read_state(repository: git.Repository, commit: Commit, key: Key) -> State:
     """What a commit says of a release; an unreadable spec serves nothing that has a name."""
     path, rollout = layout.release_path(key), layout.rollout_path(key)
     around = layout.environment_path(key.environment)
     files = git.read_tree(repository, commit.id, [path, rollout, around]).files
-    defaults = _spec(around, files.get(around)).get("defaults")
-    spec = _spec(path, files.get(path))
+    defaults = _read_spec(around, files.get(around)).get("defaults")
+    spec = _read_spec(path, files.get(path))
     whole = merge(defaults if isinstance(defaults, dict) else {}, spec) if path in files else {}
     found = whole.get("model")
     model: Mapping[str, Any] = found if isinstance(found, dict) else {}
     name, version = str(model.get("name", "")), str(model.get("version", ""))
-    leaving = _spec(rollout, files.get(rollout)).get("state") in LEAVING
+    leaving = _read_spec(rollout, files.get(rollout)).get("state") in LEAVING
     return State(commit.time, name, version, rollout in files, leaving)
 
 
-def _spec(path: str, raw: bytes | None) -> Mapping[str, Any]:
+def _read_spec(path: str, raw: bytes | None) -> Mapping[str, Any]:
     try:
         spec = load(path, raw).data.get("spec") if raw is not None else None
     except FindingsError:
@@ -73,7 +75,7 @@ def _spec(path: str, raw: bytes | None) -> Mapping[str, Any]:
     return spec if isinstance(spec, dict) else {}
 
 
-def _moved_from(repository: git.Repository, commit: Commit, key: Key) -> Key | None:
+def _find_origin(repository: git.Repository, commit: Commit, key: Key) -> Key | None:
     """Where a commit moved a release from, if it did: the same name, in one step."""
     if not commit.parents or not _adds(repository, commit, layout.release_path(key)):
         return None

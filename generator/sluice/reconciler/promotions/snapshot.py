@@ -24,8 +24,8 @@ from sluice.core.promotion.sharing import ALONE, Sharing
 from sluice.core.promotion.sound import Sound
 from sluice.core.promotion.wants import Idle, Want
 from sluice.reconciler.ownership import is_reconcilers, may_move, promotions_at
-from sluice.reconciler.promotions.serving_history import circumstances
-from sluice.reconciler.runtime import World
+from sluice.reconciler.promotions.serving_history import read_circumstances
+from sluice.reconciler.runtime import Runtime
 from sluice.workspace.workspace import Workspace
 
 Pulls = Mapping[str, Sequence[PullRequest]]
@@ -81,7 +81,7 @@ class CycleSnapshot:
     `answers` keeps what was told.
     """
 
-    world: World
+    runtime: Runtime
     at: Base
     pulls: Pulls
     observed: Mapping[str, Sequence[ModelVersion]]
@@ -97,7 +97,7 @@ class CycleSnapshot:
     @cached_property
     def now(self) -> int:
         """When it was looked."""
-        return self.world.clock()
+        return self.runtime.clock()
 
     @property
     def specs(self) -> Specs:
@@ -122,58 +122,58 @@ class CycleSnapshot:
     @property
     def missing(self) -> Mapping[Missing, int]:
         """Since when the registry does not show something."""
-        return self.world.memory.missing
+        return self.runtime.memory.missing
 
     @property
     def merges_later(self) -> bool:
         """Whether merges can be left to the forge."""
-        return self.world.forge.capabilities.merges_later
+        return self.runtime.forge.capabilities.merges_later
 
     @property
     def room(self) -> int | None:
         """How many pull requests may be opened; None: as many as one likes."""
-        return self.world.forge.room
+        return self.runtime.forge.room
 
     @property
     def _repository(self) -> git.Repository:
-        return self.world.repository
+        return self.runtime.repository
 
     def is_stopping(self) -> bool:
         """Whether nothing more is to be begun."""
-        return self.world.is_stopping()
+        return self.runtime.is_stopping()
 
     def last(self, release: str) -> Outcome | None:
         """What a release came to when it last needed nothing."""
-        return self.world.memory.last(release)
+        return self.runtime.memory.last(release)
 
     def pulls_of(self, branch: str) -> Sequence[PullRequest]:
         """All pull requests of a branch, also those that are not listed any more."""
-        return self._once(("pulls", branch), lambda: self.world.forge.of_branch(branch))
+        return self._once(("pulls", branch), lambda: self.runtime.forge.of_branch(branch))
 
     def lost_branch(self, pull: PullRequest) -> bool:
         """Whether a pull request was closed by deleting its branch."""
-        lost = self.world.memory.lost
+        lost = self.runtime.memory.lost
         about = (pull.number, pull.updated, pull.head)
         if about not in lost:
-            lost[about] = self.world.forge.lost_branch(pull.number)
+            lost[about] = self.runtime.forge.lost_branch(pull.number)
         return lost[about]
 
     def objectors(self, pull: PullRequest) -> Sequence[str]:
         """Who asks for changes."""
-        return self.world.forge.objectors(pull.number)
+        return self.runtime.forge.objectors(pull.number)
 
     def withdrawer(self, pull: PullRequest) -> str:
         """Which person took back on the forge that it merges later."""
-        return self.world.forge.withdrawer(pull.number)
+        return self.runtime.forge.withdrawer(pull.number)
 
     def ask_facts(self, want: Want, pulls: Sequence[PullRequest]) -> tuple[Want, Facts]:
         """What the registry and Git say of a version, and the want with it as it is now."""
-        registry = self.world.registry
+        registry = self.runtime.registry
         # What listed it may have remembered its tags, and one of them may be an approval.
         want = replace(want, version=registry.fresh(want.version))
         evaluation, baseline = registry.evaluation(want.version), _ask_baseline(registry, want)
-        about = circumstances(
-            self._repository, self.base, want, evaluation, baseline, self.world.clock()
+        about = read_circumstances(
+            self._repository, self.base, want, evaluation, baseline, self.runtime.clock()
         )
         link = registry.url(want.version)
         facts = Facts(evaluation=evaluation, baseline=baseline, pulls=pulls, link=link, about=about)
@@ -182,7 +182,7 @@ class CycleSnapshot:
     def is_gone(self, model: str) -> bool:
         """Whether the registry says itself that there is no such model."""
         try:
-            return self._once(("gone", model), lambda: self.world.registry.is_gone(model))
+            return self._once(("gone", model), lambda: self.runtime.registry.is_gone(model))
         except UsageError:  # what cannot be asked has not said that it is gone
             return False
 
@@ -191,7 +191,7 @@ class CycleSnapshot:
         path = layout.release_path(key)
         for commit in git.file_history(self._repository, self.base, path):
             raw = git.read_tree(self._repository, commit.id, [path]).files.get(path)
-            yield _former_spec(raw, commit, ours=_is_ours(self._repository, commit, key))
+            yield _read_former_spec(raw, commit, ours=_is_ours(self._repository, commit, key))
 
     def contains(self, revision: str, commit: str) -> bool | None:
         """Whether a revision has a commit in its history; None where one is not known here."""
@@ -261,7 +261,7 @@ def _ask_baseline(registry: Registry, want: Want) -> Evaluation:
     return Evaluation(gaps=(f"the registry does not have version {current} as it is deployed",))
 
 
-def _former_spec(raw: bytes | None, commit: Commit, *, ours: bool) -> FormerSpec:
+def _read_former_spec(raw: bytes | None, commit: Commit, *, ours: bool) -> FormerSpec:
     try:
         model = load("release.yaml", raw).data["spec"]["model"] if raw is not None else {}
         quarantine = tuple(str(version) for version in model.get("quarantine", ()))

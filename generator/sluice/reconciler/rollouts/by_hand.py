@@ -16,15 +16,15 @@ from sluice.core.rollout.by_hand import VERBS
 from sluice.core.rollout.model import Write
 from sluice.core.specs.resolve import Release
 from sluice.forges.local import LocalForge
-from sluice.reconciler.rollouts.observation import observation
-from sluice.reconciler.rollouts.observers import Observers, observers
-from sluice.reconciler.rollouts.refresh import refreshed
-from sluice.reconciler.rollouts.scene import Base, Scene, base_of, by_person
-from sluice.reconciler.rollouts.tick import case_of
+from sluice.reconciler.rollouts.observation import observe
+from sluice.reconciler.rollouts.observers import Observers, open_observers
+from sluice.reconciler.rollouts.refresh import refresh
+from sluice.reconciler.rollouts.scene import Base, Scene, by_person, read_base
+from sluice.reconciler.rollouts.tick import read_case
 from sluice.reconciler.rollouts.write import Case, apply
-from sluice.workspace.connection import Place, connect, local_forge, now, person
+from sluice.workspace.connection import Place, connect, now, open_local_forge, read_person
 from sluice.workspace.identity import AUTHOR
-from sluice.workspace.revisions import workspace_of
+from sluice.workspace.revisions import read_workspace
 
 ATTEMPTS = 5
 
@@ -38,20 +38,20 @@ class Asked:
     place: Place
 
 
-def scene_of(place: Place) -> Scene:
+def open_scene(place: Place) -> Scene:
     """The repository that counts, with the person at the keyboard as the one who acts."""
     root, repository = place.root, place.repository
     upstream, forge = connect(repository, place.forge, root, place.state, AUTHOR, needs_forge=False)
     upstream.refresh()
-    clone = _work_tree(root or ".") if root or not repository else None
-    who = person(clone or upstream.repository)
+    clone = _open_work_tree(root or ".") if root or not repository else None
+    who = read_person(clone or upstream.repository)
     if isinstance(forge, LocalForge):
-        forge = local_forge(upstream.repository, who)
+        forge = open_local_forge(upstream.repository, who)
     scene = Scene(upstream.repository, upstream.move, forge, now, look=upstream.refresh)
     return by_person(scene, who)
 
 
-def _work_tree(root: str) -> git.Repository | None:
+def _open_work_tree(root: str) -> git.Repository | None:
     """The clone of the person at the keyboard, which knows their name best."""
     try:
         return git.open_repository(root)
@@ -59,18 +59,18 @@ def _work_tree(root: str) -> git.Repository | None:
         return None
 
 
-def act(verb: str, asked: Asked, *, ready: bool = False) -> int:
+def move_by_hand(verb: str, asked: Asked, *, ready: bool = False) -> int:
     """Do one of pause, resume, abort and promote."""
 
     def wanted(scene: Scene, case: Case, eyes: Observers) -> Write:
-        seen = observation(case, eyes, None, scene.clock())
+        seen = observe(case, eyes, None, scene.clock())
         seen = replace(seen, ready=True) if ready else seen
         return VERBS[verb](case.rollout, seen, scene.clock(), asked.reason or f"{verb} by hand")
 
-    return told(persistent(scene_of(asked.place), asked.release, wanted))
+    return tell(write_persistently(open_scene(asked.place), asked.release, wanted))
 
 
-def persistent(
+def write_persistently(
     scene: Scene, release: str, wanted: Callable[[Scene, Case, Observers], Write]
 ) -> Outcome:
     """Make a write; when somebody else was first, look again.
@@ -79,19 +79,19 @@ def persistent(
         UsageError: when there is no such rollout, or it cannot be.
     """
     for _ in range(ATTEMPTS):
-        base = base_of(scene.repository)
+        base = read_base(scene.repository)
         case = find_case(base, release)
-        eyes = observers()
+        eyes = open_observers()
         write = wanted(scene, case, eyes)
         try:
-            outcome = apply(scene, case, write, of_branch(scene, case))
-            return refreshed(scene, case.release, eyes, base.commit, outcome)
+            outcome = apply(scene, case, write, list_pulls(scene, case))
+            return refresh(scene, case.release, eyes, base.commit, outcome)
         except git.RefMovedError:
             scene.look()
     raise UsageError(f"{release}: main keeps moving; try again")
 
 
-def of_branch(scene: Scene, case: Case) -> list[PullRequest]:
+def list_pulls(scene: Scene, case: Case) -> list[PullRequest]:
     """The pull requests of one rollout; none, with a warning, when the forge does not answer.
 
     What a person pushes at night must not wait for it.
@@ -110,7 +110,7 @@ def find_case(base: Base, release: str) -> Case:
         UsageError: when there is none.
         FindingsError: when it cannot be read.
     """
-    cases = [case_of(base, found, history) for found, history in base.under_way()]
+    cases = [read_case(base, found, history) for found, history in base.under_way()]
     for key in base.unreadable():
         if fits(key, release):
             raise FindingsError(base.workspace.specs.findings)
@@ -130,7 +130,7 @@ def find_release(scene: Scene, commit: str, name: str) -> Release:
     Raises:
         UsageError: when there is none, or more than one.
     """
-    specs = workspace_of(scene.repository, commit).specs
+    specs = read_workspace(scene.repository, commit).specs
     found = [release for key, release in specs.releases.items() if fits(key, name)]
     if len(found) > 1:
         listed = ", ".join(sorted(str(release.key) for release in found))
@@ -146,7 +146,7 @@ def fits(key: Key, name: str) -> bool:
     return wanted in (tuple(key), (key.environment, key.name), (key.name,))
 
 
-def told(outcome: Outcome) -> int:
+def tell(outcome: Outcome) -> int:
     """Say what became of it."""
     pull = f" (#{outcome.pull})" if outcome.pull else ""
     reasons = [f"    {reason}" for reason in outcome.reasons]

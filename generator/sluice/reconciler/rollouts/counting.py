@@ -51,7 +51,7 @@ class _Asked:
     spent: int
 
 
-def counted(
+def count_all(
     cases: Iterable[tuple[Case, Sync | None]], observers: Observers, now: int
 ) -> dict[Key, Counted]:
     """What was counted of each rollout; one whose samples cannot be had whole is not there."""

@@ -18,14 +18,14 @@ from sluice.core.observation.following import (
 )
 from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import FULL
-from sluice.reconciler.rollouts.observation import applications, live, namespace_of
+from sluice.reconciler.rollouts.observation import applications, namespace_of, read_live
 from sluice.reconciler.rollouts.observers import Observers
 from sluice.reconciler.rollouts.write import Case
 
 
-def following(case: Case, observers: Observers, now: int) -> Following:
+def observe_following(case: Case, observers: Observers, now: int) -> Following:
     """What the cluster does of what Git says of a rollout."""
-    seen = live(case, observers)
+    seen = read_live(case, observers)
     problems = [Hindrance("route", seen.problem)] if seen.problem else []
     problems += [Hindrance("astray", seen.astray)] if seen.astray else []
     return Following(
@@ -33,20 +33,20 @@ def following(case: Case, observers: Observers, now: int) -> Following:
         live=seen.weight,
         source=seen.source,
         since=max(0, now - case.history.time),
-        hindrances=(*_hindrances(case, observers, now), *problems),
+        hindrances=(*_find_hindrances(case, observers, now), *problems),
     )
 
 
-def stuck(case: Case, observers: Observers, now: int) -> str:
+def find_stuck_revision(case: Case, observers: Observers, now: int) -> str:
     """The older revision at which a sync of the routes hangs; empty when none does."""
     routes = routes_name(case.release)
     if routes is None:
         return ""
-    wanted = _wanted(case, routes, layout.routes_directory(case.release.key), now)
+    wanted = _read_wanted(case, routes, layout.routes_directory(case.release.key), now)
     return stuck_at(applications(case.release, observers).routes, wanted)
 
 
-def _hindrances(case: Case, observers: Observers, now: int) -> Iterator[Hindrance]:
+def _find_hindrances(case: Case, observers: Observers, now: int) -> Iterator[Hindrance]:
     """What Argo CD says of both applications, or why it does not."""
     release = case.release
     namespace = namespace_of(release)
@@ -62,12 +62,12 @@ def _hindrances(case: Case, observers: Observers, now: int) -> Iterator[Hindranc
     routes = routes_name(release)
     if routes is not None:
         folder = layout.routes_directory(release.key)
-        yield from hindrances(found.routes, _wanted(case, routes, folder, now))
+        yield from hindrances(found.routes, _read_wanted(case, routes, folder, now))
     name, folder = application_name(release), layout.release_directory(release.key)
-    yield from hindrances(found.workload, _wanted(case, name, folder, now))
+    yield from hindrances(found.workload, _read_wanted(case, name, folder, now))
 
 
-def _wanted(case: Case, name: str, folder: str, now: int) -> Wanted:
+def _read_wanted(case: Case, name: str, folder: str, now: int) -> Wanted:
     """What an application of a release is to follow."""
 
     def contains(revision: str) -> bool:
@@ -81,7 +81,7 @@ def _wanted(case: Case, name: str, folder: str, now: int) -> Wanted:
         return True
 
     source = source_of(case.release, folder)
-    content = _contents(case.base.repository, folder)
+    content = _read_contents(case.base.repository, folder)
     return Wanted(
         name,
         source,
@@ -94,7 +94,7 @@ def _wanted(case: Case, name: str, folder: str, now: int) -> Wanted:
     )
 
 
-def _contents(repository: git.Repository, folder: str) -> Callable[[str], Content | None]:
+def _read_contents(repository: git.Repository, folder: str) -> Callable[[str], Content | None]:
     """What a folder has at a revision: files, since Argo CD reads no folder below it."""
 
     def content(revision: str) -> Content | None:
@@ -109,7 +109,7 @@ def _contents(repository: git.Repository, folder: str) -> Callable[[str], Conten
     return content
 
 
-def settled(
+def is_settled(
     repository: git.Repository | None, release: Release, observers: Observers, now: int
 ) -> Following | None:
     """How the cluster follows a release that does not roll out; None where nobody says.
@@ -128,7 +128,7 @@ def settled(
     for application, name, folder in listed:
         wanted = Wanted(name, source_of(release, folder), bool, now, now)
         if repository is not None:
-            wanted = replace(wanted, content=_contents(repository, folder))
+            wanted = replace(wanted, content=_read_contents(repository, folder))
         told += hindrances(application, wanted)
     return Following(FULL, None, "", 0, tuple(told))
 

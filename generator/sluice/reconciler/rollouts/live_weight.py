@@ -11,7 +11,7 @@ from sluice.core.finding import FindingsError, UsageError
 from sluice.core.observation.live_routes import live_routes
 from sluice.core.specs.rollout_plan import FULL
 from sluice.core.workload import values
-from sluice.reconciler.promotions.serving_history import state_at
+from sluice.reconciler.promotions.serving_history import read_state
 from sluice.reconciler.rollouts.observers import Observers
 from sluice.reconciler.rollouts.write import Case
 
@@ -30,7 +30,7 @@ class LiveWeight:
     astray: str = ""
 
 
-def live_weight(case: Case, observers: Observers, weighing: Application | None) -> LiveWeight:
+def read_live_weight(case: Case, observers: Observers, weighing: Application | None) -> LiveWeight:
     """What is read of the route itself, where that may be, and else what Argo CD applied.
 
     Args:
@@ -38,20 +38,20 @@ def live_weight(case: Case, observers: Observers, weighing: Application | None) 
         observers: who can be asked.
         weighing: the application that puts its weight in force.
     """
-    read = _of_route(case, observers)
+    read = _read_route(case, observers)
     if read is not None:
         return read
-    revision = _applied(weighing)
+    revision = _read_applied(weighing)
     if revision is None:
         return LiveWeight()
-    weight = weight_at(case, revision)
+    weight = read_weight(case, revision)
     changed = weight == case.rollout.weight and weighing is not None and not weighing.synced
     if weight is None or changed:  # it was applied, and is not what is there
         return LiveWeight()
     return LiveWeight(weight, "application")
 
 
-def _of_route(case: Case, observers: Observers) -> LiveWeight | None:
+def _read_route(case: Case, observers: Observers) -> LiveWeight | None:
     """What the routes in the cluster say; None where they cannot be read."""
     release, rollout = case.release, case.rollout
     traffic = values.traffic(release.environment, release.spec)
@@ -71,7 +71,7 @@ def _of_route(case: Case, observers: Observers) -> LiveWeight | None:
     return LiveWeight(weight, "" if weight is None else "route", found.problem, astray)
 
 
-def _applied(application: Application | None) -> str | None:
+def _read_applied(application: Application | None) -> str | None:
     """The revision that is known to be applied: that of the comparison, or of the last sync."""
     if application is None:
         return None
@@ -81,7 +81,7 @@ def _applied(application: Application | None) -> str | None:
     return revisions[-1] if revisions else None
 
 
-def weight_at(case: Case, revision: str) -> int | None:
+def read_weight(case: Case, revision: str) -> int | None:
     """What a commit gives the candidate of a rollout; None where nobody knows the commit."""
     if case.base.contains(revision, case.history.clock):
         return case.rollout.weight
@@ -90,7 +90,7 @@ def weight_at(case: Case, revision: str) -> int | None:
     try:
         raw = git.read_tree(repository, revision, [path]).files.get(path)
         if raw is None:
-            state = state_at(repository, git.commit_of(repository, revision), key)
+            state = read_state(repository, git.commit_of(repository, revision), key)
             return FULL if state.version == candidate else 0
         spec = load(path, raw).data["spec"]
         if spec["candidate"] == candidate:

@@ -13,12 +13,12 @@ from sluice.core.observation.argocd import (
 from sluice.core.rollout.model import Observation, Sync
 from sluice.core.specs.resolve import Release
 from sluice.reconciler.rollouts.counting import Counted
-from sluice.reconciler.rollouts.live_weight import LiveWeight, live_weight
+from sluice.reconciler.rollouts.live_weight import LiveWeight, read_live_weight
 from sluice.reconciler.rollouts.observers import Observers
 from sluice.reconciler.rollouts.write import Case
 
 
-def sync(case: Case, observers: Observers, now: int) -> Sync | None:
+def read_sync(case: Case, observers: Observers, now: int) -> Sync | None:
     """Where Argo CD is with the committed weight."""
 
     def contains(revision: str) -> bool:
@@ -28,26 +28,26 @@ def sync(case: Case, observers: Observers, now: int) -> Sync | None:
     return sync_of(applications(case.release, observers), contains, times, warming=warming)
 
 
-def observation(case: Case, observers: Observers, numbers: Counted | None, now: int) -> Observation:
+def observe(case: Case, observers: Observers, numbers: Counted | None, now: int) -> Observation:
     """All that one tick knows of a rollout."""
     workload = applications(case.release, observers).workload
-    routed = live(case, observers)
-    measured = _measured(numbers) if numbers else {}
+    routed = read_live(case, observers)
+    measured = _measure(numbers) if numbers else {}
     if routed.astray:
         measured["misrouted"] = routed.astray
     return Observation(
         weight=routed.weight,
-        sync=sync(case, observers, now),
+        sync=read_sync(case, observers, now),
         ready=ready_of(workload, case.release, stable=False),
         stable_ready=ready_of(workload, case.release, stable=True),
         reverted=case.history.reverted,
-        held=_held(case, now),
+        held=_find_held(case, now),
         committed=case.history.time,
         **measured,
     )
 
 
-def _measured(numbers: Counted) -> dict[str, Any]:
+def _measure(numbers: Counted) -> dict[str, Any]:
     return {
         "share": numbers.share,
         "judgement": numbers.judgement,
@@ -61,15 +61,15 @@ def _measured(numbers: Counted) -> dict[str, Any]:
     }
 
 
-def _held(case: Case, now: int) -> str:
+def _find_held(case: Case, now: int) -> str:
     """Why nothing merges by itself now; where a person merges, that person knows the calendar."""
     promotion = case.release.environment.spec.get("promotion", {})
     return hold(promotion, now) if promotion.get("review") == "automatic" else ""
 
 
-def live(case: Case, observers: Observers) -> LiveWeight:
+def read_live(case: Case, observers: Observers) -> LiveWeight:
     """The weight that the cluster gives the candidate."""
-    return live_weight(case, observers, applications(case.release, observers).weighing)
+    return read_live_weight(case, observers, applications(case.release, observers).weighing)
 
 
 def namespace_of(release: Release) -> str | None:

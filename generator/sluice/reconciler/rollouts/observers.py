@@ -144,7 +144,7 @@ class Observers:
             return None
 
 
-def observers(environ: Mapping[str, str] | None = None) -> Observers:
+def open_observers(environ: Mapping[str, str] | None = None) -> Observers:
     """What the environment of the process says: SLUICE_ARGOCD, _ROUTES, and SLUICE_PROMETHEUS_*.
 
     Inside a cluster, Argo CD is asked there unless another word is given; where it is asked, the
@@ -158,18 +158,18 @@ def observers(environ: Mapping[str, str] | None = None) -> Observers:
         beside = KubernetesRoutes(cluster.context or "")
     routes = open_routes(environ.get("SLUICE_ROUTES", ""))
     ends = environ.get("SLUICE_ARGOCD_END", "") == "hanging"
-    return Observers(cluster, _asking(environ), routes=routes, beside=beside, ends=ends)
+    return Observers(cluster, _read_prometheus(environ), routes=routes, beside=beside, ends=ends)
 
 
-def helpers() -> Observers:
+def open_helpers() -> Observers:
     """Who may help after a commit; a setting that is wrong must not look like a commit that is."""
     try:
-        return observers()
+        return open_observers()
     except UsageError as error:
-        return Observers(None, _asking(os.environ), problems=[str(error)])
+        return Observers(None, _read_prometheus(os.environ), problems=[str(error)])
 
 
-def _asking(environ: Mapping[str, str]) -> Ask:
+def _read_prometheus(environ: Mapping[str, str]) -> Ask:
     def ask(address: str, query: str, time: float) -> Sequence[Series]:
         from sluice.metrics.prometheus import Prometheus  # noqa: PLC0415  # slow, seldom wanted
 

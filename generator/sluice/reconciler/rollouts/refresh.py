@@ -15,7 +15,7 @@ from sluice.workspace.identity import MAIN
 _MERGED = "merged: "
 
 
-def refreshed(
+def refresh(
     scene: Scene, release: Release, observers: Observers, before: str, outcome: Outcome
 ) -> Outcome:
     """Ask for a refresh after a write that reached the base branch, and say what came of it.

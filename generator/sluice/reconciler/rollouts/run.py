@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 from sluice.core.promotion.outcome import Outcome, failure
 from sluice.core.unforeseen import UnforeseenError, isolated
-from sluice.reconciler.rollouts.observers import observers
+from sluice.reconciler.rollouts.observers import open_observers
 from sluice.reconciler.rollouts.scene import Scene
-from sluice.reconciler.rollouts.tick import tick
-from sluice.reconciler.runtime import World
+from sluice.reconciler.rollouts.tick import move_each
+from sluice.reconciler.runtime import Runtime
 
 
-def rolling(world: World) -> Iterator[Outcome]:
+def move_rollouts(runtime: Runtime) -> Iterator[Outcome]:
     """Move every rollout at most one write further.
 
     Raises:
@@ -18,22 +18,22 @@ def rolling(world: World) -> Iterator[Outcome]:
     """
     try:
         with isolated("rollouts"):
-            yield from _rolling(world)
+            yield from _move_rollouts(runtime)
     except UnforeseenError as error:  # promotions go on
         yield failure("rollouts", error)
 
 
-def _rolling(world: World) -> Iterator[Outcome]:
-    place = world.upstream
-    world.look()
+def _move_rollouts(runtime: Runtime) -> Iterator[Outcome]:
+    place = runtime.upstream
+    runtime.look()
     scene = Scene(
         place.repository,
         place.move,
-        world.forge,
-        world.clock,
-        world.dry_run,
+        runtime.forge,
+        runtime.clock,
+        runtime.dry_run,
         look=place.refresh,
-        shown=world.shown,
-        pulls=world.pulls,
+        shown=runtime.shown,
+        pulls=runtime.pulls,
     )
-    yield from tick(scene, observers())
+    yield from move_each(scene, open_observers())

@@ -15,7 +15,7 @@ from sluice.core.observation.state_history import History, Lost, Revision, histo
 from sluice.core.specs.resolve import Release
 from sluice.core.unforeseen import UnforeseenError, apart
 from sluice.reconciler.pen import Move, Pen
-from sluice.reconciler.runtime import main_of
+from sluice.reconciler.runtime import find_main
 from sluice.workspace.identity import AUTHOR
 from sluice.workspace.workspace import Workspace
 
@@ -180,9 +180,9 @@ class Base:
         return {path.rpartition("/")[2]: raw for path, raw in found.items()}
 
 
-def base_of(repository: git.Repository) -> Base:
+def read_base(repository: git.Repository) -> Base:
     """The head of the base branch now."""
-    return Base(repository, main_of(repository))
+    return Base(repository, find_main(repository))
 
 
 def by_person(scene: Scene, person: Signature) -> Scene:

@@ -17,19 +17,19 @@ from sluice.core.rollout.transitions import hold, recover
 from sluice.core.specs.resolve import Release
 from sluice.core.unforeseen import UnforeseenError, apart, isolated
 from sluice.reconciler.ownership import is_persons
-from sluice.reconciler.rollouts.counting import Counted, counted
-from sluice.reconciler.rollouts.following import following, stuck
-from sluice.reconciler.rollouts.observation import observation, sync
+from sluice.reconciler.rollouts.counting import Counted, count_all
+from sluice.reconciler.rollouts.following import find_stuck_revision, observe_following
+from sluice.reconciler.rollouts.observation import observe, read_sync
 from sluice.reconciler.rollouts.observers import Observers
-from sluice.reconciler.rollouts.refresh import ask, end, refreshed
-from sluice.reconciler.rollouts.scene import Base, Scene, base_of
-from sluice.reconciler.rollouts.write import Case, apply, refused_by, withdraw
+from sluice.reconciler.rollouts.refresh import ask, end, refresh
+from sluice.reconciler.rollouts.scene import Base, Scene, read_base
+from sluice.reconciler.rollouts.write import Case, apply, find_refusal, withdraw
 
 ATTEMPTS = 5
 Proposed = dict[str, list[PullRequest]]
 
 
-def tick(scene: Scene, observers: Observers) -> Iterator[Outcome]:
+def move_each(scene: Scene, observers: Observers) -> Iterator[Outcome]:
     """Move every rollout at most one write further.
 
     What goes wrong with one of them is its outcome; traffic then stays where it is.
@@ -37,7 +37,7 @@ def tick(scene: Scene, observers: Observers) -> Iterator[Outcome]:
     Raises:
         UsageError: when the repository cannot be read.
     """
-    base = base_of(scene.repository)
+    base = read_base(scene.repository)
     if not base.revisions:
         return
     for key, reasons in base.unreadable().items():
@@ -45,50 +45,50 @@ def tick(scene: Scene, observers: Observers) -> Iterator[Outcome]:
         name = str(key)
         yield Outcome(name, "rollout cannot be read", reasons=said, refused=True, asks="decide")
     now = scene.clock()
-    asked = list(_asked(base, observers, now))
+    asked = list(_list_cases(base, observers, now))
     cases = [case for case, _ in asked]
     gone = [
         Case(base, release, lost.rollout, past, lost.stable) for release, lost, past in base.lost()
     ]
     for key, error in base.failed.items():
         yield failure(str(key), error)
-    pulls = _proposed(scene, observers) if cases or gone else {}
-    numbers = counted(asked, observers, now)
+    pulls = _list_pulls(scene, observers) if cases or gone else {}
+    numbers = count_all(asked, observers, now)
     for case in cases:
-        yield from _isolated(scene, case, observers, numbers.get(case.release.key), pulls)
+        yield from _move_apart(scene, case, observers, numbers.get(case.release.key), pulls)
     for case in gone:
-        yield from _recovered(scene, case, observers, (pulls or {}).get(case.branch, ()))
+        yield from _recover(scene, case, observers, (pulls or {}).get(case.branch, ()))
     living = {case.branch for case in (*cases, *gone)} | {branch_for(key) for key in base.failed}
     try:
         with apart("what is left of rollouts"):
-            _swept(scene, living, observers)
+            _sweep_rest(scene, living, observers)
     except UnforeseenError as error:
         observers.problems.append(str(error))
     for problem in dict.fromkeys(observers.problems):
         yield Outcome("rollouts", "not observed", reasons=(problem,))
 
 
-def _asked(base: Base, observers: Observers, now: int) -> Iterator[tuple[Case, Sync | None]]:
+def _list_cases(base: Base, observers: Observers, now: int) -> Iterator[tuple[Case, Sync | None]]:
     """Each rollout with what Argo CD says of it; of which that cannot be told is in `failed`."""
     for release, history in base.under_way():
         try:
             with apart("a rollout"):
-                case = case_of(base, release, history)
-                synced = sync(case, observers, now)
+                case = read_case(base, release, history)
+                synced = read_sync(case, observers, now)
         except UnforeseenError as error:
             base.failed[release.key] = error
             continue
         yield case, synced
 
 
-def case_of(base: Base, release: Release, history: History) -> Case:
+def read_case(base: Base, release: Release, history: History) -> Case:
     """A rollout at a commit, from its release and history."""
     written = release.rollout.data["spec"] if release.rollout else {}
     rollout = rollout_of(release.spec, written)
     return Case(base, release, rollout, history, written["stable"]["spec"])
 
 
-def _isolated(
+def _move_apart(
     scene: Scene,
     case: Case,
     observers: Observers,
@@ -100,14 +100,14 @@ def _isolated(
         try:
             own = None if pulls is None else pulls.get(case.branch, ())
             with apart("a rollout", git.RefMovedError):
-                outcome = _moved(scene, case, observers, numbers, own)
-            yield _followed_apart(scene, case, observers, outcome)
+                outcome = _move(scene, case, observers, numbers, own)
+            yield _follow_apart(scene, case, observers, outcome)
         except git.RefMovedError:
-            again = _again(scene, case)
+            again = _look_again(scene, case)
             if again is None:
                 return
             case, numbers = again, None if again.rollout != case.rollout else numbers
-            pulls = _proposed(scene, observers)
+            pulls = _list_pulls(scene, observers)
         except UsageError as error:
             yield failure(str(case.release.key), error, case.rollout.candidate)
             return
@@ -115,14 +115,14 @@ def _isolated(
             return
 
 
-def _again(scene: Scene, case: Case) -> Case | None:
+def _look_again(scene: Scene, case: Case) -> Case | None:
     scene.look()
-    base = base_of(scene.repository)
+    base = read_base(scene.repository)
     found = (each for each in base.under_way() if each[0].key == case.release.key)
-    return next((case_of(base, *each) for each in found), None)
+    return next((read_case(base, *each) for each in found), None)
 
 
-def _moved(
+def _move(
     scene: Scene,
     case: Case,
     observers: Observers,
@@ -131,16 +131,16 @@ def _moved(
 ) -> Outcome:
     """What lowers a weight needs no forge; without one nothing is proposed or withdrawn."""
     now = scene.clock()
-    seen = observation(case, observers, numbers, now)
+    seen = observe(case, observers, numbers, now)
     case = replace(case, counts=numbers.counts if numbers else None)
-    decision = _decided(case, seen, now)
+    decision = _decide(case, seen, now)
     write = decision.write
     if pulls is None and (write is None or write.lane == "pull request"):
         said = f"{decision.reason}; the forge does not answer"
-        return replace(_waiting(case, replace(decision, reason=said)), asks=decision.asks)
+        return replace(_tell_state(case, replace(decision, reason=said)), asks=decision.asks)
     pulls = pulls or ()
     if write is not None and write.lane == "pull request":
-        refusal = refused_by(scene, case, write, pulls)
+        refusal = find_refusal(scene, case, write, pulls)
         if refusal is not None:
             said = f"pull request #{refusal.number} was closed"
             write = hold(case.rollout, "PAUSED", now, said, seen).write
@@ -148,34 +148,38 @@ def _moved(
         return replace(apply(scene, case, write, pulls), asks=decision.asks)
     if not scene.dry_run:
         withdraw(scene, case, pulls, decision.reason)
-    return replace(_waiting(case, decision), asks=decision.asks)
+    return replace(_tell_state(case, decision), asks=decision.asks)
 
 
-def _followed_apart(scene: Scene, case: Case, observers: Observers, outcome: Outcome) -> Outcome:
-    """As `_followed`; what was written stays told when nobody can tell how it is followed."""
+def _follow_apart(scene: Scene, case: Case, observers: Observers, outcome: Outcome) -> Outcome:
+    """As `_follow`; what was written stays told when nobody can tell how it is followed."""
     try:
         with apart("how a rollout is followed"):
-            return _followed(scene, case, observers, outcome)
+            return _follow(scene, case, observers, outcome)
     except UnforeseenError as error:
         reasons = (*outcome.reasons, str(error))
         return replace(outcome, reasons=reasons, refused=True, cause=error.cause)
 
 
-def _followed(scene: Scene, case: Case, observers: Observers, outcome: Outcome) -> Outcome:
+def _follow(scene: Scene, case: Case, observers: Observers, outcome: Outcome) -> Outcome:
     """With how the cluster follows, which is asked to look where it does not know the weight yet.
 
     What was asked for may get lost while Argo CD is busy, so it is asked for in every tick.
     """
-    seen, release = following(case, observers, scene.clock()), case.release
-    outcome = refreshed(scene, release, observers, case.base.commit, outcome)
+    seen, release = observe_following(case, observers, scene.clock()), case.release
+    outcome = refresh(scene, release, observers, case.base.commit, outcome)
     if not scene.dry_run and any(each.kind == "behind" for each in seen.hindrances):
         ask(release, observers)
-    ended = "" if scene.dry_run else end(release, observers, stuck(case, observers, scene.clock()))
+    ended = (
+        ""
+        if scene.dry_run
+        else end(release, observers, find_stuck_revision(case, observers, scene.clock()))
+    )
     reasons = (*outcome.reasons, *seen.causes(), *([ended] if ended else []))
     return replace(outcome, following=seen, reasons=reasons)
 
 
-def _decided(case: Case, seen: Observation, now: int) -> Decision:
+def _decide(case: Case, seen: Observation, now: int) -> Decision:
     """What the state machine says, after what a person did to rollout.yaml itself.
 
     A way back goes on; it is put right where that is needed.
@@ -188,36 +192,36 @@ def _decided(case: Case, seen: Observation, now: int) -> Decision:
     return next_step(case.rollout, seen, now)
 
 
-def _waiting(case: Case, decision: Decision) -> Outcome:
+def _tell_state(case: Case, decision: Decision) -> Outcome:
     state = f"{case.rollout.state.lower().replace('_', ' ')} at {case.rollout.weight} %"
     reasons = (decision.reason, *decision.notes)
     return Outcome(str(case.release.key), state, case.rollout.candidate, 0, reasons)
 
 
-def _recovered(
+def _recover(
     scene: Scene, case: Case, observers: Observers, pulls: Sequence[PullRequest]
 ) -> Iterator[Outcome]:
     """Write rollout.yaml again where it was deleted, with all requests at the stable version."""
     now = scene.clock()
     try:
         with apart("a rollout", git.RefMovedError):
-            decision = recover(case.rollout, observation(case, observers, None, now), now)
+            decision = recover(case.rollout, observe(case, observers, None, now), now)
             write: Write | None = decision.write
             if write is not None:
                 outcome = apply(scene, case, write, pulls)
-                yield refreshed(scene, case.release, observers, case.base.commit, outcome)
+                yield refresh(scene, case.release, observers, case.base.commit, outcome)
     except git.RefMovedError as error:
         yield failure(str(case.release.key), UsageError(str(error)), case.rollout.candidate)
     except UsageError as error:
         yield failure(str(case.release.key), error, case.rollout.candidate)
 
 
-def _swept(scene: Scene, living: set[str], observers: Observers) -> None:
+def _sweep_rest(scene: Scene, living: set[str], observers: Observers) -> None:
     """Close and delete what is left of rollouts that are over."""
     heads = git.refs_under(scene.repository, f"refs/heads/{BRANCHES}/")
     names = {ref.removeprefix("refs/heads/"): head for ref, head in heads.items()}
     stale = {n: h for n, h in names.items() if n.endswith(SUFFIX) and n not in living}
-    pulls = _proposed(scene, observers) if stale and not scene.dry_run else None
+    pulls = _list_pulls(scene, observers) if stale and not scene.dry_run else None
     if pulls is None:
         return
     for pull in [pull for listed in pulls.values() for pull in listed]:
@@ -229,7 +233,7 @@ def _swept(scene: Scene, living: set[str], observers: Observers) -> None:
                 scene.pen.move(f"refs/heads/{name}", None, head)
 
 
-def _proposed(scene: Scene, observers: Observers) -> Proposed | None:
+def _list_pulls(scene: Scene, observers: Observers) -> Proposed | None:
     """The pull requests by branch; None when the forge does not say."""
     found: dict[str, list[PullRequest]] = {}
     try:

@@ -76,27 +76,27 @@ def _preview(scene: Scene, case: Case, write: Write, pulls: Sequence[PullRequest
     """What a write would come to."""
     said = rollout_message.title(case.release.key, case.rollout, write)
     if write.lane == "push" or (bool(scene.actor) and _is_automatic(case.release)):
-        made = _commit(scene, case, write)
+        made = _prepare(scene, case, write)
         return _outcome(case, f"would push: {said}", write.reason, *sorted(made.changes))
     open_ = next((pull for pull in pulls if pull.state == "open"), None)
-    _commit(scene, case, write, check=True)
+    _prepare(scene, case, write, check=True)
     return _outcome(case, f"would propose: {said}", write.reason, pull=open_)
 
 
 def push(scene: Scene, case: Case, write: Write, pulls: Sequence[PullRequest]) -> Outcome:
     """Commit straight to the base branch, and close what was proposed before."""
-    made = _commit(scene, case, write)
+    made = _prepare(scene, case, write)
     said = rollout_message.title(case.release.key, case.rollout, write)
-    commit = _written(scene, case, made)
+    commit = _make_commit(scene, case, made)
     try:
         scene.pen.move(MAIN, commit, case.base.commit)
     except git.PushRefusedError as error:
-        return _instead(scene, case, write, pulls, str(error))
+        return _propose_instead(scene, case, write, pulls, str(error))
     withdraw(scene, case, pulls, "the rollout went another way", ours=False)
     return _outcome(case, said, write.reason)
 
 
-def _instead(
+def _propose_instead(
     scene: Scene, case: Case, write: Write, pulls: Sequence[PullRequest], refused: str
 ) -> Outcome:
     """The pull request of a write where nobody may push to the base branch.
@@ -104,7 +104,7 @@ def _instead(
     A person merges it at once if the forge allows it; the reconciler in its next tick.
     """
     said: tuple[str, ...] = (f"{refused}: it takes a merge",)
-    refusal = refused_by(scene, case, write, pulls)
+    refusal = find_refusal(scene, case, write, pulls)
     if refusal is not None and not scene.actor:
         said = (*said, f"pull request #{refusal.number} was closed")
         return _outcome(case, f"waits: {write.reason}", *said)
@@ -112,7 +112,7 @@ def _instead(
     if scene.actor and done.pull:
         pull = scene.forge.get(done.pull)
         title = rollout_message.title(case.release.key, case.rollout, write)
-        notice = _notice(case, write, title, "", asks=True)
+        notice = _make_notice(case, write, title, "", asks=True)
         done = _merge(scene, case, pull, notice, write.reason)
     return replace(done, reasons=(*done.reasons, *said))
 
@@ -129,7 +129,7 @@ def propose(
 
     What is urgent waits for no check and no word of the environment.
     """
-    made = _commit(scene, case, write, check=not urgent)
+    made = _prepare(scene, case, write, check=not urgent)
     said = rollout_message.title(case.release.key, case.rollout, write)
     open_ = next((pull for pull in pulls if pull.state == "open"), None)
     head = git.tip(scene.repository, ref_of(case.branch))
@@ -140,12 +140,16 @@ def propose(
     if open_ is not None and open_.base != BASE and not (scene.actor or urgent):
         said = f"it goes into {open_.base} now: change that back to {BASE}, or close it"
         return _outcome(case, "left alone", said, pull=open_)
-    if not (head and _proposes(scene, case, head, made)):
-        head = _branch(scene, case, made, head)
+    if not (head and _is_proposed(scene, case, head, made)):
+        head = _push_branch(scene, case, made, head)
     merges = (urgent or _is_automatic(case.release)) and not write.approval
     body = rollout_message.body(case.rollout, write, case.history.clock, case.counts, made.evidence)
-    notice = _notice(case, write, said, body, asks=not merges)
-    if open_ is None or _marked(open_) != _marker(case, write) or not is_about(open_.body, head):
+    notice = _make_notice(case, write, said, body, asks=not merges)
+    if (
+        open_ is None
+        or _read_marker(open_) != _make_marker(case, write)
+        or not is_about(open_.body, head)
+    ):
         open_, problems = show(scene, case.base.commit, notice, head)
         return _outcome(case, f"proposed: {said}", write.reason, *problems, pull=open_)
     # Killed before, it may not have been shown; its words grow with the evidence and stay.
@@ -155,7 +159,7 @@ def propose(
     return _merge(scene, case, open_, notice, write.reason)
 
 
-def _notice(case: Case, write: Write, title: str, body: str, *, asks: bool) -> Notice:
+def _make_notice(case: Case, write: Write, title: str, body: str, *, asks: bool) -> Notice:
     """What people see of a write; one that lowers a weight is a way back."""
     goes_back = write.kind in _BACK or bool(write.quarantine) or case.rollout.returning
     kind, what = "rollback" if goes_back else "rollout", title.partition(": ")[2]
@@ -206,41 +210,41 @@ def sweep(scene: Scene, case: Case) -> None:
         scene.pen.move(ref, None, head)
 
 
-def refused_by(
+def find_refusal(
     scene: Scene, case: Case, write: Write, pulls: Sequence[PullRequest]
 ) -> PullRequest | None:
     """The pull request by whose closing a person said no to exactly this write.
 
     One that was closed by deleting its branch says nothing.
     """
-    wanted = _marker(case, write)
+    wanted = _make_marker(case, write)
     for pull in pulls:
-        if pull.state == "closed" and _marked(pull) == wanted:
+        if pull.state == "closed" and _read_marker(pull) == wanted:
             return None if scene.forge.lost_branch(pull.number) else pull
     return None
 
 
-def _marker(case: Case, write: Write) -> str:
+def _make_marker(case: Case, write: Write) -> str:
     return rollout_message.proposal_marker(case.rollout, write, case.history.clock)
 
 
-def _marked(pull: PullRequest) -> str:
+def _read_marker(pull: PullRequest) -> str:
     said = read_marker(pull.body)
     return said[0] if said else ""
 
 
-def _written(scene: Scene, case: Case, made: _Commit) -> str:
+def _make_commit(scene: Scene, case: Case, made: _Commit) -> str:
     """A commit on top of the base, which no branch has yet."""
     return scene.pen.commit(case.base.commit, [(made.changes, made.message)])
 
 
-def _branch(scene: Scene, case: Case, made: _Commit, head: str | None) -> str:
-    commit = _written(scene, case, made)
+def _push_branch(scene: Scene, case: Case, made: _Commit, head: str | None) -> str:
+    commit = _make_commit(scene, case, made)
     scene.pen.move(ref_of(case.branch), commit, head)
     return commit
 
 
-def _proposes(scene: Scene, case: Case, head: str, made: _Commit) -> bool:
+def _is_proposed(scene: Scene, case: Case, head: str, made: _Commit) -> bool:
     """Whether a branch says the same of the rollout, on a base with the same files.
 
     Evidence grows with every tick; for that alone reviews and checks do not start again.
@@ -257,16 +261,16 @@ def _proposes(scene: Scene, case: Case, head: str, made: _Commit) -> bool:
     return (
         not moved
         and told == set(wanted)
-        and all(timeless(there.get(path)) == timeless(c) for path, c in wanted.items())
+        and all(without_time(there.get(path)) == without_time(c) for path, c in wanted.items())
     )
 
 
-def timeless(content: bytes | None) -> bytes | None:
+def without_time(content: bytes | None) -> bytes | None:
     """A file without the time of a state, which is another one in each tick."""
     return content and re.sub(rb"(?m)^  since: .*\n", b"", content)
 
 
-def _commit(scene: Scene, case: Case, write: Write, *, check: bool = False) -> _Commit:
+def _prepare(scene: Scene, case: Case, write: Write, *, check: bool = False) -> _Commit:
     """Every file that a write changes, manifests and evidence with it.
 
     Raises:
@@ -284,12 +288,12 @@ def _commit(scene: Scene, case: Case, write: Write, *, check: bool = False) -> _
         changes |= more
     if failed(findings):
         raise UsageError(f"{release.key}: {findings[0].place}: {findings[0].message}")
-    changes, path, digest = _with_evidence(case, write, changes)
+    changes, path, digest = _add_evidence(case, write, changes)
     message = rollout_message.commit_message(release.key, case.rollout, write, digest, scene.actor)
     return _Commit(changes, message, path)
 
 
-def _with_evidence(case: Case, write: Write, changes: Changes) -> tuple[Changes, str, str]:
+def _add_evidence(case: Case, write: Write, changes: Changes) -> tuple[Changes, str, str]:
     """The counts behind a write, its path, and its digest."""
     if write.evidence is None or case.counts is None:
         return changes, "", ""

@@ -19,9 +19,9 @@ import pytest
 import yaml
 
 from sluice.core.kubernetes.rules import Problem, semantic_problems
-from sluice.workspace.semantic_texts import semantic_rules
+from sluice.workspace.semantic_texts import read_semantic_rules
 
-RULES = semantic_rules()
+RULES = read_semantic_rules()
 CASES = Path(__file__).parent / "cases"
 FILES = sorted(CASES.rglob("*.yaml"))
 EXPECTATION = re.compile(r"# expect: (\S+)(?: (/\S*))?(?: in document (\d+))?")

@@ -7,7 +7,7 @@ from sluice.core.documents.limits import OBJECTS
 from sluice.core.finding import Place, UsageError
 from sluice.core.kubernetes.rules import semantic_problems
 from sluice.workspace.manifests import Manifests, parse_manifests, read_manifests
-from sluice.workspace.semantic_texts import semantic_rules
+from sluice.workspace.semantic_texts import read_semantic_rules
 
 
 def parsed(text: str | bytes) -> Manifests:
@@ -40,7 +40,7 @@ def test_every_document_and_every_item_of_a_list_is_an_object() -> None:
               ports: [{port: 80}]
     """)
     assert [loaded.data["metadata"]["name"] for loaded in manifests.objects] == ["a", "b"]
-    problems = semantic_problems(manifests.pairs(), "1.34", semantic_rules())
+    problems = semantic_problems(manifests.pairs(), "1.34", read_semantic_rules())
     [finding] = manifests.located(problems)
     assert (finding.rule, finding.place) == ("SEM080", Place("a.yaml", 14, 13))
     assert manifests.findings == []

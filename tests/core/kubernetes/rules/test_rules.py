@@ -15,9 +15,9 @@ from sluice.core.kubernetes.rules.cron import schedule
 from sluice.core.kubernetes.rules.kinds import _COMPLETE
 from sluice.core.kubernetes.rules.quantities import parsed, quantity
 from sluice.system import resources
-from sluice.workspace.semantic_texts import semantic_rules
+from sluice.workspace.semantic_texts import read_semantic_rules
 
-RULES = semantic_rules()
+RULES = read_semantic_rules()
 ROOT = Path(__file__).parents[4]
 MANIFESTS = sorted((ROOT / "manifests").rglob("*.yaml"))
 OBJECTS = [(path.as_posix(), yaml.safe_load(path.read_text("utf-8"))) for path in MANIFESTS]
