@@ -143,6 +143,7 @@ def catalog(chance: random.Random) -> None:
     release = yaml.safe_load(files[trees.RELEASE])
     family, name = chance.choice(
         [
+            ("engines", release["spec"]["engine"]["name"]),
             ("accelerators", release["spec"]["accelerator"]["name"]),
             ("architectures", release["spec"]["model"].get("architecture", "qwen2.5-7b")),
             ("sharing", "mig"),
