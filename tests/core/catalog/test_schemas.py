@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from sluice.core.catalog.devices import accelerator_from, queueing_from, sharing_from
 from sluice.core.catalog.entries import FAMILIES, Family, Gateway, engine_from
@@ -40,6 +41,8 @@ READERS: Mapping[Family, Callable[[Mapping[str, Any]], Any]] = {
     "gateways": lambda entry: read_record(Gateway, entry),
 }
 BROUGHT = [(family, name) for family in FAMILIES for name in resources.catalog_names(family)]
+ALIKE = 2
+"""Entries of a family say much the same: so many of them are spoilt each time, the rest is slow."""
 FREE = (
     ("bind",),
     ("config", "base"),
@@ -151,7 +154,17 @@ def check_told(findings: Sequence[Finding], entry: object, pointer: Pointer) -> 
         assert finding.help
 
 
-@pytest.mark.parametrize(("family", "name"), BROUGHT, ids=map(by_name, BROUGHT))
+def spoilt() -> list[ParameterSet]:
+    """Every entry that Sluice brings; the first ones of each family each time."""
+    cases = []
+    for family in FAMILIES:
+        for index, name in enumerate(resources.catalog_names(family)):
+            marks = [pytest.mark.slow] if index >= ALIKE else []
+            cases.append(pytest.param(family, name, marks=marks, id=f"{family}/{name}"))
+    return cases
+
+
+@pytest.mark.parametrize(("family", "name"), spoilt())
 def test_every_misspelt_key_is_told(family: Family, name: str) -> None:
     entry = brought(family, name)
     for pointer in keys_of(entry):
@@ -175,7 +188,7 @@ def takes_any_scalar(pointer: Pointer) -> bool:
     return len(pointer) > 1 and pointer[-2] == "values"
 
 
-@pytest.mark.parametrize(("family", "name"), BROUGHT, ids=map(by_name, BROUGHT))
+@pytest.mark.parametrize(("family", "name"), spoilt())
 def test_every_scalar_of_a_wrong_type_is_told(family: Family, name: str) -> None:
     entry = brought(family, name)
     shapes: set[Pointer] = set()
