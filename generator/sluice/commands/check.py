@@ -227,7 +227,8 @@ def _cluster(
 
 def _versions(now: Workspace) -> set[str]:
     """The versions of Kubernetes that its environments have."""
-    return {environment.kubernetes_version for environment in now.specs.environments.values()}
+    environments = now.specs.environments.values()
+    return {environment.spec.cluster.kubernetes_version for environment in environments}
 
 
 def _environments(workspace: Workspace | None) -> Mapping[str, Environment]:

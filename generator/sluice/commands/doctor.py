@@ -167,7 +167,7 @@ def _cluster(root: str | None) -> Diagnosis:
     except UsageError as error:
         return Diagnosis("cluster", ok=True, said=f"not compared: {error}")
     specs = open_workspace(find_root(root)).specs
-    wanted = {name: e.kubernetes_version for name, e in specs.environments.items()}
+    wanted = {name: e.spec.cluster.kubernetes_version for name, e in specs.environments.items()}
     if found in wanted.values() or not wanted:
         return Diagnosis("cluster", ok=True, said=f"it runs Kubernetes {found}")
     listed = ", ".join(f"{name} {version}" for name, version in sorted(wanted.items()))

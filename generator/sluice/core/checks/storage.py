@@ -143,7 +143,7 @@ def _is_lent(release: Release, name: str) -> bool:
 
 
 def _image_volume(release: Release, pointer: Pointer) -> Iterator[Finding]:
-    version = release.environment.kubernetes_version
+    version = release.environment.spec.cluster.kubernetes_version
     gate = lookup(release.environment.spec, "storage.imageVolumes")
     message = remedy = ""
     if version_key(version) < version_key(_KNOWN_SINCE):

@@ -256,7 +256,7 @@ def _spec_changes(release: Release, version: ModelVersion, source: str) -> dict[
 
 def _rollout(release: Release, raw: bytes) -> bytes:
     """A rollout that begins, from the release as it is to be and the version that serves."""
-    spec = merge(release.environment.defaults, load("release.yaml", raw).data["spec"])
+    spec = merge(release.environment.spec.defaults, load("release.yaml", raw).data["spec"])
     begun = rollout_of(spec, None).to("WARMING", "")
     stable = {k: v for k, v in release.document.data["spec"].items() if k not in PROMOTING}
     return rollout_change.text(release, begun, stable)

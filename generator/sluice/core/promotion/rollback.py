@@ -58,7 +58,7 @@ def back_to(release: Release, spec: Mapping[str, Any], reason: str) -> tuple[Cha
     bad = release.value("model.version")
     raw = append_text(restored(release, spec), ("spec", "model", "quarantine"), bad)
     changes: Changes = {layout.release_path(release.key): raw}
-    resolved = merge(release.environment.defaults, _spec(raw))
+    resolved = merge(release.environment.spec.defaults, _spec(raw))
     begun = rollout_of(resolved, None).to("WARMING", reason)
     begun = replace(begun.to("WARMING", reason, step=len(begun.plan.steps) - 1), returning=True)
     if is_versioned(release.variants[-1]):

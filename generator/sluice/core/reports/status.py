@@ -127,7 +127,7 @@ def _complete(specs: Specs) -> Specs:
 def _environment(specs: Specs, name: str, catalog: Catalog) -> dict[str, Any]:
     environment, releases = specs.environments[name], specs.of(name)
     totals = sum((release_totals(each, catalog) for each in releases), Totals())
-    follows = environment.follows
+    follows = environment.spec.follows
     return {
         "name": name,
         "file": layout.environment_path(name),
