@@ -182,7 +182,7 @@ def _registry(registry: str | None, root: str | None) -> Diagnosis:
     said = opened.describe()
     specs = open_workspace(find_root(root)).specs
     following = [r for r in specs.releases.values() if r.follows]
-    names = sorted({str(release.value("model.name")) for release in following})
+    names = sorted({release.spec.model.name for release in following})
     found = opened.versions(names)
     if missing := [name for name in names if name not in found]:
         listed = ", ".join(map(repr, missing[:_SHOWN]))

@@ -118,7 +118,7 @@ def _under_way(scene: Scene, case: Case, to: str, why: str) -> Outcome:
         if rollout.returning:
             said = f"version {rollout.candidate} returns, and must be stable first"
         raise UsageError(f"a rollout of {case.release.key} is under way; {said}")
-    known = rollout.candidate in case.release.value("model.quarantine", ())
+    known = rollout.candidate in case.release.spec.model.quarantine
     if rollout.state in LEAVING and rollout.weight == 0 and known:
         said = f"Git gives version {rollout.candidate} no request"
         said += "; `sluice rollout status` says whether the cluster follows"
@@ -143,9 +143,7 @@ def _settled(scene: Scene, commit: str, name: str, to: str, why: str) -> Outcome
     path = layout.release_path(release.key)
     came_back = "" if to else _came_back(scene, release)
     if came_back:
-        return _nothing(
-            release, release.value("model.version"), "is rolled back already", came_back
-        )
+        return _nothing(release, release.spec.model.version, "is rolled back already", came_back)
     contents = (
         git.read_tree(scene.repository, past.id, [path]).files.get(path)
         for past in git.file_history(scene.repository, MAIN, path)
@@ -181,7 +179,7 @@ def _came_back(scene: Scene, release: Release) -> str:
     bad = next(
         (c.trailers["Quarantine"] for c in (newest, *merged) if "Quarantine" in c.trailers), ""
     )
-    if not bad or bad == release.value("model.version"):
+    if not bad or bad == release.spec.model.version:
         return ""
     return f"version {bad} was taken back in {newest.id[:12]}; --to names one further back"
 
@@ -229,7 +227,7 @@ def _changes(repository: git.Repository, commit: str) -> Mapping[str, bytes | No
 
 
 def _message(release: Release, version: str, why: str, actor: str) -> str:
-    key, before = release.key, release.value("model.version")
+    key, before = release.key, release.spec.model.version
     begins = is_versioned(release.variants[-1])
     word = "begins to return" if begins else "returns"
     lines = [

@@ -1,6 +1,6 @@
 """The spec of an environment: a cluster and a namespace with defaults and rules."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -169,7 +169,7 @@ class Images:
 
 
 @dataclass(frozen=True, slots=True)
-class EnvironmentSpec(Mapping[str, Any]):
+class EnvironmentSpec:
     """What an environment says. `document` is what the record was read from."""
 
     cluster: Cluster = Cluster()
@@ -188,12 +188,3 @@ class EnvironmentSpec(Mapping[str, Any]):
     defaults: Mapping[str, Any] = field(default_factory=dict)  # part of a release's spec
     images: Images = Images()
     document: Mapping[str, Any] = field(default_factory=dict)
-
-    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  # any YAML
-        return self.document[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.document)
-
-    def __len__(self) -> int:
-        return len(self.document)

@@ -4,11 +4,11 @@ A schema has checked the mapping, so nothing is checked here. A key `maxModelLen
 `max_model_len`; a field that is not written has the default that its record gives.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import Field, fields, is_dataclass
-from functools import cache, partial
+from functools import partial
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from sluice.core.units import seconds
 
@@ -18,6 +18,7 @@ Seconds = Annotated[int, seconds]
 """A duration, written as `1h30m` and held in seconds."""
 Convert = Callable[[Any], Any]
 
+_KNOWN: dict[type, Mapping[str, tuple[str, Convert | None]]] = {}
 _SPELLED = {"repo_url": "repoURL", "from_": "from", "for_": "for"}
 """Fields whose key is not what the rule makes of them."""
 
@@ -52,11 +53,14 @@ def written(record: object) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-@cache
-def _fields_by_key(record: Hashable) -> dict[str, tuple[str, Convert | None]]:
+def _fields_by_key(record: type) -> Mapping[str, tuple[str, Convert | None]]:
     """The name of each field and what reads its value, by its key in files."""
-    listed: tuple[Field[Any], ...] = fields(record)  # type: ignore[arg-type]  # a dataclass
-    return {key_of(each.name): (each.name, _converter(each.type)) for each in listed}
+    known = _KNOWN.get(record)
+    if known is None:
+        listed: tuple[Field[Any], ...] = fields(record)
+        known = {key_of(each.name): (each.name, _converter(each.type)) for each in listed}
+        _KNOWN[record] = known
+    return known
 
 
 def _converter(kind: Any) -> Convert | None:  # noqa: ANN401  # any annotation of a record
@@ -65,7 +69,7 @@ def _converter(kind: Any) -> Convert | None:  # noqa: ANN401  # any annotation o
     if origin is Annotated:
         convert: Convert = inner[1]
         return convert
-    if origin is UnionType:
+    if origin in (Union, UnionType):
         kinds = [each for each in inner if each is not NoneType]
         return _converter(kinds[0]) if len(kinds) == 1 else None
     if origin is tuple:

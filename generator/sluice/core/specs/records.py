@@ -6,7 +6,7 @@ default that stands here, or is None where its absence has a meaning of its own.
 `environment_records`. Durations are seconds; quantities are text, as Kubernetes has them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,7 +65,7 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseSpec(Mapping[str, Any]):
+class ReleaseSpec:
     """What is served and how.
 
     `document` is the mapping that the record was read from, defaults of the environment included:
@@ -99,15 +99,6 @@ class ReleaseSpec(Mapping[str, Any]):
         For paths that are data, as those of the catalog are, and for texts of messages.
         """
         return lookup(self.document, dotted)
-
-    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  # any YAML
-        return self.document[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.document)
-
-    def __len__(self) -> int:
-        return len(self.document)
 
 
 def read_release(document: Mapping[str, Any]) -> ReleaseSpec:

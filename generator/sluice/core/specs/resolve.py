@@ -10,8 +10,7 @@ from sluice.core.layout import Key
 from sluice.core.model import Follow
 from sluice.core.specs.environment_records import EnvironmentSpec
 from sluice.core.specs.load import Document, Pointer
-from sluice.core.specs.records import ReleaseSpec, read_environment, read_release
-from sluice.core.specs.records import lookup as lookup  # noqa: PLC0414  # for those who read so yet
+from sluice.core.specs.records import ReleaseSpec, lookup, read_environment, read_release
 
 Role = Literal["stable", "candidate"]
 Spec = Mapping[str, Any]
@@ -106,10 +105,6 @@ class Release:
     def weight(self) -> int:
         """Percent of the requests that the candidate gets."""
         return int(self.rollout.data["spec"]["weight"]) if self.rollout else 0
-
-    def value(self, dotted: str, default: object = None) -> Any:  # noqa: ANN401  # any YAML
-        """A resolved value by its path below spec, `scaling.max` for instance."""
-        return lookup(self.spec, dotted, default)
 
     def place(self, dotted: str = "", *, key: bool = False) -> Place:
         """Where the value at a path below spec was written."""

@@ -4,14 +4,44 @@ Numbers of gates are kept as they are written, since messages repeat them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from sluice.core.specs.reader import Seconds
 
-SignalGate = Mapping[str, Any]
-"""What a candidate is judged by in a rollout: it has the form of gates in evidence and scenarios,
-which `core.analysis.judgement_file.gate_of` reads, and the defaults of its signal."""
+
+@dataclass(frozen=True, slots=True)
+class CountedBy:
+    """A counter, and the values that its labels may have."""
+
+    metric: str
+    labels: Mapping[str, str | list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """A rate of bad events that is good, and one that is not."""
+
+    p0: float
+    p1: float
+
+
+@dataclass(frozen=True, slots=True)
+class SignalGate:
+    """What a candidate is judged by in a rollout.
+
+    What is not written depends on the signal: see `core.analysis.signals`.
+    """
+
+    signal: str
+    name: str | None = None  # None: as the signal
+    above: float | None = None  # seconds from which on a latency is bad
+    requests: CountedBy | None = None  # of the signal `custom`: all of them, and the bad ones
+    bad: CountedBy | None = None
+    tolerated: float | None = None  # ratio to the stable version that is still good
+    excluded: float | None = None  # and one that is not
+    absolute: Rates | None = None
+    min_requests: int | None = None  # before anything passes
+    mode: str | None = None  # enforce, which is usual, or observe
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +110,10 @@ class Strategy:
 class MeasuredBy:
     """Whose numbers a gate counts; each kind that is named must fit."""
 
-    experiments: tuple[str, ...] = ()
-    users: tuple[str, ...] = ()
-    evaluators: tuple[str, ...] = ()
-    runs: tuple[str, ...] = ()
+    experiments: tuple[str, ...] | None = None
+    users: tuple[str, ...] | None = None
+    evaluators: tuple[str, ...] | None = None
+    runs: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def forget_measured(world: World, key: Key) -> None:
 
 def is_confirmed(world: World, idle: Idle, observed: Observed, proposed: str) -> bool:
     """Whether a version that a pull request proposes is surely not asked for any more."""
-    versions = observed.get(idle.release.value("model.name"))
+    versions = observed.get(idle.release.spec.model.name)
     if is_shown(idle, versions, proposed):
         return True
     what = (idle.release.key, proposed)
@@ -89,7 +89,7 @@ def _can_be_believed(
     if versions is not None:
         return lists_something_known(idle, versions, proposed)
     try:
-        return world.registry.is_gone(idle.release.value("model.name"))
+        return world.registry.is_gone(idle.release.spec.model.name)
     except UsageError:  # what cannot be asked has not said that it is gone
         return False
 

@@ -202,7 +202,7 @@ def _is_deployed(seen: Seen, pull: PullRequest) -> bool:
     members = members_of(pull)
     told = {key: read_marker(share_of(pull, str(key)).body) for key in members}
     return bool(members) and all(
-        said is not None and key in releases and releases[key].value("model.version") == said[0]
+        said is not None and key in releases and releases[key].spec.model.version == said[0]
         for key, said in told.items()
     )
 

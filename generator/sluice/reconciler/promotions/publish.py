@@ -70,7 +70,7 @@ def _proposed(pull: PullRequest) -> str:
 def _is_deployed(pull: PullRequest, want: Idle) -> bool:
     """Whether somebody brought to main by hand what a pull request proposes."""
     said = read_marker(pull.body)
-    return said is not None and said[0] == want.release.value("model.version")
+    return said is not None and said[0] == want.release.spec.model.version
 
 
 def settled(world: World, release: str, pull: PullRequest, commit: str) -> Outcome:

@@ -104,7 +104,7 @@ def _write(world: World, base: str, want: Want, how: str) -> None:
     release, version = want.release, want.version.version
     raw = append_text(release.document.raw, ("spec", "model", "quarantine"), version)
     tree = git.write_tree(world.repository, base, {layout.release_path(release.key): raw})
-    message = quarantine_message(release.key, version, release.value("model.version"), how)
+    message = quarantine_message(release.key, version, release.spec.model.version, how)
     commit = git.commit(world.repository, tree, [base], message, AUTHOR, time=world.clock())
     world.upstream.move(MAIN, commit, base)
 

@@ -59,7 +59,7 @@ def _tasks(world: World, outcomes: Sequence[Outcome]) -> Iterator[Task]:
     for key, release in sorted(specs.releases.items()):
         if release.follows is None:
             continue
-        versions = [_known(world, v) for v in observed.get(release.value("model.name"), ())]
+        versions = [_known(world, v) for v in observed.get(release.spec.model.name, ())]
         numbers = {number for name, number in refused if name == str(key)}
         wanted = marks(release, versions, pulls, numbers, base.registered.get(key))
         for version in versions:
