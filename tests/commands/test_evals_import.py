@@ -10,6 +10,8 @@ from sluice.commands import evals_import
 from sluice.core.finding import UsageError
 from sluice.core.gates.judge import judge
 from sluice.core.model import Evaluation
+from sluice.core.specs.reader import read_record
+from sluice.core.specs.rollout_records import Gate
 from sluice.registries.mlflow import MlflowRegistry
 from support.mlflow_server import log_model, log_run, register
 
@@ -48,7 +50,7 @@ def test_gates_read_what_was_imported(mlflow_url: str, tmp_path: Path, *, logged
     assert measured.dataset.startswith("cais/mmlu/all@")
     assert len(measured.scorers) == 8
     gate = {"metric": "mmlu", "min": 0.6, "maxRegression": 0, "dataset": measured.dataset}
-    (result,) = judge([gate], found, found)
+    (result,) = judge([read_record(Gate, gate)], found, found)
     assert (result.passed, result.error) == (True, 0.004)
 
 

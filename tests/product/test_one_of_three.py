@@ -172,7 +172,7 @@ def test_a_version_that_cannot_be_rendered_is_not_refused(
     whole, version = Renderer.release, "3"
 
     def odd(self: Renderer, release: Release) -> list[Manifest]:
-        if str(release.key) == OTHER and release.value("model.version") == version:
+        if str(release.key) == OTHER and release.spec.model.version == version:
             raise RecursionError(SECRET)
         return whole(self, release)
 

@@ -104,7 +104,7 @@ class Story:
 
     def promote(self, version: str) -> dict[str, bytes]:
         """The commit of a promotion, as its pull request brings it."""
-        model = self.release.value("model.name")
+        model = self.release.spec.model.name
         source = f"pvc://model-pvc/qwen2.5-7b-instruct-awq/{version}"
         chosen = ModelVersion(model, version, source, created=1, updated=1)
         return self.commit(_spec_changes(self.release, chosen, source))

@@ -235,7 +235,8 @@ def _check_cluster(
 
 def _check_versions(now: Workspace) -> set[str]:
     """The versions of Kubernetes that its environments have."""
-    return {environment.kubernetes_version for environment in now.specs.environments.values()}
+    environments = now.specs.environments.values()
+    return {environment.spec.cluster.kubernetes_version for environment in environments}
 
 
 def _select_environments(workspace: Workspace | None) -> Mapping[str, Environment]:

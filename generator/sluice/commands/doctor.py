@@ -167,7 +167,7 @@ def _diagnose_cluster(root: str | None) -> Diagnosis:
     except UsageError as error:
         return Diagnosis("cluster", ok=True, said=f"not compared: {error}")
     specs = open_workspace(find_root(root)).specs
-    wanted = {name: e.kubernetes_version for name, e in specs.environments.items()}
+    wanted = {name: e.spec.cluster.kubernetes_version for name, e in specs.environments.items()}
     if found in wanted.values() or not wanted:
         return Diagnosis("cluster", ok=True, said=f"it runs Kubernetes {found}")
     listed = ", ".join(f"{name} {version}" for name, version in sorted(wanted.items()))
@@ -182,7 +182,7 @@ def _diagnose_registry(registry: str | None, root: str | None) -> Diagnosis:
     said = opened.describe()
     specs = open_workspace(find_root(root)).specs
     following = [r for r in specs.releases.values() if r.follows]
-    names = sorted({str(release.value("model.name")) for release in following})
+    names = sorted({release.spec.model.name for release in following})
     found = opened.versions(names)
     if missing := [name for name in names if name not in found]:
         listed = ", ".join(map(repr, missing[:_SHOWN]))

@@ -28,7 +28,7 @@ def run(*, release: str, field: str | None, root: str | None, form: str) -> int:
     chosen = find_release(workspace.specs, release)
     rows = [
         {"field": _dotted(pointer), "value": value, "from": said, "place": str(place)}
-        for pointer, value in _list_leaves(chosen.spec, ())
+        for pointer, value in _list_leaves(chosen.spec.document, ())
         for place, said in (chosen.origin(pointer),)
         if _matches(_dotted(pointer), field)
     ]

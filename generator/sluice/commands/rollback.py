@@ -118,7 +118,7 @@ def _abort_rollout(scene: Scene, case: Case, to: str, why: str) -> Outcome:
         if rollout.returning:
             said = f"version {rollout.candidate} returns, and must be stable first"
         raise UsageError(f"a rollout of {case.release.key} is under way; {said}")
-    known = rollout.candidate in case.release.value("model.quarantine", ())
+    known = rollout.candidate in case.release.spec.model.quarantine
     if rollout.state in LEAVING and rollout.weight == 0 and known:
         said = f"Git gives version {rollout.candidate} no request"
         said += "; `sluice rollout status` says whether the cluster follows"
@@ -144,7 +144,7 @@ def _return_to_earlier(scene: Scene, commit: str, name: str, to: str, why: str) 
     came_back = "" if to else _find_return(scene, release)
     if came_back:
         return _report_nothing(
-            release, release.value("model.version"), "is rolled back already", came_back
+            release, release.spec.model.version, "is rolled back already", came_back
         )
     contents = (
         git.read_tree(scene.repository, past.id, [path]).files.get(path)
@@ -180,7 +180,7 @@ def _find_return(scene: Scene, release: Release) -> str:
     bad = next(
         (c.trailers["Quarantine"] for c in (newest, *merged) if "Quarantine" in c.trailers), ""
     )
-    if not bad or bad == release.value("model.version"):
+    if not bad or bad == release.spec.model.version:
         return ""
     return f"version {bad} was taken back in {newest.id[:12]}; --to names one further back"
 
@@ -228,7 +228,7 @@ def _read_changes(repository: git.Repository, commit: str) -> Mapping[str, bytes
 
 
 def _make_message(release: Release, version: str, why: str, actor: str) -> str:
-    key, before = release.key, release.value("model.version")
+    key, before = release.key, release.spec.model.version
     begins = is_versioned(release.variants[-1])
     word = "begins to return" if begins else "returns"
     lines = [

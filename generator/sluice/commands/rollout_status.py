@@ -66,7 +66,7 @@ def _report_under_way(base: Base) -> list[Key]:
 
 def _report_settled(release: Release) -> dict[str, Any]:
     """A release without a rollout, as the end of one."""
-    version = release.value("model.version")
+    version = release.spec.model.version
     rollout = rollout_of(release.spec, None)
     return {
         "release": str(release.key),

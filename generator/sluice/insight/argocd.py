@@ -10,6 +10,7 @@ from sluice.core.cluster import Application
 from sluice.core.finding import UsageError
 from sluice.core.forge import Forge
 from sluice.core.observation.following import DELAY, place, same_source
+from sluice.core.specs.records import ReleaseSpec
 from sluice.core.workload import values
 from sluice.forges.answers import RefusedError
 from sluice.insight.diagnosis import Diagnosis
@@ -78,7 +79,7 @@ def diagnose_routes(workspace: Workspace, eyes: Observers) -> Diagnosis:
     """Whether the routes themselves can be read; that is optional."""
     seen: dict[str, bool] = {}
     for name, environment in sorted(workspace.specs.environments.items()):
-        traffic = values.traffic(environment, {})
+        traffic = values.traffic(environment, ReleaseSpec())
         if traffic is not None:
             objects = eyes.live_routes(environment, traffic["provider"])
             seen[name] = objects is not None
@@ -95,9 +96,7 @@ def diagnose_routes(workspace: Workspace, eyes: Observers) -> Diagnosis:
 def diagnose_refresh(workspace: Workspace, eyes: Observers) -> Diagnosis:
     """Whether Argo CD may be asked to look at once; that is optional."""
     specs = [each.spec for each in workspace.specs.environments.values()]
-    namespaces = sorted(
-        {str(spec["argocd"].get("namespace", "argocd")) for spec in specs if "argocd" in spec}
-    )
+    namespaces = sorted({spec.argocd.namespace for spec in specs if spec.argocd})
     if not isinstance(eyes.cluster, KubernetesCluster) or not namespaces:
         return Diagnosis("refresh", ok=True, said="not looked at: Argo CD is not asked")
     context = eyes.cluster.context

@@ -171,11 +171,11 @@ def _tell(eyes: Observers, key: Key) -> Iterator[None]:
 def _name_applications(workspace: Workspace) -> Iterator[tuple[str, str]]:
     """Namespace and name of the application of each release."""
     for _, release in sorted(workspace.specs.releases.items()):
-        argocd = release.environment.spec.get("argocd")
+        argocd = release.environment.spec.argocd
         if argocd is not None:
-            yield argocd.get("namespace", "argocd"), application_name(release)
+            yield argocd.namespace, application_name(release)
             if (routes := routes_name(release)) is not None:
-                yield argocd.get("namespace", "argocd"), routes
+                yield argocd.namespace, routes
 
 
 def describe(seen: Overview, environment: str | None) -> Mapping[str, Any]:

@@ -97,17 +97,17 @@ def _list_environments(workspace: Workspace) -> Iterator[tuple[str, tuple[Data, 
     """
     specs = workspace.specs.environments
     installed = {
-        environment.spec["cluster"]["server"]
+        environment.spec.cluster.server
         for environment in specs.values()
-        if environment.spec.get("argocd", {}).get("policies")
+        if environment.spec.argocd and environment.spec.argocd.policies
     }
     rendered = [manifest.data for manifest in workspace.render().values()]
     for name, environment in sorted(specs.items()):
-        namespace = environment.spec["namespace"]
+        namespace = environment.spec.namespace
         own = [one for one in rendered if one["metadata"].get("namespace") == namespace]
         params = [one for one in own if one["metadata"]["name"] == ALLOWED]
         workloads = [one for one in own if one["kind"] == "Deployment"]
-        if environment.spec["cluster"]["server"] in installed and params and workloads:
+        if environment.spec.cluster.server in installed and params and workloads:
             yield name, (params[0], workloads[0])
 
 

@@ -12,9 +12,9 @@ _ABSENT = "register it, correct the name, or grant this account READ on it"
 def find_unregistered(releases: Sequence[Release], url: str) -> Iterator[Finding]:
     """A finding for each release whose model or version the registry does not have."""
     registry = open_registry(url)
-    known = registry.versions({release.value("model.name") for release in releases})
+    known = registry.versions({release.spec.model.name for release in releases})
     for release in releases:
-        name, version = release.value("model.name"), release.value("model.version")
+        name, version = release.spec.model.name, release.spec.model.version
         versions = known.get(name)
         if versions is None:
             place = release.place("model.name")

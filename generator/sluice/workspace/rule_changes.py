@@ -29,7 +29,7 @@ _BESIDE = (*PLACES, *CHECKERS)
 def find_applied_policies(workspace: Workspace) -> dict[str, Manifest]:
     """The objects in policies/ where Argo CD applies them."""
     environments = workspace.specs.environments.values()
-    if not any(one.spec.get("argocd", {}).get("policies") for one in environments):
+    if not any(one.spec.argocd and one.spec.argocd.policies for one in environments):
         return {}
     return {
         f"{path} {' '.join(key)}": Manifest(path, data, path)

@@ -11,6 +11,7 @@ from sluice.core.analysis.signals import CACHE, LOAD, caches, parameters, warm_u
 from sluice.core.observation.batches import counts_of, questions
 from sluice.core.observation.subject import Earlier, Subject, subject_of
 from sluice.core.rollout.file import rollout_of
+from sluice.core.specs.records import read_release
 from sluice.core.specs.rollout_plan import Step, plan_of
 from support import trees
 
@@ -24,7 +25,7 @@ def spec(*gates: dict[str, object], **more: object) -> dict[str, object]:
 
 def test_without_a_word_the_failed_answers_are_judged() -> None:
     assert ENGINE
-    (watch,) = watches({}, ENGINE)
+    (watch,) = watches(read_release({}), ENGINE)
     assert (watch.gate.name, watch.gate.absolute) == ("errors", Absolute(0.005, 0.02))
     assert watch.bad
     assert watch.bad.metric == "http_requests_total"
@@ -34,19 +35,19 @@ def test_without_a_word_the_failed_answers_are_judged() -> None:
 def test_an_engine_without_counters_has_nothing_to_pass() -> None:
     silent = trees.tools().catalog.engine("ollama", "")
     assert silent
-    assert watches({}, silent) == ()
+    assert watches(read_release({}), silent) == ()
 
 
 def test_a_latency_counts_only_under_matched_load() -> None:
     assert ENGINE
-    (watch,) = watches(spec({"signal": "timeToFirstToken", "above": 2.5}), ENGINE)
+    (watch,) = watches(read_release(spec({"signal": "timeToFirstToken", "above": 2.5})), ENGINE)
     assert watch.gate.matched
     assert (watch.histogram, watch.above) == ("vllm:time_to_first_token_seconds", 2.5)
 
 
 def test_a_length_may_drift_neither_way() -> None:
     assert ENGINE
-    (watch,) = watches(spec({"signal": "length"}), ENGINE)
+    (watch,) = watches(read_release(spec({"signal": "length"})), ENGINE)
     assert watch.gate.two_sided
 
 
@@ -54,7 +55,7 @@ def test_own_counters_keep_their_labels_and_name() -> None:
     assert ENGINE
     own = {"metric": "app_total", "labels": {"refused": 'a"b'}}
     given = {"signal": "custom", "name": "refusals", "requests": {"metric": "app_total"}}
-    (watch,) = watches(spec({**given, "bad": own, "mode": "observe"}), ENGINE)
+    (watch,) = watches(read_release(spec({**given, "bad": own, "mode": "observe"})), ENGINE)
     assert watch.bad
     assert (watch.gate.name, watch.gate.observe) == ("refusals", True)
     assert watch.bad.labels == {"refused": ('a"b',)}
@@ -63,25 +64,25 @@ def test_own_counters_keep_their_labels_and_name() -> None:
 @pytest.mark.parametrize(("steps", "expected"), [(1, 2), (3, 4)])
 def test_all_of_the_traffic_is_a_step_of_its_own(steps: int, expected: int) -> None:
     given = {"rollout": {"steps": [{"weight": 10 + i, "soak": "1m"} for i in range(steps)]}}
-    assert parameters(given).steps == expected
+    assert parameters(read_release(given)).steps == expected
 
 
 def test_a_weight_of_a_hundred_is_what_follows_anyway() -> None:
     """What such a step says counts all the same: the longer time, and that a person ends it."""
     whole = {"weight": 100, "soak": "2h", "maxSoak": "3h", "approval": "manual"}
     steps = [{"weight": 10, "soak": "1m"}, whole]
-    plan = plan_of({"rollout": {"steps": steps, "rollbackWindow": "30m"}})
+    plan = plan_of(read_release({"rollout": {"steps": steps, "rollbackWindow": "30m"}}))
     assert [step.weight for step in plan.steps] == [10]
     assert (plan.rollback_window, plan.whole) == (7200, Step(100, 7200, 10800, manual=True))
-    longer = plan_of({"rollout": {"steps": steps, "rollbackWindow": "6h"}})
+    longer = plan_of(read_release({"rollout": {"steps": steps, "rollbackWindow": "6h"}}))
     assert longer.rollback_window == 6 * 3600
-    assert plan_of({"rollout": {"steps": steps[:1]}}).whole == Step(100, 0, 24 * 3600)
+    assert plan_of(read_release({"rollout": {"steps": steps[:1]}})).whole == Step(100, 0, 24 * 3600)
 
 
 def test_risks_and_warm_up_come_from_the_release() -> None:
-    given = spec(alpha=0.01, beta=0.2, warmUp="5m")
+    given = read_release(spec(alpha=0.01, beta=0.2, warmUp="5m"))
     assert (parameters(given).alpha, parameters(given).beta, warm_up(given)) == (0.01, 0.2, 300)
-    assert warm_up({}) == 120
+    assert warm_up(read_release({})) == 120
 
 
 BEGIN, NOW = 1_795_200_000, 1_795_201_000
@@ -212,7 +213,9 @@ def test_a_gateway_that_begins_anew_is_no_restart_of_the_candidate() -> None:
 
 def test_where_no_prefix_is_kept_the_hits_of_the_cache_need_no_comparison() -> None:
     kept = {"serving": {"prefixCaching": True}}
-    assert [caches(given) for given in ({}, kept, {"serving": {"prefixCaching": False}})] == [
+    assert [
+        caches(read_release(given)) for given in ({}, kept, {"serving": {"prefixCaching": False}})
+    ] == [
         True,
         True,
         False,

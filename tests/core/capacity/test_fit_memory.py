@@ -7,6 +7,7 @@ import pytest
 from sluice.core.capacity.fit import architecture_of, check_memory, fitting
 from sluice.core.finding import Finding, Severity
 from sluice.core.plan.inspect import facts, memory, text
+from sluice.core.specs.records import read_release
 from sluice.core.specs.resolve import Release
 from support import engine_cases as cases
 from support import trees
@@ -91,7 +92,7 @@ def test_the_remedy_for_a_share_is_a_larger_one() -> None:
     engine = cases.catalog().engine("vllm")
     assert engine is not None
     share = {"name": "nvidia-l40s", "share": {"mode": "hami", "memory": "4Gi"}}
-    small = cases.release(engine, serving=asked.spec["serving"], accelerator=share)
+    small = cases.release(engine, serving=asked.spec.document["serving"], accelerator=share)
     (finding,) = found(small)
     assert (finding.rule, finding.help) == ("FIT002", "use a larger share")
 
@@ -136,8 +137,9 @@ def test_numbers_that_contradict_each_other_are_a_finding() -> None:
 
 def test_without_an_architecture_there_is_no_verdict() -> None:
     asked = release("qwen2.5-7b", "", "nvidia-t4", 1, 8192)
-    spec = {**asked.spec, "model": {**asked.spec["model"], "architecture": None}}
-    assert architecture_of(spec, cases.catalog()) is None
+    written = asked.spec.document
+    spec = {**written, "model": {**written["model"], "architecture": None}}
+    assert architecture_of(read_release(spec), cases.catalog()) is None
 
 
 def test_the_fraction_is_what_the_engine_means_by_it() -> None:
@@ -211,8 +213,9 @@ def test_inspect_always_has_the_same_keys_and_says_what_it_does_not_know(
     assert known["memory"]["unknown"] == ""
     assert None not in known["memory"].values()
     asked = cases.release(engine, serving=serving)
-    spec = {**asked.spec, "model": {**asked.spec["model"], **model}}
-    shown = memory(spec, cases.catalog())
+    written = asked.spec.document
+    spec = {**written, "model": {**written["model"], **model}}
+    shown = memory(read_release(spec), cases.catalog())
     assert shown.keys() == known["memory"].keys()
     assert shown["fits"] is None
     assert reason in shown["unknown"]

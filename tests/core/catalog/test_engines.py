@@ -9,6 +9,7 @@ import yaml
 
 from sluice.core.catalog.entries import engine_from
 from sluice.core.finding import Severity
+from sluice.core.specs.records import read_release
 from sluice.core.workload import sizing, values
 from sluice.core.workload.arguments import CONFIG_FILE, canonical_json, invocation, probe_paths
 from sluice.core.workload.sources import parse
@@ -90,9 +91,10 @@ def test_no_variable_of_an_engine_is_expanded_by_kubernetes() -> None:
     engine = cases.catalog().engine("vllm")
     assert engine is not None
     release = cases.release(engine, engine={"args": {"seed": 1}})
-    spec = {**release.spec, "engine": {**release.spec["engine"], "args": {"seed": "$(HOME)"}}}
+    written = release.spec.document
+    spec = {**written, "engine": {**written["engine"], "args": {"seed": "$(HOME)"}}}
     source = sizing.parts_of(release.variants[0], cases.catalog()).source
-    assert "--seed=$$(HOME)" in invocation(engine, spec, source, "chat").command
+    assert "--seed=$$(HOME)" in invocation(engine, read_release(spec), source, "chat").command
 
 
 def test_a_configuration_file_is_the_same_text_for_the_same_values() -> None:
@@ -181,7 +183,7 @@ def test_a_field_becomes_the_flag_of_the_version(version: str, flag: str) -> Non
     engine = engine_from(ENTRY, version)
     spec = {"engine": {"version": version}, "serving": {"maxModelLen": 1024}}
     source = parse(cases.CLAIM)
-    assert f"{flag}=1024" in invocation(engine, spec, source, "chat").command
+    assert f"{flag}=1024" in invocation(engine, read_release(spec), source, "chat").command
 
 
 def test_an_entry_with_an_unknown_key_is_not_read() -> None:

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from sluice.core.gates.judge import GateResult, Times, judge, standard_error
 from sluice.core.gates.words import condition
 from sluice.core.model import Evaluation, Measurement
+from sluice.core.specs.reader import read_record
+from sluice.core.specs.rollout_records import Gate
 
 DAY = 86_400_000
 NOW = 1_800_000_000_000
@@ -31,7 +33,9 @@ def verdict(
     errors = {} if error is None else {"acc_stderr": error}
     baseline = before if isinstance(before, Evaluation) else measured(before, **errors)
     times = Times(now=NOW, registered=NOW - DAY)
-    (result,) = judge([{"metric": "acc", **gate}], measured(value, **errors), baseline, times)
+    (result,) = judge(
+        [read_record(Gate, {"metric": "acc", **gate})], measured(value, **errors), baseline, times
+    )
     return result
 
 
@@ -83,7 +87,9 @@ def test_a_regression(gate: dict[str, Any], value: Any, before: Any, said: str) 
 
 
 def test_where_nothing_is_deployed_there_is_nothing_to_be_worse_than() -> None:
-    (result,) = judge([{"metric": "acc", "maxRegression": 0}], measured(0.1), None)
+    (result,) = judge(
+        [read_record(Gate, {"metric": "acc", "maxRegression": 0})], measured(0.1), None
+    )
     assert result.passed
 
 
@@ -177,7 +183,7 @@ def test_a_standard_error_that_is_none_is_not_taken(value: float) -> None:
 def test_the_condition_is_told_in_words() -> None:
     gate = {"metric": "acc", "min": 0.6, "maxRegression": 0.01, "standardErrors": 2}
     more = {"dataset": "a@1", "maxAge": "24h", "afterRegistration": True}
-    assert condition(gate | more) == (
+    assert condition(read_record(Gate, gate | more)) == (
         "at least 0.6, at most 0.01 lower than the deployed version, give or take 2 standard "
         "errors, on a@1, not older than 24h, measured after the version was registered"
     )

@@ -23,6 +23,7 @@ from sluice.core.observation.replicas import (
 )
 from sluice.core.observation.subject import Answers, Arm, Subject
 from sluice.core.rollout.model import Replicas
+from sluice.core.specs.records import read_release
 from support import trees
 
 BEGIN = 1_795_200_000
@@ -259,10 +260,10 @@ EDGE = Gateway(
 
 def test_what_is_counted_beside_the_gates() -> None:
     assert ENGINE
-    own = [watch.gate.name for watch in watches_beside({}, ENGINE)]
+    own = [watch.gate.name for watch in watches_beside(read_release({}), ENGINE)]
     assert own[0] == "refusals: any"
     assert "refusals: unknown" in own
-    both = {watch.gate.name: watch for watch in watches_beside({}, ENGINE, EDGE)}
+    both = {watch.gate.name: watch for watch in watches_beside(read_release({}), ENGINE, EDGE)}
     further = [
         "refusals: unknown at the gateway",
         "errors at the gateway",
@@ -273,14 +274,14 @@ def test_what_is_counted_beside_the_gates() -> None:
     assert both["errors at the gateway"].gate.absolute is not None
     silent = trees.tools().catalog.engine("ollama", "")
     assert silent
-    alone = [watch.gate.name for watch in watches_beside({}, silent, EDGE)]
+    alone = [watch.gate.name for watch in watches_beside(read_release({}), silent, EDGE)]
     assert alone == ["refusals: unknown at the gateway"]
 
 
 def test_a_release_can_say_how_refusals_are_taken() -> None:
     assert ENGINE
     gate = {"signal": "refusals", "tolerated": 2, "mode": "observe", "name": "client-errors"}
-    found = watches_beside({"rollout": {"analysis": {"gates": [gate]}}}, ENGINE)
+    found = watches_beside(read_release({"rollout": {"analysis": {"gates": [gate]}}}), ENGINE)
     assert {watch.gate.tolerated for watch in found} == {2}
     assert all(watch.gate.observe for watch in found)
     assert found[0].gate.name == "client-errors: any"

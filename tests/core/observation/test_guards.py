@@ -8,7 +8,7 @@ import pytest
 from sluice.core.analysis.counts import Batch, Cell, Counts, Gate, GateCounts, Parameters
 from sluice.core.analysis.queries import Question
 from sluice.core.analysis.samples import Series
-from sluice.core.analysis.signals import Guards, Watch, guards, own_labels
+from sluice.core.analysis.signals import Watch, own_labels
 from sluice.core.catalog.entries import Gateway
 from sluice.core.observation.guards import (
     alarms,
@@ -19,6 +19,8 @@ from sluice.core.observation.guards import (
     unseen,
 )
 from sluice.core.observation.subject import Answers, Arm, Subject
+from sluice.core.specs.records import read_environment, read_release
+from sluice.core.specs.rollout_records import Guards
 from support import trees
 
 BEGIN, NOW, LAG = 1_795_200_000, 1_795_203_600, 45
@@ -34,7 +36,7 @@ def arm(version: str, engine: str = "vllm", known: str = "0.33.0", *, gateway: b
     return Arm({"namespace": ("ai",), "v": (version,)}, found, {"errors": watch} if gateway else {})
 
 
-def subject(candidate: Arm | None = None, begin: int = BEGIN, **more: object) -> Subject:
+def subject(candidate: Arm | None = None, begin: int = BEGIN, **more: int) -> Subject:
     return Subject(
         candidate=candidate or arm("8"),
         stable=arm("7"),
@@ -43,7 +45,7 @@ def subject(candidate: Arm | None = None, begin: int = BEGIN, **more: object) ->
         step=0,
         parameters=Parameters(),
         lag=LAG,
-        guards=Guards(**more),  # type: ignore[arg-type]  # its fields
+        guards=Guards(**more),
     )
 
 
@@ -93,13 +95,13 @@ def test_a_guard_must_be_on_all_the_time() -> None:
     assert alarms(subject(), telling(long, since=NOW - 200), NOW) == ()
     assert alarms(subject(), telling(long, until=NOW - 300), NOW) == ()
     assert alarms(subject(begin=NOW - 200), telling(long), NOW) == ()
-    assert alarms(subject(seconds=60), telling(long, since=NOW - 300), NOW)
+    assert alarms(subject(for_=60), telling(long, since=NOW - 300), NOW)
 
 
 def test_guards_are_as_the_release_says() -> None:
     given = {"rollout": {"analysis": {"guards": {"queue": 10, "cache": 1, "for": "3m"}}}}
-    assert guards(given) == Guards(10, 1, 180)
-    assert guards({}) == Guards(5, 0.95, 300)
+    assert read_release(given).rollout.analysis.guards == Guards(10, 1, 180)
+    assert read_release({}).rollout.analysis.guards == Guards(5, 0.95, 300)
     values = {WAITING: {"8": 6.0}, CACHE: {"8": 1.0}}
     assert alarms(subject(queue=10, cache=1), telling(values), NOW) == ()
 
@@ -182,7 +184,7 @@ def test_requests_that_choose_the_candidate_come_on_top_of_its_weight() -> None:
 
 def test_one_server_for_several_clusters_is_asked_for_one_of_them() -> None:
     environment = {"monitoring": {"prometheus": {"labels": {"cluster": "eu"}}}}
-    assert own_labels(environment) == {"cluster": ("eu",)}
+    assert own_labels(read_environment(environment)) == {"cluster": ("eu",)}
     said, everywhere = {"service": "chat"}, {"cluster": ("eu",)}
     found = Arm({"namespace": ("ai",)}, arm("8").engine, {}, "stable", said, everywhere)
     assert found.counted(Watch(Gate("errors"), gateway=EDGE)) == {

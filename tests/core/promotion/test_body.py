@@ -24,7 +24,10 @@ from sluice.core.promotion.group import grouped
 from sluice.core.promotion.message import Story, commit_message, read_marker, title
 from sluice.core.promotion.signals import Signal
 from sluice.core.rollout.model import Rollout, Write
+from sluice.core.specs.reader import read_record
+from sluice.core.specs.records import read_release
 from sluice.core.specs.rollout_plan import plan_of
+from sluice.core.specs.rollout_records import Gate as Condition
 from sluice.forges.bodies import fit
 from support import hostile
 
@@ -114,7 +117,9 @@ ACTIVE = re.compile(
 def test_numbers_that_were_measured_otherwise_have_no_difference() -> None:
     old, new = Measurement(0.7, dataset="m@1"), Measurement(0.6, dataset="m@2")
     gates = judge(
-        [{"metric": "acc", "min": 0.5}], Evaluation({"acc": new}), Evaluation({"acc": old})
+        [read_record(Condition, {"metric": "acc", "min": 0.5})],
+        Evaluation({"acc": new}),
+        Evaluation({"acc": old}),
     )
     version = ModelVersion("m", "2", "s3://m/2", created=1, updated=1)
     text = body(
@@ -295,7 +300,7 @@ def test_releases_that_share_a_pull_request_cannot_spoil_it_either(
 def test_a_rollout_tells_of_hostile_values_as_code(
     reason: str, candidate: str, stable: str, gate: str
 ) -> None:
-    plan = plan_of({"rollout": {"strategy": "canary", "steps": []}})
+    plan = plan_of(read_release({"rollout": {"strategy": "canary", "steps": []}}))
     before = Rollout("STEP", plan, candidate, stable, weight=10)
     after = replace(before, weight=50)
     verdict = GateVerdict(gate, None, 1.5, None, "PASS")

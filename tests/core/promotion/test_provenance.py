@@ -9,7 +9,9 @@ from sluice.core.gates.words import condition
 from sluice.core.layout import Key
 from sluice.core.model import Contents, Evaluation, Lineage, Measurement, ModelVersion
 from sluice.core.promotion.provenance import code_among, judge_provenance
+from sluice.core.specs.reader import read_record
 from sluice.core.specs.resolve import Release
+from sluice.core.specs.rollout_records import Gate
 from support import trees
 
 HERE = Key("production", "platform", "chat")
@@ -193,12 +195,13 @@ def test_remote_code_is_always_for_a_person() -> None:
 def test_a_plugin_of_the_engine_is_remote_code() -> None:
     on = release()
     catalog = trees.workspace_of(trees.base()).tools.catalog
-    engine = catalog.engine(on.value("engine.name"), on.value("engine.version"))
+    engine = catalog.engine(on.spec.engine.name, on.spec.engine.version)
     assert engine is not None
     version = ModelVersion("chat", "8", f"hf://acme/chat{PIN}", 0, 0)
     assert not judge_provenance(on, version, looked(), None, engine.plugins)
-    on.document.data["spec"]["engine"]["args"] = {"tool-parser-plugin": "/models/parser.py"}
-    (found,) = judge_provenance(on, version, looked(), None, engine.plugins)
+    told = release()
+    told.document.data["spec"]["engine"]["args"] = {"tool-parser-plugin": "/models/parser.py"}
+    (found,) = judge_provenance(told, version, looked(), None, engine.plugins)
     assert (found.metric, found.waiting) == ("remote code", True)
     assert "engine.args.tool-parser-plugin" in found.reason
 
@@ -226,9 +229,9 @@ THEIRS = Measurement(0.99, run_id="r2", user="mallory", experiment="scratch", ex
 )
 def test_numbers_of_those_who_may_vouch_count(by: dict[str, Any]) -> None:
     gate = {"metric": "acc", "min": 0.5, "measuredBy": by}
-    (ours,) = judge([gate], Evaluation({"acc": OURS}), None)
-    (theirs,) = judge([gate], Evaluation({"acc": THEIRS}), None)
-    (nobodys,) = judge([gate], Evaluation({"acc": Measurement(0.99)}), None)
+    (ours,) = judge([read_record(Gate, gate)], Evaluation({"acc": OURS}), None)
+    (theirs,) = judge([read_record(Gate, gate)], Evaluation({"acc": THEIRS}), None)
+    (nobodys,) = judge([read_record(Gate, gate)], Evaluation({"acc": Measurement(0.99)}), None)
     assert (ours.passed, theirs.passed, nobodys.passed) == (True, False, False)
     assert "written by mallory, experiment scratch, run r2" in theirs.reason
     assert theirs.value is None
@@ -236,24 +239,26 @@ def test_numbers_of_those_who_may_vouch_count(by: dict[str, Any]) -> None:
 
 def test_every_list_that_is_given_must_be_true() -> None:
     gate = {"metric": "acc", "min": 0.5, "measuredBy": {"users": ["eval-bot"], "runs": ["r2"]}}
-    assert not judge([gate], Evaluation({"acc": OURS}), None)[0].passed
+    assert not judge([read_record(Gate, gate)], Evaluation({"acc": OURS}), None)[0].passed
 
 
 def test_neither_the_deployed_number_nor_an_error_of_others_counts() -> None:
     by = {"measuredBy": {"users": ["eval-bot"]}}
     gate = {"metric": "acc", "maxRegression": 0.01, "standardErrors": 2, **by}
     low = Measurement(0.1, user="mallory")
-    assert not judge([gate], Evaluation({"acc": OURS}), Evaluation({"acc": low}))[0].passed
+    assert not judge(
+        [read_record(Gate, gate)], Evaluation({"acc": OURS}), Evaluation({"acc": low})
+    )[0].passed
     better = Measurement(0.9, user="eval-bot")
     errors = {"acc_stderr": Measurement(0.5, user="mallory")}
     now, before = Evaluation({"acc": OURS, **errors}), Evaluation({"acc": better, **errors})
-    assert not judge([gate], now, before)[0].passed
+    assert not judge([read_record(Gate, gate)], now, before)[0].passed
     mine = {"acc_stderr": Measurement(0.5, user="eval-bot")}
     now, before = Evaluation({"acc": OURS, **mine}), Evaluation({"acc": better, **mine})
-    assert judge([gate], now, before)[0].passed
+    assert judge([read_record(Gate, gate)], now, before)[0].passed
 
 
 def test_who_must_have_measured_is_said_with_the_condition() -> None:
     by = {"experiments": ["evals"], "evaluators": ["a", "b"]}
-    words = condition({"metric": "acc", "min": 1, "measuredBy": by})
+    words = condition(read_record(Gate, {"metric": "acc", "min": 1, "measuredBy": by}))
     assert words == "at least 1, in experiment evals, evaluated by a or b"

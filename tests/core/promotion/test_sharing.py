@@ -9,7 +9,9 @@ from sluice.core.layout import Key
 from sluice.core.promotion.branches import branch_at
 from sluice.core.promotion.group import Demand
 from sluice.core.promotion.sharing import Group, Sharing, shared_by
+from sluice.core.specs.environment_records import EnvironmentSpec
 from sluice.core.specs.resolve import Release
+from sluice.core.specs.rollout_records import Promotion
 
 TEAM, WHOLE = branch_at("prod", "a"), branch_at("prod")
 NAMES = ("a/one", "a/two", "b/three")
@@ -18,8 +20,7 @@ ALL = {Key("prod", *name.split("/")) for name in NAMES}
 
 def releases(setting: str | None = None) -> list[Release]:
     """Three releases of two teams, in an environment with this setting."""
-    promotion = {"group": setting} if setting else {}
-    environment = SimpleNamespace(spec={"promotion": promotion})
+    environment = SimpleNamespace(spec=EnvironmentSpec(promotion=Promotion(group=setting)))
     keys = [Key("prod", *name.split("/")) for name in NAMES]
     return [cast("Release", SimpleNamespace(key=key, environment=environment)) for key in keys]
 

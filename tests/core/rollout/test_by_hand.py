@@ -9,6 +9,7 @@ from sluice.core.finding import UsageError
 from sluice.core.rollout.by_hand import VERBS
 from sluice.core.rollout.file import document, fields, from_text, rollout_of, spec_hash, to_text
 from sluice.core.rollout.model import Observation, State
+from sluice.core.specs.records import read_release
 from sluice.core.specs.rollout_plan import Step, plan_of
 from support.rollout_records import START, at, seen
 
@@ -95,22 +96,24 @@ SPEC: dict[str, Any] = {
 
 
 def test_the_plan_of_a_release() -> None:
-    plan = plan_of(SPEC)
+    plan = plan_of(read_release(SPEC))
     assert plan.steps == (Step(10, 600, 7200, manual=True), Step(50, 600, 86400))
     assert (plan.rollback_window, plan.drain, plan.patience) == (1800, 90, None)
 
 
 def test_a_strategy_without_steps_waits_for_a_person() -> None:
-    assert plan_of({"rollout": {"strategy": "blue-green"}}).steps == (
+    assert plan_of(read_release({"rollout": {"strategy": "blue-green"}})).steps == (
         Step(0, 0, 86400, manual=True),
     )
 
 
 def test_a_rollout_survives_its_file() -> None:
-    rollout = replace(rollout_of(SPEC, None), state="STEP", stable="7", weight=10, since=START)
+    rollout = replace(
+        rollout_of(read_release(SPEC), None), state="STEP", stable="7", weight=10, since=START
+    )
     rollout = replace(rollout, reason="because")
     written = document("chat", rollout, {"model": {"name": "chat", "version": "7"}})["spec"]
-    assert rollout_of(SPEC, written) == rollout
+    assert rollout_of(read_release(SPEC), written) == rollout
     assert "since" not in fields(replace(rollout, since=0))
 
 
@@ -121,8 +124,10 @@ def test_the_hash_sees_an_edit_but_not_what_brings_versions() -> None:
         "follows": {"alias": "eu"},
         "model": {**SPEC["model"], "quarantine": ["8"]},
     }
-    assert spec_hash(same) == spec_hash(SPEC)
-    assert spec_hash({**SPEC, "lifecycle": {"drain": "91s"}}) != spec_hash(SPEC)
+    assert spec_hash(read_release(same)) == spec_hash(read_release(SPEC))
+    assert spec_hash(read_release({**SPEC, "lifecycle": {"drain": "91s"}})) != spec_hash(
+        read_release(SPEC)
+    )
 
 
 def test_times_are_read_back() -> None:

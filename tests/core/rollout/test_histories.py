@@ -34,6 +34,7 @@ from sluice.core.rollout.model import (
     Write,
 )
 from sluice.core.rollout.transitions import recover
+from sluice.core.specs.records import read_release
 from sluice.core.specs.rollout_plan import FULL
 from support.rollout_observations import NEARLY_GOOD, SEEN, timed
 from support.rollout_records import STABLE, STEPS, played, spec
@@ -69,7 +70,7 @@ class Histories(RuleBasedStateMachine):
         super().__init__()
         self.now = 100_000
         self.edit = 0
-        self.git = [replace(rollout_of(spec(), None), state="WARMING", stable="7")]
+        self.git = [replace(rollout_of(read_release(spec()), None), state="WARMING", stable="7")]
         self.quarantined: set[str] = set()
 
     @initialize(state=st.sampled_from(list(WEIGHTS)), step=st.integers(0, 2))
@@ -82,7 +83,7 @@ class Histories(RuleBasedStateMachine):
     @rule(state=st.sampled_from(list(WEIGHTS)), step=st.integers(0, 2))
     def another_rollout_begins(self, state: State, step: int) -> None:
         self.edit = 0
-        self.git.append(replace(rollout_of(spec(), None), stable="7"))
+        self.git.append(replace(rollout_of(read_release(spec()), None), stable="7"))
         self.begin_anywhere(state, step)
 
     @property
@@ -137,7 +138,7 @@ class Histories(RuleBasedStateMachine):
         if asked.rollout is not None:
             self.commit(asked.rollout)
             return
-        over = rollout_of(spec(self.edit), None)
+        over = rollout_of(read_release(spec(self.edit)), None)
         self.git.append(over if asked.kind == "settle" else replace(over, candidate="7"))
         if asked.kind == "restore":
             assert "8" in self.quarantined
@@ -288,14 +289,16 @@ class Histories(RuleBasedStateMachine):
         return played(self.current, self.now, verdict, self._read_back)
 
     def _read_back(self, rollout: Rollout) -> Rollout:
-        return rollout_of(spec(self.edit), document("chat", rollout, STABLE)["spec"])
+        return rollout_of(read_release(spec(self.edit)), document("chat", rollout, STABLE)["spec"])
 
     @invariant()
     def a_restart_decides_alike(self) -> None:
         """From nothing but the bytes in Git, and as often as one asks."""
         if self.current.state == "STABLE":
             return
-        again = rollout_of(spec(self.edit), document("chat", self.current, STABLE)["spec"])
+        again = rollout_of(
+            read_release(spec(self.edit)), document("chat", self.current, STABLE)["spec"]
+        )
         assert fields(again) == fields(self.current)
         seen = Observation(ready=True, judgement=Judgement("PASS", reason="good"))
         first = next_step(self.current, seen, self.now)

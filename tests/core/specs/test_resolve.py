@@ -12,7 +12,8 @@ from sluice.core.documents.load import load
 from sluice.core.documents.source import Pointer
 from sluice.core.finding import Place
 from sluice.core.layout import Key
-from sluice.core.specs.resolve import Environment, Release, lookup, merge
+from sluice.core.specs.records import lookup
+from sluice.core.specs.resolve import Environment, Release, merge
 from sluice.workspace.workspace import Workspace
 from support import trees
 
@@ -60,7 +61,7 @@ def workspaces() -> Iterator[Any]:
 @pytest.mark.parametrize("workspace", list(workspaces()))
 def test_the_place_of_every_resolved_value_holds_that_value(workspace: Workspace) -> None:
     for release in workspace.specs.releases.values():
-        for pointer, value in leaves(release.spec):
+        for pointer, value in leaves(release.spec.document):
             place, said = release.origin(pointer)
             inherited = place.file == release.environment.document.path
             assert said == ("default of the environment" if inherited else "release")
@@ -70,7 +71,7 @@ def test_the_place_of_every_resolved_value_holds_that_value(workspace: Workspace
 @pytest.mark.parametrize("workspace", list(workspaces()))
 def test_the_place_of_every_key_holds_that_key(workspace: Workspace) -> None:
     for release in workspace.specs.releases.values():
-        for pointer, _ in leaves(release.spec):
+        for pointer, _ in leaves(release.spec.document):
             if isinstance(pointer[-1], str):
                 place = release.origin(pointer, key=True)[0]
                 line = lines_of(workspace.files[place.file])[place.line - 1]
@@ -91,7 +92,7 @@ def test_a_value_that_nobody_wrote_has_the_place_of_what_is_around_it() -> None:
 
 def test_what_the_release_says_goes_before_the_default() -> None:
     both = release("{engine: {name: a, version: b}}", "{engine: {name: c}}")
-    assert both.spec == {"engine": {"name": "c", "version": "b"}}
+    assert both.spec.document == {"engine": {"name": "c", "version": "b"}}
     assert both.origin(("engine", "name"))[1] == "release"
     assert both.origin(("engine", "version"))[1] == "default of the environment"
 
@@ -104,7 +105,7 @@ def test_during_a_rollout_the_stable_version_keeps_its_own_spec() -> None:
     stable, candidate = under_way.variants
     assert (stable.version, stable.role) == ("6", "stable")
     assert (candidate.version, candidate.role) == ("7", "candidate")
-    assert stable.spec["engine"] == candidate.spec["engine"] == {"name": "e"}
+    assert stable.spec.engine.name == candidate.spec.engine.name == "e"
     assert under_way.weight == 25
 
 

@@ -8,6 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sluice.core.specs.records import read_release
 from sluice.core.workload import arguments
 from sluice.core.workload.sources import parse
 from support import hostile, trees
@@ -20,7 +21,7 @@ def command(**serving: object) -> list[str]:
     engine = trees.reference().tools.catalog.engine("vllm", "0.33.0")
     assert engine is not None
     spec: dict[str, Any] = {"engine": {"name": "vllm", "version": "0.33.0"}, "serving": serving}
-    return arguments.command(engine, spec, parse("pvc://models/chat/7"), "chat")
+    return arguments.command(engine, read_release(spec), parse("pvc://models/chat/7"), "chat")
 
 
 @cache

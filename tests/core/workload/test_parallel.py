@@ -6,6 +6,7 @@ import pytest
 
 from sluice.core.capacity.parallel import parallel_of
 from sluice.core.plan.inspect import facts
+from sluice.core.specs.records import read_release
 from sluice.core.workload.arguments import group, invocation
 from sluice.core.workload.sources import parse
 from sluice.workspace.workspace import Workspace
@@ -44,7 +45,7 @@ def engine(template: dict[str, Any]) -> dict[str, Any]:
 def test_tensors_take_what_the_rest_leaves(
     asked: dict[str, int], count: int, tensor: int, pipeline: int, devices: int
 ) -> None:
-    spread = parallel_of({"accelerator": {"count": count}, "parallel": asked})
+    spread = parallel_of(read_release({"accelerator": {"count": count}, "parallel": asked}))
     assert (spread.tensor, spread.pipeline, spread.devices) == (tensor, pipeline, devices)
 
 
@@ -133,7 +134,10 @@ def test_a_spec_cannot_reach_what_kubernetes_expands() -> None:
     vllm = next(e for e in cases.engines() if e.leader)
     release = cases.release(vllm, parallel={"nodes": 2}, accelerator={"count": 2})
     called = invocation(
-        vllm, {**release.spec, "engine": {"args": {"x": "$(POD)"}}}, parse(cases.CLAIM), "chat"
+        vllm,
+        read_release({**release.spec.document, "engine": {"args": {"x": "$(POD)"}}}),
+        parse(cases.CLAIM),
+        "chat",
     )
     leader, _ = group(vllm, release.spec, called)
     assert "--x=$$(POD)" in leader

@@ -113,7 +113,7 @@ def test_a_base_that_was_taken_back_is_read_too(loop: Loop) -> None:
     assert read_base(world).sound.specs.releases.keys() == before.sound.specs.releases.keys()
     git.update_ref(loop.repository, MAIN, first, moved)
     spec = next(r for k, r in read_base(world).sound.specs.releases.items() if str(k) == KEY)
-    assert spec.value("scaling.max") == 4
+    assert spec.spec.scaling.max == 4
 
 
 def test_the_last_commit_may_be_gone(loop: Loop) -> None:

@@ -14,15 +14,16 @@ from sluice.core.analysis.judgement_file import gate_of
 from sluice.core.analysis.queries import check_bound
 from sluice.core.catalog.entries import Engine, Gateway
 from sluice.core.finding import Finding
+from sluice.core.specs.environment_records import EnvironmentSpec
+from sluice.core.specs.reader import written
+from sluice.core.specs.records import ReleaseSpec
 from sluice.core.specs.resolve import Release
-from sluice.core.specs.rollout_plan import plan_of, seconds_of
+from sluice.core.specs.rollout_plan import plan_of
+from sluice.core.specs.rollout_records import SignalGate
 
 HISTOGRAMS = ("timeToFirstToken", "timePerOutputToken")
 LOAD = "runningRequests"
 CACHE = ("cacheHits", "cacheQueries")
-WARM_UP = 120
-DELAY = 45
-"""Seconds: a scrape interval and some."""
 BURST = 1
 _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "errors": {"absolute": {"p0": 0.005, "p1": 0.02}, "minRequests": 50},
@@ -49,18 +50,6 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
-class Guards:
-    """Signs that take weight away: a queue (requests per replica) and cache memory (0 to 1).
-
-    `seconds` is for how long without a break.
-    """
-
-    queue: float = 5.0
-    cache: float = 0.95
-    seconds: int = 300
-
-
-@dataclass(frozen=True, slots=True)
 class Watch:
     """A gate with what is counted for it: a histogram and its threshold, or two counters.
 
@@ -76,9 +65,7 @@ class Watch:
     gateway: Gateway | None = None
 
 
-def watches(
-    spec: Mapping[str, Any], engine: Engine, gateway: Gateway | None = None
-) -> tuple[Watch, ...]:
+def watches(spec: ReleaseSpec, engine: Engine, gateway: Gateway | None = None) -> tuple[Watch, ...]:
     """The gates of a resolved spec; those that nobody has metrics for are left out.
 
     What the engine does not count, the gateway may.
@@ -88,16 +75,16 @@ def watches(
 
 
 def watches_beside(
-    spec: Mapping[str, Any], engine: Engine, gateway: Gateway | None = None
+    spec: ReleaseSpec, engine: Engine, gateway: Gateway | None = None
 ) -> tuple[Watch, ...]:
     """What can fail a candidate and need not pass: refusals by kind, and what the gateway counts.
 
     Where both the engine and the gateway count failed answers, both are read: the engine knows
     nothing of requests that never reached it.
     """
-    given = spec.get("rollout", {}).get("analysis", {}).get("gates") or []
-    refusals: Mapping[str, Any] = next((g for g in given if g["signal"] == REFUSALS), {})
-    errors = next((gate for gate in given if gate["signal"] == "errors"), {"signal": "errors"})
+    given = spec.rollout.analysis.gates or ()
+    refusals = next((g for g in given if g.signal == REFUSALS), SignalGate(REFUSALS))
+    errors = next((gate for gate in given if gate.signal == "errors"), SignalGate("errors"))
     found = list(_refusals(refusals, engine.counters, None))
     if gateway is not None:
         found += _refusals(refusals, gateway.counters, gateway)
@@ -107,49 +94,47 @@ def watches_beside(
 
 
 def _refusals(
-    given: Mapping[str, Any], counters: Mapping[str, Mapping[str, Any]], gateway: Gateway | None
+    given: SignalGate, counters: Mapping[str, Mapping[str, Any]], gateway: Gateway | None
 ) -> Iterator[Watch]:
     counted = counters.get(REFUSALS)
     if counted is None:
         return
-    named = given.get("name", REFUSALS)
+    named = given.name or REFUSALS
     for kind, bad in counted["kinds"].items():
         name = f"{named}: {kind}{' at the gateway' if gateway else ''}"
-        gate = replace(gate_of({**given, "name": name}), required=False)
+        gate = replace(gate_of({**_fields_of(given), "name": name}), required=False)
         requests, refused = _counter(counted["requests"]), _counter(bad)
         yield Watch(gate, requests=requests, bad=refused, gateway=gateway)
 
 
-def _edge(given: Mapping[str, Any], gateway: Gateway) -> Iterator[Watch]:
+def _edge(given: SignalGate, gateway: Gateway) -> Iterator[Watch]:
     """Failed answers as clients see them, and requests of which the engine knows nothing."""
-    fields = {**_DEFAULTS["errors"], **given}
+    fields = {**_DEFAULTS["errors"], **_fields_of(given)}
     counted = gateway.counters["errors"]
     requests, bad = _counter(counted["requests"]), _counter(counted["bad"])
-    name = f"{given.get('name', 'errors')} at the gateway"
+    name = f"{given.name or 'errors'} at the gateway"
     gate = replace(gate_of({**fields, "name": name}), required=False)
     yield Watch(gate, requests=requests, bad=bad, gateway=gateway)
     lost = Gate(LOST, tolerated=_LOST_RATIO, absolute=_LOST_RATES, required=False)
     yield Watch(lost, requests=requests, gateway=gateway)
 
 
-def _given(
-    spec: Mapping[str, Any], engine: Engine, gateway: Gateway | None
-) -> list[Mapping[str, Any]]:
-    written = spec.get("rollout", {}).get("analysis", {}).get("gates")
-    if written is not None and any(gate["signal"] != REFUSALS for gate in written):
-        return [gate for gate in written if gate["signal"] != REFUSALS]
+def _given(spec: ReleaseSpec, engine: Engine, gateway: Gateway | None) -> list[SignalGate]:
+    asked = spec.rollout.analysis.gates
+    if asked is not None and any(gate.signal != REFUSALS for gate in asked):
+        return [gate for gate in asked if gate.signal != REFUSALS]
     counted = "errors" in engine.counters or (gateway and "errors" in gateway.counters)
-    return [{"signal": "errors"}] if counted else []
+    return [SignalGate("errors")] if counted else []
 
 
-def _watch(given: Mapping[str, Any], engine: Engine, gateway: Gateway | None) -> Watch | None:
-    signal = given["signal"]
-    fields = {**_DEFAULTS[signal], **given, "name": given.get("name", signal)}
+def _watch(given: SignalGate, engine: Engine, gateway: Gateway | None) -> Watch | None:
+    signal = given.signal
+    fields = {**_DEFAULTS[signal], **_fields_of(given), "name": given.name or signal}
     gate = gate_of(fields)
     if signal in HISTOGRAMS:
         metric = engine.metrics.get(signal)
-        return Watch(gate, metric, given.get("above", 0.0)) if metric else None
-    counters = given if signal == "custom" else engine.counters.get(signal)
+        return Watch(gate, metric, given.above or 0.0) if metric else None
+    counters = _own_counters(given) if signal == "custom" else engine.counters.get(signal)
     counts = gateway if counters is None else None
     if counts is not None:
         counters = counts.counters.get(signal)
@@ -157,6 +142,20 @@ def _watch(given: Mapping[str, Any], engine: Engine, gateway: Gateway | None) ->
         return None  # a counter that is missing is REF070
     requests, bad = _counter(counters["requests"]), _counter(counters["bad"])
     return Watch(gate, requests=requests, bad=bad, gateway=counts)
+
+
+def _fields_of(given: SignalGate) -> dict[str, Any]:
+    """What is written of a gate, in the form of evidence and scenarios."""
+    fields = written(given)
+    if given.absolute is not None:
+        fields["absolute"] = written(given.absolute)
+    return fields
+
+
+def _own_counters(given: SignalGate) -> dict[str, Mapping[str, Any]]:
+    """The counters that a gate names itself, in the form of the catalog."""
+    named = {"requests": given.requests, "bad": given.bad}
+    return {name: written(counter) for name, counter in named.items() if counter is not None}
 
 
 def _counter(data: Mapping[str, Any]) -> Counter:
@@ -167,53 +166,35 @@ def _counter(data: Mapping[str, Any]) -> Counter:
     return Counter(data["metric"], labels)
 
 
-def parameters(spec: Mapping[str, Any]) -> Parameters:
+def parameters(spec: ReleaseSpec) -> Parameters:
     """How to judge this release."""
-    analysis = spec.get("rollout", {}).get("analysis", {})
     return Parameters(
-        alpha=analysis.get("alpha", 0.05),
-        beta=analysis.get("beta", 0.05),
+        alpha=spec.rollout.analysis.alpha,
+        beta=spec.rollout.analysis.beta,
         burst=BURST,
         steps=len(plan_of(spec).steps) + 1,
     )
 
 
-def guards(spec: Mapping[str, Any]) -> Guards:
-    """What pauses a step of this release."""
-    given = spec.get("rollout", {}).get("analysis", {}).get("guards", {})
-    default = Guards()
-    return Guards(
-        queue=given.get("queue", default.queue),
-        cache=given.get("cache", default.cache),
-        seconds=seconds_of(given, "for", default.seconds),
-    )
-
-
-def own_labels(environment: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def own_labels(environment: EnvironmentSpec) -> dict[str, tuple[str, ...]]:
     """Labels that all series of an environment have, where one server has several clusters."""
-    given = environment.get("monitoring", {}).get("prometheus", {}).get("labels", {})
-    return {name: (value,) for name, value in given.items()}
+    return {name: (value,) for name, value in environment.monitoring.prometheus.labels.items()}
 
 
-def warm_up(spec: Mapping[str, Any]) -> int:
+def warm_up(spec: ReleaseSpec) -> int:
     """Seconds after a change of weight that are not judged."""
-    return seconds_of(spec.get("rollout", {}).get("analysis", {}), "warmUp", WARM_UP)
-
-
-def delay(environment: Mapping[str, Any]) -> int:
-    """Seconds until a sample can be asked for."""
-    return seconds_of(environment.get("monitoring", {}).get("prometheus", {}), "delay", DELAY)
+    return spec.rollout.analysis.warm_up
 
 
 def check_analysis(
     release: Release, engine: Engine, gateway: Gateway | None = None
 ) -> Iterator[Finding]:
     """What is wrong with the gates of a release beside their shape."""
-    gates = release.value("rollout.analysis.gates", ())
+    gates = release.spec.rollout.analysis.gates or ()
     names: set[str] = set()
     for index, given in enumerate(gates):
         problems = list(_problems(given, engine, gateway))
-        name = given.get("name", given["signal"])
+        name = given.name or given.signal
         if name in names:
             problems.append((f"two gates are {name!r}", "give one another `name`"))
         names.add(name)
@@ -223,9 +204,9 @@ def check_analysis(
     yield from _guard_problems(release, engine)
 
 
-def caches(spec: Mapping[str, Any]) -> bool:
+def caches(spec: ReleaseSpec) -> bool:
     """Whether the engine may answer from a cache of prefixes, so that hits must be compared."""
-    return bool(spec.get("serving", {}).get("prefixCaching", True))
+    return spec.serving.prefix_caching
 
 
 def check_comparison(release: Release, engine: Engine) -> Iterator[Finding]:
@@ -234,30 +215,27 @@ def check_comparison(release: Release, engine: Engine) -> Iterator[Finding]:
     if caches(release.spec):
         wanted |= dict.fromkeys(CACHE, "the hits of its cache")
     unknown = [what for metric, what in wanted.items() if metric not in engine.metrics]
-    for index, given in enumerate(release.value("rollout.analysis.gates", ())):
-        if unknown and given["signal"] in HISTOGRAMS and given["signal"] in engine.metrics:
+    for index, given in enumerate(release.spec.rollout.analysis.gates or ()):
+        if unknown and given.signal in HISTOGRAMS and given.signal in engine.metrics:
             place = release.origin(("rollout", "analysis", "gates", index))[0]
-            message = (
-                f"{engine.title} tells nothing of {unknown[0]}: {given['signal']} is undecided"
-            )
+            message = f"{engine.title} tells nothing of {unknown[0]}: {given.signal} is undecided"
             yield Finding(place, "REF070", message, "use another signal, or custom")
 
 
 def _guard_problems(release: Release, engine: Engine) -> Iterator[Finding]:
     """Guards on what the engine does not tell."""
     for name, metric in (("queue", "queuedRequests"), ("cache", "kvCacheUsage")):
-        if name in release.value("rollout.analysis.guards", {}) and metric not in engine.metrics:
+        if release.spec.says(f"rollout.analysis.guards.{name}") and metric not in engine.metrics:
             place = release.origin(("rollout", "analysis", "guards", name))[0]
             message = f"{engine.title} has no metric for the guard {name}"
             yield Finding(place, "REF070", message, "remove it")
 
 
 def _problems(
-    given: Mapping[str, Any], engine: Engine, gateway: Gateway | None
+    given: SignalGate, engine: Engine, gateway: Gateway | None
 ) -> Iterator[tuple[str, str]]:
-    signal = given["signal"]
-    known = given.get("requests") is not None and given.get("bad") is not None
-    own = {"requests", "bad"} & given.keys()
+    signal, own = given.signal, _own_counters(given)
+    known = len(own) > 1
     if signal == "custom" and not known:
         yield "custom needs the counters `requests` and `bad`", "add both"
     elif signal != "custom" and own:
@@ -266,20 +244,21 @@ def _problems(
         yield f"{engine.title} has no metric for {signal}", _counted_at_the_edge(signal, gateway)
     elif signal in HISTOGRAMS:
         yield from _threshold(given, engine)
-    if signal not in HISTOGRAMS and "above" in given:
+    if signal not in HISTOGRAMS and given.above is not None:
         yield f"{signal} counts events, and nothing is above a time", "remove `above`"
     if signal == REFUSALS:
         yield from _useless(given)
-    gate = gate_of({**_DEFAULTS[signal], **given, "name": signal})
+    gate = gate_of({**_DEFAULTS[signal], **_fields_of(given), "name": signal})
     if gate.excluded <= gate.tolerated:
         yield "the excluded ratio is not above the tolerated one", "raise `excluded`"
     yield from _rates(gate.absolute)
 
 
-def _useless(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _useless(given: SignalGate) -> Iterator[tuple[str, str]]:
     """Fields of a gate that nothing has to pass and that is compared only."""
+    fields = written(given)
     for useless in ("excluded", "absolute", "minRequests"):
-        if useless in given:
+        if useless in fields:
             said = f"refusals have no use for {useless}: nothing waits for them to pass"
             yield said, "remove it"
 
@@ -296,12 +275,12 @@ def _is_counted(signal: str, engine: Engine, gateway: Gateway | None) -> bool:
     return signal in known
 
 
-def _threshold(given: Mapping[str, Any], engine: Engine) -> Iterator[tuple[str, str]]:
-    signal = given["signal"]
-    if "above" not in given:
+def _threshold(given: SignalGate, engine: Engine) -> Iterator[tuple[str, str]]:
+    signal = given.signal
+    if given.above is None:
         yield f"{signal} needs `above`, the seconds from which on it is bad", "add it"
     elif signal in engine.buckets:
-        problem = check_bound(given["above"], engine.buckets[signal])
+        problem = check_bound(given.above, engine.buckets[signal])
         if problem:
             yield problem, "use the bound of a bucket: nothing is counted between them"
 

@@ -7,7 +7,9 @@ from fractions import Fraction
 from sluice.core.capacity.parallel import parallel_of
 from sluice.core.catalog.devices import Accelerator, Sharing
 from sluice.core.catalog.entries import Catalog
-from sluice.core.specs.resolve import Spec, lookup
+from sluice.core.specs.capacity_records import Share
+from sluice.core.specs.reader import written
+from sluice.core.specs.records import ReleaseSpec
 from sluice.core.units import amount
 
 MIB = 2**20
@@ -34,21 +36,21 @@ class Allotment:
     scheduler: str = ""
 
 
-def devices(spec: Spec) -> int:
+def devices(spec: ReleaseSpec) -> int:
     """Accelerators, or shares of them, per replica, on all its nodes."""
     return parallel_of(spec).devices
 
 
-def allotment(spec: Spec, catalog: Catalog) -> Allotment | None:
+def allotment(spec: ReleaseSpec, catalog: Catalog) -> Allotment | None:
     """What a replica gets, or None when the accelerator or the way of sharing is not known."""
-    accelerator = catalog.accelerator(lookup(spec, "accelerator.name", ""))
-    share = lookup(spec, "accelerator.share")
+    accelerator = catalog.accelerator(spec.accelerator.name)
+    share = spec.accelerator.share
     if accelerator is None:
         return None
     count = parallel_of(spec).per_node
     if share is None:
         return _whole(accelerator, count)
-    sharing = catalog.sharing(share.get("mode", ""))
+    sharing = catalog.sharing(share.mode)
     return _shared(accelerator, sharing, share, count) if sharing else None
 
 
@@ -71,15 +73,16 @@ def _selected_by_count(accelerator: Accelerator, count: int) -> dict[str, str]:
     return {label: values[place] for label, values in accelerator.count_selector.items()}
 
 
-def _shared(accelerator: Accelerator, sharing: Sharing, share: Spec, count: int) -> Allotment:
+def _shared(accelerator: Accelerator, sharing: Sharing, share: Share, count: int) -> Allotment:
     texts = {
         "resource": accelerator.resource,
-        "profile": str(share.get("profile", "")).replace("+", "."),
-        "replicas": str(int(share.get("replicas", 1))),
+        "profile": (share.profile or "").replace("+", "."),
+        "replicas": str(share.replicas or 1),
     }
-    renamed = bool(share.get("renamed")) and bool(sharing.renamed)
+    renamed = bool(share.renamed and sharing.renamed)
     resource = (sharing.renamed if renamed else sharing.resource).format_map(texts)
-    amounts = {n: _amount(share[f]) for f, n in sharing.amounts.items() if f in share}
+    asked = written(share)
+    amounts = {n: _amount(asked[f]) for f, n in sharing.amounts.items() if f in asked}
     labels = dict(accelerator.node_selector)
     for label, suffix in {} if renamed else sharing.suffix.items():
         labels |= {label: labels[label] + suffix.format_map(texts)} if label in labels else {}
@@ -96,28 +99,28 @@ def _shared(accelerator: Accelerator, sharing: Sharing, share: Spec, count: int)
     )
 
 
-def share_memory(accelerator: Accelerator, sharing: Sharing, share: Spec) -> int:
+def share_memory(accelerator: Accelerator, sharing: Sharing, share: Share) -> int:
     """MiB of a device's memory that an engine sees through its share."""
     whole = accelerator.memory_mib
     if sharing.memory == "divided":
-        return whole // int(share.get("replicas", 1))
+        return whole // (share.replicas or 1)
     if sharing.memory == "profile":
-        profile = accelerator.profiles.get(share.get("profile", ""))
+        profile = accelerator.profiles.get(share.profile or "")
         return profile.memory_mib if profile else whole
-    if sharing.memory == "asked" and "memory" in share:
-        return int(amount(share["memory"]) / MIB)
+    if sharing.memory == "asked" and share.memory is not None:
+        return int(amount(share.memory) / MIB)
     if sharing.memory == "asked":
-        return whole * int(share.get("memoryPercent", _PERCENT)) // _PERCENT
+        return whole * (share.memory_percent or _PERCENT) // _PERCENT
     return whole
 
 
-def _part(accelerator: Accelerator, sharing: Sharing, share: Spec, memory: int) -> Fraction:
+def _part(accelerator: Accelerator, sharing: Sharing, share: Share, memory: int) -> Fraction:
     """The larger one of the parts of the device's memory and of its computing power."""
     if "replicas" in sharing.fields:
-        return Fraction(1, int(share.get("replicas", 1)))
-    profile = accelerator.profiles.get(share.get("profile", ""))
+        return Fraction(1, share.replicas or 1)
+    profile = accelerator.profiles.get(share.profile or "")
     power = Fraction(profile.slices, accelerator.slices) if profile else Fraction(0)
-    cores = Fraction(int(share.get("cores", 0)), _PERCENT)
+    cores = Fraction(share.cores or 0, _PERCENT)
     return min(WHOLE, max(Fraction(memory, accelerator.memory_mib), power, cores))
 
 

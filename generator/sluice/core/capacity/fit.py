@@ -9,7 +9,8 @@ from sluice.core.catalog.entries import Catalog, Engine
 from sluice.core.finding import Finding, Severity
 from sluice.core.memory.architecture import Architecture, architecture_from
 from sluice.core.memory.preflight import LATENT_LAYOUT, MIB, Fit, Placement, fit, parallel_problems
-from sluice.core.specs.resolve import Release, Spec, lookup
+from sluice.core.specs.records import ReleaseSpec
+from sluice.core.specs.resolve import Release
 from sluice.core.units import bytes_text
 
 _THIN = 20
@@ -38,22 +39,22 @@ def check_memory(release: Release, catalog: Catalog) -> Iterator[Finding]:
                 yield from _memory(version, architecture, catalog)
 
 
-def architecture_of(spec: Spec, catalog: Catalog) -> Architecture | None:
+def architecture_of(spec: ReleaseSpec, catalog: Catalog) -> Architecture | None:
     """The shape of the model, by its catalog entry or by the numbers in the release.
 
     Raises:
         ValueError: for numbers that contradict each other.
     """
-    named = lookup(spec, "model.architecture")
+    named = spec.model.architecture
     numbers = catalog.architecture(named) if named else None
     if numbers is None:
         return None
     return architecture_from(numbers, named if isinstance(named, str) else "of this release")
 
 
-def fitting(spec: Spec, architecture: Architecture, catalog: Catalog) -> Fit | None:
+def fitting(spec: ReleaseSpec, architecture: Architecture, catalog: Catalog) -> Fit | None:
     """How the model fits its devices, or None where there can be no verdict."""
-    engine = catalog.engine(lookup(spec, "engine.name", ""), lookup(spec, "engine.version", ""))
+    engine = catalog.engine(spec.engine.name, spec.engine.version)
     given = allotment(spec, catalog)
     if engine is None or given is None:
         return None
@@ -64,42 +65,43 @@ def fitting(spec: Spec, architecture: Architecture, catalog: Catalog) -> Fit | N
         return None
 
 
-def _placement(spec: Spec, engine: Engine, memory_mib: int) -> Placement | None:
+def _placement(spec: ReleaseSpec, engine: Engine, memory_mib: int) -> Placement | None:
     if not engine.fraction_of:
         return None
-    serving = spec.get("serving", {})
+    serving = spec.serving
+    fraction = serving.memory_fraction
     by_layers, spread = engine.split == "layers", parallel_of(spec)
     return Placement(
         gpu_memory_bytes=memory_mib * MIB,
-        fraction=serving.get("memoryFraction", engine.default_fraction),
+        fraction=engine.default_fraction if fraction is None else fraction,
         fraction_of=engine.fraction_of,
         tensor_parallel=1 if by_layers else max(1, spread.tensor),
         pipeline_parallel=devices(spec) if by_layers else spread.pipeline,
-        quantization=serving.get("quantization", ""),
-        dtype=serving.get("dtype", "auto"),
-        kv_dtype=serving.get("kvCacheDtype", "auto"),
-        max_length=int(serving.get("maxModelLen", 0)),
-        max_sequences=int(serving.get("maxSequences", 0)),
+        quantization=serving.quantization,
+        dtype=serving.dtype,
+        kv_dtype=serving.kv_cache_dtype,
+        max_length=serving.max_model_len,
+        max_sequences=serving.max_sequences,
     )
 
 
 def _length(release: Release, architecture: Architecture) -> Iterator[Finding]:
-    asked = release.value("serving.maxModelLen", 0)
+    asked = release.spec.serving.max_model_len
     if asked > architecture.max_length:
-        message = f"the model ends at {architecture.max_length:,} tokens, not at {int(asked):,}"
+        message = f"the model ends at {architecture.max_length:,} tokens, not at {asked:,}"
         remedy = "lower it, or give the numbers of the extended model in model.architecture"
         yield Finding(release.place("serving.maxModelLen"), "FIT004", message, remedy)
 
 
 def _latent(release: Release, architecture: Architecture) -> Iterator[Finding]:
-    element = release.value("serving.kvCacheDtype", "")
+    element = release.spec.serving.kv_cache_dtype
     if element == LATENT_LAYOUT and architecture.mla is None:
         message = f"{element} is a cache of latent attention, which the model does not have"
         yield Finding(release.place("serving.kvCacheDtype"), "FIT022", message, "use fp8")
 
 
 def _memory(release: Release, architecture: Architecture, catalog: Catalog) -> Iterator[Finding]:
-    engine = catalog.engine(release.value("engine.name"), release.value("engine.version"))
+    engine = catalog.engine(release.spec.engine.name, release.spec.engine.version)
     spread = parallel_of(release.spec)
     yield from expert_problem(release, architecture)
     if engine is not None and engine.split != "layers":
@@ -114,10 +116,10 @@ def _memory(release: Release, architecture: Architecture, catalog: Catalog) -> I
         yield from _verdict(release, judged, spread, _choices(release.spec, catalog))
 
 
-def _choices(spec: Spec, catalog: Catalog) -> tuple[int, ...]:
+def _choices(spec: ReleaseSpec, catalog: Catalog) -> tuple[int, ...]:
     """How many devices of a node a replica may have; none where it has a share to enlarge."""
-    accelerator = catalog.accelerator(lookup(spec, "accelerator.name", ""))
-    if accelerator is None or lookup(spec, "accelerator.share") is not None:
+    accelerator = catalog.accelerator(spec.accelerator.name)
+    if accelerator is None or spec.accelerator.share is not None:
         return ()
     return tuple(accelerator.counts) or tuple(range(1, _MOST_DEVICES + 1))
 
@@ -132,12 +134,12 @@ def _counts(architecture: Architecture) -> str:
 def _verdict(
     release: Release, judged: Fit, spread: Parallel, choices: Sequence[int]
 ) -> Iterator[Finding]:
-    override = release.value("resources.memoryOverride.reason")
+    override = release.spec.resources.memory_override
     if not judged.fits:
         message, remedy = _missing(judged), _remedy(judged, spread, choices)
         severity = Severity.ERROR
         if override:
-            message, severity = f"{message}; overridden: {override}", Severity.NOTE
+            message, severity = f"{message}; overridden: {override.reason}", Severity.NOTE
         yield Finding(release.place("accelerator.count"), "FIT002", message, remedy, severity)
     elif override:
         place = release.place("resources.memoryOverride", key=True)

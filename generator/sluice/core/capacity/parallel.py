@@ -8,7 +8,8 @@ from sluice.core.catalog.entries import Engine
 from sluice.core.catalog.settings import DEVICES, PER_NODE
 from sluice.core.finding import Finding
 from sluice.core.memory.architecture import Architecture
-from sluice.core.specs.resolve import Release, Spec, lookup
+from sluice.core.specs.records import ReleaseSpec
+from sluice.core.specs.resolve import Release
 
 PATHS = ("parallel.nodes", "parallel.pipeline", "parallel.data", "parallel.expert")
 """Fields of a spec that engines may honour."""
@@ -38,20 +39,19 @@ class Parallel:
         return 0 if rest else tensor
 
 
-def parallel_of(spec: Spec) -> Parallel:
+def parallel_of(spec: ReleaseSpec) -> Parallel:
     """How a release is spread; over nodes in stages of layers, unless it says otherwise."""
-    asked: Any = spec.get("parallel", {})
-    nodes = int(asked.get("nodes", 1))
+    asked = spec.parallel
     return Parallel(
-        nodes=nodes,
-        per_node=int(lookup(spec, DEVICES, 1)),
-        pipeline=int(asked.get("pipeline", nodes)),
-        data=int(asked.get("data", 1)),
-        expert=bool(asked.get("expert", False)),
+        nodes=asked.nodes,
+        per_node=spec.accelerator.count,
+        pipeline=asked.nodes if asked.pipeline is None else asked.pipeline,
+        data=asked.data,
+        expert=asked.expert,
     )
 
 
-def values_of(spec: Spec, engine: Engine) -> dict[str, Any]:
+def values_of(spec: ReleaseSpec, engine: Engine) -> dict[str, Any]:
     """The values of fields as engines take them: the split over tensors in place of the devices."""
     spread = parallel_of(spec)
     by_layers = engine.split == "layers"
@@ -72,9 +72,8 @@ def check_parallel(release: Release, engine: Engine) -> Iterator[Finding]:
         )
         place = release.place("parallel", key=True)
         yield Finding(place, "ENG051", message, "correct parallel or accelerator.count")
-    for path in ("parallel.data", "parallel.expert"):
-        value = release.value(path)
-        if spread.nodes > 1 and value not in (None, False, 1):
+    for path, is_asked in (("parallel.data", spread.data > 1), ("parallel.expert", spread.expert)):
+        if spread.nodes > 1 and is_asked:
             message = f"{path} is for the devices of one node, and there are {spread.nodes} nodes"
             yield Finding(release.place(path, key=True), "ENG052", message, "remove one of both")
     if spread.nodes > 1 and spread.pipeline > 1 and spread.pipeline % spread.nodes:
@@ -91,8 +90,7 @@ _LONGEST_SET = 48
 
 
 def _name(release: Release, spread: Parallel) -> Iterator[Finding]:
-    version = str(release.value("model.version", ""))
-    longest = len(f"{release.key.name}-v{version}")
+    longest = len(f"{release.key.name}-v{release.spec.model.version}")
     if spread.nodes > 1 and longest > _LONGEST_SET:
         message = f"a set of groups has at most {_LONGEST_SET} characters, this one {longest}"
         remedy = "give the release a shorter name"
@@ -101,7 +99,7 @@ def _name(release: Release, spread: Parallel) -> Iterator[Finding]:
 
 def expert_problem(release: Release, architecture: Architecture) -> Iterator[Finding]:
     """Experts to spread where the model has none."""
-    if release.value("parallel.expert") and architecture.moe is None:
+    if release.spec.parallel.expert and architecture.moe is None:
         message = "the model has no experts that could be spread"
         place = release.place("parallel.expert", key=True)
         yield Finding(place, "FIT021", message, "remove it")

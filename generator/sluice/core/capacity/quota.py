@@ -10,29 +10,21 @@ from sluice.core.capacity.parallel import parallel_of
 from sluice.core.catalog.entries import Catalog
 from sluice.core.finding import Finding, Place
 from sluice.core.names import some
-from sluice.core.specs.resolve import Environment, Release, Spec, lookup
+from sluice.core.specs.environment_records import Counts
+from sluice.core.specs.records import ReleaseSpec
+from sluice.core.specs.resolve import Environment, Release
 from sluice.core.units import amount
 
 ANY = "devices"
 """What a quota counts that is one number: devices and shares of all kinds."""
 
 
-def most_replicas(spec: Spec) -> int:
-    scaling = spec.get("scaling", {})
-    return int(scaling.get("max", scaling.get("replicas", 1)))
-
-
-def least_replicas(spec: Spec) -> int:
-    scaling = spec.get("scaling", {})
-    return int(scaling.get("min", 1) if "max" in scaling else scaling.get("replicas", 1))
-
-
 def quota_of(environment: Environment) -> dict[str, int]:
     """How much there may be of what; empty without a quota."""
-    return _counted(lookup(environment.spec, "accelerators.quota"))
+    return _counted(environment.spec.accelerators.quota)
 
 
-def _counted(said: float | Mapping[str, float] | None) -> dict[str, int]:
+def _counted(said: Counts | None) -> dict[str, int]:
     if said is None:
         return {}
     return {n: int(c) for n, c in said.items()} if isinstance(said, Mapping) else {ANY: int(said)}
@@ -73,7 +65,7 @@ def check_quota(
     The version that a rollout introduces counts too; it may run in what is kept to spare.
     `releases` gives them, to name those that use what there is not enough of.
     """
-    spare = _counted(lookup(environment.spec, "accelerators.spare"))
+    spare = _counted(environment.spec.accelerators.spare)
     for resource, most in quota_of(environment).items():
         total, steady = use.most.get(resource, 0), use.steady.get(resource, 0)
         kept = spare.get(resource, 0)
@@ -104,15 +96,15 @@ def _place(environment: Environment, field: str, resource: str) -> Place:
     return environment.document.place(path if resource == ANY else (*path, resource))
 
 
-def has_room(environment: Environment, spec: Spec, catalog: Catalog) -> bool:
+def has_room(environment: Environment, spec: ReleaseSpec, catalog: Catalog) -> bool:
     """Whether one replica more than the greatest number may run while pods are replaced.
 
     What the environment says is spare decides; without such a word, whether the release by itself
     stays within the quota. Other releases have no say in it, so that a manifest depends on its own
     release and environment only.
     """
-    quota, said = quota_of(environment), lookup(environment.spec, "accelerators.spare")
-    one, most = _times(spec, catalog, 1), _times(spec, catalog, most_replicas(spec))
+    quota, said = quota_of(environment), environment.spec.accelerators.spare
+    one, most = _times(spec, catalog, 1), _times(spec, catalog, spec.scaling.most)
     left = {n: count - most[n] for n, count in quota.items()} if said is None else _counted(said)
     return all(one[resource] <= count for resource, count in left.items() if one[resource])
 
@@ -123,22 +115,22 @@ def left_over(environment: Environment, use: Use) -> dict[str, int]:
     return {resource: most - use.most.get(resource, 0) for resource, most in quota.items()}
 
 
-def exceeds(left: Mapping[str, int], spec: Spec, catalog: Catalog) -> bool:
+def exceeds(left: Mapping[str, int], spec: ReleaseSpec, catalog: Catalog) -> bool:
     """Whether one replica more does not go into what is left over of the quota."""
     one = _times(spec, catalog, 1)
     return any(one[resource] > count for resource, count in left.items())
 
 
-def wants_more(now: Spec, before: Spec) -> bool:
+def wants_more(now: ReleaseSpec, before: ReleaseSpec) -> bool:
     """Whether a spec may ask for more of something than another one, or for something else."""
-    same = all(now.get(field) == before.get(field) for field in ("accelerator", "parallel"))
-    return not same or most_replicas(now) > most_replicas(before)
+    same = (now.accelerator, now.parallel) == (before.accelerator, before.parallel)
+    return not same or now.scaling.most > before.scaling.most
 
 
 @kept
 def _steadily(release: Release, catalog: Catalog) -> Counter[str]:
     """What its newest version alone uses then."""
-    return _times(release.spec, catalog, most_replicas(release.spec))
+    return _times(release.spec, catalog, release.spec.scaling.most)
 
 
 @kept
@@ -146,11 +138,11 @@ def _at_most(release: Release, catalog: Catalog) -> Counter[str]:
     """What a release uses at its greatest size, all its versions together."""
     used: Counter[str] = Counter()
     for variant in release.variants:
-        used.update(_times(variant.spec, catalog, most_replicas(variant.spec)))
+        used.update(_times(variant.spec, catalog, variant.spec.scaling.most))
     return used
 
 
-def _times(spec: Spec, catalog: Catalog, replicas: int) -> Counter[str]:
+def _times(spec: ReleaseSpec, catalog: Catalog, replicas: int) -> Counter[str]:
     given, pods = allotment(spec, catalog), replicas * parallel_of(spec).nodes
     return Counter({n: count * pods for n, count in _of_pod(given).items()} if given else {})
 

@@ -1,8 +1,7 @@
 """Whether a release can have the devices, or the shares of devices, that it asks for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 from sluice.core.capacity.allotment import devices, share_memory
 from sluice.core.capacity.parallel import parallel_of
@@ -11,6 +10,8 @@ from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.references import unknown
 from sluice.core.finding import Finding
 from sluice.core.names import nearest
+from sluice.core.specs.capacity_records import Share
+from sluice.core.specs.reader import written
 from sluice.core.specs.resolve import Release
 
 _MODE = "accelerator.share.mode"
@@ -18,19 +19,18 @@ _MODE = "accelerator.share.mode"
 
 def check_allotment(release: Release, catalog: Catalog) -> Iterator[Finding]:
     """What of `accelerator` cannot be had together, or not at all."""
-    accelerator = catalog.accelerator(release.value("accelerator.name", ""))
-    share = release.value("accelerator.share")
+    accelerator = catalog.accelerator(release.spec.accelerator.name)
+    share = release.spec.accelerator.share
     if accelerator is None:
         return
     if share is None:
         yield from _count(release, accelerator)
         return
-    mode = share.get("mode")
-    sharing = catalog.sharing(mode) if mode else None
+    sharing = catalog.sharing(share.mode)
     if sharing is not None:
         yield from _share(release, accelerator, sharing, share, catalog)
-    elif mode:
-        yield unknown(release.place(_MODE), "way of sharing", mode, catalog.names("sharing"))
+    else:
+        yield unknown(release.place(_MODE), "way of sharing", share.mode, catalog.names("sharing"))
 
 
 def _count(release: Release, accelerator: Accelerator) -> Iterator[Finding]:
@@ -45,7 +45,7 @@ def _share(
     release: Release,
     accelerator: Accelerator,
     sharing: Sharing,
-    share: Mapping[str, Any],
+    share: Share,
     catalog: Catalog,
 ) -> Iterator[Finding]:
     if accelerator.vendor not in sharing.vendors:
@@ -70,8 +70,8 @@ def _others(accelerator: Accelerator, catalog: Catalog) -> str:
     return f"use {' or '.join(fitting)}, or {whole}" if fitting else whole
 
 
-def _fields(release: Release, sharing: Sharing, share: Mapping[str, Any]) -> Iterator[Finding]:
-    given = [field for field in share if field != "mode"]
+def _fields(release: Release, sharing: Sharing, share: Share) -> Iterator[Finding]:
+    given = [field for field in written(share) if field != "mode"]
     for field in given:
         if field not in sharing.fields:
             place = release.place(f"accelerator.share.{field}", key=True)
@@ -90,9 +90,9 @@ def _fields(release: Release, sharing: Sharing, share: Mapping[str, Any]) -> Ite
 
 
 def _profile(
-    release: Release, accelerator: Accelerator, sharing: Sharing, share: Mapping[str, Any]
+    release: Release, accelerator: Accelerator, sharing: Sharing, share: Share
 ) -> Iterator[Finding]:
-    wanted = share.get("profile")
+    wanted = share.profile
     if "profile" not in sharing.fields or wanted is None or wanted in accelerator.profiles:
         return
     place = release.place("accelerator.share.profile")
@@ -108,25 +108,23 @@ def _known(wanted: str, known: tuple[str, ...]) -> str:
 
 
 def _memory(
-    release: Release, accelerator: Accelerator, sharing: Sharing, share: Mapping[str, Any]
+    release: Release, accelerator: Accelerator, sharing: Sharing, share: Share
 ) -> Iterator[Finding]:
     asked = share_memory(accelerator, sharing, share)
-    if "memory" in share and not 0 < asked <= accelerator.memory_mib:
+    if share.memory is not None and not 0 < asked <= accelerator.memory_mib:
         message = f"{accelerator.title} has {accelerator.memory_mib} MiB, not {asked}"
         place = release.place("accelerator.share.memory")
         yield Finding(place, "FIT011", message, f"between 1Mi and {accelerator.memory_mib}Mi")
 
 
-def _alone(
-    release: Release, sharing: Sharing, share: Mapping[str, Any], catalog: Catalog
-) -> Iterator[Finding]:
+def _alone(release: Release, sharing: Sharing, share: Share, catalog: Catalog) -> Iterator[Finding]:
     """Whether an engine that sees the whole memory leaves the others theirs."""
-    name, version = release.value("engine.name", ""), release.value("engine.version", "")
-    engine = catalog.engine(name, version)
+    spec = release.spec
+    engine = catalog.engine(spec.engine.name, spec.engine.version)
     if sharing.memory != "whole" or engine is None or not engine.fraction_of:
         return
-    fraction = release.value("serving.memoryFraction", engine.default_fraction)
-    replicas = int(share["replicas"])
+    asked, replicas = spec.serving.memory_fraction, share.replicas or 1
+    fraction = engine.default_fraction if asked is None else asked
     if Fraction(str(fraction)) * replicas > 1:
         message = (
             f"each of {replicas} replicas on a device would take {fraction} of its memory: "

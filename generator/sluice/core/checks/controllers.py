@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 
 from sluice.core.analysis.signals import REFUSALS, warm_up, watches
 from sluice.core.capacity.parallel import parallel_of
-from sluice.core.capacity.quota import least_replicas
 from sluice.core.catalog.entries import Engine, Gateway
 from sluice.core.finding import Finding, Place
-from sluice.core.specs.resolve import Release, lookup
+from sluice.core.specs.reader import written
+from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import plan_of
 from sluice.core.workload import delivery, measurements, values
 
@@ -63,7 +63,7 @@ def _any(release: Release, name: str, strategy: str) -> Iterator[Said]:
         remedy = "use blue-green, or give the environment `traffic`"
         yield ("rollout", "strategy"), message, remedy
     for field in _UNKNOWN[name]:
-        if field in release.value("rollout"):
+        if release.spec.says(f"rollout.{field}"):
             yield ("rollout", field), f"{name} has nothing that {field} could become", _OTHER
 
 
@@ -74,15 +74,17 @@ def _copying(name: str) -> list[str]:
 
 def _tests(release: Release, name: str) -> Iterator[Said]:
     """Words about a sequential test of two versions, which no controller makes."""
-    analysis = release.value("rollout.analysis", {})
+    spec = release.spec
     said: list[tuple[str | int, ...]] = [
-        ("rollout", "analysis", field) for field in ("alpha", "beta") if field in analysis
+        ("rollout", "analysis", field)
+        for field in ("alpha", "beta")
+        if spec.says(f"rollout.analysis.{field}")
     ]
-    for index, gate in enumerate(analysis.get("gates", ())):
-        said += [(*_GATES, index, f) for f in ("tolerated", "excluded") if f in gate]
-    for index, step in enumerate(release.value("rollout.steps", ())):
-        said += [("rollout", "steps", index, "maxSoak")] if "maxSoak" in step else []
-    if "guards" in analysis:
+    for index, gate in enumerate(spec.rollout.analysis.gates or ()):
+        said += [(*_GATES, index, f) for f in ("tolerated", "excluded") if f in written(gate)]
+    for index, step in enumerate(spec.rollout.steps):
+        said += [("rollout", "steps", index, "maxSoak")] if step.max_soak is not None else []
+    if spec.says("rollout.analysis.guards"):
         message = f"{name} has nothing that guards could become"
         yield ("rollout", "analysis", "guards"), message, _OTHER
     for path in said:
@@ -91,12 +93,12 @@ def _tests(release: Release, name: str) -> Iterator[Said]:
 
 
 def _gates(release: Release, name: str, engine: Engine, gateway: Gateway | None) -> Iterator[Said]:
-    written = release.value("rollout.analysis.gates", ())
-    address = lookup(release.environment.spec, "monitoring.prometheus.address")
+    asked = release.spec.rollout.analysis.gates or ()
+    address = release.environment.spec.monitoring.prometheus.address
     blind = measurements.is_blind(release.spec)
     found = [w for w in watches(release.spec, engine, gateway) if not w.gate.observe]
     judged = address and any(watch.gate.absolute is not None for watch in found)
-    if written and not address:
+    if asked and not address:
         message = f"nothing tells {name} where the metrics are"
         yield _GATES, message, "set monitoring.prometheus.address of the environment"
     elif not judged and not blind and not all(s.manual for s in plan_of(release.spec).steps):
@@ -106,13 +108,13 @@ def _gates(release: Release, name: str, engine: Engine, gateway: Gateway | None)
             " nobody counts failed answers; or let a person approve each step"
         )
         yield _MOVER, message, remedy
-    if written and blind:
+    if asked and blind:
         message = (
             f"{name} judges a blue-green rollout before the new version gets a request, and takes"
             " it back where nothing is counted"
         )
         yield _GATES, message, "use canary or shadow, leave the gates away, or let sluice judge"
-    if any(gate["signal"] == REFUSALS for gate in written):
+    if any(gate.signal == REFUSALS for gate in asked):
         message = f"{name} compares no versions, so it has no use for refusals"
         yield _GATES, message, "remove the gate, or let sluice judge"
     for watch in watches(release.spec, engine, gateway):
@@ -127,7 +129,7 @@ def _steps(release: Release, name: str, strategy: str) -> Iterator[Said]:
     if any(step.manual for step in plan.steps):
         message = f"{name} asks a webhook whether to go on, and there is none that a person answers"
         remedy = "give it steps with a soak and without `approval: manual`, or let sluice wait"
-        yield (at if release.value("rollout.steps") else _MOVER), message, remedy
+        yield (at if release.spec.rollout.steps else _MOVER), message, remedy
     soaks = {step.soak for step in plan.steps}
     if strategy == "canary" and len(soaks) > 1:
         message = f"{name} stays at each weight for the same time"
@@ -138,29 +140,29 @@ def _steps(release: Release, name: str, strategy: str) -> Iterator[Said]:
             f" {warm_up(release.spec)} s leaves less than {measurements.LEAST} s to look at"
         )
         yield at, message, "give the steps a longer soak, or a shorter rollout.analysis.warmUp"
-    if strategy != "canary" and "warmUp" in release.value("rollout.analysis", {}):
+    if strategy != "canary" and release.spec.says("rollout.analysis.warmUp"):
         message = f"{name} looks from the first minute on where it raises no weight"
         yield ("rollout", "analysis", "warmUp"), message, "remove it, or let sluice judge"
-    for index, gate in enumerate(release.value("rollout.analysis.gates", ())):
-        if gate.get("mode") == "observe":
+    for index, gate in enumerate(release.spec.rollout.analysis.gates or ()):
+        if gate.mode == "observe":
             message = f"{name} acts on whatever it measures"
             yield (*_GATES, index, "mode"), message, "remove the gate, or let sluice observe"
 
 
 def _copies(release: Release, name: str, strategy: str) -> Iterator[Said]:
     """What a controller that keeps the stable version as a copy of its own cannot do."""
-    scaling, rollout = release.value("scaling", {}), release.value("rollout")
+    scaling, rollout = release.spec.scaling, release.spec.rollout
     traffic = values.traffic(release.environment, release.spec)
     provider = traffic["provider"] if traffic else None
-    if "max" not in scaling and least_replicas(release.spec) > 1:
+    if not scaling.is_automatic and scaling.least > 1:
         message = f"{name} starts one replica of a version, and leaves more to an autoscaler"
         yield ("scaling", "replicas"), message, "write min, max and a target"
-    if least_replicas(release.spec) == 0:
+    if scaling.least == 0:
         message = f"{name} takes a version that sleeps for one that is gone"
         yield ("scaling", "min"), message, "set min to 1, or let sluice do it"
-    if strategy == "canary" and "match" in rollout:
+    if strategy == "canary" and rollout.match is not None:
         message = f"{name} gives either a share or chosen requests to the new version"
         yield ("rollout", "match"), message, "remove it, or let sluice do both"
-    if provider == "gateway" and rollout.get("mirror", _FULL) != _FULL:
+    if provider == "gateway" and rollout.mirror != _FULL:
         message = f"{name} tells the Gateway API to copy all requests, or none"
         yield ("rollout", "mirror"), message, "remove it, use istio, or let sluice do it"

@@ -20,7 +20,7 @@ _NAMES = {STREAM: "weights.load"}
 
 def check_arguments(release: Release, engine: Engine) -> Iterator[Finding]:
     """What is wrong with `engine.args`, argument by argument."""
-    for argument, value in release.value("engine.args", {}).items():
+    for argument, value in release.spec.engine.args.items():
         if isinstance(value, str) and (is_secret(argument) or credentials(value)):
             yield _secret(release, engine, argument)
         else:
@@ -48,7 +48,7 @@ def _argument(release: Release, engine: Engine, argument: str) -> Iterator[Findi
         yield Finding(_place(release, argument), "ENG004", message, "remove it")
     elif going := removed or deprecated:
         yield _going(release, engine, argument, going)
-    elif release.value(f"engine.args.{argument}") is False:
+    elif release.spec.engine.args.get(argument) is False:
         message = f"false is the same as leaving {flag} out"
         yield Finding(
             _place(release, argument), "ENG021", message, "remove it, or give the flag that says no"
@@ -74,7 +74,7 @@ def _unknown(release: Release, engine: Engine, argument: str) -> Finding:
     known = sorted(engine.flags | {flag.removeprefix("--") for flag in _taken(engine)})
     close = nearest(argument, tuple(known))
     own = meant(argument, tuple(known)) if close in engine.flags else None
-    fix = Fix(own) if own and release.value(f"engine.args.{own}") is None else None
+    fix = Fix(own) if own and own not in release.spec.engine.args else None
     message = f"{_title(release, engine)} has no flag --{argument}"
     remedy = _meant(release, engine, close) if close else "see the engine's --help"
     return Finding(_place(release, argument), "ENG007", message, remedy, fix=fix)
@@ -90,7 +90,7 @@ def _place(release: Release, argument: str) -> Place:
 
 
 def _title(release: Release, engine: Engine) -> str:
-    return f"{engine.title} {release.value('engine.version', '')}"
+    return f"{engine.title} {release.spec.engine.version}"
 
 
 def _instead(successor: str) -> str:

@@ -21,7 +21,7 @@ RESERVED = {DEVICES, "lifecycle.drain"}
 
 def check_engine(release: Release, catalog: Catalog) -> Iterator[Finding]:
     """What the engine cannot honour, field by field and flag by flag."""
-    name, version = release.value("engine.name"), release.value("engine.version", "")
+    name, version = release.spec.engine.name, release.spec.engine.version
     engine = catalog.engine(name, version) if name else None
     if name and engine is None:
         yield unknown(release.place("engine.name"), "engine", name, catalog.names("engines"))
@@ -53,7 +53,7 @@ def _status(release: Release, engine: Engine) -> Iterator[Finding]:
 
 
 def _version(release: Release, engine: Engine) -> Iterator[Finding]:
-    version = release.value("engine.version", "")
+    version = release.spec.engine.version
     if version and version_key(version) < version_key(engine.minimum):
         yield Finding(
             release.place("engine.version"),
@@ -64,13 +64,13 @@ def _version(release: Release, engine: Engine) -> Iterator[Finding]:
 
 
 def _image(release: Release, engine: Engine, catalog: Catalog) -> Iterator[Finding]:
-    accelerator = catalog.accelerator(release.value("accelerator.name", ""))
-    own = release.value("engine.image")
+    accelerator = catalog.accelerator(release.spec.accelerator.name)
+    own = release.spec.engine.image
     if accelerator and not own and accelerator.image_variant not in engine.images:
         message = f"Sluice knows no image of {engine.title} for {accelerator.title}"
         place = release.place("accelerator.name")
         yield Finding(place, "ENG011", message, "name one in engine.image or use another engine")
-    if release.value("engine.digest"):
+    if release.spec.engine.digest:
         yield from _digest(release, own or "")
 
 
@@ -80,7 +80,7 @@ def _digest(release: Release, own: str) -> Iterator[Finding]:
     apart = [
         field
         for field in ("name", "version", "image")
-        if release.value(f"engine.{field}") and (field in engine) != ("digest" in engine)
+        if release.spec.says(f"engine.{field}") and (field in engine) != ("digest" in engine)
     ]
     if "@" in own:
         message = "engine.image has a digest already"
@@ -98,7 +98,7 @@ def _field(
     known = engine.fields.get(field, ())
     if field in RESERVED and any(values[field] == setting.omit for setting in known):
         return
-    version = release.value("engine.version", "")
+    version = release.spec.engine.version
     current = [setting for setting in known if setting.known_in(version)]
     applying = [setting for setting in current if setting.applies(values)]
     if not current:
@@ -123,7 +123,7 @@ def _nothing(release: Release, engine: Engine, field: str, known: Sequence[Setti
 def _value(
     release: Release, engine: Engine, field: str, settings: Sequence[Setting]
 ) -> Iterator[Finding]:
-    value = word(release.value(field))
+    value = word(release.spec.written(field))
     for setting in settings:
         accepted = setting.accepted()
         if accepted is not None and value not in accepted:
@@ -134,7 +134,7 @@ def _value(
 
 
 def _targets(release: Release, engine: Engine) -> Iterator[Finding]:
-    for target in release.value("scaling.target", {}):
+    for target in release.spec.scaling.target:
         if target not in engine.metrics:
             place = release.place(f"scaling.target.{target}", key=True)
             message = f"{engine.title} exports no metric for {target}"

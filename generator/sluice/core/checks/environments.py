@@ -8,6 +8,8 @@ from sluice.core.checks.gate_rules import check_promotion
 from sluice.core.checks.references import PROVIDER_FIELDS, misplaced, reserved, unknown
 from sluice.core.finding import Finding, Severity
 from sluice.core.names import nearest
+from sluice.core.specs.environment_records import ArgoCD
+from sluice.core.specs.reader import written
 from sluice.core.specs.resolve import Environment
 from sluice.core.workload.applications import IN_CLUSTER
 
@@ -32,23 +34,24 @@ def check_environment(environment: Environment, catalog: Catalog) -> Iterator[Fi
     yield from _alerts(environment)
     yield from _pruning(environment)
     yield from _namespace(environment)
-    monitoring = environment.spec.get("monitoring", {})
-    if monitoring.get("labels") and not monitoring.get("podMonitor"):
+    monitoring = environment.spec.monitoring
+    if monitoring.labels and not monitoring.pod_monitor:
         place = document.place(("spec", "monitoring", "labels"), key=True)
         message = "without a PodMonitor there is nothing that these labels could be put on"
         yield Finding(place, "REF033", message, "set podMonitor to true, or remove them")
 
 
 def _alerts(environment: Environment) -> Iterator[Finding]:
-    monitoring = environment.spec.get("monitoring", {})
-    if monitoring.get("alerts") and not monitoring.get("podMonitor"):
+    monitoring = environment.spec.monitoring
+    if monitoring.alerts and not monitoring.pod_monitor:
         place = environment.document.place(("spec", "monitoring", "alerts"), key=True)
         message = "without a PodMonitor there are no metrics that could raise an alert"
         yield Finding(place, "REF058", message, "set podMonitor to true, or remove it")
 
 
 def _pruning(environment: Environment) -> Iterator[Finding]:
-    automated = environment.spec.get("argocd", {}).get("automated")
+    argocd = environment.spec.argocd
+    automated = argocd.automated if argocd else None
     if automated is not None and not automated.get("prune"):
         place = environment.document.place(("spec", "argocd", "automated"), key=True)
         message = "what leaves Git stays: the pods of old versions, and an Ingress of a canary"
@@ -59,8 +62,8 @@ def _pruning(environment: Environment) -> Iterator[Finding]:
 def _namespace(environment: Environment) -> Iterator[Finding]:
     """Whether releases would live among what runs the cluster, or Argo CD."""
     spec = environment.spec
-    namespace, argocd = spec["namespace"], spec.get("argocd", {}).get("namespace", "argocd")
-    is_argocds = spec["cluster"]["server"] == IN_CLUSTER and namespace == argocd
+    namespace, argocd = spec.namespace, spec.argocd or ArgoCD()
+    is_argocds = spec.cluster.server == IN_CLUSTER and namespace == argocd.namespace
     if namespace.startswith(_SYSTEM) or is_argocds:
         place = environment.document.place(("spec", "namespace"))
         owner = "Argo CD" if is_argocds else "the cluster itself"
@@ -69,19 +72,19 @@ def _namespace(environment: Environment) -> Iterator[Finding]:
 
 
 def _accelerators(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
-    document, accelerators = environment.document, environment.spec.get("accelerators", {})
-    for index, allowed in enumerate(accelerators.get("allowed", ())):
+    document, accelerators = environment.document, environment.spec.accelerators
+    for index, allowed in enumerate(accelerators.allowed or ()):
         if catalog.accelerator(allowed) is None:
             place = document.place(("spec", "accelerators", "allowed", index))
             yield unknown(place, "accelerator", allowed, catalog.names("accelerators"))
-    if isinstance(accelerators.get("quota"), int | float) and not accelerators.get("allowed"):
+    if isinstance(accelerators.quota, int | float) and not accelerators.allowed:
         place = document.place(("spec", "accelerators", "quota"), key=True)
         message = "a quota needs to know what it counts"
         yield Finding(place, "REF010", message, "list the accelerators under `allowed`")
 
 
 def _prices(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
-    for name in environment.spec.get("accelerators", {}).get("prices", {}):
+    for name in environment.spec.accelerators.prices:
         if catalog.accelerator(name) is None:
             place = environment.document.place(("spec", "accelerators", "prices", name), key=True)
             yield unknown(place, "accelerator", name, catalog.names("accelerators"))
@@ -89,11 +92,10 @@ def _prices(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
 
 def _resources(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
     """Whether a quota by resource names what something here can ask for."""
-    accelerators = environment.spec.get("accelerators", {})
-    for field in ("quota", "spare"):
-        said = accelerators.get(field)
+    accelerators = environment.spec.accelerators
+    for field, said in (("quota", accelerators.quota), ("spare", accelerators.spare)):
         if isinstance(said, Mapping):
-            names = accelerators.get("allowed") or catalog.names("accelerators")
+            names = accelerators.allowed or catalog.names("accelerators")
             known = sorted(resources_of(names, catalog))
             for resource in (each for each in said if each not in known):
                 path = ("spec", "accelerators", field, resource)
@@ -106,10 +108,10 @@ def _resources(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
 def _gateway(environment: Environment, catalog: Catalog) -> Iterator[Finding]:
     """Whether who is to count at the edge is known, and serves the routes that we render."""
     where = ("spec", "monitoring", "gateway")
-    named = environment.spec.get("monitoring", {}).get("gateway")
+    named, traffic = environment.spec.monitoring.gateway, environment.spec.traffic
     if named is None:
         return
-    entry, provider = catalog.gateway(named), environment.spec.get("traffic", {}).get("provider")
+    entry, provider = catalog.gateway(named), traffic.provider if traffic else None
     if entry is None:
         place = environment.document.place(where)
         yield unknown(place, "gateway", named, catalog.names("gateways"))
@@ -131,14 +133,13 @@ def _serves(catalog: Catalog, name: str, provider: str) -> bool:
 
 def _autoscaling(environment: Environment) -> Iterator[Finding]:
     spec = environment.spec
-    scaling = spec.get("autoscaling", {})
-    if scaling.get("provider") != "keda":
+    if spec.autoscaling.provider != "keda":
         return
     problems = []
-    if "prometheus" not in scaling:
+    if spec.autoscaling.prometheus is None:
         message = "KEDA asks Prometheus, and no address is given"
         problems.append((message, "add autoscaling.prometheus"))
-    if not spec.get("monitoring", {}).get("podMonitor"):
+    if not spec.monitoring.pod_monitor:
         message = "KEDA's query selects by labels that the PodMonitor puts on the metrics"
         problems.append((message, "set monitoring.podMonitor to true"))
     for message, remedy in problems:
@@ -148,15 +149,17 @@ def _autoscaling(environment: Environment) -> Iterator[Finding]:
 
 def _provider(environment: Environment) -> Iterator[Finding]:
     """Whether the traffic provider has what it needs and nothing that it would ignore."""
-    traffic = environment.spec.get("traffic", {})
-    provider = traffic.get("provider")
+    traffic = environment.spec.traffic
+    if traffic is None:
+        return
+    provider, given = traffic.provider, written(traffic)
     for field, (providers, needed) in PROVIDER_FIELDS.items():
         where = ("spec", "traffic", field)
-        if field in traffic and provider not in providers:
+        if field in given and provider not in providers:
             place = environment.document.place(where, key=True)
             message = f"{provider} has nothing that {field} could become"
             yield Finding(place, "REF020", message, "remove it")
-        elif needed and field not in traffic and provider in providers:
+        elif needed and field not in given and provider in providers:
             place = environment.document.place(("spec", "traffic", "provider"))
             message = f"routes of {provider} need {field}"
             yield Finding(place, "REF020", message, f"add traffic.{field}")
@@ -166,7 +169,7 @@ def check_environments(environments: Sequence[Environment]) -> Iterator[Finding]
     """What is wrong between environments: two in one namespace would overwrite each other."""
     seen: dict[tuple[str, str], Environment] = {}
     for environment in environments:
-        where = environment.spec["cluster"]["server"], environment.spec["namespace"]
+        where = environment.spec.cluster.server, environment.spec.namespace
         first = seen.setdefault(where, environment)
         if first is not environment:
             place = environment.document.place(("spec", "namespace"))

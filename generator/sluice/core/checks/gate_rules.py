@@ -6,25 +6,25 @@ from functools import partial
 from sluice.core import layout
 from sluice.core.finding import Finding, Place
 from sluice.core.gates import windows
-from sluice.core.gates.words import Gate
 from sluice.core.layout import Key
+from sluice.core.specs.reader import written
 from sluice.core.specs.resolve import Environment, Release
+from sluice.core.specs.rollout_records import Gate
 from sluice.core.units import seconds
 
 Where = Callable[[], Place]
 """Gives a place; to find one is slow, and there is a need for it only where something is wrong."""
 
 _ONE_OF = ("metric", "approval", "soak")
-_LIMITS = {"min", "max"}
 _OF_A_METRIC = {
-    *(_LIMITS | {"maxRegression", "better", "standardErrors", "errorMetric"}),
+    *("min", "max", "maxRegression", "better", "standardErrors", "errorMetric"),
     *("dataset", "maxAge", "afterRegistration", "safety", "measuredBy"),
 }
 
 
 def check_gates(release: Release) -> Iterator[Finding]:
     """What is wrong with a release's own conditions."""
-    for index, gate in enumerate(release.value("gates", ())):
+    for index, gate in enumerate(release.spec.gates):
         yield from _gate(gate, _own(release, index))
 
 
@@ -34,15 +34,15 @@ def _own(release: Release, index: int) -> Where:
 
 def check_promotion(environment: Environment) -> Iterator[Finding]:
     """What is wrong with an environment's conditions, windows and freezes."""
-    promotion, document = environment.spec.get("promotion", {}), environment.document
-    for index, gate in enumerate(promotion.get("gates", ())):
+    promotion, document = environment.spec.promotion, environment.document
+    for index, gate in enumerate(promotion.gates):
         yield from _gate(gate, partial(document.place, ("spec", "promotion", "gates", index)))
-    for name in ("windows", "freezes"):
-        for index, period in enumerate(promotion.get(name, ())):
+    for name, periods in (("windows", promotion.windows), ("freezes", promotion.freezes)):
+        for index, period in enumerate(periods):
             field, message = windows.problem(period)
             if field:
                 pointer = ("spec", "promotion", name, index, field)
-                found = document.place(pointer if field in period else pointer[:-1])
+                found = document.place(pointer if field in written(period) else pointer[:-1])
                 yield Finding(found, "REF061", message, "correct it or remove the entry")
 
 
@@ -52,42 +52,44 @@ def check_soaks(
     """Whether what the chosen releases must have served as is there."""
     for key in chosen:
         release = releases[key]
-        promotion = release.environment.spec.get("promotion", {})
-        for index, gate in enumerate(promotion.get("gates", ())):
+        promotion = release.environment.spec.promotion
+        for index, gate in enumerate(promotion.gates):
             document = release.environment.document
             where = partial(document.place, ("spec", "promotion", "gates", index))
             yield from _soak(release, gate, where, environments, releases)
-        for index, gate in enumerate(release.value("gates", ())):
+        for index, gate in enumerate(release.spec.gates):
             yield from _soak(release, gate, _own(release, index), environments, releases)
 
 
 def _gate(gate: Gate, where: Where) -> Iterator[Finding]:
-    subjects = [name for name in _ONE_OF if name in gate]
-    stray = sorted(_OF_A_METRIC & gate.keys()) if "metric" not in gate else []
+    given = written(gate)
+    subjects = [name for name in _ONE_OF if name in given]
+    stray = sorted(_OF_A_METRIC & given.keys()) if gate.metric is None else []
     if len(subjects) != 1 or stray:
         named = ", ".join([*subjects, *stray])
         message = f"a gate asks one thing: a metric, an approval or a soak, not {named}"
         yield Finding(where(), "REF060", message, "write one gate for each")
-    elif "metric" in gate:
+    elif gate.metric is not None:
         yield from _metric(gate, where)
-    elif "soak" in gate and not seconds(gate["soak"]["duration"]):
+    elif gate.soak is not None and not seconds(gate.soak.duration):
         yield Finding(where(), "REF060", "a soak of no time asks nothing", "give it a duration")
 
 
 def _metric(gate: Gate, where: Where) -> Iterator[Finding]:
-    if gate.get("min", float("-inf")) > gate.get("max", float("inf")):
+    has_limit = gate.min is not None or gate.max is not None
+    if gate.min is not None and gate.max is not None and gate.min > gate.max:
         yield Finding(where(), "REF012", "no value is above min and below max", "correct it")
-    if gate.get("safety") and not _LIMITS & gate.keys():
+    if gate.safety and not has_limit:
         message = "a metric of safety needs a limit: no regression is harmless by being small"
         yield Finding(where(), "REF060", message, "add min or max")
-    counted = "maxRegression" in gate or gate.get("safety")
-    if "standardErrors" in gate and not counted:
+    counted = gate.max_regression is not None or gate.safety
+    if gate.standard_errors is not None and not counted:
         message = "standardErrors counts with maxRegression or safety only"
         yield Finding(where(), "REF060", message, "add one of them, or remove it")
-    if "errorMetric" in gate and "standardErrors" not in gate:
+    if gate.error_metric is not None and gate.standard_errors is None:
         message = "errorMetric counts with standardErrors only"
         yield Finding(where(), "REF060", message, "add standardErrors, or remove it")
-    if "better" in gate and "maxRegression" not in gate and not _LIMITS & gate.keys():
+    if gate.better is not None and gate.max_regression is None and not has_limit:
         message = "better counts with a limit or maxRegression only"
         yield Finding(where(), "REF060", message, "remove it")
 
@@ -99,11 +101,11 @@ def _soak(
     environments: Mapping[str, Environment],
     releases: Mapping[Key, Release],
 ) -> Iterator[Finding]:
-    if "soak" not in gate:
+    if gate.soak is None:
         return
-    soak = gate["soak"]
-    name = soak["environment"]
-    team, _, inner = soak.get("release", f"{release.key.team}/{release.key.name}").partition("/")
+    name = gate.soak.environment
+    asked = gate.soak.release or f"{release.key.team}/{release.key.name}"
+    team, _, inner = asked.partition("/")
     other = Key(name, team, inner)
     if name not in environments:
         message, remedy = f"there is no environment {name!r}", "name one that is there"
@@ -112,8 +114,8 @@ def _soak(
     elif other not in releases:
         message = f"nothing can soak as {other}: there is no such release"
         remedy = f"add {layout.release_path(other)}, or name it with `release`"
-    elif releases[other].value("model.name") != release.value("model.name"):
-        message = f"{other} serves another model, {releases[other].value('model.name')!r}"
+    elif releases[other].spec.model.name != release.spec.model.name:
+        message = f"{other} serves another model, {releases[other].spec.model.name!r}"
         remedy = "name a release of the same model with `release`"
     else:
         return

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sluice.core.catalog.entries import Catalog, Engine
 from sluice.core.finding import Finding, Place
 from sluice.core.paths import is_ambiguous, replacement
-from sluice.core.specs.resolve import Release, Variant, lookup
+from sluice.core.specs.resolve import Release, Variant
 from sluice.core.workload import delivery, values
 
 
@@ -40,17 +40,16 @@ def check_path(release: Release, catalog: Catalog) -> Iterator[Finding]:
 
 def _engine_of(variant: Variant, catalog: Catalog) -> Engine | None:
     """The engine of a version, unless it is one that another check refuses."""
-    name = lookup(variant.spec, "engine.name")
-    engine = catalog.engine(name, lookup(variant.spec, "engine.version", "")) if name else None
+    engine = catalog.engine(variant.spec.engine.name, variant.spec.engine.version)
     return None if engine is None or engine.status == "refused" else engine
 
 
 def _keeps_rewrite(release: Release, provider: str) -> bool:
     """Whether a rule that a controller adds is a copy of ours, filters included."""
-    return provider == "gateway" and release.value("rollout.strategy") != "shadow"
+    return provider == "gateway" and release.spec.rollout.strategy != "shadow"
 
 
 def _place(release: Release) -> Place:
-    if release.value("traffic.path") is not None:
+    if release.spec.traffic.path is not None:
         return release.place("traffic.path")
     return release.environment.document.place(("spec", "traffic", "path"))

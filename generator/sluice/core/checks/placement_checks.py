@@ -22,8 +22,8 @@ def check_placement(release: Release, catalog: Catalog) -> Iterator[Finding]:
 
 
 def _pool(release: Release) -> Iterator[Finding]:
-    pools, named = release.environment.spec.get("pools", {}), release.value("placement.pool")
-    serving = [name for name, pool in pools.items() if pool.get("serves", True)]
+    pools, named = release.environment.spec.pools, release.spec.placement.pool
+    serving = [name for name, pool in pools.items() if pool.serves]
     if named is None and pools:
         message = "the environment keeps pools of nodes apart, and this release names none"
         remedy = f"set placement.pool to {' or '.join(serving) or 'one that serves'}"
@@ -41,8 +41,9 @@ def _pool(release: Release) -> Iterator[Finding]:
 
 
 def _conditions(release: Release) -> Iterator[Finding]:
-    for field in ("require", "prefer"):
-        for index, condition in enumerate(release.value(f"placement.{field}", ())):
+    placement = release.spec.placement
+    for field, conditions in (("require", placement.require), ("prefer", placement.prefer)):
+        for index, condition in enumerate(conditions):
             compared, operator = condition["operator"] in _COMPARED, condition["operator"]
             if compared == ("values" in condition):
                 continue
@@ -53,25 +54,25 @@ def _conditions(release: Release) -> Iterator[Finding]:
 
 
 def _queue(release: Release, catalog: Catalog) -> Iterator[Finding]:
-    queue = release.value(_QUEUE)
-    if queue is None or "scheduler" not in queue:
+    queue = release.spec.placement.queue
+    if queue is None:
         return
-    entry, scheduler = catalog.queueing(queue["scheduler"]), f"{_QUEUE}.scheduler"
+    entry, scheduler = catalog.queueing(queue.scheduler), f"{_QUEUE}.scheduler"
     if entry is None:
         known = catalog.names("queueing")
         place = release.place(scheduler)
-        yield unknown(place, "batch scheduler", queue["scheduler"], known)
+        yield unknown(place, "batch scheduler", queue.scheduler, known)
         return
     given = allotment(release.spec, catalog)
     if entry.scheduler and given and given.scheduler not in ("", entry.scheduler):
         message = f"{given.scheduler} must place these devices, and {entry.title} these pods"
         remedy = "use whole devices, another way of sharing, or a queue without a scheduler"
         yield Finding(release.place(scheduler), "REF048", message, remedy)
-    if "priority" in queue and not has_priorities(entry):
+    if queue.priority is not None and not has_priorities(entry):
         message = f"{entry.title} has no priorities of its own"
         where = release.place(f"{_QUEUE}.priority", key=True)
         yield Finding(where, "REF049", message, "use placement.priorityClass")
-    if "preemptible" in queue and not entry.preemptible:
+    if release.spec.says(f"{_QUEUE}.preemptible") and not entry.preemptible:
         message = f"{entry.title} has nothing that preemptible could become"
         where = release.place(f"{_QUEUE}.preemptible", key=True)
         yield Finding(where, "REF049", message, "remove it")

@@ -11,6 +11,7 @@ from sluice.core.documents.load import Document
 from sluice.core.finding import Finding, Fix, Place
 from sluice.core.names import meant, nearest
 from sluice.core.rollout.model import LEAVING
+from sluice.core.specs.reader import written
 from sluice.core.specs.resolve import Release
 from sluice.core.workload import sources, values
 from sluice.core.workload.scaling import check_scaling
@@ -45,7 +46,7 @@ _OF_RELEASES = {
 def missing(release: Release) -> Iterator[Finding]:
     """What neither a release nor its environment says, and must."""
     for path in REQUIRED:
-        if release.value(path) is None:
+        if not release.spec.says(path):
             yield Finding(
                 release.place(path),
                 "REF002",
@@ -102,22 +103,23 @@ def reserved(document: Document) -> Iterator[Finding]:
 
 def _source(release: Release) -> Iterator[Finding]:
     try:
-        sources.parse(release.value("model.source"))
+        sources.parse(release.spec.model.source)
     except sources.SourceError as error:
         yield Finding(release.place("model.source"), "REF004", str(error), error.remedy)
     leaving = release.rollout is not None and release.rollout.data["spec"]["state"] in LEAVING
-    if not leaving and release.value("model.version") in release.value("model.quarantine", ()):
-        message = f"version {release.value('model.version')} is in quarantine"
+    model = release.spec.model
+    if not leaving and model.version in model.quarantine:
+        message = f"version {model.version} is in quarantine"
         place = release.place("model.version")
         yield Finding(place, "REF011", message, "serve another one or lift the quarantine")
 
 
 def _accelerator(release: Release, catalog: Catalog) -> Iterator[Finding]:
-    name = release.value("accelerator.name")
+    name = release.spec.accelerator.name
     if catalog.accelerator(name) is None:
         place = release.place("accelerator.name")
         yield unknown(place, "accelerator", name, catalog.names("accelerators"))
-    allowed = release.environment.spec.get("accelerators", {}).get("allowed")
+    allowed = release.environment.spec.accelerators.allowed
     if allowed is not None and name not in allowed:
         message = f"the environment does not allow {name!r}"
         place = release.place("accelerator.name")
@@ -125,26 +127,26 @@ def _accelerator(release: Release, catalog: Catalog) -> Iterator[Finding]:
 
 
 def _architecture(release: Release, catalog: Catalog) -> Iterator[Finding]:
-    name = release.value("model.architecture")
+    name = release.spec.model.architecture
     if name is not None and catalog.architecture(name) is None:
         place = release.place("model.architecture")
         if isinstance(name, str) and name.endswith(".json"):
             message = f"there is no {name} beside the release that could be read"
             yield Finding(place, "REF057", message, "put the model's config.json there")
             return
-        yield unknown(place, "architecture", name, catalog.names("architectures"))
+        yield unknown(place, "architecture", str(name), catalog.names("architectures"))
 
 
 def _scaling(release: Release) -> Iterator[Finding]:
-    scaling = release.value("scaling", {})
-    bounds = scaling.keys() - {"replicas"}
-    if "replicas" in scaling and bounds:
+    scaling, given = release.spec.scaling, release.spec.written("scaling") or {}
+    bounds = given.keys() - {"replicas"}
+    if "replicas" in given and bounds:
         message = "a fixed number of replicas and an autoscaler exclude each other"
         remedy = "keep `replicas`, or `min`, `max` and `target`"
     elif bounds and not {"max", "target"} <= bounds:
         message, remedy = "an autoscaler needs `max` and a `target`", "add them, or use `replicas`"
-    elif bounds and scaling.get("min", 1) > scaling["max"]:
-        message = f"min {scaling['min']} is above max {scaling['max']}"
+    elif bounds and scaling.min > scaling.most:
+        message = f"min {scaling.min} is above max {scaling.max}"
         remedy = "raise max or lower min"
     else:
         return
@@ -153,12 +155,12 @@ def _scaling(release: Release) -> Iterator[Finding]:
 
 def _traffic(release: Release) -> Iterator[Finding]:
     traffic = values.traffic(release.environment, release.spec)
-    if traffic is None and release.value("traffic") is not None:
+    if traffic is None and release.spec.says("traffic"):
         place = release.place("traffic", key=True)
         message = "the environment has no traffic provider, so this would do nothing"
         yield Finding(place, "REF009", message, "add spec.traffic to the environment")
     for field, remedy in _OF_RELEASES.items() if traffic is not None else ():
-        own = release.value(f"traffic.{field}")
+        own = written(release.spec.traffic).get(field)
         if traffic and own is not None and traffic["provider"] not in PROVIDER_FIELDS[field][0]:
             place = release.place(f"traffic.{field}", key=True)
             message = f"{traffic['provider']} has nothing that {field} could become"

@@ -38,12 +38,12 @@ IMPOSSIBLE: Mapping[tuple[str, str], tuple[str, str]] = {
 
 def check_rollout(release: Release, catalog: Catalog) -> Iterator[Finding]:
     """Every finding about strategy, steps, analysis and rollout.yaml."""
-    strategy = release.value("rollout.strategy", "rolling")
+    strategy = release.spec.rollout.strategy
     yield from _steps(release, strategy)
     yield from _fields(release, strategy)
     if strategy not in delivery.STEADY:
         yield from _provider(release, strategy)
-    engine = catalog.engine(release.value("engine.name"), release.value("engine.version"))
+    engine = catalog.engine(release.spec.engine.name, release.spec.engine.version)
     if engine is not None and engine.status != "refused":
         gateway = gateway_of(release, catalog)
         if not delivery.is_elsewhere(release.spec):
@@ -56,7 +56,7 @@ def check_rollout(release: Release, catalog: Catalog) -> Iterator[Finding]:
 
 
 def _steps(release: Release, strategy: str) -> Iterator[Finding]:
-    steps = release.value("rollout.steps")
+    steps = release.spec.rollout.steps
     if strategy == "canary" and not steps:
         place = release.place("rollout.strategy")
         yield Finding(place, "REF007", "a canary needs steps", "add `steps` with weight and soak")
@@ -66,7 +66,7 @@ def _steps(release: Release, strategy: str) -> Iterator[Finding]:
         message = "steps have a meaning for versions side by side only"
         yield Finding(place, "REF007", message, "remove them, or write `strategy: canary`")
         return
-    weights = [step["weight"] for step in steps or ()]
+    weights = [step.weight for step in steps]
     if strategy == "canary" and weights and weights != sorted(set(weights)):
         place, message = release.place("rollout.steps"), f"the weights {weights} do not grow"
         yield Finding(place, "REF007", message, "put them in order")
@@ -78,7 +78,7 @@ def _steps(release: Release, strategy: str) -> Iterator[Finding]:
 
 def _fields(release: Release, strategy: str) -> Iterator[Finding]:
     """Fields that only some strategies honour, or need."""
-    rollout = release.value("rollout", {})
+    rollout = release.spec.written("rollout") or {}
     if strategy in delivery.STEADY:
         known = {"strategy", "steps", "controller"}
         for field in sorted(rollout.keys() - known):
@@ -107,15 +107,16 @@ def _provider(release: Release, strategy: str) -> Iterator[Finding]:
             yield Finding(release.place("rollout.strategy"), "REF071", message, remedy)
         return
     asked = [("strategy", strategy)]
-    asked += [("match", kind) for kind in release.value("rollout.match", {})]
+    asked += [("match", kind) for kind in release.spec.written("rollout.match") or ()]
     for field, what in asked:
         reason, remedy = IMPOSSIBLE.get((traffic["provider"], what), ("", ""))
         if reason:
             place = release.place(f"rollout.{field}", key=field == "match")
             message = f"{traffic['provider']} cannot do {what}: {reason}"
             yield Finding(place, "REF071", message, remedy)
-    cookie = release.value("rollout.match.cookie")
-    if cookie and traffic["provider"] == "nginx" and cookie["value"] != "always":
+    match = release.spec.rollout.match
+    cookie = match.cookie if match else None
+    if cookie and traffic["provider"] == "nginx" and cookie.value != "always":
         place = release.place("rollout.match.cookie.value")
         message = "nginx sends a request to the new version when the cookie is `always`"
         yield Finding(place, "REF071", message, "write `value: always`")
@@ -131,9 +132,9 @@ def _file(release: Release, strategy: str) -> Iterator[Finding]:
         message = f"the name {name!r} is not that of the directory, {release.key.name!r}"
         place = document.place(("metadata", "name"))
         yield Finding(place, "REF001", message, "give both the same name")
-    if spec["candidate"] != release.value("model.version"):
+    if spec["candidate"] != release.spec.model.version:
         place = document.place(("spec", "candidate"))
-        message = f"the release serves version {release.value('model.version')}, not this one"
+        message = f"the release serves version {release.spec.model.version}, not this one"
         yield Finding(place, "REF008", message, "delete rollout.yaml or set the release back")
     stable = spec["stable"]["spec"].get("model", {})
     is_named = {"name", "version", "source"} <= stable.keys()

@@ -1,13 +1,12 @@
 """Steps and times of a rollout that could only wait, or that contradict each other."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from sluice.core.analysis.signals import delay, warm_up
+from sluice.core.analysis.signals import warm_up
 from sluice.core.finding import Finding, Severity
-from sluice.core.specs.resolve import Release, lookup
-from sluice.core.specs.rollout_plan import LONGEST, plan_of, seconds_of
-from sluice.core.units import duration, seconds
+from sluice.core.specs.resolve import Release
+from sluice.core.specs.rollout_plan import LONGEST, plan_of
+from sluice.core.units import duration
 from sluice.core.workload import delivery
 
 BATCH = 60
@@ -16,9 +15,8 @@ BATCH = 60
 
 def check_times(release: Release, strategy: str) -> Iterator[Finding]:
     """What of the steps could only wait; controllers in the cluster have times of their own."""
-    steps = release.value("rollout.steps", ())
-    for index, step in enumerate(steps):
-        for field, message, remedy in _of_step(release, strategy, step):
+    for index in range(len(release.spec.rollout.steps)):
+        for field, message, remedy in _of_step(release, strategy, index):
             path = ("rollout", "steps", index, field)
             yield Finding(release.origin(path)[0], "REF075", message, remedy)
     if strategy in delivery.STEADY or delivery.is_elsewhere(release.spec):
@@ -27,14 +25,13 @@ def check_times(release: Release, strategy: str) -> Iterator[Finding]:
     yield from _measured(release)
 
 
-def _of_step(
-    release: Release, strategy: str, step: Mapping[str, Any]
-) -> Iterator[tuple[str, str, str]]:
+def _of_step(release: Release, strategy: str, index: int) -> Iterator[tuple[str, str, str]]:
     """Of one step: the field, what is wrong with it, and what to do."""
-    soak = seconds(step["soak"])
-    longest = seconds_of(step, "maxSoak", max(soak, LONGEST))
-    if longest < soak:
-        message = f"the longest time, {step['maxSoak']}, is shorter than the least, {step['soak']}"
+    step = release.spec.rollout.steps[index]
+    longest = max(step.soak, LONGEST) if step.max_soak is None else step.max_soak
+    if longest < step.soak:
+        text = release.spec.written("rollout.steps")[index]
+        message = f"the longest time, {text['maxSoak']}, is shorter than the least, {text['soak']}"
         yield "maxSoak", message, "make maxSoak the longer one"
     elif longest <= warm_up(release.spec) + BATCH:
         message = f"after {duration(longest)} nothing is counted yet: the warm-up alone takes"
@@ -42,16 +39,16 @@ def _of_step(
         remedy = "make maxSoak longer, or rollout.analysis.warmUp shorter"
         yield "maxSoak", f"{message} {warming}, and a batch {duration(BATCH)}", remedy
     unseen = strategy == "blue-green"
-    unseen |= strategy == "canary" and not release.value("rollout.match")
-    automatic = step.get("approval", "automatic") == "automatic"
-    if step["weight"] == 0 and unseen and automatic and not delivery.is_elsewhere(release.spec):
+    unseen |= strategy == "canary" and not release.spec.rollout.match
+    automatic = step.approval == "automatic"
+    if step.weight == 0 and unseen and automatic and not delivery.is_elsewhere(release.spec):
         message = "no request reaches the new version in this step, so that nothing lets it go on"
         yield "weight", message, "add `approval: manual`, or give it a weight"
 
 
 def _failure_age(release: Release) -> Iterator[Finding]:
     """A failure is as old as its batch, and that can be asked for only some time later."""
-    least = BATCH + delay(release.environment.spec)
+    least = BATCH + release.environment.spec.monitoring.prometheus.delay
     oldest = plan_of(release.spec).failure_age
     if oldest <= least:
         message = f"a failure is {duration(least)} old when it is seen, so that none would count"
@@ -61,7 +58,7 @@ def _failure_age(release: Release) -> Iterator[Finding]:
 
 def _measured(release: Release) -> Iterator[Finding]:
     """Steps that wait for evidence of which nothing comes."""
-    address = lookup(release.environment.spec, "monitoring.prometheus.address")
+    address = release.environment.spec.monitoring.prometheus.address
     if address or all(step.manual for step in plan_of(release.spec).steps):
         return
     message = "nobody is asked what is measured: no step goes on by itself, and nothing goes back"

@@ -6,6 +6,7 @@ from typing import Any
 from sluice.core.catalog.entries import Engine
 from sluice.core.catalog.settings import word
 from sluice.core.finding import Finding, Severity
+from sluice.core.specs.model_records import Companion
 from sluice.core.specs.resolve import Release
 from sluice.core.units import amount
 from sluice.core.workload.arguments import SERVED_NAME, said
@@ -57,22 +58,22 @@ def _model(release: Release, engine: Engine) -> Iterator[Finding]:
         message = f"{engine.title} serves one file, whose name ends in {engine.model_suffix}"
         remedy = "append the file's name to the path"
         yield Finding(release.place("model.source"), "ENG012", message, remedy)
-    if release.value("serving.trustRemoteCode") and not source.revision:
+    if release.spec.serving.trust_remote_code and not source.revision:
         message = "code that comes with a model runs only from a commit that cannot change"
         remedy = "remove it, or use hf://ORGANISATION/NAME@COMMIT as the source"
         yield Finding(release.place("serving.trustRemoteCode", key=True), "ENG015", message, remedy)
-    if release.value("serving.chatTemplate") and not source.root:
+    if release.spec.serving.chat_template and not source.root:
         message = "the chat template is a file on the volume with the weights, and there is none"
         remedy = "use a pvc:// source, or one that is downloaded"
         yield Finding(release.place("serving.chatTemplate", key=True), "ENG016", message, remedy)
-    name = str(release.value("serving.servedName", release.key.name))
+    name = release.spec.serving.served_name or release.key.name
     if "/" in name and any(SERVED_NAME in path for path in engine.health.values()):
         message = f"{engine.title} is asked for the model by its name, which cannot hold '/'"
         yield Finding(release.place("serving.servedName"), "ENG012", message, "use another name")
 
 
 def _source(release: Release, engine: Engine) -> Source | None:
-    if release.value("model.source") is None:
+    if not release.spec.model.source:
         return None
     try:
         return model_source(release.spec, engine)
@@ -81,9 +82,10 @@ def _source(release: Release, engine: Engine) -> Source | None:
 
 
 def _speculative(release: Release, engine: Engine) -> Iterator[Finding]:
-    method, model = (release.value(f"serving.speculative.{key}") for key in ("method", "model"))
-    if method is None:
+    speculative = release.spec.serving.speculative
+    if speculative is None:
         return
+    method, model = speculative.method, speculative.model
     if _NEEDS_MODEL[method] and model is None:
         message = f"{method} needs a model that drafts"
         place = release.place("serving.speculative.method")
@@ -96,23 +98,21 @@ def _speculative(release: Release, engine: Engine) -> Iterator[Finding]:
 
 
 def _adapters(release: Release, engine: Engine) -> Iterator[Finding]:
-    names = {str(release.value("serving.servedName", release.key.name))}
-    for index, adapter in enumerate(release.value("serving.adapters", ())):
-        if adapter["name"] in names:
+    names = {release.spec.serving.served_name or release.key.name}
+    for index, adapter in enumerate(release.spec.serving.adapters):
+        if adapter.name in names:
             place = release.origin(("serving", "adapters", index, "name"))[0]
-            message = f"{adapter['name']!r} is the name of another model that is served here"
+            message = f"{adapter.name!r} is the name of another model that is served here"
             yield Finding(place, "ENG018", message, "rename the adapter")
-        names.add(adapter["name"])
-        yield from _companion(release, engine, f"serving.adapters.{index}.model", adapter["model"])
+        names.add(adapter.name)
+        yield from _companion(release, engine, f"serving.adapters.{index}.model", adapter.model)
 
 
-def _companion(
-    release: Release, engine: Engine, path: str, model: Mapping[str, Any]
-) -> Iterator[Finding]:
+def _companion(release: Release, engine: Engine, path: str, model: Companion) -> Iterator[Finding]:
     """A model beside the main one is pinned as that is: by a claim, or by a commit if possible."""
     pointer = tuple(int(part) if part.isdigit() else part for part in path.split("."))
     try:
-        source = parse(model["source"])
+        source = parse(model.source)
     except SourceError as error:
         place = release.origin((*pointer, "source"))[0]
         yield Finding(place, "REF004", str(error), error.remedy)
@@ -124,27 +124,28 @@ def _companion(
 
 
 def _limits(release: Release, engine: Engine) -> Iterator[Finding]:
-    adapters = release.value("serving.adapters", ())
-    for path in ("serving.maxLoras", "serving.maxLoraRank"):
-        if release.value(path) and not adapters:
+    serving, adapters = release.spec.serving, release.spec.serving.adapters
+    given = {"serving.maxLoras": serving.max_loras, "serving.maxLoraRank": serving.max_lora_rank}
+    for path, number in given.items():
+        if number is not None and not adapters:
             message = f"{path} means nothing without adapters"
             yield Finding(release.place(path, key=True), "ENG014", message, "remove the field")
-    most = _limit(release, engine, "serving.maxLoras")
+    most = _limit(serving.max_loras, engine, "serving.maxLoras")
     if most is not None and len(adapters) > most:
         place = release.place("serving.adapters", key=True)
         message = f"{len(adapters)} adapters share the room for {most} in a batch"
         remedy = f"set serving.maxLoras to {len(adapters)} if all are asked for at once"
         yield Finding(place, "ENG019", message, remedy, Severity.WARNING)
-    rank = _limit(release, engine, "serving.maxLoraRank")
+    rank = _limit(serving.max_lora_rank, engine, "serving.maxLoraRank")
     for index, adapter in enumerate(adapters):
-        if rank is not None and adapter.get("rank", 0) > rank:
+        if rank is not None and adapter.rank is not None and adapter.rank > rank:
             place = release.origin(("serving", "adapters", index, "rank"))[0]
-            message = f"rank {adapter['rank']} is above {rank}, the most that is loaded"
-            yield Finding(place, "ENG019", message, _greater(engine, adapter["rank"]))
+            message = f"rank {adapter.rank} is above {rank}, the most that is loaded"
+            yield Finding(place, "ENG019", message, _greater(engine, adapter.rank))
 
 
-def _limit(release: Release, engine: Engine, path: str) -> int | None:
-    limit = release.value(path, engine.limits.get(path))
+def _limit(asked: int | None, engine: Engine, path: str) -> int | None:
+    limit = engine.limits.get(path) if asked is None else asked
     return None if limit is None else int(limit)
 
 
@@ -158,13 +159,14 @@ def _greater(engine: Engine, rank: int) -> str:
 
 
 def _offload(release: Release) -> Iterator[Finding]:
-    size = release.value("serving.kvOffload.size")
-    memory = release.value("resources.memory.limit")
+    offload, resources = release.spec.serving.kv_offload, release.spec.resources
+    size = offload.size if offload else None
+    memory = resources.memory.limit if resources.memory else None
     if size and memory and amount(size) >= amount(memory):
         message = f"{size} of cache do not fit into the container's memory of {memory}"
         place = release.place("serving.kvOffload.size")
         yield Finding(place, "ENG020", message, "raise resources.memory.limit")
-    shared = release.value("resources.sharedMemory")
+    shared = resources.shared_memory
     if shared and memory and amount(shared) >= amount(memory):
         message = f"{shared} of shared memory count as memory, of which the container has {memory}"
         place = release.place("resources.sharedMemory")

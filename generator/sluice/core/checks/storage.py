@@ -8,7 +8,11 @@ from sluice.core.catalog.stores import Store
 from sluice.core.documents.source import Pointer
 from sluice.core.finding import Finding, Severity
 from sluice.core.names import nearest
-from sluice.core.specs.resolve import Release, lookup
+from sluice.core.specs.capacity_records import Bounds
+from sluice.core.specs.environment_records import SourceAccess
+from sluice.core.specs.reader import written
+from sluice.core.specs.records import lookup
+from sluice.core.specs.resolve import Release
 from sluice.core.units import amount, bytes_text, version_key
 from sluice.core.workload.fetching import access, all_sources, can_stream, companions, model_source
 from sluice.core.workload.places import is_inward, is_listed
@@ -25,7 +29,7 @@ _KNOWN_SINCE, _DEFAULT_SINCE = "1.31", "1.35"
 
 def check_storage(release: Release, catalog: Catalog) -> Iterator[Finding]:
     """What is wrong with where the weights come from, where their sources can be read at all."""
-    engine = catalog.engine(release.value("engine.name", ""), release.value("engine.version", ""))
+    engine = catalog.engine(release.spec.engine.name, release.spec.engine.version)
     placed = list(_placed(release))
     for pointer, source in placed:
         yield from _allowed(release, pointer, source)
@@ -36,7 +40,8 @@ def check_storage(release: Release, catalog: Catalog) -> Iterator[Finding]:
     if engine is not None:
         yield from _repositories(release, engine)
     yield from _endpoint(release, sorted({source.scheme for _, source in placed}))
-    yield from _claim(release, _CACHE, release.value("weights.cache.claim", ""))
+    cache = release.spec.weights.cache
+    yield from _claim(release, _CACHE, cache.claim or "" if cache else "")
     if placed and engine is not None and engine.status != "refused":
         yield from _load(release, engine)
         yield from _access(release, engine, catalog)
@@ -45,17 +50,17 @@ def check_storage(release: Release, catalog: Catalog) -> Iterator[Finding]:
 
 def _placed(release: Release) -> Iterator[tuple[Pointer, Source]]:
     """Every source that can be read, with where it is written."""
-    found = {"model": release.value("model", {}), **companions(release.spec)}
-    for path, model in found.items():
+    beside = {path: model.source for path, model in companions(release.spec).items()}
+    for path, source in {"model": release.spec.model.source, **beside}.items():
         pointer = tuple(int(part) if part.isdigit() else part for part in path.split("."))
         try:
-            yield (*pointer, "source"), parse(model["source"])
-        except (SourceError, KeyError):  # REF004 and REF002
+            yield (*pointer, "source"), parse(source)
+        except SourceError:  # REF004 and REF002
             continue
 
 
 def _claim(release: Release, pointer: Pointer, claim: str) -> Iterator[Finding]:
-    known = lookup(release.environment.spec, "storage.claims")
+    known = release.environment.spec.storage.claims
     if claim and known is not None and claim not in known:
         close = nearest(claim, tuple(known))
         listed = f"did you mean {close!r}?" if close else f"it lists {', '.join(known)}"
@@ -65,7 +70,7 @@ def _claim(release: Release, pointer: Pointer, claim: str) -> Iterator[Finding]:
 
 
 def _allowed(release: Release, pointer: Pointer, source: Source) -> Iterator[Finding]:
-    allowed = lookup(release.environment.spec, "sources.allowed")
+    allowed = release.environment.spec.sources.allowed
     if allowed is not None and not is_listed(source.uri, allowed):
         message = f"the environment allows no weights from {source.uri}"
         remedy = (
@@ -77,9 +82,11 @@ def _allowed(release: Release, pointer: Pointer, source: Source) -> Iterator[Fin
 
 def _repositories(release: Release, engine: Engine) -> Iterator[Finding]:
     """Arguments by which an engine would get something from a hub that is not listed."""
-    allowed = lookup(release.environment.spec, "sources.allowed")
-    arguments = release.value("engine.args", {})
-    for flag in sorted(engine.repositories & arguments.keys()) if allowed is not None else ():
+    allowed = release.environment.spec.sources.allowed
+    arguments = release.spec.engine.args
+    if allowed is None:
+        return
+    for flag in sorted(engine.repositories & arguments.keys()):
         named = str(arguments[flag])
         # A repository has an owner; a path begins at the root, and other words are modes.
         if "/" not in named or named.startswith("/") or is_listed(f"hf://{named}", allowed):
@@ -96,12 +103,12 @@ def _host(release: Release, pointer: Pointer, source: Source) -> Iterator[Findin
     path = release.environment.document.path
     message = remedy = ""
     if source.host:
-        endpoint = access(release.environment, release.spec, source.scheme).get("endpoint", "")
+        endpoint = access(release.environment, release.spec, source.scheme).endpoint or ""
         if urlsplit(endpoint).netloc.lower() != source.host.lower():
             message = f"the source names a server of its own, {source.host}"
             remedy = f"write {source.uri}: storage.sources.models.endpoint in {path} is the server"
     elif source.image:
-        allowed = lookup(release.environment.spec, "sources.allowed", ())
+        allowed = release.environment.spec.sources.allowed or ()
         host = source.image.partition("/")[0]
         named = [each for each in allowed if each.startswith("oci://") and each != "oci://"]
         if is_inward(host) and not is_listed(source.uri, named):
@@ -122,14 +129,15 @@ def _endpoint(release: Release, schemes: Iterable[str]) -> Iterator[Finding]:
     if not own:
         return
     for scheme in schemes:
-        shared = lookup(release.environment.spec, "storage.sources", {}).get(scheme, {})
-        lent = [name for name in _CREDENTIALS if name in shared and _is_lent(release, name)]
-        server = shared.get("endpoint", "")
+        shared = release.environment.spec.storage.sources.get(scheme, SourceAccess())
+        lendable = written(shared).keys() - written(release.spec.weights).keys()
+        lent = [name for name in _CREDENTIALS if name in lendable]
+        server = shared.endpoint or ""
         if server and urlsplit(server)[:2] != urlsplit(own)[:2]:
             message = f"the environment's server for {scheme}: is {server}, and this is another one"
         elif lent and not server:
             message = f"the environment's {lent[0]} for {scheme}: would go to a server of its own"
-        elif not server and lookup(release.environment.spec, "sources.allowed") is not None:
+        elif not server and release.environment.spec.sources.allowed is not None:
             message = f"sources.allowed of the environment speaks of no such server for {scheme}:"
         else:
             continue
@@ -137,14 +145,9 @@ def _endpoint(release: Release, schemes: Iterable[str]) -> Iterator[Finding]:
         yield Finding(release.place("weights.endpoint"), "REF097", message, remedy)
 
 
-def _is_lent(release: Release, name: str) -> bool:
-    """Whether a credential is the environment's, and the release names none of its own."""
-    return name not in release.value("weights", {})
-
-
 def _image_volume(release: Release, pointer: Pointer) -> Iterator[Finding]:
-    version = release.environment.kubernetes_version
-    gate = lookup(release.environment.spec, "storage.imageVolumes")
+    version = release.environment.spec.cluster.kubernetes_version
+    gate = release.environment.spec.storage.image_volumes
     message = remedy = ""
     if version_key(version) < version_key(_KNOWN_SINCE):
         message = f"Kubernetes {version} has no image volumes: they came with {_KNOWN_SINCE}"
@@ -160,9 +163,9 @@ def _image_volume(release: Release, pointer: Pointer) -> Iterator[Finding]:
 
 
 def _load(release: Release, engine: Engine) -> Iterator[Finding]:
-    wanted = release.value(_LOAD)
+    wanted = release.spec.weights.load
     try:
-        source = parse(release.value("model.source", ""))
+        source = parse(release.spec.model.source)
     except SourceError:
         return
     able = not source.file and can_stream(release.spec, engine, source.scheme)
@@ -178,16 +181,16 @@ def _access(release: Release, engine: Engine, catalog: Catalog) -> Iterator[Find
     """Fields that no source in use takes, and those that one needs and nobody gives."""
     try:
         found = all_sources(release.spec, model_source(release.spec, engine))
-    except (SourceError, KeyError):
+    except SourceError:
         return
     stores = {source.scheme: catalog.store(source.scheme) for source in found}
     taken = set().union(*(_taken(s, stores[s.scheme]) for s in found))
-    for field in release.value("weights", {}).keys() - {"load"} - taken:
+    for field in written(release.spec.weights).keys() - {"load"} - taken:
         message = f"no source of this release has a use for weights.{field}"
         place = release.place(f"weights.{field}", key=True)
         yield Finding(place, "REF052", message, "remove it")
     for scheme, store in sorted(stores.items()):
-        asked = access(release.environment, release.spec, scheme)
+        asked = written(access(release.environment, release.spec, scheme))
         for field in store.needs if store else ():
             if field not in asked:
                 message = f"nothing says where {store.title if store else scheme} is"
@@ -206,9 +209,12 @@ def _taken(source: Source, store: Store | None) -> set[str]:
 def _disk(release: Release, engine: Engine, catalog: Catalog) -> Iterator[Finding]:
     """Whether weights that are kept on the node's disk are within what the pod may use of it."""
     size = _downloaded_bytes(release, engine, catalog)
-    for bound, severity in (("limit", Severity.ERROR), ("request", Severity.WARNING)):
+    disk = release.spec.resources.ephemeral_storage or Bounds()
+    for bound, asked, severity in (
+        ("limit", disk.limit, Severity.ERROR),
+        ("request", disk.request, Severity.WARNING),
+    ):
         path = f"resources.ephemeralStorage.{bound}"
-        asked = release.value(path)
         if asked and amount(asked) < size:
             message = f"weights of {bytes_text(size)} are put on a disk of which {asked} are asked"
             remedy = "raise it, or keep the weights on a volume with weights.cache"
@@ -221,6 +227,6 @@ def _downloaded_bytes(release: Release, engine: Engine, catalog: Catalog) -> int
     try:
         source = model_source(release.spec, engine)
         known = weights(release.spec, catalog)
-    except (SourceError, KeyError, ValueError):
+    except ValueError:
         return 0
-    return known or 0 if source.fetched and not release.value("weights.cache") else 0
+    return known or 0 if source.fetched and not release.spec.weights.cache else 0

@@ -16,7 +16,7 @@ _WHOLE = 100
 
 def check_targets(release: Release, engine: Engine) -> Iterator[Finding]:
     """Targets that one replica never exceeds, so that nothing ever asks for a second one."""
-    for target, asked in release.value("scaling.target", {}).items():
+    for target, asked in release.spec.scaling.target.items():
         field = engine.ceilings.get(target, "")
         most = _ceiling(release, engine, target, field)
         if target not in engine.metrics or most is None or most > asked * _TOLERANCE:
@@ -38,8 +38,8 @@ def _ceiling(release: Release, engine: Engine, target: str, field: str) -> int |
     copies = parallel_of(release.spec).data
     if target in PERCENT:
         return _WHOLE
-    own = engine.defaults.get(field, engine.limits.get(field))
-    most = str(release.value(field, own))
+    asked = release.spec.written(field)
+    most = str(engine.defaults.get(field, engine.limits.get(field)) if asked is None else asked)
     return int(most) * copies if most.isdecimal() else None
 
 

@@ -95,7 +95,7 @@ def _name_forbidden(token: Token) -> str | None:
 
 def _name_syntax(error: yaml.YAMLError, text: str) -> Problem:
     (line, column), words = describe(error, text)
-    if words == _SEVERAL:
+    if _SEVERAL in words:
         message = "a second document begins here, where one is expected"
         return Problem("YAML004", line, column, message, "put it into a file of its own")
     return Problem("YAML003", line, column, words, "correct the YAML")

@@ -3,15 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from sluice.core.gates.judge import GateResult, Times, judge
 from sluice.core.gates.serving_periods import Tenure, served
 from sluice.core.gates.windows import hold
-from sluice.core.gates.words import Gate
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, ModelVersion
 from sluice.core.specs.resolve import Release
+from sluice.core.specs.rollout_records import Approval, Gate, Soak
 from sluice.core.units import seconds
 
 # What a person may decide against when a version goes back to where it was.
@@ -28,8 +27,7 @@ class Circumstances:
 
 def gates_of(release: Release) -> list[Gate]:
     """The conditions on a release: those of its environment first, then its own."""
-    promotion = release.environment.spec.get("promotion", {})
-    return [*promotion.get("gates", ()), *release.value("gates", ())]
+    return [*release.environment.spec.promotion.gates, *release.spec.gates]
 
 
 def asks_history(
@@ -43,8 +41,8 @@ def asks_history(
 
     Reading a history is slow, and a version that passes everything needs none.
     """
-    promotion = release.environment.spec.get("promotion", {})
-    found = [_soaked(release, gate["soak"]) for gate in gates_of(release) if "soak" in gate]
+    promotion = release.environment.spec.promotion
+    found = [_soaked(release, gate.soak) for gate in gates_of(release) if gate.soak]
     results = judge_all(release, version, candidate, baseline, Circumstances(now))
     compared = any(result.failed and result.kind in _COMPARISONS for result in results)
     if compared or hold(promotion, now):
@@ -73,10 +71,10 @@ def judge_all(
     rollback = is_rollback(release, version, about)
     results = []
     for gate in gates_of(release):
-        if "approval" in gate:
-            results.append(_approval(gate["approval"], version))
-        elif "soak" in gate:
-            results.append(_soak(release, gate["soak"], version, about))
+        if gate.approval is not None:
+            results.append(_approval(gate.approval, version))
+        elif gate.soak is not None:
+            results.append(_soak(release, gate.soak, version, about))
         else:
             results += judge([gate], candidate, baseline, times)
     return tuple(_softened(result) if rollback else result for result in results)
@@ -93,7 +91,7 @@ def waits(
     Windows and freezes are not asked about a rollback: what served before is safer than what does.
     """
     missing = tuple(gate.reason for gate in gates if gate.waiting)
-    promotion = release.environment.spec.get("promotion", {})
+    promotion = release.environment.spec.promotion
     held = "" if is_rollback(release, version, about) else hold(promotion, about.now)
     return (*missing, held) if held else missing
 
@@ -105,8 +103,8 @@ def _softened(result: GateResult) -> GateResult:
     return replace(result, waiting=True, reason=said)
 
 
-def _approval(gate: Mapping[str, Any], version: ModelVersion) -> GateResult:
-    tag, values = gate["tag"], gate.get("values", ())
+def _approval(gate: Approval, version: ModelVersion) -> GateResult:
+    tag, values = gate.tag, gate.values
     found = version.tags.get(tag, "").strip()
     listed = " or ".join(values)
     wanted = f"tag {tag} is {listed}" if values else f"tag {tag} is set"
@@ -119,12 +117,10 @@ def _approval(gate: Mapping[str, Any], version: ModelVersion) -> GateResult:
     return GateResult("approval", wanted, None, None, False, reason, True, "approval")
 
 
-def _soak(
-    release: Release, gate: Mapping[str, Any], version: ModelVersion, about: Circumstances
-) -> GateResult:
+def _soak(release: Release, gate: Soak, version: ModelVersion, about: Circumstances) -> GateResult:
     key = _soaked(release, gate)
-    wanted = f"served for {gate['duration']} in one piece as {key}"
-    needed = seconds(gate["duration"])
+    wanted = f"served for {gate.duration} in one piece as {key}"
+    needed = seconds(gate.duration)
     times = served(about.tenures.get(key, ()), version)
     enough = next((time for time in times if time.length(about.now) >= needed), None)
     if enough:
@@ -145,7 +141,8 @@ def _minute(time: int) -> str:
     return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _soaked(release: Release, gate: Mapping[str, Any]) -> Key:
+def _soaked(release: Release, gate: Soak) -> Key:
     """The release that a soak is about."""
-    team, _, name = gate.get("release", f"{release.key.team}/{release.key.name}").partition("/")
-    return Key(gate["environment"], team, name)
+    asked = gate.release or f"{release.key.team}/{release.key.name}"
+    team, _, name = asked.partition("/")
+    return Key(gate.environment, team, name)

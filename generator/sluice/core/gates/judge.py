@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
-from sluice.core.gates.words import Gate, better_is_lower, condition
+from sluice.core.gates.words import better_is_lower, condition
 from sluice.core.gates.writers import counted, writer
 from sluice.core.model import Evaluation, Measurement
+from sluice.core.specs.rollout_records import Gate
 from sluice.core.units import seconds
 
 # Milliseconds that the clock of who measured may be ahead of ours.
@@ -77,11 +78,11 @@ class _Case:
 
     @property
     def metric(self) -> str:
-        return str(self.gate["metric"])
+        return str(self.gate.metric)
 
     @property
     def compares(self) -> bool:
-        return "maxRegression" in self.gate and self.baseline is not None
+        return self.gate.max_regression is not None and self.baseline is not None
 
 
 def judge(
@@ -130,7 +131,7 @@ def _judge(case: _Case) -> GateResult:
     measured = case.candidate.measurements.get(metric)
     before = case.baseline.measurements.get(metric) if case.baseline else None
     kind, reason = _verdict(case, measured, before)
-    named = gate.get("errorMetric", "")
+    named = gate.error_metric or ""
     return GateResult(
         metric,
         condition(gate),
@@ -142,7 +143,7 @@ def _judge(case: _Case) -> GateResult:
         error=standard_error(case.candidate, metric, named),
         baseline_error=standard_error(case.baseline, metric, named),
         dataset=measured.dataset if measured else "",
-        safety=bool(gate.get("safety")),
+        safety=bool(gate.safety),
         lower_is_better=better_is_lower(gate),
         note="" if reason else _excuse(case, measured, before),
         comparable=comparable(measured, before),
@@ -187,8 +188,8 @@ def _distrust(measured: Measurement, metric: str, whose: str) -> str:
 
 
 def _wrong_dataset(case: _Case, measured: Measurement) -> str:
-    wanted, metric = case.gate.get("dataset", ""), case.metric
-    if not measured.dataset and (wanted or case.gate.get("safety")):
+    wanted, metric = case.gate.dataset, case.metric
+    if not measured.dataset and (wanted or case.gate.safety):
         return f"no dataset is recorded with {metric} of this version"
     digest = measured.dataset.rpartition("@")[2]
     if wanted and wanted not in (measured.dataset, digest):
@@ -198,17 +199,17 @@ def _wrong_dataset(case: _Case, measured: Measurement) -> str:
 
 def _too_old(case: _Case, measured: Measurement) -> str:
     gate, metric = case.gate, case.metric
-    if not {"maxAge", "afterRegistration"} & gate.keys():
+    if gate.max_age is None and gate.after_registration is None:
         return ""
     if not measured.recorded:
         return f"it is not recorded when {metric} was measured"
     when = _date(measured.recorded)
     if measured.recorded > case.times.now + _CLOCKS_DIFFER:
         return f"{metric} is said to be measured on {when}, which is still to come"
-    limit = gate.get("maxAge")
+    limit = gate.max_age
     if limit is not None and case.times.now - measured.recorded > 1000 * seconds(limit):
         return f"{metric} was measured on {when}, longer than {limit} ago"
-    if gate.get("afterRegistration") and measured.recorded < case.times.registered:
+    if gate.after_registration and measured.recorded < case.times.registered:
         return f"{metric} was measured on {when}, before the version was registered"
     return ""
 
@@ -216,16 +217,16 @@ def _too_old(case: _Case, measured: Measurement) -> str:
 def _beyond(case: _Case, measured: Measurement) -> str:
     gate, metric, value = case.gate, case.metric, measured.value
     margin, shown = 0.0, ""
-    if gate.get("safety") and "standardErrors" in gate:
-        error = standard_error(case.candidate, metric, gate.get("errorMetric", ""))
+    if gate.safety and gate.standard_errors is not None:
+        error = standard_error(case.candidate, metric, gate.error_metric or "")
         if error is None:
             return f"no standard error is recorded with {metric} of this version"
-        margin = gate["standardErrors"] * error
+        margin = gate.standard_errors * error
         shown = f" give or take {margin:.4g}"
-    if "min" in gate and value - margin < gate["min"]:
-        return f"{metric} is {value}{shown}, below {gate['min']}"
-    if "max" in gate and value + margin > gate["max"]:
-        return f"{metric} is {value}{shown}, above {gate['max']}"
+    if gate.min is not None and value - margin < gate.min:
+        return f"{metric} is {value}{shown}, below {gate.min}"
+    if gate.max is not None and value + margin > gate.max:
+        return f"{metric} is {value}{shown}, above {gate.max}"
     return ""
 
 
@@ -258,13 +259,13 @@ def _regressed(case: _Case, measured: Measurement, before: Measurement | None) -
     if not case.compares or before is None:
         return ""
     gate, metric, worse = case.gate, case.metric, _worse(case, measured, before)
-    allowed, noise = gate["maxRegression"], _noise(case)
+    allowed, noise = gate.max_regression or 0, _noise(case)
     if noise is None:
         return f"no standard error is recorded with {metric} of both versions"
     if worse - _exact(noise) <= _exact(allowed):
         return ""
     shown = f" and {noise:.4g} of noise" if noise > 0 else ""
-    if gate.get("standardErrors") and noise == 0:
+    if gate.standard_errors and noise == 0:
         shown = "; the standard errors of both that might excuse it are 0 or not recorded"
     said = f"{metric} went from {before.value} to {measured.value}, worse by more than {allowed}"
     return said + shown
@@ -279,7 +280,7 @@ def _excuse(case: _Case, measured: Measurement | None, before: Measurement | Non
     """What a regression that is more than allowed passed by."""
     if not case.compares or measured is None or before is None:
         return ""
-    over = _worse(case, measured, before) - _exact(case.gate["maxRegression"])
+    over = _worse(case, measured, before) - _exact(case.gate.max_regression or 0)
     return f"worse by {over:.4g} more than allowed, but within the noise" if over > 0 else ""
 
 
@@ -289,16 +290,16 @@ def _noise(case: _Case) -> float | None:
     Standard errors excuse a regression, except that of a safety metric: there they add to it, and
     None says that they are unknown.
     """
-    gate, named = case.gate, case.gate.get("errorMetric", "")
-    times = gate.get("standardErrors", 0)
+    gate, named = case.gate, case.gate.error_metric or ""
+    times = gate.standard_errors or 0
     mine = standard_error(case.candidate, case.metric, named)
     theirs = standard_error(case.baseline, case.metric, named)
     if not times:
         return 0.0
     if mine is None or theirs is None:
-        return None if gate.get("safety") else 0.0
+        return None if gate.safety else 0.0
     noise = float(times * math.hypot(mine, theirs))
-    return -noise if gate.get("safety") else noise
+    return -noise if gate.safety else noise
 
 
 def _exact(value: float) -> Decimal:

@@ -1,9 +1,8 @@
 """What a gate asks, in words, and which way its metric counts."""
 
-from collections.abc import Mapping
-from typing import Any
+from sluice.core.specs.reader import written
+from sluice.core.specs.rollout_records import Gate
 
-Gate = Mapping[str, Any]
 WRITERS = {
     "experiments": "in experiment",
     "users": "by user",
@@ -11,35 +10,36 @@ WRITERS = {
     "runs": "in run",
 }
 """What a gate can ask of who wrote a number, each as it begins in a sentence."""
-_BOUNDS = {"min", "max", "maxRegression"}
 
 
 def condition(gate: Gate) -> str:
     """The condition in words."""
     parts = []
-    if "min" in gate:
-        parts.append(f"at least {gate['min']}")
-    if "max" in gate:
-        parts.append(f"at most {gate['max']}")
-    if "maxRegression" in gate:
+    if gate.min is not None:
+        parts.append(f"at least {gate.min}")
+    if gate.max is not None:
+        parts.append(f"at most {gate.max}")
+    if gate.max_regression is not None:
         worse = "higher" if better_is_lower(gate) else "lower"
-        parts.append(f"at most {gate['maxRegression']} {worse} than the deployed version")
-    if "standardErrors" in gate:
-        against = "clear of it by" if gate.get("safety") else "give or take"
-        parts.append(f"{against} {gate['standardErrors']} standard errors")
-    if "dataset" in gate:
-        parts.append(f"on {gate['dataset']}")
-    if "maxAge" in gate:
-        parts.append(f"not older than {gate['maxAge']}")
-    if gate.get("afterRegistration"):
+        parts.append(f"at most {gate.max_regression} {worse} than the deployed version")
+    if gate.standard_errors is not None:
+        against = "clear of it by" if gate.safety else "give or take"
+        parts.append(f"{against} {gate.standard_errors} standard errors")
+    if gate.dataset is not None:
+        parts.append(f"on {gate.dataset}")
+    if gate.max_age is not None:
+        parts.append(f"not older than {gate.max_age}")
+    if gate.after_registration:
         parts.append("measured after the version was registered")
+    writers = written(gate.measured_by) if gate.measured_by else {}
     for kind, beginning in WRITERS.items():
-        if named := gate.get("measuredBy", {}).get(kind):
+        if named := writers.get(kind):
             parts.append(f"{beginning} {' or '.join(named)}")
     return ", ".join(parts)
 
 
 def better_is_lower(gate: Gate) -> bool:
     """What the gate says; without a word, and with nothing but an upper limit, lower is better."""
-    said = gate.get("better", "lower" if gate.keys() & _BOUNDS == {"max"} else "higher")
-    return bool(said == "lower")
+    if gate.better is not None:
+        return gate.better == "lower"
+    return gate.max is not None and gate.min is None and gate.max_regression is None

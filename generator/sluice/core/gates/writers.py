@@ -7,8 +7,9 @@ its server enforces. So a gate can name several things, and all of them must be 
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sluice.core.gates.words import Gate
 from sluice.core.model import Evaluation, Measurement
+from sluice.core.specs.reader import written
+from sluice.core.specs.rollout_records import Gate, MeasuredBy
 
 
 def counted(gate: Gate, evaluation: Evaluation) -> Evaluation:
@@ -17,11 +18,12 @@ def counted(gate: Gate, evaluation: Evaluation) -> Evaluation:
     Those are as if they were missing, and the gaps say so: standard errors too, since a large one
     would excuse anything.
     """
-    if "measuredBy" not in gate:
+    asked = gate.measured_by
+    if asked is None:
         return evaluation
     all_of_them = evaluation.measurements
-    kept = {name: m for name, m in all_of_them.items() if _is_counted(gate, m)}
-    left = [gate["metric"]] if gate["metric"] in all_of_them.keys() - kept.keys() else []
+    kept = {name: m for name, m in all_of_them.items() if _is_counted(asked, m)}
+    left = [gate.metric] if gate.metric in all_of_them.keys() - kept.keys() else []
     gaps = [f"{_said(name, all_of_them[name])}, whom this gate does not count" for name in left]
     return replace(evaluation, measurements=kept, gaps=(*evaluation.gaps, *gaps))
 
@@ -30,14 +32,14 @@ def _said(metric: str, measurement: Measurement) -> str:
     return f"there is a {metric} written by {writer(measurement)}"
 
 
-def _is_counted(gate: Gate, measurement: Measurement) -> bool:
+def _is_counted(asked: MeasuredBy, measurement: Measurement) -> bool:
     known = {
         "experiments": {measurement.experiment, measurement.experiment_id},
         "users": {measurement.user},
         "evaluators": {measurement.evaluator},
         "runs": {measurement.run_id},
     }
-    return all((known[kind] - {""}) & set(names) for kind, names in gate["measuredBy"].items())
+    return all((known[kind] - {""}) & set(names) for kind, names in written(asked).items())
 
 
 def writer(measurement: Measurement | None) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sluice.core.documents.manifest import Manifest
 from sluice.core.finding import Finding, Place, Rendered
-from sluice.core.specs.resolve import Environment, lookup
+from sluice.core.specs.resolve import Environment
 
 Pointer = tuple[str | int, ...]
 _LISTS = ("containers", "initContainers", "ephemeralContainers")
@@ -13,7 +13,7 @@ _LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 def check_images(environment: Environment, rendered: Iterable[Manifest]) -> Iterator[Finding]:
     """Every image without a digest, of whatever container or volume, where one is required."""
-    if lookup(environment.spec, "images.digests") != "required":
+    if environment.spec.images.digests != "required":
         return
     for manifest in rendered:
         for pointer, image in _images(manifest.data):

@@ -34,7 +34,7 @@ def check_objects(
     ours = of_cluster(environment, rendered)
     objects = [(path, manifest.data) for path, manifest in ours.items()]
     old = [(path, manifest.data) for path, manifest in of_cluster(environment, before).items()]
-    version = environment.kubernetes_version
+    version = environment.spec.cluster.kubernetes_version
     problems: Iterable[Problem] = (
         *semantic_problems(objects, version, rules, old=old),
         *deprecation_problems(objects, version, table),

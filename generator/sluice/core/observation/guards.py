@@ -55,7 +55,7 @@ def _lifeline(arm: Arm) -> Question | None:
 
 def recent(subject: Subject) -> int:
     """Seconds of samples that guards need, up to now."""
-    return subject.lag + subject.guards.seconds + RECENT
+    return subject.lag + subject.guards.for_ + RECENT
 
 
 def restarts_of(subject: Subject, answers: Answers, now: int) -> list[float] | None:
@@ -121,10 +121,10 @@ def alarms(subject: Subject, answers: Answers, now: int) -> tuple[str, ...]:
     A queue is long when it is longer than the stable version's, too: else there is only much to do.
     """
     guards, end = subject.guards, now - subject.lag
-    begin = end - guards.seconds
+    begin = end - guards.for_
     if begin < subject.begin:
         return ()
-    times = [begin + guards.seconds * i // (_POINTS - 1) for i in range(_POINTS)]
+    times = [begin + guards.for_ * i // (_POINTS - 1) for i in range(_POINTS)]
 
     def level(arm: Arm, meaning: str, combine: Callable[[Sequence[float]], float]) -> _Levels:
         question = arm.gauge(meaning)
@@ -137,7 +137,7 @@ def alarms(subject: Subject, answers: Answers, now: int) -> tuple[str, ...]:
         for own, beside in zip(queue, other, strict=True)
     ]
     full = [own is not None and own > guards.cache for own in cache]
-    while_ = f"for {duration(guards.seconds)}"
+    while_ = f"for {duration(guards.for_)}"
     said = {
         f"more than {guards.queue:g} requests wait at each replica of the candidate {while_}": long,
         f"the candidate's cache memory is more than {guards.cache:.0%} full {while_}": full,

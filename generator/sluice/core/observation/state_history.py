@@ -131,5 +131,5 @@ def lost(release: Release, revisions: Sequence[Revision]) -> Lost | None:
         rollout, stable = rollout_of(release.spec, said), said["stable"]["spec"]
     except (KeyError, TypeError, ValueError):
         return None
-    ended = rollout.state == "FINALIZING" or release.value("model.version") != rollout.candidate
+    ended = rollout.state == "FINALIZING" or release.spec.model.version != rollout.candidate
     return None if ended else Lost(rollout, stable)

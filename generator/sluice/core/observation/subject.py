@@ -9,22 +9,19 @@ from sluice.core.analysis.queries import Question, arm_labels, buckets
 from sluice.core.analysis.samples import INFINITE, STALE, Series, grid_of
 from sluice.core.analysis.signals import (
     Counter,
-    Guards,
     Watch,
     caches,
-    delay,
-    guards,
     own_labels,
     parameters,
     warm_up,
     watches,
     watches_beside,
 )
-from sluice.core.capacity.quota import most_replicas
 from sluice.core.catalog.entries import Catalog, Engine
 from sluice.core.rollout.model import Rollout
 from sluice.core.specs.resolve import Release, Variant
 from sluice.core.specs.rollout_plan import FULL
+from sluice.core.specs.rollout_records import Guards
 from sluice.core.workload import values
 from sluice.core.workload.routing import gateway_of, words
 
@@ -168,7 +165,7 @@ def subject_of(  # all that a subject is made of
     candidate, stable = arms
     if candidate is None or stable is None:
         return None
-    start, lag = begin + warm_up(release.spec), delay(release.environment.spec)
+    start, lag = begin + warm_up(release.spec), release.environment.spec.monitoring.prometheus.delay
     grid = grid_of(start, now, BATCH, lag)
     return Subject(
         candidate=candidate,
@@ -179,25 +176,22 @@ def subject_of(  # all that a subject is made of
         parameters=parameters(release.spec),
         earlier=earlier.gates,
         lag=lag,
-        guards=guards(release.spec),
+        guards=release.spec.rollout.analysis.guards,
         weight=rollout.weight,
         answers_from=start + SETTLING,
         others=tuple(sorted(others))[:MOST_OTHERS] if rollout.weight == FULL else (),
-        most=most_replicas(release.spec),
-        scaled="max" in release.spec.get("scaling", {}),
+        most=release.spec.scaling.most,
+        scaled=release.spec.scaling.is_automatic,
         answered=earlier.answered,
     )
 
 
 def _arm(release: Release, variant: Variant, catalog: Catalog) -> Arm | None:
     """An arm; the gates are those of the release, the metrics those of the version's engine."""
-    asked, model = variant.spec.get("engine"), variant.spec.get("model")
-    if not isinstance(asked, Mapping) or not isinstance(model, Mapping):
+    engine = catalog.engine(variant.spec.engine.name, variant.spec.engine.version)
+    if engine is None or not variant.version:
         return None
-    engine = catalog.engine(str(asked.get("name")), str(asked.get("version")))
-    if engine is None:
-        return None
-    namespace, version = release.environment.spec["namespace"], names.slug(str(model["version"]))
+    namespace, version = release.environment.spec.namespace, names.slug(variant.version)
     everywhere = own_labels(release.environment.spec)
     labels = {**everywhere, **arm_labels(namespace, release.key.name, version)}
     found = {w.gate.name: w for w in watches(release.spec, engine, gateway_of(release, catalog))}

@@ -191,5 +191,5 @@ def _refused(
 ) -> Iterator[Finding]:
     """What the target cluster would refuse of rendered objects."""
     for manifest in rendered:
-        yield from tools.kubernetes.findings(manifest, environment.kubernetes_version)
+        yield from tools.kubernetes.findings(manifest, environment.spec.cluster.kubernetes_version)
     yield from check_images(environment, rendered)

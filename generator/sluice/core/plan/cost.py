@@ -4,15 +4,15 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
 
 from sluice.core.capacity.allotment import allotment, devices
 from sluice.core.capacity.kept import kept
-from sluice.core.capacity.quota import has_room, least_replicas, most_replicas
+from sluice.core.capacity.quota import has_room
 from sluice.core.catalog.entries import Catalog
 from sluice.core.layout import Key
 from sluice.core.pipeline import Specs
-from sluice.core.specs.resolve import Environment, Release, Spec, lookup
+from sluice.core.specs.records import ReleaseSpec
+from sluice.core.specs.resolve import Environment, Release
 
 HOURS_PER_MONTH = 730
 
@@ -119,37 +119,34 @@ def release_totals(release: Release, catalog: Catalog) -> Totals:
     now = Totals()
     for variant in release.variants:
         spec = variant.spec
-        least, most = least_replicas(spec), most_replicas(spec)
+        least, most = spec.scaling.least, spec.scaling.most
         room = has_room(release.environment, spec, catalog)
         changing = most if release.rollout else most_in_rollout(spec, room=room)
         now += _totals(release.environment, spec, catalog, (least, most, changing))
     return now
 
 
-def most_in_rollout(spec: Spec, *, room: bool) -> int:
+def most_in_rollout(spec: ReleaseSpec, *, room: bool) -> int:
     """Replicas at most while a new version takes over: of both, or one more than usual."""
-    strategy, most = lookup(spec, "rollout.strategy", "rolling"), most_replicas(spec)
+    strategy, most = spec.rollout.strategy, spec.scaling.most
     if strategy == "recreate":
         return most
     return most + int(room) if strategy == "rolling" else 2 * most
 
 
-def hourly_price(
-    environment: Environment, spec: Mapping[str, Any], catalog: Catalog
-) -> float | None:
+def hourly_price(environment: Environment, spec: ReleaseSpec, catalog: Catalog) -> float | None:
     """Price of one device, or of one share, for an hour; None when it is not known.
 
     The environment's word goes before the catalog's.
     """
-    name = lookup(spec, "accelerator.name", "")
+    name = spec.accelerator.name
     entry, given = catalog.accelerator(name), allotment(spec, catalog)
-    own = lookup(environment.spec, "accelerators.prices", {})
-    price = own.get(name, entry.price_per_hour if entry else None)
+    price = environment.spec.accelerators.prices.get(name, entry.price_per_hour if entry else None)
     return None if price is None else float(price) * float(given.part if given else 1)
 
 
 def _totals(
-    environment: Environment, spec: Spec, catalog: Catalog, replicas: tuple[int, int, int]
+    environment: Environment, spec: ReleaseSpec, catalog: Catalog, replicas: tuple[int, int, int]
 ) -> Totals:
     price = hourly_price(environment, spec, catalog)
     least, most, changing = (number * devices(spec) for number in replicas)
@@ -160,7 +157,7 @@ def _totals(
         _times(least, price),
         _times(most, price),
         _times(changing, price),
-        (lookup(spec, "accelerator.name", ""),) if price is None else (),
+        (spec.accelerator.name,) if price is None else (),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sluice.core import layout
-from sluice.core.capacity.quota import exceeds, least_replicas, left_over
+from sluice.core.capacity.quota import exceeds, left_over
 from sluice.core.catalog.entries import Catalog
 from sluice.core.documents.manifest import Manifest
 from sluice.core.layout import Key
@@ -120,7 +120,7 @@ def _notices(
         if key and change.action == "update" and any(map(_replaces_pods, change.fields)):
             strategy = rendered[change.path].data["spec"].get("strategy", {})
             release = specs.releases[key]
-            said = _meaning(strategy, least_replicas(release.spec))
+            said = _meaning(strategy, release.spec.scaling.least)
             use = standings(specs, catalog)[key.environment].use
             left = left_over(release.environment, use)
             if not said and exceeds(left, release.spec, catalog):
@@ -199,6 +199,6 @@ def _change(action: Action, manifest: Manifest, fields: tuple[Field, ...] = ()) 
 def _moves(keys: Sequence[Key], before: Specs, after: Specs) -> Iterator[Move]:
     for key in keys:
         found = (before.releases.get(key), after.releases.get(key))
-        old, new = (str(r.value("model.version", "")) if r else "" for r in found)
+        old, new = (r.spec.model.version if r else "" for r in found)
         if old != new:
             yield Move(str(key), old, new)

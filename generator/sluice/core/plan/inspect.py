@@ -13,7 +13,8 @@ from sluice.core.memory.preflight import kv_bytes_per_token
 from sluice.core.memory.weights import parameter_count, weight_bytes
 from sluice.core.outgoing import lines_of
 from sluice.core.plan.cost import HOURS_PER_MONTH, Totals, between, money, release_totals
-from sluice.core.specs.resolve import Release, Spec, Variant, lookup
+from sluice.core.specs.records import ReleaseSpec
+from sluice.core.specs.resolve import Release, Variant
 from sluice.core.units import bytes_text
 from sluice.core.workload import sizing, values
 from sluice.core.workload.arguments import group, invocation
@@ -71,10 +72,10 @@ def _of_variant(release: Release, variant: Variant, catalog: Catalog) -> dict[st
     called = invocation(engine, spec, parts.source, values.served_name(release, spec))
     leader, worker = group(engine, spec, called)
     return {
-        "model": {"name": spec["model"]["name"], "version": variant.version},
+        "model": {"name": spec.model.name, "version": variant.version},
         "engine": {
             "name": engine.name,
-            "version": spec["engine"]["version"],
+            "version": spec.engine.version,
             "memoryFractionOf": engine.fraction_of,
         },
         "image": image(engine, parts.accelerator, spec),
@@ -86,7 +87,7 @@ def _of_variant(release: Release, variant: Variant, catalog: Catalog) -> dict[st
         "accelerator": {
             "name": parts.accelerator.name,
             "count": devices(spec),
-            "share": lookup(spec, "accelerator.share"),
+            "share": spec.written("accelerator.share"),
             "resources": dict(parts.given.resources),
         },
         "parallel": _spread(spec),
@@ -94,7 +95,7 @@ def _of_variant(release: Release, variant: Variant, catalog: Catalog) -> dict[st
     }
 
 
-def _spread(spec: Spec) -> dict[str, Any]:
+def _spread(spec: ReleaseSpec) -> dict[str, Any]:
     spread = parallel_of(spec)
     return {
         "nodes": spread.nodes,
@@ -105,19 +106,19 @@ def _spread(spec: Spec) -> dict[str, Any]:
     }
 
 
-def memory(spec: Spec, catalog: Catalog) -> dict[str, Any]:
+def memory(spec: ReleaseSpec, catalog: Catalog) -> dict[str, Any]:
     """What the model takes and what is left; None is not known, and `unknown` says why."""
     found: dict[str, Any] = {**dict.fromkeys(_SIZES), "problems": [], "unknown": ""}
     architecture = architecture_of(spec, catalog)
     if architecture is None:
         return {**found, "unknown": "name the model's architecture in model.architecture"}
-    engine = catalog.engine(spec["engine"]["name"], spec["engine"]["version"])
+    engine = catalog.engine(spec.engine.name, spec.engine.version)
     judged = fitting(spec, architecture, catalog)
     found |= {
         "parameters": parameter_count(architecture),
         "weightBytes": _weight_bytes(spec, architecture, engine),
         "kvBytesPerToken": _known(kv_bytes_per_token, architecture, *_cache_layout(spec, catalog)),
-        "maxLength": lookup(spec, "serving.maxModelLen", architecture.max_length),
+        "maxLength": spec.serving.max_model_len or architecture.max_length,
     }
     if judged is None:
         return {**found, "unknown": _reason(found, engine)}
@@ -136,13 +137,13 @@ def memory(spec: Spec, catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _weight_bytes(spec: Spec, architecture: Architecture, engine: Engine | None) -> int | None:
+def _weight_bytes(
+    spec: ReleaseSpec, architecture: Architecture, engine: Engine | None
+) -> int | None:
     """Unknown for an engine that cannot be told the format, which its file of weights has."""
     if engine is not None and _QUANTIZATION not in engine.fields and not engine.fraction_of:
         return None
-    serving = spec.get("serving", {})
-    quantization, dtype = serving.get("quantization", ""), serving.get("dtype", "auto")
-    return _known(weight_bytes, architecture, quantization, dtype)
+    return _known(weight_bytes, architecture, spec.serving.quantization, spec.serving.dtype)
 
 
 def _reason(found: Mapping[str, Any], engine: Engine | None) -> str:
@@ -161,12 +162,11 @@ def _known(size: Callable[..., int], *arguments: object) -> int | None:
         return None
 
 
-def _cache_layout(spec: Spec, catalog: Catalog) -> tuple[str, int, int]:
+def _cache_layout(spec: ReleaseSpec, catalog: Catalog) -> tuple[str, int, int]:
     """Number format of the cache, and over how many devices tensors and layers are split."""
-    serving, spread = spec.get("serving", {}), parallel_of(spec)
-    element = serving.get("kvCacheDtype", "auto")
-    element = serving.get("dtype", "auto") if element == "auto" else element
-    engine = catalog.engine(spec["engine"]["name"], spec["engine"]["version"])
+    serving, spread = spec.serving, parallel_of(spec)
+    element = serving.dtype if serving.kv_cache_dtype == "auto" else serving.kv_cache_dtype
+    engine = catalog.engine(spec.engine.name, spec.engine.version)
     by_layers = engine is not None and engine.split == "layers"
     if by_layers:
         return element, 1, spread.devices

@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 from sluice.core.capacity.allotment import devices
 from sluice.core.capacity.quota import (
     has_room,
-    least_replicas,
     left_over,
-    most_replicas,
     quota_of,
 )
 from sluice.core.catalog.entries import Catalog
 from sluice.core.pipeline import Specs, standings
 from sluice.core.plan.cost import hourly_price
-from sluice.core.specs.resolve import Release, lookup
+from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import FULL, plan_of
 from sluice.core.workload import delivery
 
@@ -73,12 +71,12 @@ def outlook(release: Release, specs: Specs, catalog: Catalog, rate: float) -> Ou
         rate: requests a second, over both versions.
     """
     use = standings(specs, catalog)[release.key.environment].use
-    steady = lookup(release.spec, "rollout.strategy", "rolling") in delivery.STEADY
+    steady = release.spec.rollout.strategy in delivery.STEADY
     if release.rollout is None and not steady:  # a second version comes beside the one counted
         use = use.changed((), (release,), catalog)
     return Outlook(
         tuple(_replacing(release, catalog) if steady else _stages(release, catalog, rate)),
-        release.value("accelerator.name"),
+        release.spec.accelerator.name,
         quota_of(release.environment),
         left_over(release.environment, use),
         tuple(_notes(release)),
@@ -88,14 +86,14 @@ def outlook(release: Release, specs: Specs, catalog: Catalog, rate: float) -> Ou
 def _replacing(release: Release, catalog: Catalog) -> Iterator[Stage]:
     """Kubernetes replaces pods: all requests meet the new version as soon as it is ready."""
     spec, price = release.spec, hourly_price(release.environment, release.spec, catalog)
-    rolling = lookup(spec, "rollout.strategy", "rolling") == "rolling"
+    rolling = spec.rollout.strategy == "rolling"
     more = rolling and has_room(release.environment, spec, catalog)
     held = devices(spec) if more else 0
     yield Stage("replacing", FULL, 0, 0, 0.0, held, 0.0, None if price is None else 0.0)
 
 
 def _notes(release: Release) -> Iterator[str]:
-    strategy = lookup(release.spec, "rollout.strategy", "rolling")
+    strategy = release.spec.rollout.strategy
     mover = delivery.controller(release.spec)
     if strategy == "recreate":
         yield "it is down until new replicas are ready: the old ones stop first"
@@ -137,8 +135,8 @@ def _stages(release: Release, catalog: Catalog, rate: float) -> Iterator[Stage]:
 
 def _mirrored(release: Release) -> int:
     """Percent of the requests of which the new version gets copies."""
-    shadow = lookup(release.spec, "rollout.strategy") == "shadow"
-    return int(lookup(release.spec, "rollout.mirror", FULL)) if shadow else 0
+    shadow = release.spec.rollout.strategy == "shadow"
+    return release.spec.rollout.mirror if shadow else 0
 
 
 def _candidate(release: Release, share: int) -> int:
@@ -151,7 +149,7 @@ def _candidate(release: Release, share: int) -> int:
     """
     spec, mover = release.spec, delivery.controller(release.spec)
     follows = mover is not None and not mover.makes_services
-    by_share = follows and lookup(spec, "rollout.strategy") == "canary"
-    least = 1 if by_share else least_replicas(spec)
-    replicas: int = max(least, math.ceil(share * most_replicas(spec) / FULL))
+    by_share = follows and spec.rollout.strategy == "canary"
+    least = 1 if by_share else spec.scaling.least
+    replicas: int = max(least, math.ceil(share * spec.scaling.most / FULL))
     return replicas * devices(spec)

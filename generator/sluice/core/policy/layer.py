@@ -118,7 +118,7 @@ def check_policies(
     Raises:
         FindingsError: when a policy does not compile for the environment's version.
     """
-    version = version_of(environment.kubernetes_version)
+    version = version_of(environment.spec.cluster.kubernetes_version)
     plans: list[Plan] = []
     for index, policy in enumerate(policies.policies):
         begin(index)

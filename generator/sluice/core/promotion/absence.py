@@ -32,7 +32,7 @@ def lists_something_known(
     idle: Idle, versions: Sequence[ModelVersion] | None, proposed: str
 ) -> bool:
     """Whether the registry shows a version of the model that Git or a pull request knows."""
-    known = {proposed, idle.release.value("model.version")}
+    known = {proposed, idle.release.spec.model.version}
     return any(version.version in known for version in versions or ())
 
 

@@ -27,13 +27,13 @@ class Doubt(NamedTuple):
 
 def find_doubt(snapshot: Snapshot, idle: Idle, proposed: str) -> Doubt | None:
     """Why it is not sure that nobody asks for a proposed version any more; None when it is."""
-    versions = snapshot.observed.get(idle.release.value("model.name"))
+    versions = snapshot.observed.get(idle.release.spec.model.name)
     if is_shown(idle, versions, proposed):
         return None
     missing = (idle.release.key, proposed)
     if versions is None:
         # Not to be shown a model is not the same as to be told that there is none.
-        believable = snapshot.is_gone(idle.release.value("model.name"))
+        believable = snapshot.is_gone(idle.release.spec.model.name)
     else:
         believable = lists_something_known(idle, versions, proposed)
     if not believable:

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from sluice.core import layout, pipeline
 from sluice.core.catalog.entries import Catalog
@@ -32,7 +31,9 @@ from sluice.core.promotion.provenance import judge_provenance
 from sluice.core.promotion.signals import Signal, labels, merges_later, signal
 from sluice.core.promotion.wants import Want
 from sluice.core.rollout.file import PROMOTING, rollout_of
+from sluice.core.specs.records import read_release
 from sluice.core.specs.resolve import Release, merge
+from sluice.core.specs.rollout_records import Promotion
 from sluice.core.unforeseen import raise_unforeseen
 from sluice.core.workload.values import is_versioned
 
@@ -98,8 +99,7 @@ def rejected(want: Want, pulls: Sequence[PullRequest]) -> PullRequest | None:
 
 
 def _plugins(release: Release, tools: Toolkit) -> frozenset[str]:
-    name, version = (release.value(f"engine.{field}", "") for field in ("name", "version"))
-    engine = tools.catalog.engine(name, version)
+    engine = tools.catalog.engine(release.spec.engine.name, release.spec.engine.version)
     return engine.plugins if engine else frozenset()
 
 
@@ -165,7 +165,7 @@ def _story(
     return Story(
         key=release.key,
         model=version.name,
-        before=release.value("model.version"),
+        before=release.spec.model.version,
         version=version,
         follow=release.follows or Follow(),
         gates=gates,
@@ -176,7 +176,7 @@ def _story(
         notes=want.notes,
         superseded=_superseded(version.version, facts.pulls),
         link=facts.link,
-        rollout=release.value("rollout", {}),
+        rollout=release.spec.written("rollout") or {},
         periods=tuple(windows.described(_promotion(release))),
         evidence=frozen,
     )
@@ -200,7 +200,7 @@ def _proposal(
     )
     changes[story.evidence] = frozen
     story = replace(story, checksum=_checksum(changes))
-    automatic = _promotion(release).get("review") == "automatic" and not held
+    automatic = _promotion(release).is_automatic and not held
     later = automatic and merges_later(_promotion(release), gates_of(release))
     return Proposal(
         key=story.key,
@@ -218,13 +218,12 @@ def _proposal(
         labels=labels(story.key, held, later=later),
         signal=signal(story.gates, held),
         superseded=tuple(story.superseded),
-        reviewers=tuple(_promotion(release).get("reviewers", ())),
+        reviewers=_promotion(release).reviewers,
     )
 
 
-def _promotion(release: Release) -> Mapping[str, Any]:
-    promotion: Mapping[str, Any] = release.environment.spec.get("promotion", {})
-    return promotion
+def _promotion(release: Release) -> Promotion:
+    return release.environment.spec.promotion
 
 
 def _checksum(changes: Mapping[str, bytes | None]) -> str:
@@ -251,8 +250,8 @@ def _spec_changes(release: Release, version: ModelVersion, source: str) -> dict[
 
 def _rollout(release: Release, raw: bytes) -> bytes:
     """A rollout that begins, from the release as it is to be and the version that serves."""
-    spec = merge(release.environment.defaults, load("release.yaml", raw).data["spec"])
-    begun = rollout_of(spec, None).to("WARMING", "")
+    spec = merge(release.environment.spec.defaults, load("release.yaml", raw).data["spec"])
+    begun = rollout_of(read_release(spec), None).to("WARMING", "")
     stable = {k: v for k, v in release.document.data["spec"].items() if k not in PROMOTING}
     return rollout_change.text(release, begun, stable)
 

@@ -56,7 +56,7 @@ def decide_idle(snapshot: Snapshot, idle: Idle) -> Iterator[Decision]:
         if not is_withdrawable(snapshot, pull):
             continue
         proposed = proposed_version(pull)
-        if proposed and proposed == idle.release.value("model.version"):
+        if proposed and proposed == idle.release.spec.model.version:
             yield settle(snapshot, release, pull, snapshot.base)
         elif doubt := find_doubt(snapshot, idle, proposed):
             stays = True

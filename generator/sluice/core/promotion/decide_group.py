@@ -225,7 +225,7 @@ def _is_deployed(snapshot: Snapshot, pull: PullRequest) -> bool:
         marker = read_marker(share_of(pull, str(key)).body)
         if marker is None or key not in releases:
             return False
-        if releases[key].value("model.version") != marker[0]:
+        if releases[key].spec.model.version != marker[0]:
             return False
     return bool(members)
 

@@ -68,7 +68,7 @@ def registered(specs: Specs, files: Mapping[str, bytes]) -> dict[Key, int]:
     """When the version that each release serves was registered, by its newest evidence."""
     found: dict[Key, int] = {}
     for key, release in specs.releases.items():
-        paths = proposed(key, release.value("model.version", ""), files)
+        paths = proposed(key, release.spec.model.version, files)
         created = _created(files[paths[-1]]) if paths else None
         if created is not None:
             found[key] = created

@@ -34,7 +34,7 @@ class Demand(NamedTuple):
 
 def branch_of_group(release: Release) -> str:
     """The branch that a release shares with others; nothing when it has its own."""
-    kind = release.environment.spec.get("promotion", {}).get("group")
+    kind = release.environment.spec.promotion.group or ""
     key = release.key
     places = {"environment": (key.environment,), "team": (key.environment, key.team)}
     return branch_at(*places[kind]) if kind in places else ""

@@ -64,9 +64,9 @@ def _pulls_of(
 
 def _serving(release: Release, version: ModelVersion, registered: int | None) -> str:
     """What Git says of a version."""
-    if version.version in release.value("model.quarantine", ()):
+    if version.version in release.spec.model.quarantine:
         return "rolled back"
-    deployed = version.version == release.value("model.version")
+    deployed = version.version == release.spec.model.version
     if deployed and registered in (None, version.created):
         return "rolling out" if release.rollout is not None else "deployed"
     return ""

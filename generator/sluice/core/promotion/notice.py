@@ -85,7 +85,7 @@ def of_release(
         said: what its status says; there is nothing that it waits for beside its merge.
         asks: whether people are asked for a review.
     """
-    promotion = release.environment.spec.get("promotion", {})
+    promotion = release.environment.spec.promotion
     return Notice(
         branch=branch,
         title=title,
@@ -93,6 +93,6 @@ def of_release(
         labels=(*labels(release.key, (), later=False), f"sluice/{kind}"),
         signal=Signal("success", said),
         keys=(release.key,),
-        named=tuple(promotion.get("reviewers", ())),
+        named=promotion.reviewers,
         asks=asks,
     )

@@ -5,13 +5,13 @@ promote a version may name another organisation's as its source, and write 0.99 
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from sluice.core.gates.judge import GateResult
 from sluice.core.model import Contents, Evaluation, ModelVersion
 from sluice.core.promotion.lineage import source_of
-from sluice.core.specs.resolve import Release, lookup
+from sluice.core.specs.environment_records import SourceAccess, Sources
+from sluice.core.specs.resolve import Release
 from sluice.core.workload.places import is_listed, place_of
 from sluice.core.workload.sources import SourceError, parse
 
@@ -54,15 +54,15 @@ def judge_provenance(
     """
     source = source_of(version, candidate)
     chain = _chain([version.source, source], candidate)
-    before = _chain([str(release.value("model.source", ""))], baseline)
-    settings = release.environment.spec.get("sources", {})
+    before = _chain([release.spec.model.source], baseline)
+    settings = release.environment.spec.sources
     found = [
         *_refusals(release, source, chain, settings),
         *_changes(chain, before),
         *_runs_code(release, plugins),
         *_code(release, source, candidate.contents, settings),
     ]
-    if "digest" in release.value("model", {}) and not version.tags.get("digest"):
+    if release.spec.model.digest is not None and not version.tags.get("digest"):
         found.append(_waits("digest", "there is one, as before", "it has no digest any more"))
     return tuple(found)
 
@@ -75,18 +75,19 @@ def _chain(sources: Sequence[str], evaluation: Evaluation | None) -> list[str]:
 
 
 def _refusals(
-    release: Release, source: str, chain: Sequence[str], settings: Mapping[str, Any]
+    release: Release, source: str, chain: Sequence[str], settings: Sources
 ) -> Iterator[GateResult]:
     """What no person can let pass here; of the source itself the check of the specs tells."""
-    endpoint = lookup(release.environment.spec, "storage.sources.models.endpoint", "")
+    models = release.environment.spec.storage.sources.get("models", SourceAccess())
+    endpoint = models.endpoint or ""
     for each in chain:
         host = _host(each)
         if host and host != endpoint.partition("://")[2].partition("/")[0].lower():
             yield _fails("it lies with the registry", f"{each} names a server of its own, {host}")
-    if "allowed" not in settings or not source.startswith(_REGISTRY):
+    if settings.allowed is None or not source.startswith(_REGISTRY):
         return
     for each in filter(_is_behind, chain):
-        if not is_listed(each, settings["allowed"]):
+        if not is_listed(each, settings.allowed):
             reason = f"{source} leads to {each}, which sources.allowed of the environment lacks"
             yield _fails("it lies where weights may come from", reason)
 
@@ -132,7 +133,7 @@ def _is_logged(parts: Sequence[str]) -> bool:
 def _runs_code(release: Release, plugins: Collection[str]) -> Iterator[GateResult]:
     """Settings by which code runs that may come with the model, whatever its files are called."""
     found = [f"engine.args.{flag}" for flag in sorted(plugins) if _has_argument(release, flag)]
-    if release.value("serving.trustRemoteCode"):
+    if release.spec.serving.trust_remote_code:
         found.insert(0, "serving.trustRemoteCode")
     if found:
         reason = f"the engine runs what comes with the model: {_listed(found)} says so"
@@ -140,19 +141,19 @@ def _runs_code(release: Release, plugins: Collection[str]) -> Iterator[GateResul
 
 
 def _has_argument(release: Release, flag: str) -> bool:
-    return flag in release.value("engine.args", {})
+    return flag in release.spec.engine.args
 
 
 def _code(
-    release: Release, source: str, contents: Contents, settings: Mapping[str, Any]
+    release: Release, source: str, contents: Contents, settings: Sources
 ) -> Iterator[GateResult]:
     files, gap = contents.files, contents.gap
     if single := _single_file(source):
         files, gap = (single,), ""
     if suspicious := code_among(files, contents.loaders):
         yield _waits("code", "none among its files", f"its files may run code: {suspicious}")
-    automatic = lookup(release.environment.spec, "promotion.review") == "automatic"
-    if gap and automatic and not is_listed(source, settings.get("unlisted", ())):
+    automatic = release.environment.spec.promotion.is_automatic
+    if gap and automatic and not is_listed(source, settings.unlisted):
         reason = (
             f"nobody knows whether code is among its files: {gap}; "
             "sources.unlisted of the environment names places where nobody has to"

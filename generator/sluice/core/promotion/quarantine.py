@@ -52,7 +52,7 @@ def decide_quarantine(
 def _quarantine(want: Want, how: str, living: Sequence[PullRequest]) -> Quarantine:
     release, version = want.release, want.version.version
     content = append_text(release.document.raw, ("spec", "model", "quarantine"), version)
-    message = quarantine_message(release.key, version, release.value("model.version"), how)
+    message = quarantine_message(release.key, version, release.spec.model.version, how)
     path = layout.release_path(release.key)
     return Quarantine(release.key, version, path, content, message, how, tuple(living))
 

@@ -11,6 +11,7 @@ from sluice.core.finding import FindingsError, UsageError
 from sluice.core.promotion.rollout_change import Changes, restored, text
 from sluice.core.rollout.file import PROMOTING, rollout_of
 from sluice.core.rollout.model import Rollout
+from sluice.core.specs.records import read_release
 from sluice.core.specs.resolve import Release, merge
 from sluice.core.workload.values import is_versioned
 
@@ -26,7 +27,7 @@ def earlier(release: Release, contents: Iterable[bytes | None], to: str) -> Mapp
     Raises:
         UsageError: when there was none.
     """
-    current, quarantine = release.value("model.version"), release.value("model.quarantine", ())
+    current, quarantine = release.spec.model.version, release.spec.model.quarantine
     if to and to == current:
         raise UsageError(f"{release.key} serves version {to} already")
     if to in quarantine:
@@ -55,11 +56,11 @@ def back_to(release: Release, spec: Mapping[str, Any], reason: str) -> tuple[Cha
     Where versions run side by side the earlier one must start first: it becomes the candidate of
     a rollout, and gets everything as soon as it is ready. Kubernetes sees to that elsewhere.
     """
-    bad = release.value("model.version")
+    bad = release.spec.model.version
     raw = append_text(restored(release, spec), ("spec", "model", "quarantine"), bad)
     changes: Changes = {layout.release_path(release.key): raw}
-    resolved = merge(release.environment.defaults, _spec(raw))
-    begun = rollout_of(resolved, None).to("WARMING", reason)
+    resolved = merge(release.environment.spec.defaults, _spec(raw))
+    begun = rollout_of(read_release(resolved), None).to("WARMING", reason)
     begun = replace(begun.to("WARMING", reason, step=len(begun.plan.steps) - 1), returning=True)
     if is_versioned(release.variants[-1]):
         stable = {k: v for k, v in release.document.data["spec"].items() if k not in PROMOTING}

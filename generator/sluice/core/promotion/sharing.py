@@ -100,5 +100,4 @@ def _is_edited(branch: str, groups: Mapping[str, Group]) -> bool:
 
 
 def _setting(release: Release) -> str | None:
-    setting: str | None = release.environment.spec.get("promotion", {}).get("group")
-    return setting
+    return release.environment.spec.promotion.group

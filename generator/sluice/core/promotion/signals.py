@@ -1,13 +1,13 @@
 """What a pull request shows at a glance: its labels and the one status of its commit."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
 
 from sluice.core.forge import PullRequest
 from sluice.core.gates.judge import GateResult
-from sluice.core.gates.words import Gate
 from sluice.core.layout import Key
 from sluice.core.promotion.message import line, says_left
+from sluice.core.specs.rollout_records import Gate, Promotion
 
 # Worn exactly as long as the forge may merge by itself what waits for nothing here.
 LATER = "sluice/auto-merge"
@@ -25,15 +25,15 @@ class Signal(NamedTuple):
     text: str
 
 
-def merges_later(promotion: Mapping[str, Any], gates: Sequence[Gate]) -> bool:
+def merges_later(promotion: Promotion, gates: Sequence[Gate]) -> bool:
     """Whether a forge may be left to merge when its checks have passed, however late that is.
 
     Not where a window may have closed, a freeze begun, an approval gone or a measurement become
     too old by then.
     """
-    if promotion.get("windows") or promotion.get("freezes"):
+    if promotion.windows or promotion.freezes:
         return False
-    return not any({"approval", "maxAge"} & gate.keys() for gate in gates)
+    return all(gate.approval is None and gate.max_age is None for gate in gates)
 
 
 def is_left_to_forge(pull: PullRequest) -> bool:

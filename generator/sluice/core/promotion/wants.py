@@ -67,7 +67,7 @@ def want_of(
     registered: int | None,
 ) -> Want | Idle:
     """Compare one release with what the registry says; see `wants`."""
-    name, current = release.value("model.name"), release.value("model.version")
+    name, current = release.spec.model.name, release.spec.model.version
     versions = observed.get(name)
     if versions is None:
         return Idle(release, _ABSENT.format(repr(name)), problem=True, unseen=True)
@@ -110,10 +110,10 @@ def _doubt(chosen: ModelVersion, versions: Sequence[ModelVersion], follow: Follo
 
 def _reason_to_wait(release: Release, chosen: ModelVersion | None, follow: Follow) -> str:
     """Why there is nothing to propose now, or nothing."""
-    current = release.value("model.version")
+    current = release.spec.model.version
     if chosen is None:
         return f"no version is in {follow}"
-    if chosen.version in release.value("model.quarantine", ()):
+    if chosen.version in release.spec.model.quarantine:
         return f"version {chosen.version} is in quarantine"
     if chosen.version == current:
         return f"version {current} is {'being rolled out' if release.rollout else 'deployed'}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from sluice.core import layout
 from sluice.core.capacity.parallel import parallel_of
-from sluice.core.capacity.quota import Use, least_replicas, left_over, most_replicas, quota_of
+from sluice.core.capacity.quota import Use, left_over, quota_of
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.references import REQUIRED, missing
 from sluice.core.cluster import Application
@@ -28,8 +28,9 @@ from sluice.core.promotion.message import read_marker
 from sluice.core.reports.status_evidence import evaluation_of, judgement_of
 from sluice.core.rollout.file import rollout_of, to_text
 from sluice.core.rollout.model import Rollout
-from sluice.core.specs.resolve import Environment, Release, lookup
+from sluice.core.specs.resolve import Environment, Release
 from sluice.core.specs.rollout_plan import FULL
+from sluice.core.specs.rollout_records import Gate
 from sluice.core.unforeseen import UnforeseenError, apart
 from sluice.core.units import duration
 
@@ -116,7 +117,7 @@ def _complete(specs: Specs) -> Specs:
     lacking = {
         key: release
         for key, release in specs.releases.items()
-        if any(release.value(path) is None for path in REQUIRED)
+        if not all(release.spec.says(path) for path in REQUIRED)
     }
     if not lacking:
         return specs
@@ -128,14 +129,14 @@ def _complete(specs: Specs) -> Specs:
 def _environment(specs: Specs, name: str, catalog: Catalog) -> dict[str, Any]:
     environment, releases = specs.environments[name], specs.of(name)
     totals = sum((release_totals(each, catalog) for each in releases), Totals())
-    follows = environment.follows
+    follows = environment.spec.follows
     return {
         "name": name,
         "file": layout.environment_path(name),
-        "cluster": environment.spec["cluster"].get("server", ""),
-        "namespace": environment.spec["namespace"],
+        "cluster": environment.spec.cluster.server,
+        "namespace": environment.spec.namespace,
         "follows": str(follows) if follows else None,
-        "review": lookup(environment.spec, "promotion.review", "required"),
+        "review": environment.spec.promotion.review,
         "releases": len(releases),
         "devices": _devices(totals),
         "cost": _cost(totals),
@@ -164,21 +165,21 @@ def _release(
         **key._asdict(),
         "file": layout.release_path(key),
         "follows": str(release.follows) if release.follows else None,
-        "model": {"name": spec["model"]["name"], "version": spec["model"]["version"]},
-        "engine": {"name": spec["engine"]["name"], "version": spec["engine"].get("version", "")},
+        "model": {"name": spec.model.name, "version": spec.model.version},
+        "engine": {"name": spec.engine.name, "version": spec.engine.version},
         "accelerator": {
-            "name": lookup(spec, "accelerator.name", ""),
-            "count": lookup(spec, "accelerator.count", 1),
-            "share": lookup(spec, "accelerator.share") is not None,
+            "name": spec.accelerator.name,
+            "count": spec.accelerator.count,
+            "share": spec.accelerator.share is not None,
             "nodes": parallel_of(spec).nodes,
         },
-        "replicas": {"least": least_replicas(spec), "most": most_replicas(spec)},
+        "replicas": {"least": spec.scaling.least, "most": spec.scaling.most},
         "devices": _devices(totals),
         "cost": _cost(totals),
         "rollout": _rollout(release, rollout),
-        "gates": [_gate(gate) for gate in spec.get("gates", ())],
-        "quarantine": [str(each) for each in lookup(spec, "model.quarantine", ())],
-        "evaluation": evaluation_of(key, spec["model"]["version"], files),
+        "gates": [_gate(gate) for gate in spec.gates],
+        "quarantine": list(spec.model.quarantine),
+        "evaluation": evaluation_of(key, spec.model.version, files),
         "judgement": judgement_of(key, rollout, files) if release.rollout else None,
         "pulls": None if pulls is None else [_pull(p, key) for p in _own(release, pulls)],
         "argocd": _application(release, outside),
@@ -186,13 +187,13 @@ def _release(
     }
 
 
-def _gate(gate: Mapping[str, Any]) -> str:
-    return " ".join(filter(None, (str(gate.get("metric", "")), condition(gate))))
+def _gate(gate: Gate) -> str:
+    return " ".join(filter(None, (gate.metric, condition(gate))))
 
 
 def _rollout(release: Release, rollout: Rollout) -> dict[str, Any]:
     return {
-        "strategy": release.value("rollout.strategy", "rolling"),
+        "strategy": release.spec.rollout.strategy,
         "state": rollout.state,
         "candidate": rollout.candidate,
         "stable": rollout.stable,
@@ -250,10 +251,10 @@ def _by_branch(pulls: Iterable[PullRequest]) -> dict[str, list[PullRequest]]:
 
 
 def _application(release: Release, outside: Outside) -> dict[str, Any] | None:
-    argocd = release.environment.spec.get("argocd")
+    argocd = release.environment.spec.argocd
     if argocd is None or outside.applications is None:
         return None
-    namespace = argocd.get("namespace", "argocd")
+    namespace = argocd.namespace
     found = outside.applications.get((namespace, application_name(release)))
     if found is None:
         return None

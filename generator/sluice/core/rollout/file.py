@@ -8,6 +8,7 @@ from typing import Any
 
 from sluice.core.names import slug
 from sluice.core.rollout.model import Rollout
+from sluice.core.specs.records import ReleaseSpec
 from sluice.core.specs.rollout_plan import plan_of
 from sluice.core.specs.schema import API_VERSION
 
@@ -16,15 +17,16 @@ PROMOTING = ("gates", "follows")
 _TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def spec_hash(spec: Mapping[str, Any]) -> str:
+def spec_hash(spec: ReleaseSpec) -> str:
     """What changes when a person edits what a rollout is about; lists of gates are not that."""
-    model = {k: v for k, v in spec.get("model", {}).items() if k != "quarantine"}
-    kept = {k: v for k, v in spec.items() if k not in PROMOTING} | {"model": model}
+    written = spec.document
+    model = {k: v for k, v in written.get("model", {}).items() if k != "quarantine"}
+    kept = {k: v for k, v in written.items() if k not in PROMOTING} | {"model": model}
     canonical = json.dumps(kept, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
-def rollout_of(spec: Mapping[str, Any], written: Mapping[str, Any] | None) -> Rollout:
+def rollout_of(spec: ReleaseSpec, written: Mapping[str, Any] | None) -> Rollout:
     """Where Git says that a rollout stands.
 
     Args:
@@ -34,7 +36,7 @@ def rollout_of(spec: Mapping[str, Any], written: Mapping[str, Any] | None) -> Ro
     current = spec_hash(spec)
     plan = plan_of(spec)
     if written is None:
-        version = spec["model"]["version"]
+        version = spec.model.version
         return Rollout("STABLE", plan, version, version, spec_hash=current, current_hash=current)
     return Rollout(
         state=written["state"],

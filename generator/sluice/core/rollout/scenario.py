@@ -36,6 +36,7 @@ from sluice.core.analysis.judgement_file import gate_of, gate_problems, paramete
 from sluice.core.documents.load import load
 from sluice.core.documents.source import Pointer
 from sluice.core.finding import Finding, FindingsError
+from sluice.core.specs.records import read_release
 from sluice.core.specs.rollout_plan import Plan, plan_of
 from sluice.core.units import seconds
 
@@ -168,7 +169,7 @@ def _contradictions(spec: Mapping[str, Any]) -> Iterator[tuple[Pointer, str]]:
 
 def scenario_of(spec: Mapping[str, Any]) -> Scenario:
     """A scenario from its checked data."""
-    plan = plan_of({"rollout": spec["rollout"]})
+    plan = plan_of(read_release({"rollout": spec["rollout"]}))
     given = {"steps": len(plan.steps) + 1, **spec.get("parameters", {})}
     traffic, world = spec.get("traffic", {}), spec.get("world", {})
     merge = world.get("merge", "1m")

@@ -13,7 +13,7 @@ from sluice.core.plan.rule_change import RuleChange
 from sluice.core.promotion.codeowners import PLACES, owners
 from sluice.core.reports import waivers
 from sluice.core.rule_changes.direction import lets_more, loosens_environment, loosens_release
-from sluice.core.specs.resolve import lookup
+from sluice.core.specs.records import lookup
 from sluice.core.specs.schema import Schemas
 
 Files = Mapping[str, bytes]
@@ -125,7 +125,7 @@ def _environments(before: Specs, after: Specs) -> Iterator[RuleChange]:
             loosens = loosens_environment(field)
             yield RuleChange(new.path, field.pointer, field.before, field.after, loosens)
         gates = (
-            lookup(specs.environments[name].spec, "promotion.gates", [])
+            lookup(specs.environments[name].spec.document, "promotion.gates", [])
             for specs in (before, after)
         )
         yield from _gate_changes(new.path, *gates)
@@ -165,10 +165,7 @@ def _came_and_went(
     for name, environment in sorted(after.environments.items()):
         path = environment.document.path
         if before.environments and path not in files_before:
-            namespace, server = (
-                lookup(environment.spec, field) for field in ("namespace", "cluster.server")
-            )
-            place = f"{namespace} of {server}"
+            place = f"{environment.spec.namespace} of {environment.spec.cluster.server}"
             yield RuleChange(path, f"environment {name}", None, place, loosens=True)
 
 
@@ -177,9 +174,9 @@ def _releases(before: Specs, after: Specs) -> Iterator[RuleChange]:
         old, new = before.releases.get(key), after.releases.get(key)
         if old and new:
             path = layout.release_path(key)
-            gates = (release.value("gates", []) for release in (old, new))
+            gates = (release.spec.written("gates") or [] for release in (old, new))
             yield from _gate_changes(path, *gates)
-            for field, was, now in loosens_release(old.value, new.value):
+            for field, was, now in loosens_release(old.spec.written, new.spec.written):
                 yield RuleChange(path, f"spec.{field}", was, now, loosens=True)
 
 

@@ -10,6 +10,8 @@ from sluice.core.documents.source import Pointer
 from sluice.core.finding import Place
 from sluice.core.layout import Key
 from sluice.core.model import Follow
+from sluice.core.specs.environment_records import EnvironmentSpec
+from sluice.core.specs.records import ReleaseSpec, lookup, read_environment, read_release
 
 Role = Literal["stable", "candidate"]
 Spec = Mapping[str, Any]
@@ -22,29 +24,10 @@ class Environment:
     name: str
     document: Document
 
-    @property
-    def spec(self) -> Spec:
-        spec: Spec = self.document.data["spec"]
-        return spec
-
-    @property
-    def defaults(self) -> Spec:
-        defaults: Spec = self.spec.get("defaults", {})
-        return defaults
-
-    @property
-    def kubernetes_version(self) -> str:
-        return str(self.spec["cluster"]["kubernetesVersion"])
-
-    @property
-    def follows(self) -> Follow | None:
-        """What of the registry this environment follows, if anything."""
-        return _follow(self.spec)
-
-
-def _follow(spec: Spec) -> Follow | None:
-    follows = spec.get("follows")
-    return Follow(**follows) if follows else None
+    @cached_property
+    def spec(self) -> EnvironmentSpec:
+        """What it says, with the defaults of what it does not."""
+        return read_environment(self.document.data["spec"])
 
 
 class Described(str):
@@ -58,12 +41,12 @@ class Described(str):
 class Variant:
     """One version of a release that is to run: its whole spec, and its part in a rollout."""
 
-    spec: Spec
+    spec: ReleaseSpec
     role: Role
 
     @property
     def version(self) -> str:
-        return str(self.spec["model"]["version"])
+        return self.spec.model.version
 
 
 @dataclass(frozen=True)
@@ -78,24 +61,24 @@ class Release:
     """Numbers of models by the names of the files beside the release that describe them."""
 
     @cached_property
-    def spec(self) -> Spec:
+    def spec(self) -> ReleaseSpec:
         """The newest version's spec, defaults included."""
         return self._resolved(self.document.data["spec"])
 
-    def _resolved(self, own: Spec) -> Spec:
+    def _resolved(self, own: Spec) -> ReleaseSpec:
         """A spec over the defaults, with the numbers of an architecture that a file describes."""
-        spec = merge(self.environment.defaults, own)
+        spec = merge(self.environment.spec.defaults, own)
         named = lookup(spec, "model.architecture")
         if isinstance(named, str) and named in self.architectures:
             described = Described(named)
             described.numbers = self.architectures[named]
             spec["model"] = {**spec["model"], "architecture": described}
-        return spec
+        return read_release(spec)
 
     @property
     def follows(self) -> Follow | None:
         """What of the registry is followed: what the release says, or else its environment."""
-        return _follow(self.document.data["spec"]) or self.environment.follows
+        return self.spec.follows or self.environment.spec.follows
 
     @property
     def metadata(self) -> Mapping[str, Any]:
@@ -124,10 +107,6 @@ class Release:
         """Percent of the requests that the candidate gets."""
         return int(self.rollout.data["spec"]["weight"]) if self.rollout else 0
 
-    def value(self, dotted: str, default: object = None) -> Any:  # noqa: ANN401  # any YAML
-        """A resolved value by its path below spec, `scaling.max` for instance."""
-        return lookup(self.spec, dotted, default)
-
     def place(self, dotted: str = "", *, key: bool = False) -> Place:
         """Where the value at a path below spec was written."""
         pointer: Pointer = tuple(dotted.split(".")) if dotted else ()
@@ -137,7 +116,7 @@ class Release:
         """Place of a resolved value, and whether the release or a default said so."""
         if _has(self.document.data["spec"], pointer):
             return self.document.place(("spec", *pointer), key=key), "release"
-        if _has(self.environment.defaults, pointer):
+        if _has(self.environment.spec.defaults, pointer):
             place = self.environment.document.place(("spec", "defaults", *pointer), key=key)
             return place, "default of the environment"
         return self.document.place(("spec", *pointer), key=True), "absent"
@@ -153,16 +132,6 @@ def merge(defaults: Spec, own: Spec) -> dict[str, Any]:
         else:
             merged[key] = value
     return merged
-
-
-def lookup(spec: Spec, dotted: str, default: object = None) -> Any:  # noqa: ANN401  # any YAML
-    """The value at a dotted path, or the default."""
-    node: Any = spec
-    for part in dotted.split("."):
-        if not isinstance(node, Mapping) or part not in node:
-            return default
-        node = node[part]
-    return node
 
 
 def _has(node: object, pointer: Pointer) -> bool:

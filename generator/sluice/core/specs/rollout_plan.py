@@ -1,10 +1,9 @@
 """The plan of a rollout in a release: its steps, and how long each wait may last."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from sluice.core.units import seconds
+from sluice.core.specs.records import ReleaseSpec
+from sluice.core.specs.rollout_records import RolloutStep
 
 FULL = 100
 
@@ -54,37 +53,28 @@ LONGEST = 24 * 3600
 """Seconds at one weight, when the release does not say."""
 
 
-def plan_of(spec: Mapping[str, Any]) -> Plan:
+def plan_of(spec: ReleaseSpec) -> Plan:
     """The plan in a release's resolved spec.
 
     A strategy without steps shows the candidate to nobody, or to a header only, until a person
     lets it take over. All of the requests follow the last step, whether or not a step says so; one
     that does says how long the stable version is kept at least, and who ends that.
     """
-    rollout = spec.get("rollout", {})
-    listed = [_step(step) for step in rollout.get("steps", ())]
+    rollout = spec.rollout
+    listed = [_step(step) for step in rollout.steps]
     steps = tuple(step for step in listed if step.weight < FULL)
-    default = Plan(())
-    whole = next((step for step in listed if step.weight == FULL), default.whole)
-    window = seconds_of(rollout, "rollbackWindow", default.rollback_window)
-    patience = rollout.get("maxWait")
+    whole = next((step for step in listed if step.weight == FULL), Plan(()).whole)
     return Plan(
         steps=steps or (Step(0, 0, LONGEST, manual=True),),
-        warming=seconds_of(rollout, "deadline", default.warming),
-        rollback_window=max(window, whole.soak),
-        drain=seconds_of(spec.get("lifecycle", {}), "drain", default.drain),
-        failure_age=seconds_of(rollout, "maxFailureAge", default.failure_age),
-        patience=None if patience is None else seconds(patience),
+        warming=rollout.deadline,
+        rollback_window=max(rollout.rollback_window, whole.soak),
+        drain=spec.lifecycle.candidate_drain,
+        failure_age=rollout.max_failure_age,
+        patience=rollout.max_wait,
         whole=whole,
     )
 
 
-def _step(step: Mapping[str, Any]) -> Step:
-    soak = seconds(step["soak"])
-    longest = max(soak, seconds_of(step, "maxSoak", LONGEST))
-    return Step(step["weight"], soak, longest, step.get("approval", "automatic") == "manual")
-
-
-def seconds_of(data: Mapping[str, Any], key: str, default: int) -> int:
-    """A duration of a spec in seconds, or the default where none is written."""
-    return seconds(data[key]) if key in data else default
+def _step(step: RolloutStep) -> Step:
+    longest = LONGEST if step.max_soak is None else step.max_soak
+    return Step(step.weight, step.soak, max(step.soak, longest), step.approval == "manual")

@@ -31,14 +31,14 @@ class Address(NamedTuple):
 
 def gateway_of(environment: Environment) -> Gateway | None:
     """The gateway at which the releases of an environment are reached, if any."""
-    traffic = environment.spec.get("traffic")
+    traffic = environment.spec.traffic
     if traffic is None:
         return None
-    name = traffic.get("className", _DEFAULT_CLASS)
-    if "gateway" in traffic:
-        named = traffic["gateway"]
-        name = f"{named.get('namespace', environment.spec['namespace'])}/{named['name']}"
-    return Gateway(environment.spec["cluster"]["server"], traffic["provider"], name)
+    name = traffic.class_name or _DEFAULT_CLASS
+    if traffic.gateway is not None:
+        namespace = traffic.gateway.namespace or environment.spec.namespace
+        name = f"{namespace}/{traffic.gateway.name}"
+    return Gateway(environment.spec.cluster.server, traffic.provider, name)
 
 
 def address_of(release: Release) -> Address | None:
@@ -57,9 +57,9 @@ def taken_first(release: Release, address: Address) -> str | None:
     if address.gateway.provider not in _FIRST_RULE:
         return None
     added = delivery.managed_route(release.spec, release.key.name, address.gateway.provider)
-    if release.value("rollout.match") and added:
+    if release.spec.rollout.match and added:
         return "/"
-    if address.path == "/" and not release.value("rollout.match"):
+    if address.path == "/" and not release.spec.rollout.match:
         return None
     return address.path
 

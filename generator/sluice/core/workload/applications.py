@@ -13,6 +13,7 @@ from typing import Any
 
 from sluice.core import layout
 from sluice.core.layout import Key
+from sluice.core.specs.environment_records import ArgoCD
 from sluice.core.specs.resolve import Environment, Release
 from sluice.core.units import version_key
 from sluice.core.workload import delivery, values
@@ -83,7 +84,7 @@ def routes_application(key: Key) -> str:
 
 def applications_of_release(release: Release) -> Iterator[Application]:
     """The applications of a release, when its environment has Argo CD."""
-    if "argocd" not in release.environment.spec:
+    if release.environment.spec.argocd is None:
         return
     key = release.key
     yield Application(
@@ -111,7 +112,7 @@ def applications_of_environment(environment: Environment) -> Iterator[Applicatio
         layout.cluster_directory(environment.name),
         wave="-1",
     )
-    if environment.spec["argocd"].get("policies"):
+    if environment.spec.argocd and environment.spec.argocd.policies:
         yield Application(
             f"{directory}/application-policies.yaml",
             f"{environment.name}-policies",
@@ -154,14 +155,14 @@ def template_values(application: Application, shared: Mapping[str, Any]) -> dict
     }
 
 
-def sync_values(argocd: Mapping[str, Any]) -> dict[str, Any]:
+def sync_values(argocd: ArgoCD) -> dict[str, Any]:
     """How an environment's applications are synced, for their template.
 
     Argo CD tries a failed sync again and again on the revision that it began with, and does not
     look at a newer one meanwhile. Where it can take the newest for each retry, it tries for ever;
     elsewhere it gives up after some tries, so that a commit that mends the fault is taken.
     """
-    refreshes = version_key(argocd.get("version", "3.2")) >= REFRESHES_RETRIES
+    refreshes = version_key(argocd.version) >= REFRESHES_RETRIES
     return {
         "automated": _automated(argocd),
         "retries": -1 if refreshes else 5,
@@ -169,15 +170,15 @@ def sync_values(argocd: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _automated(argocd: Mapping[str, Any]) -> dict[str, bool] | None:
+def _automated(argocd: ArgoCD) -> dict[str, bool] | None:
     """What Argo CD does by itself; None when it does nothing.
 
     Until 3.3 it drops what is false when it writes an Application back, and would then find its own
     object changed for ever.
     """
-    if "automated" not in argocd:
+    if argocd.automated is None:
         return None
-    return {name: True for name, wanted in argocd["automated"].items() if wanted}
+    return {name: True for name, wanted in argocd.automated.items() if wanted}
 
 
 def _scaled_kinds(release: Release) -> Iterator[dict[str, str]]:
@@ -193,10 +194,10 @@ def _scaled_kinds(release: Release) -> Iterator[dict[str, str]]:
 
 def _moved_routes(release: Release) -> Iterator[dict[str, Any]]:
     """The routes whose weights a controller in the cluster sets, and to which it adds rules."""
-    provider = release.environment.spec["traffic"]["provider"]
+    traffic = release.environment.spec.traffic
+    provider = traffic.provider if traffic else ""
     route, mover = _WEIGHTS.get(provider), delivery.controller(release.spec)
-    strategy = release.value("rollout.strategy")
-    if route is None or mover is None or strategy == "blue-green":
+    if route is None or mover is None or release.spec.rollout.strategy == "blue-green":
         return
     paths = [route["weights"]]
     managed = delivery.managed_route(release.spec, release.key.name, provider)

@@ -8,7 +8,7 @@ from typing import Any
 from sluice.core.capacity import parallel
 from sluice.core.catalog.entries import Engine
 from sluice.core.catalog.settings import DEVICES, Setting, word
-from sluice.core.specs.resolve import Spec, lookup
+from sluice.core.specs.records import ReleaseSpec
 from sluice.core.units import seconds
 from sluice.core.workload.sources import Source, beside, parse
 
@@ -48,7 +48,7 @@ class Invocation:
         ]
 
 
-def group(engine: Engine, spec: Spec, called: Invocation) -> tuple[list[str], list[str]]:
+def group(engine: Engine, spec: ReleaseSpec, called: Invocation) -> tuple[list[str], list[str]]:
     """The command lines of a group's leader and of its workers, which find it by the group's name.
 
     What Kubernetes expands in them is the engine's entry's own, and nothing of a spec.
@@ -58,7 +58,7 @@ def group(engine: Engine, spec: Spec, called: Invocation) -> tuple[list[str], li
     return [*called.command, *engine.leader], [*called.command, *engine.worker]
 
 
-def invocation(engine: Engine, spec: Spec, source: Source, served_name: str) -> Invocation:
+def invocation(engine: Engine, spec: ReleaseSpec, source: Source, served_name: str) -> Invocation:
     """How to call an engine, with Kubernetes' own `$(NAME)` expansion switched off.
 
     The spec has passed the engine's checks.
@@ -78,15 +78,16 @@ def invocation(engine: Engine, spec: Spec, source: Source, served_name: str) -> 
     )
 
 
-def command(engine: Engine, spec: Spec, source: Source, served_name: str) -> list[str]:
+def command(engine: Engine, spec: ReleaseSpec, source: Source, served_name: str) -> list[str]:
     """The whole command line."""
     return invocation(engine, spec, source, served_name).command
 
 
-def _staged(spec: Spec, source: Source) -> bool:
+def _staged(spec: ReleaseSpec, source: Source) -> bool:
     """Whether nothing has to be fetched, for the model or for the one that drafts."""
-    draft = lookup(spec, "serving.speculative.model")
-    return source.staged and (draft is None or parse(draft["source"]).staged)
+    speculative = spec.serving.speculative
+    draft = speculative.model if speculative else None
+    return source.staged and (draft is None or parse(draft.source).staged)
 
 
 def probe_paths(engine: Engine, served_name: str) -> dict[str, str]:
@@ -99,22 +100,27 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-def said(spec: Spec) -> dict[str, Any]:
-    """The fields that a spec holds and that engines may honour, by their paths below spec."""
+def said(spec: ReleaseSpec) -> dict[str, Any]:
+    """The fields that are written and that engines may honour, by their paths below spec.
+
+    An engine's entry in the catalog names fields by these paths, so that is how they are read.
+    """
     values: dict[str, Any] = {}
-    for name, value in spec.get("serving", {}).items():
+    for name, value in spec.document.get("serving", {}).items():
         if name in GROUPS:
             values |= {f"serving.{name}.{inner}": each for inner, each in value.items()}
         else:
             values[f"serving.{name}"] = value
     for path in (DEVICES, *parallel.PATHS, "lifecycle.drain"):
-        value = lookup(spec, path)
+        value = spec.written(path)
         if value is not None:
             values[path] = value
     return values
 
 
-def field_values(engine: Engine, spec: Spec, source: Source, served_name: str) -> dict[str, Any]:
+def field_values(
+    engine: Engine, spec: ReleaseSpec, source: Source, served_name: str
+) -> dict[str, Any]:
     """The value of each field as settings use it: models by where they are, times in seconds."""
     values = {**engine.defaults, **said(spec), "serving.servedName": served_name}
     values |= parallel.values_of(spec, engine)
@@ -147,10 +153,10 @@ def _models(values: Mapping[str, Any], source: Source) -> dict[str, Any]:
     return found
 
 
-def _active(engine: Engine, spec: Spec, source: Source, served_name: str) -> Active:
+def _active(engine: Engine, spec: ReleaseSpec, source: Source, served_name: str) -> Active:
     """The settings that take effect, each with its value as the engine wants it."""
     values = field_values(engine, spec, source, served_name)
-    version = lookup(spec, "engine.version", engine.version)
+    version = spec.engine.version or engine.version
     return [
         (setting, setting.converted(values[path], values))
         for path, settings in engine.fields.items()
@@ -161,7 +167,7 @@ def _active(engine: Engine, spec: Spec, source: Source, served_name: str) -> Act
 
 
 def _command(
-    engine: Engine, spec: Spec, source: Source, active: Active, config: str
+    engine: Engine, spec: ReleaseSpec, source: Source, active: Active, config: str
 ) -> Iterator[str]:
     yield from engine.command
     if engine.model_flag:
@@ -174,7 +180,7 @@ def _command(
     if config:
         yield from _spelled(engine, engine.config_flag, CONFIG_FILE)
     yield from _arguments(engine, active)
-    for argument, value in lookup(spec, "engine.args", {}).items():
+    for argument, value in spec.engine.args.items():
         yield from _argument(engine, f"--{argument}", value)
 
 

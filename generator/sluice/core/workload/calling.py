@@ -7,7 +7,8 @@ from sluice.core import names
 from sluice.core.capacity.parallel import parallel_of
 from sluice.core.catalog.devices import Accelerator
 from sluice.core.catalog.entries import Engine
-from sluice.core.specs.resolve import Spec, lookup
+from sluice.core.specs.reader import written
+from sluice.core.specs.records import ReleaseSpec
 from sluice.core.workload.arguments import canonical_json, group, invocation
 from sluice.core.workload.fetching import all_sources, companions
 from sluice.core.workload.sources import MOUNT, Source, mounts
@@ -16,16 +17,15 @@ _LONGEST_VOLUME = 50
 _SHARED_MEMORY = "2Gi"
 
 
-def image(engine: Engine, accelerator: Accelerator, spec: Spec) -> str:
+def image(engine: Engine, accelerator: Accelerator, spec: ReleaseSpec) -> str:
     """The pinned image: the release's own, or the catalog's for the accelerator."""
-    own, version = lookup(spec, "engine.image"), spec["engine"]["version"]
-    digest = lookup(spec, "engine.digest")
-    named = str(own or engine.image(version, accelerator.image_variant))
-    return f"{named}@{digest}" if digest else named
+    asked = spec.engine
+    named = asked.image or engine.image(asked.version, accelerator.image_variant)
+    return f"{named}@{asked.digest}" if asked.digest else named
 
 
 def container(
-    engine: Engine, accelerator: Accelerator, spec: Spec, source: Source, served_name: str
+    engine: Engine, accelerator: Accelerator, spec: ReleaseSpec, source: Source, served_name: str
 ) -> dict[str, Any]:
     """The parts of the pod that follow from engine and accelerator, as the templates take them."""
     called = invocation(engine, spec, source, served_name)
@@ -49,25 +49,24 @@ def container(
     }
 
 
-def shared_memory(engine: Engine, spec: Spec) -> str | None:
+def shared_memory(engine: Engine, spec: ReleaseSpec) -> str | None:
     """The size of /dev/shm that the engine needs, as it is written, or nothing."""
-    asked = lookup(spec, "resources.sharedMemory")
+    asked = spec.resources.shared_memory
     parallel = engine.shared_memory == "parallel" and parallel_of(spec).devices > 1
     needed = _SHARED_MEMORY if parallel or engine.shared_memory == "always" else None
-    return str(asked) if asked else needed
+    return asked or needed
 
 
-def notes(spec: Spec) -> dict[str, str]:
+def notes(spec: ReleaseSpec) -> dict[str, str]:
     """What else is to be read on the pod: models beside the main one, a verdict overridden."""
-    said = {path: dict(model) for path, model in companions(spec).items()}
-    for index, adapter in enumerate(lookup(spec, "serving.adapters", ())):
-        said[f"serving.adapters.{index}.model"] |= {
-            key: adapter[key] for key in ("rank",) if key in adapter
-        }
-    reason = lookup(spec, "resources.memoryOverride.reason")
+    said = {path: written(model) for path, model in companions(spec).items()}
+    for index, adapter in enumerate(spec.serving.adapters):
+        if adapter.rank is not None:
+            said[f"serving.adapters.{index}.model"]["rank"] = adapter.rank
+    override = spec.resources.memory_override
     return {
         **({"companions": canonical_json(said)} if said else {}),
-        **({"memory-override": reason} if reason else {}),
+        **({"memory-override": override.reason} if override else {}),
     }
 
 

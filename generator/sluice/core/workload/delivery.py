@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sluice.core.specs.resolve import lookup
+from sluice.core.specs.records import ReleaseSpec
 from sluice.core.specs.rollout_plan import plan_of
 
-OWN = "sluice"
 STEADY = ("rolling", "recreate")
 """Strategies by which Kubernetes itself replaces pods: no two versions stand side by side."""
 MINUTE = 60
@@ -71,29 +70,29 @@ CONTROLLERS: Mapping[str, Controller] = {
 }
 
 
-def name_of(spec: Mapping[str, Any]) -> str:
+def name_of(spec: ReleaseSpec) -> str:
     """Who moves the weight."""
-    return str(lookup(spec, "rollout.controller", OWN))
+    return spec.rollout.controller
 
 
-def controller(spec: Mapping[str, Any]) -> Controller | None:
+def controller(spec: ReleaseSpec) -> Controller | None:
     """The controller in the cluster that moves it; None where none does."""
-    steady = lookup(spec, "rollout.strategy", "rolling") in STEADY
+    steady = spec.rollout.strategy in STEADY
     return None if steady else CONTROLLERS.get(name_of(spec))
 
 
-def is_elsewhere(spec: Mapping[str, Any]) -> bool:
+def is_elsewhere(spec: ReleaseSpec) -> bool:
     """Whether a controller in the cluster moves it."""
     return controller(spec) is not None
 
 
-def workload(spec: Mapping[str, Any]) -> tuple[str, str]:
+def workload(spec: ReleaseSpec) -> tuple[str, str]:
     """API version and kind of the workload on one node."""
     found = controller(spec)
     return found.workload if found else ("apps/v1", "Deployment")
 
 
-def names(spec: Mapping[str, Any], release: str) -> set[str]:
+def names(spec: ReleaseSpec, release: str) -> set[str]:
     """The names of objects that there are because of a controller."""
     found = controller(spec)
     if found is None:
@@ -101,9 +100,9 @@ def names(spec: Mapping[str, Any], release: str) -> set[str]:
     return {f"{release}-canary", *({f"{release}-primary"} if found.makes_services else ())}
 
 
-def plan(spec: Mapping[str, Any]) -> dict[str, Any]:
+def plan(spec: ReleaseSpec) -> dict[str, Any]:
     """What the templates of a controller use: steps and times, all in seconds."""
-    found, strategy = plan_of(spec), lookup(spec, "rollout.strategy")
+    found, strategy = plan_of(spec), spec.rollout.strategy
     soaks = [step.soak for step in found.steps]
     rhythm = looks(soaks, once_a_step=strategy == "canary")
     return {
@@ -121,7 +120,7 @@ def plan(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def managed_route(spec: Mapping[str, Any], release: str, provider: str | None) -> str | None:
+def managed_route(spec: ReleaseSpec, release: str, provider: str | None) -> str | None:
     """The name of the rule that a controller adds to a route of ours while it rolls out.
 
     An Ingress has none: a second one has it all.
@@ -129,7 +128,7 @@ def managed_route(spec: Mapping[str, Any], release: str, provider: str | None) -
     mover = controller(spec)
     if mover is None or provider in (None, "nginx", *mover.makes_routes):
         return None
-    adds = lookup(spec, "rollout.strategy") == "shadow" or lookup(spec, "rollout.match")
+    adds = spec.rollout.strategy == "shadow" or spec.rollout.match
     return f"{release}-candidate" if adds else None
 
 

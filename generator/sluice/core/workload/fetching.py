@@ -1,12 +1,16 @@
 """How weights that lie on no volume get into a pod: init containers, credentials, caches."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sluice.core import names
 from sluice.core.catalog.entries import Catalog, Engine
 from sluice.core.catalog.stores import Store
-from sluice.core.specs.resolve import Environment, Spec, lookup
+from sluice.core.specs.environment_records import SourceAccess
+from sluice.core.specs.model_records import Cache, Companion, SecretKey
+from sluice.core.specs.reader import written
+from sluice.core.specs.records import ReleaseSpec
+from sluice.core.specs.resolve import Environment
 from sluice.core.workload.sources import FETCHED, Source, SourceError, beside, parse, streamed
 
 STREAM = "model.stream"
@@ -42,55 +46,65 @@ sorted lines of sha256sum over its files.
 """
 
 
-def companions(spec: Spec) -> dict[str, Mapping[str, Any]]:
+def companions(spec: ReleaseSpec) -> dict[str, Companion]:
     """The models that are served beside the main one, by their paths below spec."""
-    draft = lookup(spec, "serving.speculative.model")
+    speculative = spec.serving.speculative
+    draft = speculative.model if speculative else None
     found = {"serving.speculative.model": draft} if draft else {}
-    for index, adapter in enumerate(lookup(spec, "serving.adapters", ())):
-        found[f"serving.adapters.{index}.model"] = adapter["model"]
+    for index, adapter in enumerate(spec.serving.adapters):
+        found[f"serving.adapters.{index}.model"] = adapter.model
     return found
 
 
-def model_source(spec: Spec, engine: Engine) -> Source:
+def model_source(spec: ReleaseSpec, engine: Engine) -> Source:
     """The main model's source as this engine gets it: from a volume, fetched, or streamed.
 
     Weights whose digest is known are fetched, since only then can it be checked.
     """
-    source = parse(spec["model"]["source"])
-    wanted = lookup(spec, "weights.load", "download" if "digest" in spec["model"] else "stream")
+    source = parse(spec.model.source)
+    wanted = spec.weights.load or ("download" if spec.model.digest else "stream")
     able = source.fetched and not source.file and can_stream(spec, engine, source.scheme)
     return streamed(source) if able and wanted == "stream" else source
 
 
-def streams(spec: Spec, engine: Engine) -> bool:
+def streams(spec: ReleaseSpec, engine: Engine) -> bool:
     """Whether the engine reads the main model's weights as they arrive."""
     try:
         return model_source(spec, engine).streamed
-    except (SourceError, KeyError):  # another check says so
+    except SourceError:  # another check says so
         return False
 
 
-def can_stream(spec: Spec, engine: Engine, scheme: str) -> bool:
+def can_stream(spec: ReleaseSpec, engine: Engine, scheme: str) -> bool:
     """Whether the engine reads weights of this scheme as they arrive."""
-    version = lookup(spec, "engine.version", engine.version)
+    version = spec.engine.version or engine.version
     return any(
         scheme in (setting.accepted() or ()) and setting.known_in(version)
         for setting in engine.fields.get(STREAM, ())
     )
 
 
-def all_sources(spec: Spec, main: Source) -> list[Source]:
+def all_sources(spec: ReleaseSpec, main: Source) -> list[Source]:
     """The main model's source and those of the models beside it."""
-    return [main, *(beside(model["source"], main) for model in companions(spec).values())]
+    return [main, *(beside(model.source, main) for model in companions(spec).values())]
 
 
-def access(environment: Environment, spec: Spec, scheme: str) -> dict[str, Any]:
+def access(environment: Environment, spec: ReleaseSpec, scheme: str) -> SourceAccess:
     """How weights of this scheme are reached; the release's word goes before the environment's."""
-    shared: Mapping[str, Any] = lookup(environment.spec, "storage.sources", {}).get(scheme, {})
-    return {**shared, **spec.get("weights", {})}
+    shared, own = environment.spec.storage.sources.get(scheme, SourceAccess()), spec.weights
+    return SourceAccess(
+        image=shared.image,
+        token_secret=own.token_secret or shared.token_secret,
+        credentials_secret=own.credentials_secret or shared.credentials_secret,
+        service_account=own.service_account or shared.service_account,
+        endpoint=own.endpoint or shared.endpoint,
+        region=own.region or shared.region,
+    )
 
 
-def parts(environment: Environment, spec: Spec, main: Source, catalog: Catalog) -> dict[str, Any]:
+def parts(
+    environment: Environment, spec: ReleaseSpec, main: Source, catalog: Catalog
+) -> dict[str, Any]:
     """What the pod has because of where its weights are: containers, variables, volumes."""
     found = all_sources(spec, main)
     fetched = list({source.uri: source for source in found if source.fetched}.values())
@@ -100,21 +114,21 @@ def parts(environment: Environment, spec: Spec, main: Source, catalog: Catalog) 
     return {
         "fetchers": containers,
         "fetch_variables": [v for store, asked in stores for v in variables(store, asked)],
-        "credentials": [asked["credentialsSecret"] for _, asked in stores if _secret(asked)],
-        **_volumes(stores, spec.get("weights", {}).get("cache"), fetched=bool(fetched)),
+        "credentials": _secrets(asked for _, asked in stores),
+        **_volumes(stores, spec.weights.cache, fetched=bool(fetched)),
         "service_account": _account(environment, spec, found),
     }
 
 
-def ways(environment: Environment, used: Sequence[tuple[Spec, Source]]) -> dict[str, Any]:
+def ways(environment: Environment, used: Sequence[tuple[ReleaseSpec, Source]]) -> dict[str, Any]:
     """The ports that lead to where weights are, and whether a cloud is asked who the pod is."""
     ports, identity = set(), False
     for spec, main in used:
         for source in all_sources(spec, main):
             if not source.volume:
                 asked = access(environment, spec, source.scheme)
-                ports.add(_port(asked.get("endpoint", "")))
-                identity = identity or "serviceAccount" in asked
+                ports.add(_port(asked.endpoint or ""))
+                identity = identity or asked.service_account is not None
     return {"source_ports": sorted(ports), "cloud_identity": identity}
 
 
@@ -125,13 +139,14 @@ def _port(endpoint: str) -> int:
     return int(written) if written.isdecimal() else 80 if endpoint.startswith("http://") else 443
 
 
-def _secret(asked: Mapping[str, Any]) -> bool:
-    return "credentialsSecret" in asked
+def _secrets(ways_in: Iterable[SourceAccess]) -> list[str]:
+    """The Secrets whose keys become variables."""
+    return [asked.credentials_secret for asked in ways_in if asked.credentials_secret]
 
 
-def _account(environment: Environment, spec: Spec, found: Sequence[Source]) -> str | None:
+def _account(environment: Environment, spec: ReleaseSpec, found: Sequence[Source]) -> str | None:
     """The account that a cloud lets read the weights; the release's own when none is named."""
-    named = (access(environment, spec, source.scheme).get("serviceAccount") for source in found)
+    named = (access(environment, spec, source.scheme).service_account for source in found)
     return next(filter(None, named), None)
 
 
@@ -143,18 +158,18 @@ def _store(catalog: Catalog, scheme: str) -> Store:
 
 
 def _container(
-    environment: Environment, spec: Spec, source: Source, main: Source, catalog: Catalog
+    environment: Environment, spec: ReleaseSpec, source: Source, main: Source, catalog: Catalog
 ) -> dict[str, Any]:
     store = _store(catalog, source.scheme)
     asked = access(environment, spec, source.scheme)
-    digest = spec["model"].get("digest", "") if source.uri == main.uri else ""
+    digest = spec.model.digest or "" if source.uri == main.uri else ""
     environ = [{"name": name, "value": value} for name, value in store.environment.items()]
     return {
         "name": f"fetch-{names.slug(source.folder.removeprefix(FETCHED), _LONGEST_CONTAINER)}",
-        "image": asked.get("image", store.image),
+        "image": asked.image or store.image,
         "command": _command(store, source, digest.removeprefix("sha256:")),
         "variables": [*environ, *variables(store, asked)],
-        "credentials": [asked["credentialsSecret"]] if _secret(asked) else [],
+        "credentials": _secrets([asked]),
         "read_only_root": store.read_only_root,
     }
 
@@ -169,23 +184,24 @@ def _command(store: Store, source: Source, digest: str) -> list[str]:
     ]
 
 
-def variables(store: Store, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def variables(store: Store, asked: SourceAccess) -> Iterator[dict[str, Any]]:
     """The variables by which whoever fetches is told where and as whom."""
+    values = written(asked)
     for field, named in store.takes.items():
-        value = asked.get(field)
+        value = values.get(field)
         for name in named if value is not None else ():
             yield (
-                {"name": name, "valueFrom": {"secretKeyRef": dict(value)}}
-                if isinstance(value, Mapping)
+                {"name": name, "valueFrom": {"secretKeyRef": written(value)}}
+                if isinstance(value, SecretKey)
                 else {"name": name, "value": value}
             )
-    if "endpoint" in asked:
+    if asked.endpoint is not None:
         yield from ({"name": n, "value": v} for n, v in store.with_endpoint.items())
 
 
 def _volumes(
-    stores: Sequence[tuple[Store, Mapping[str, Any]]],
-    cache: Mapping[str, str] | None,
+    stores: Sequence[tuple[Store, SourceAccess]],
+    cache: Cache | None,
     *,
     fetched: bool,
 ) -> dict[str, Any]:
@@ -199,16 +215,16 @@ def _volumes(
     }
 
 
-def _space(cache: Mapping[str, str] | None) -> dict[str, Any]:
+def _space(cache: Cache | None) -> dict[str, Any]:
     """A claim that replicas share, a volume of the pod's own, or the node's disk."""
     if cache is None:
         return {"emptyDir": {}}
-    if "claim" in cache:
-        return {"persistentVolumeClaim": {"claimName": cache["claim"]}}
+    if cache.claim is not None:
+        return {"persistentVolumeClaim": {"claimName": cache.claim}}
     asked: dict[str, Any] = {
         "accessModes": ["ReadWriteOnce"],
-        "resources": {"requests": {"storage": cache["size"]}},
+        "resources": {"requests": {"storage": cache.size}},
     }
-    if "storageClass" in cache:
-        asked["storageClassName"] = cache["storageClass"]
+    if cache.storage_class is not None:
+        asked["storageClassName"] = cache.storage_class
     return {"ephemeral": {"volumeClaimTemplate": {"spec": asked}}}

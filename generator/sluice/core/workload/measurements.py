@@ -11,7 +11,8 @@ from sluice.core.analysis.queries import Question, promql, quoted, spellings
 from sluice.core.analysis.samples import INFINITE
 from sluice.core.analysis.signals import Watch, own_labels, warm_up, watches
 from sluice.core.catalog.entries import Engine, Gateway
-from sluice.core.specs.resolve import Release, lookup
+from sluice.core.specs.records import ReleaseSpec
+from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import plan_of
 from sluice.core.workload import delivery
 from sluice.core.workload.routing import words
@@ -28,7 +29,7 @@ def measurements(
 ) -> Iterator[dict[str, Any]]:
     """The share of bad events of the new pods, as a query, with the rate that is too much."""
     spec = release.spec
-    address = lookup(release.environment.spec, "monitoring.prometheus.address", "")
+    address = release.environment.spec.monitoring.prometheus.address
     found = delivery.controller(spec)
     if found is None or not address or is_blind(spec):
         return
@@ -50,20 +51,16 @@ def measurements(
         }
 
 
-def is_blind(spec: Mapping[str, Any]) -> bool:
+def is_blind(spec: ReleaseSpec) -> bool:
     """Whether a controller judges before the new version gets anything: nothing would be counted.
 
     It takes that for a failure.
     """
     found = delivery.controller(spec)
-    return (
-        found is not None
-        and found.makes_services
-        and lookup(spec, "rollout.strategy") == "blue-green"
-    )
+    return found is not None and found.makes_services and spec.rollout.strategy == "blue-green"
 
 
-def timing(spec: Mapping[str, Any]) -> dict[str, Any]:
+def timing(spec: ReleaseSpec) -> dict[str, Any]:
     """When controllers that ask every minute begin, and when too little was counted too often.
 
     After a switch they ask a number of times: one that asks for ever would never be done.
@@ -76,21 +73,21 @@ def timing(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def window(spec: Mapping[str, Any]) -> int:
+def window(spec: ReleaseSpec) -> int:
     """Seconds that a query looks back: what a step is judged by, without its warm-up.
 
     A controller that asks once a step, at its end, asks about the whole of it.
     """
     found, plan = delivery.controller(spec), plan_of(spec)
     shortest = min(step.soak for step in plan.steps)
-    if found is not None and found.makes_services and lookup(spec, "rollout.strategy") == "canary":
+    if found is not None and found.makes_services and spec.rollout.strategy == "canary":
         return max(LEAST, shortest - warm_up(spec))
     return max(SHORTEST, min(shortest, LONGEST))
 
 
 def _arm(watch: Watch, release: Release, found: delivery.Controller) -> dict[str, tuple[str, ...]]:
     """The labels of the new pods, or of what the gateway sends to them."""
-    namespace, name = release.environment.spec["namespace"], release.key.name
+    namespace, name = release.environment.spec.namespace, release.key.name
     everywhere = own_labels(release.environment.spec)
     if watch.gateway:
         own = watch.gateway.labels("candidate", words(release, f"{name}-canary"))

@@ -7,7 +7,8 @@ from sluice.core.capacity.parallel import parallel_of
 from sluice.core.catalog.entries import Catalog
 from sluice.core.documents.emit import emit
 from sluice.core.paths import route_words
-from sluice.core.specs.resolve import Release, Spec
+from sluice.core.specs.records import ReleaseSpec
+from sluice.core.specs.resolve import Release
 from sluice.core.workload import delivery, fetching, measurements, scaling, sizing, values
 from sluice.core.workload.alerts import alerts, following
 from sluice.core.workload.routing import (
@@ -27,8 +28,6 @@ Render = Callable[[str, Mapping[str, Any]], Any]
 FULL = 100
 ROUTES = frozenset({"HTTPRoute", "VirtualService", "Ingress"})
 """Kinds that say where requests go; they have an Argo CD application of their own."""
-PICKER_PORT = 9002
-"""Where endpoint pickers listen unless told otherwise."""
 _WORKLOADS = {
     "Deployment": "deployment",
     "LeaderWorkerSet": "leader-worker-set",
@@ -137,10 +136,10 @@ def _adapter(
     """The metrics adapter's rule for this release, without which its scaler sees nothing."""
     if scaling.provider(release.environment) != "hpa":
         return
-    scaled = [part for part in parts if "max" in part.variant.spec.get("scaling", {})]
+    scaled = [part for part in parts if part.variant.spec.scaling.is_automatic]
     found: dict[str, dict[str, str]] = {}
     for part in scaled:
-        own = {**shared, "targets": part.variant.spec["scaling"].get("target", {}), "pods": {}}
+        own = {**shared, "targets": part.variant.spec.scaling.target, "pods": {}}
         found |= {target["metric"]: target for target in _targets(part, own)}
     if found:
         rules = render("scaling/hpa/rules.yaml.j2", {"metric_targets": list(found.values())})
@@ -151,13 +150,13 @@ def _adapter(
 def _monitor(
     render: Render, release: Release, part: Parts, shared: Mapping[str, Any]
 ) -> Iterator[Any]:
-    monitoring = release.environment.spec.get("monitoring", {})
-    if monitoring.get("podMonitor") and "path" in part.engine.metrics:
+    monitoring = release.environment.spec.monitoring
+    if monitoring.pod_monitor and "path" in part.engine.metrics:
         mover = delivery.controller(part.variant.spec)
         more = {
             "engine": part.engine,
             "pod_label": mover.pod_label if mover else None,
-            "labels": {**shared["labels"], **monitoring.get("labels", {})},
+            "labels": {**shared["labels"], **monitoring.labels},
             "release_selector": {f"{LABEL}/release": release.key.name},
         }
         yield render("release/pod-monitor.yaml.j2", {**shared, **more})
@@ -168,12 +167,12 @@ def _alerts(
     render: Render, release: Release, part: Parts, shared: Mapping[str, Any]
 ) -> Iterator[Any]:
     """Rules over the metrics that the PodMonitor collects, by the labels that it puts on them."""
-    if release.environment.spec["monitoring"].get("alerts"):
+    if release.environment.spec.monitoring.alerts:
         pods = {
-            "namespace": release.environment.spec["namespace"],
+            "namespace": release.environment.spec.namespace,
             scaling.label_of(f"{LABEL}/release"): release.key.name,
         }
-        sleeps = any(v.spec.get("scaling", {}).get("min", 1) == 0 for v in release.variants)
+        sleeps = any(v.spec.scaling.may_sleep for v in release.variants)
         rules = alerts(part.engine, pods, sleeps=sleeps)
         if values.is_versioned(part.variant):
             rules += following(str(release.key))
@@ -190,11 +189,11 @@ def _network(
     environment there is no policy: nobody has said who may connect, and closing everything would
     take down what runs.
     """
-    network = release.environment.spec.get("network")
+    network = release.environment.spec.network
     if network is not None:
         more = {
-            "allow_from": network["allowFrom"],
-            "allow_to": network.get("allowTo", []),
+            "allow_from": list(network.allow_from),
+            "allow_to": list(network.allow_to),
             "grouped": any(_talk(part.variant.spec) for part in parts),
             "release_selector": {f"{LABEL}/release": release.key.name},
             **fetching.ways(release.environment, [(p.variant.spec, p.source) for p in parts]),
@@ -202,9 +201,9 @@ def _network(
         yield render("release/network-policy.yaml.j2", {**shared, **more})
 
 
-def _talk(spec: Spec) -> bool:
+def _talk(spec: ReleaseSpec) -> bool:
     """Whether the pods of a release reach each other, beside what clients ask."""
-    return parallel_of(spec).nodes > 1 or "kvTransfer" in spec.get("serving", {})
+    return parallel_of(spec).nodes > 1 or spec.serving.kv_transfer is not None
 
 
 def _routes(
@@ -237,7 +236,7 @@ def _backends(
         weight = release.weight if variant.role == "candidate" else FULL - release.weight
         service = values.service_name(release, variant)
         yield _backend(service, weight if len(variants) > 1 else FULL, pooled=pooled)
-    split = release.value("rollout.strategy") != "blue-green" and traffic["provider"] != "nginx"
+    split = release.spec.rollout.strategy != "blue-green" and traffic["provider"] != "nginx"
     if split and delivery.is_elsewhere(release.spec):  # the controller writes the weights
         yield _backend(f"{release.key.name}-canary", 0, pooled=False)
 
@@ -256,7 +255,7 @@ def _pool(
     return {
         "selector": values.selector_of(release, part.variant),
         "port": part.engine.port,
-        "picker": asked.get("picker", f"{service}-epp"),
-        "picker_port": int(asked.get("port", PICKER_PORT)),
-        "failure_mode": asked.get("failureMode", "FailOpen"),
+        "picker": asked.picker or f"{service}-epp",
+        "picker_port": asked.port,
+        "failure_mode": asked.failure_mode,
     }

@@ -6,44 +6,44 @@ from typing import Any
 from sluice.core.capacity.allotment import Allotment
 from sluice.core.catalog.devices import Accelerator, Queueing
 from sluice.core.catalog.entries import Catalog
-from sluice.core.specs.resolve import Environment, Spec, lookup
-from sluice.core.units import seconds
+from sluice.core.specs.capacity_records import Apart, NodeCondition, Spot
+from sluice.core.specs.environment_records import NodePool
+from sluice.core.specs.records import ReleaseSpec
+from sluice.core.specs.resolve import Environment
 
-SPOT = {"key": "node.kubernetes.io/lifecycle", "value": "spot"}
-DEFAULT_WAIT = "30m"
-_TOPOLOGIES = {"zones": "topology.kubernetes.io/zone", "hosts": "kubernetes.io/hostname"}
 _STRICTNESS = {"preferred": "ScheduleAnyway", "required": "DoNotSchedule"}
 
 
 def placement(
-    environment: Environment, spec: Spec, accelerator: Accelerator, given: Allotment
+    environment: Environment, spec: ReleaseSpec, accelerator: Accelerator, given: Allotment
 ) -> dict[str, Any]:
     """What a pod says of the nodes that it may run on, as the templates take it."""
-    said, pool = spec.get("placement", {}), pool_of(environment, spec)
-    own = [*said.get("tolerations", ()), *_spot_tolerations(said)]
-    selector = {**given.node_selector, **pool.get("nodeSelector", {})}
+    said, pool = spec.placement, pool_of(environment, spec)
+    own = [*said.tolerations, *_spot_tolerations(said.spot)]
+    selector = {**given.node_selector, **pool.node_selector}
     return {
-        "node_selector": {**selector, **said.get("nodeSelector", {})},
-        "tolerations": _unique([*accelerator.tolerations, *pool.get("tolerations", ()), *own]),
-        "required_nodes": [*_in(accelerator.node_affinity), *said.get("require", ())],
-        "preferred_nodes": [*_spot(said), *map(_preferred, said.get("prefer", ()))],
-        "spread": list(_spread(said)),
-        "priority_class": said.get("priorityClass"),
-        "runtime_class": said.get("runtimeClass") or accelerator.runtime_class,
+        "node_selector": {**selector, **said.node_selector},
+        "tolerations": _unique([*accelerator.tolerations, *pool.tolerations, *own]),
+        "required_nodes": [*_in(accelerator.node_affinity), *said.require],
+        "preferred_nodes": [*_spot(said.spot), *map(_preferred, said.prefer)],
+        "spread": list(_spread(said.spread)),
+        "priority_class": said.priority_class,
+        "runtime_class": said.runtime_class or accelerator.runtime_class,
     }
 
 
-def pool_of(environment: Environment, spec: Spec) -> Spec:
+def pool_of(environment: Environment, spec: ReleaseSpec) -> NodePool:
     """The pool of the environment that a release names; empty when it names none."""
-    pools: Mapping[str, Spec] = environment.spec.get("pools", {})
-    return pools.get(lookup(spec, "placement.pool", ""), {})
+    return environment.spec.pools.get(spec.placement.pool or "", NodePool())
 
 
-def queueing(spec: Spec, catalog: Catalog, given: Allotment, workload: str) -> dict[str, Any]:
+def queueing(
+    spec: ReleaseSpec, catalog: Catalog, given: Allotment, workload: str
+) -> dict[str, Any]:
     """How pods and their workload say that they wait in a queue, as the templates take it."""
-    queue = lookup(spec, "placement.queue")
-    entry = catalog.queueing(queue["scheduler"]) if queue else None
-    if entry is None:
+    queue = spec.placement.queue
+    entry = catalog.queueing(queue.scheduler) if queue else None
+    if queue is None or entry is None:
         return {
             "scheduler": given.scheduler,
             "workload_labels": {},
@@ -51,14 +51,14 @@ def queueing(spec: Spec, catalog: Catalog, given: Allotment, workload: str) -> d
             "queue_annotations": {},
             "queue_wait": 0,
         }
-    texts = {"queue": queue["name"], "priority": queue.get("priority", ""), "workload": workload}
-    away = entry.preemptible if queue.get("preemptible") else {}
+    texts = {"queue": queue.name, "priority": queue.priority or "", "workload": workload}
+    away = entry.preemptible if queue.preemptible else {}
     return {
         "scheduler": entry.scheduler or given.scheduler,
         "workload_labels": _filled(entry.labels, texts),
         "queue_labels": {**_filled(entry.pod_labels, texts), **away},
         "queue_annotations": _filled(entry.pod_annotations, texts),
-        "queue_wait": seconds(queue.get("wait", DEFAULT_WAIT)),
+        "queue_wait": queue.wait,
     }
 
 
@@ -77,29 +77,27 @@ def _in(labels: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"key": k, "operator": "In", "values": list(v)} for k, v in labels.items()]
 
 
-def _preferred(said: Spec) -> dict[str, Any]:
+def _preferred(said: NodeCondition) -> dict[str, Any]:
     return {"weight": said["weight"], "node": {k: v for k, v in said.items() if k != "weight"}}
 
 
-def _spot(said: Spec) -> Iterator[dict[str, Any]]:
-    spot = said.get("spot")
+def _spot(spot: Spot | None) -> Iterator[dict[str, Any]]:
     if spot:
-        label = spot.get("label", SPOT)
-        node = {"key": label["key"], "operator": "In", "values": [label["value"]]}
-        yield {"weight": spot["weight"], "node": node}
+        node = {"key": spot.label["key"], "operator": "In", "values": [spot.label["value"]]}
+        yield {"weight": spot.weight, "node": node}
 
 
-def _spot_tolerations(said: Spec) -> Iterator[dict[str, str]]:
+def _spot_tolerations(spot: Spot | None) -> Iterator[dict[str, str]]:
     """Some clouds taint such nodes with their label; then a preference alone leads nowhere."""
-    if lookup(said, "spot.tolerate"):
-        label = said["spot"].get("label", SPOT)
-        yield {**label, "operator": "Equal", "effect": "NoSchedule"}
+    if spot and spot.tolerate:
+        yield {**spot.label, "operator": "Equal", "effect": "NoSchedule"}
 
 
-def _spread(said: Spec) -> Iterator[dict[str, str]]:
-    asked = said.get("spread", {})
-    for over, topology in _TOPOLOGIES.items():
-        how = asked.get(over, "preferred")
+def _spread(apart: Apart) -> Iterator[dict[str, str]]:
+    for how, topology in (
+        (apart.zones, "topology.kubernetes.io/zone"),
+        (apart.hosts, "kubernetes.io/hostname"),
+    ):
         if how in _STRICTNESS:
             yield {"topology": topology, "when": _STRICTNESS[how]}
 

@@ -9,6 +9,7 @@ from sluice.core.capacity.quota import ANY, quota_of
 from sluice.core.catalog.devices import Accelerator
 from sluice.core.catalog.entries import Catalog
 from sluice.core.documents.manifest import Manifest
+from sluice.core.specs.environment_records import ArgoCD
 from sluice.core.specs.resolve import Environment, Release
 from sluice.core.workload import applications
 from sluice.core.workload.applications import Application
@@ -51,7 +52,7 @@ class Renderer:
         found = [self._templates.render(name, shared) for name in names]
         directory = layout.cluster_directory(environment.name)
         manifests = _manifests(found, directory, source, shared["namespace"])
-        if "argocd" in environment.spec:
+        if environment.spec.argocd is not None:
             manifests += self._argocd(environment, shared, source)
         return manifests
 
@@ -68,12 +69,13 @@ class Renderer:
         directory = layout.argocd_directory(environment.name)
         # All kinds, and not only those of today: Argo CD does not see what it may not apply, and
         # would never prune what is left when another gateway or scaler is chosen.
-        kinds = [
+        kinds: list[Mapping[str, str]] = [
             {"group": group, "kind": kind}
             for group, kind in self._templates.kinds
             if kind not in _NOT_OF_RELEASES
         ]
-        kinds += environment.spec["argocd"].get("kinds", ())
+        argocd = environment.spec.argocd
+        kinds += argocd.kinds if argocd else ()
         project = self._templates.render("environment/project.yaml.j2", {**shared, "kinds": kinds})
         wanted = applications.applications_of_environment(environment)
         return [
@@ -108,9 +110,8 @@ def _labels(entries: Iterable[Accelerator | None]) -> list[str]:
 
 def _environment_values(environment: Environment, catalog: Catalog) -> dict[str, Any]:
     spec = environment.spec
-    argocd = spec.get("argocd", {})
-    accelerators = spec.get("accelerators", {})
-    allowed = accelerators.get("allowed", [])
+    argocd = spec.argocd or ArgoCD()
+    allowed = spec.accelerators.allowed or ()
     entries = [catalog.accelerator(name) for name in allowed]
     resources = sorted({entry.resource for entry in entries if entry})
     quota = quota_of(environment)
@@ -119,7 +120,7 @@ def _environment_values(environment: Environment, catalog: Catalog) -> dict[str,
     metadata = environment.document.data["metadata"]
     return {
         "environment": environment.name,
-        "namespace": spec["namespace"],
+        "namespace": spec.namespace,
         "labels": {
             "app.kubernetes.io/managed-by": MANAGER,
             f"{LABEL}/environment": environment.name,
@@ -130,10 +131,10 @@ def _environment_values(environment: Environment, catalog: Catalog) -> dict[str,
         "allowed_labels": "\n".join(_labels(entries)),
         "quota": {f"requests.{resource}": str(most) for resource, most in quota.items()},
         "project": environment.name,
-        "server": spec["cluster"]["server"],
-        "repo_url": argocd.get("repoURL"),
-        "target_revision": argocd.get("targetRevision", "refs/heads/main"),
-        "argocd_namespace": argocd.get("namespace", "argocd"),
+        "server": spec.cluster.server,
+        "repo_url": argocd.repo_url,
+        "target_revision": argocd.target_revision,
+        "argocd_namespace": argocd.namespace,
         **applications.sync_values(argocd),
-        "policies": argocd.get("policies", False),
+        "policies": argocd.policies,
     }

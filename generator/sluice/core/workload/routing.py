@@ -1,10 +1,11 @@
 """What leads to the candidate of a rollout beside its share, and who counts what it gets."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from sluice.core.catalog.entries import Catalog, Gateway
-from sluice.core.specs.resolve import Release, Variant, lookup
+from sluice.core.specs.reader import written
+from sluice.core.specs.resolve import Release, Variant
+from sluice.core.specs.rollout_records import Pair
 from sluice.core.workload import delivery, values
 
 FULL = 100
@@ -50,19 +51,19 @@ def chosen(release: Release) -> dict[str, Any]:
 
 def asked_for(release: Release) -> dict[str, Any]:
     """What of these the release asks for, whether or not a candidate is ready."""
-    match = release.value("rollout.match", {})
-    header, cookie = match.get("header"), match.get("cookie")
-    shadow = release.value("rollout.strategy") == "shadow"
+    rollout = release.spec.rollout
+    header = rollout.match.header if rollout.match else None
+    cookie = rollout.match.cookie if rollout.match else None
     return {
-        "match_header": header and {**header, "name": header["name"].lower()},
-        "match_cookie": cookie and {**cookie, "pattern": _cookie_pattern(cookie)},
-        "mirror_percent": release.value("rollout.mirror", FULL) if shadow else None,
+        "match_header": header and {"name": header.name.lower(), "value": header.value},
+        "match_cookie": cookie and {**written(cookie), "pattern": _cookie_pattern(cookie)},
+        "mirror_percent": rollout.mirror if rollout.strategy == "shadow" else None,
     }
 
 
-def _cookie_pattern(cookie: Mapping[str, str]) -> str:
+def _cookie_pattern(cookie: Pair) -> str:
     """An expression that matches a whole Cookie header with this one in it."""
-    pair = f"{cookie['name']}={cookie['value']}".replace(".", "\\.")
+    pair = f"{cookie.name}={cookie.value}".replace(".", "\\.")
     return f"^(.*; *)?{pair}(;.*)?$"
 
 
@@ -71,8 +72,8 @@ def gateway_of(release: Release, catalog: Catalog) -> Gateway | None:
     traffic = values.traffic(release.environment, release.spec)
     if traffic is None:
         return None
-    named = lookup(release.environment.spec, "monitoring.gateway", traffic["provider"])
-    return catalog.gateway(named)
+    named = release.environment.spec.monitoring.gateway
+    return catalog.gateway(named or traffic["provider"])
 
 
 def words(release: Release, service: str) -> dict[str, str]:
@@ -80,7 +81,7 @@ def words(release: Release, service: str) -> dict[str, str]:
     traffic = values.traffic(release.environment, release.spec) or {}
     return {
         "service": service,
-        "namespace": release.environment.spec["namespace"],
+        "namespace": release.environment.spec.namespace,
         "release": release.key.name,
         "host": traffic.get("host") or "",
     }

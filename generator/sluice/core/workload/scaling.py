@@ -6,12 +6,13 @@ from typing import Any
 
 from sluice.core.catalog.entries import Engine
 from sluice.core.finding import Finding
-from sluice.core.specs.resolve import Environment, Release, Spec, lookup
-from sluice.core.units import canonical, seconds
+from sluice.core.specs.environment_records import WakeUp
+from sluice.core.specs.records import ReleaseSpec
+from sluice.core.specs.resolve import Environment, Release
+from sluice.core.units import canonical
 
 PERCENT = frozenset({"kvCacheUsage"})
 """Targets that are percentages where the engine's metric is a share of one."""
-IDLE_AFTER = "10m"
 
 _NEVER_MORE = "1000000"
 """Requests a second for each replica: the signal that wakes never asks for a second one."""
@@ -20,7 +21,7 @@ _HPA_FIELDS = ("fallback", "idleAfter")
 
 def provider(environment: Environment) -> str:
     """What scales in an environment."""
-    return str(lookup(environment.spec, "autoscaling.provider", "hpa"))
+    return environment.spec.autoscaling.provider
 
 
 def targets(engine: Engine, asked: Mapping[str, Any], pods: Mapping[str, str]) -> Iterator[Any]:
@@ -47,7 +48,9 @@ def targets(engine: Engine, asked: Mapping[str, Any], pods: Mapping[str, str]) -
         }
 
 
-def of_environment(environment: Environment, spec: Spec, names: Collection[str]) -> dict[str, Any]:
+def of_environment(
+    environment: Environment, spec: ReleaseSpec, names: Collection[str]
+) -> dict[str, Any]:
     """What a scaler needs of its environment, and what it does where metrics are missing.
 
     At no replicas there is no series of the engine, which must not count as a failure; with one or
@@ -58,30 +61,29 @@ def of_environment(environment: Environment, spec: Spec, names: Collection[str])
         spec: the version's spec.
         names: of the route and the Service through which requests for this version come.
     """
-    scaling = spec.get("scaling", {})
-    asleep = scaling.get("min", 1) == 0
-    wake = lookup(environment.spec, "autoscaling.wakeUp") if asleep else None
-    namespace = environment.spec["namespace"]
+    scaling, asleep = spec.scaling, spec.scaling.may_sleep
+    wake = environment.spec.autoscaling.wake_up if asleep else None
+    namespace = environment.spec.namespace
     return {
-        "prometheus": lookup(environment.spec, "autoscaling.prometheus"),
+        "prometheus": environment.spec.autoscaling.prometheus,
         "ignore_nulls": "true" if asleep else "false",
         "wake_query": _wake_query(wake, namespace, names) if wake else None,
         "wake_threshold": _NEVER_MORE,
-        "fallback_replicas": int(scaling.get("fallback", max(1, scaling.get("min", 1)))),
-        "idle_after": seconds(scaling.get("idleAfter", IDLE_AFTER)),
+        "fallback_replicas": scaling.fallback or max(1, scaling.min),
+        "idle_after": scaling.idle_after,
     }
 
 
-def _wake_query(wake: Mapping[str, str], namespace: str, names: Collection[str]) -> str:
+def _wake_query(wake: WakeUp, namespace: str, names: Collection[str]) -> str:
     """Requests that arrive at the gateway, whether or not anything answers them."""
-    label, any_name = wake["nameLabel"], "|".join(sorted(names))
-    if "namespaceLabel" in wake:
+    label, any_name = wake.name_label, "|".join(sorted(names))
+    if wake.namespace_label is not None:
         equals = "=" if len(names) == 1 else "=~"
-        labels = f'{{{wake["namespaceLabel"]}="{namespace}",{label}{equals}"{any_name}"}}'
+        labels = f'{{{wake.namespace_label}="{namespace}",{label}{equals}"{any_name}"}}'
     else:
         either = any_name if len(names) == 1 else f"({any_name})"
         labels = f'{{{label}=~"(.*/)?{namespace}/{either}(/.*)?"}}'
-    return f"sum(rate({wake['metric']}{labels}[2m]))"
+    return f"sum(rate({wake.metric}{labels}[2m]))"
 
 
 def _matching(labels: Mapping[str, str]) -> str:
@@ -96,26 +98,26 @@ def label_of(name: str) -> str:
 
 def check_scaling(release: Release) -> Iterator[Finding]:
     """What the environment's scaler cannot do; that the bounds are in order is said elsewhere."""
-    scaling = release.value("scaling", {})
+    scaling, asleep = release.spec.scaling, release.spec.scaling.may_sleep
     keda = provider(release.environment) == "keda"
-    asleep = scaling.get("min", 1) == 0
     if asleep and not keda:
         message = "no replicas at all need a scaler that something wakes, which an HPA is not"
         remedy = "set min to 1, or autoscaling.provider of the environment to keda"
         yield Finding(release.place("scaling.min"), "REF055", message, remedy)
-    elif asleep and lookup(release.environment.spec, "autoscaling.wakeUp") is None:
+    elif asleep and release.environment.spec.autoscaling.wake_up is None:
         message = "at no replicas an engine has no metrics, so nothing would wake it"
         remedy = "set autoscaling.wakeUp of the environment to the gateway's count of requests"
         yield Finding(release.place("scaling.min"), "REF055", message, remedy)
     for field in _HPA_FIELDS if not keda else ():
-        if field in scaling:
+        if release.spec.says(f"scaling.{field}"):
             place = release.place(f"scaling.{field}", key=True)
             message = f"an HPA has nothing that {field} could become"
             yield Finding(place, "REF055", message, "remove it")
-    if keda and "idleAfter" in scaling and not asleep:
+    if keda and release.spec.says("scaling.idleAfter") and not asleep:
         place = release.place("scaling.idleAfter", key=True)
         message = "idleAfter is for the last replica, which stays with min above 0"
         yield Finding(place, "REF055", message, "remove it, or set min to 0")
-    if keda and "fallback" in scaling and scaling["fallback"] > scaling.get("max", 0):
-        message = f"fallback {scaling['fallback']} is above max {scaling.get('max', 0)}"
+    most = scaling.max or 0
+    if keda and scaling.fallback is not None and scaling.fallback > most:
+        message = f"fallback {scaling.fallback} is above max {most}"
         yield Finding(release.place("scaling.fallback"), "REF055", message, "lower it")

@@ -1,7 +1,6 @@
 """What a pod asks for, and how long it may take to start, by the size of its weights."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +10,10 @@ from sluice.core.catalog.devices import Accelerator
 from sluice.core.catalog.entries import Catalog, Engine
 from sluice.core.memory.preflight import GIB
 from sluice.core.memory.weights import weight_bytes
-from sluice.core.specs.resolve import Variant, lookup
-from sluice.core.units import amount, canonical, seconds
+from sluice.core.specs.capacity_records import Bounds, Resources
+from sluice.core.specs.records import ReleaseSpec
+from sluice.core.specs.resolve import Variant
+from sluice.core.units import amount, canonical
 from sluice.core.workload import fetching
 from sluice.core.workload.sources import Source
 
@@ -28,7 +29,6 @@ MEMORY_PER_DEVICE = 16
 SCRATCH = 10
 """GiB of the node's disk for caches of compiled kernels and logs."""
 STARTUP_PERIOD = 10
-_RESOURCES = {"cpu": "cpu", "memory": "memory", "ephemeralStorage": "ephemeral-storage"}
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,16 @@ class Parts:
 
 def parts_of(variant: Variant, catalog: Catalog) -> Parts:
     """Look up what a variant names; the checks have seen to it that all of it exists."""
-    asked = variant.spec["engine"]
-    engine = catalog.engine(asked["name"], asked["version"])
-    accelerator = catalog.accelerator(variant.spec["accelerator"]["name"])
+    asked = variant.spec.engine
+    engine = catalog.engine(asked.name, asked.version)
+    accelerator = catalog.accelerator(variant.spec.accelerator.name)
     given = allotment(variant.spec, catalog)
     if engine is None or accelerator is None or given is None:
         raise LookupError("an entry of the catalog is missing")
     return Parts(variant, engine, accelerator, given, fetching.model_source(variant.spec, engine))
 
 
-def requests(parts: Parts, shared: str | None, catalog: Catalog) -> dict[str, Any]:
+def requests(parts: Parts, shared: str | None, catalog: Catalog) -> Resources:
     """What a container asks for where the release says nothing: without, any node seems to fit.
 
     A part of the weights is read at a time, so memory grows with the devices that are filled and
@@ -61,31 +61,34 @@ def requests(parts: Parts, shared: str | None, catalog: Catalog) -> dict[str, An
     node's disk unless a volume keeps them.
     """
     spec = parts.variant.spec
-    count = int(lookup(spec, "accelerator.count", 1))
-    kept = parts.source.streamed or parts.source.volume or lookup(spec, "weights.cache")
+    count = spec.accelerator.count
+    kept = parts.source.streamed or parts.source.volume or spec.weights.cache
     size = 0 if kept else weights(spec, catalog) or 0
     memory = count * MEMORY_PER_DEVICE + int(amount(shared or "0") / GIB)
-    return {
-        "cpu": {"request": str(count * CPU_PER_DEVICE)},
-        "memory": {"request": f"{memory}Gi"},
-        "ephemeralStorage": {"request": f"{SCRATCH + math.ceil(size / GIB)}Gi"},
-    }
+    return Resources(
+        cpu=Bounds(request=str(count * CPU_PER_DEVICE)),
+        memory=Bounds(request=f"{memory}Gi"),
+        ephemeral_storage=Bounds(request=f"{SCRATCH + math.ceil(size / GIB)}Gi"),
+    )
 
 
 def resources(
-    spec: Mapping[str, Any], given: Allotment | None, defaults: Mapping[str, Any]
+    spec: ReleaseSpec, given: Allotment | None, defaults: Resources
 ) -> dict[str, dict[str, str]]:
     """What a container asks for; one that only fetches has no use for devices."""
-    asked = {**defaults, **spec.get("resources", {})}
-    found: dict[str, dict[str, str]] = {}
-    for bound, key in (("requests", "request"), ("limits", "limit")):
-        found[bound] = {
-            name: canonical(asked[field][key])
-            for field, name in _RESOURCES.items()
-            if key in asked.get(field, {})
-        }
-        if given is not None:
-            found[bound] |= given.resources
+    own = spec.resources
+    asked = {
+        "cpu": own.cpu or defaults.cpu or Bounds(),
+        "memory": own.memory or defaults.memory or Bounds(),
+        "ephemeral-storage": own.ephemeral_storage or defaults.ephemeral_storage or Bounds(),
+    }
+    found = {
+        "requests": {n: canonical(b.request) for n, b in asked.items() if b.request is not None},
+        "limits": {n: canonical(b.limit) for n, b in asked.items() if b.limit is not None},
+    }
+    if given is not None:
+        for amounts in found.values():
+            amounts.update(given.resources)
     return found
 
 
@@ -96,20 +99,19 @@ def probes(parts: Parts, catalog: Catalog, wait: int) -> dict[str, Any]:
     return {
         "startup_failures": math.ceil(budget / STARTUP_PERIOD),
         "startup_period": STARTUP_PERIOD,
-        "liveness_timeout": seconds(lookup(spec, "probes.livenessTimeout", "10s")),
+        "liveness_timeout": spec.probes.liveness_timeout,
         "progress_deadline": wait + budget + PULL_ALLOWANCE + fetching_time,
     }
 
 
-def startup_budget(spec: Mapping[str, Any], engine: Engine, catalog: Catalog) -> int:
+def startup_budget(spec: ReleaseSpec, engine: Engine, catalog: Catalog) -> int:
     """Seconds that a replica may take to answer for the first time.
 
     Twice the time to read the weights, and twice the engine's own start, rounded up to whole
     probe periods; a written budget wins.
     """
-    written = lookup(spec, "probes.startupBudget")
-    if written:
-        return seconds(written)
+    if spec.probes.startup_budget is not None:
+        return spec.probes.startup_budget
     size = weights(spec, catalog)
     if size is None:
         return UNKNOWN_SIZE_BUDGET
@@ -117,19 +119,18 @@ def startup_budget(spec: Mapping[str, Any], engine: Engine, catalog: Catalog) ->
     return math.ceil(budget / STARTUP_PERIOD) * STARTUP_PERIOD
 
 
-def _reading_time(spec: Mapping[str, Any], catalog: Catalog) -> int:
+def _reading_time(spec: ReleaseSpec, catalog: Catalog) -> int:
     """Seconds that an init container may take, before the probes begin."""
     size = weights(spec, catalog)
     return UNKNOWN_SIZE_BUDGET if size is None else math.ceil(2 * size / READ_BYTES_PER_SECOND)
 
 
-def weights(spec: Mapping[str, Any], catalog: Catalog) -> int | None:
+def weights(spec: ReleaseSpec, catalog: Catalog) -> int | None:
     """Bytes of the weights, when the architecture and the size of a weight are known."""
-    architecture, serving = architecture_of(spec, catalog), spec.get("serving", {})
+    architecture = architecture_of(spec, catalog)
     if architecture is None:
         return None
     try:
-        quantization, dtype = serving.get("quantization", ""), serving.get("dtype", "auto")
-        return weight_bytes(architecture, quantization, dtype)
+        return weight_bytes(architecture, spec.serving.quantization, spec.serving.dtype)
     except ValueError:  # a quantization whose size is not known
         return None

@@ -5,13 +5,16 @@ from typing import Any
 
 from sluice.core import names
 from sluice.core.capacity.parallel import parallel_of
-from sluice.core.capacity.quota import has_room, least_replicas, most_replicas
+from sluice.core.capacity.quota import has_room
 from sluice.core.catalog.entries import Catalog
 from sluice.core.paths import canonical as canonical_path
 from sluice.core.rollout.file import rollout_of
 from sluice.core.rollout.replicas import floor
-from sluice.core.specs.resolve import Environment, Release, Variant, lookup
-from sluice.core.units import canonical, duration, seconds
+from sluice.core.specs.capacity_records import ScalingStep
+from sluice.core.specs.reader import written
+from sluice.core.specs.records import ReleaseSpec
+from sluice.core.specs.resolve import Environment, Release, Variant
+from sluice.core.units import canonical, duration
 from sluice.core.workload import calling, delivery, fetching, sizing
 from sluice.core.workload.arguments import probe_paths
 from sluice.core.workload.placement import placement, queueing
@@ -19,9 +22,6 @@ from sluice.core.workload.sizing import Parts
 
 PRE_STOP = 15
 """Seconds in which routers learn that the pod is leaving."""
-DEFAULT_DRAIN = 60
-DEFAULT_TIMEOUT = 600
-DEFAULT_PATH = "/v1"
 MANAGER = "sluice"
 LABEL = "sluice.dev"
 GROUPS = "leaderworkerset.x-k8s.io/v1"
@@ -38,7 +38,7 @@ def common(release: Release) -> dict[str, Any]:
     """What every template of a release may use."""
     return {
         "release": release.key.name,
-        "namespace": release.environment.spec["namespace"],
+        "namespace": release.environment.spec.namespace,
         "labels": {
             "app.kubernetes.io/name": release.key.name,
             "app.kubernetes.io/component": "inference",
@@ -47,14 +47,14 @@ def common(release: Release) -> dict[str, Any]:
             **release.metadata.get("labels", {}),
         },
         "annotations": release.metadata.get("annotations", {}),
-        "beside": BESIDE if "argocd" in release.environment.spec else {},
+        "beside": BESIDE if release.environment.spec.argocd else {},
         "selector": {f"{LABEL}/release": release.key.name},
     }
 
 
 def is_versioned(variant: Variant) -> bool:
     """Whether each version has a workload of its own, so that taking over only moves routes."""
-    steady = lookup(variant.spec, "rollout.strategy", "rolling") in delivery.STEADY
+    steady = variant.spec.rollout.strategy in delivery.STEADY
     return not steady and not delivery.is_elsewhere(variant.spec)
 
 
@@ -147,9 +147,9 @@ def _weights(release: Release, parts: Parts, catalog: Catalog) -> dict[str, Any]
     }
 
 
-def served_name(release: Release, spec: Mapping[str, Any]) -> str:
+def served_name(release: Release, spec: ReleaseSpec) -> str:
     """The name that clients ask for."""
-    return str(lookup(spec, "serving.servedName", release.key.name))
+    return spec.serving.served_name or release.key.name
 
 
 def service_name(release: Release, variant: Variant) -> str:
@@ -165,7 +165,7 @@ def service_name(release: Release, variant: Variant) -> str:
 
 def object_names(release: Release) -> set[str]:
     """The names of the objects that a release has in its namespace."""
-    named = [v for v in release.variants if "version" in v.spec.get("model", {})]
+    named = [v for v in release.variants if v.version]
     found = {release.key.name, *(workload_name(release, v) for v in named)}
     found |= delivery.names(release.spec, release.key.name)
     if release.rollout is None:
@@ -173,23 +173,23 @@ def object_names(release: Release) -> set[str]:
     return found | {service_name(release, v) for v in named} | {f"{release.key.name}-canary"}
 
 
-def _facts(spec: Mapping[str, Any]) -> dict[str, str]:
+def _facts(spec: ReleaseSpec) -> dict[str, str]:
     """Which model this is.
 
     A run and a commit, of rule 5, are in Git's log: what is rendered follows from the specs alone.
     """
-    model = spec["model"]
+    model = spec.model
     facts = {
-        f"{LABEL}/model": model["name"],
-        f"{LABEL}/model-version": model["version"],
-        f"{LABEL}/model-source": model["source"],
+        f"{LABEL}/model": model.name,
+        f"{LABEL}/model-version": model.version,
+        f"{LABEL}/model-source": model.source,
     }
-    if "digest" in model:
-        facts[f"{LABEL}/model-digest"] = model["digest"]
+    if model.digest is not None:
+        facts[f"{LABEL}/model-digest"] = model.digest
     return facts | {f"{LABEL}/{key}": said for key, said in calling.notes(spec).items()}
 
 
-def group(spec: Mapping[str, Any]) -> dict[str, Any]:
+def group(spec: ReleaseSpec) -> dict[str, Any]:
     """The kind of the workload: one that a node cannot hold is a set of groups of pods.
 
     Only a group's leader answers, so only it is selected.
@@ -203,84 +203,78 @@ def group(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _scaling(spec: Mapping[str, Any], load_time: int) -> dict[str, Any]:
+def _scaling(spec: ReleaseSpec, load_time: int) -> dict[str, Any]:
     """Replicas, and how fast they change: a replica is not given up sooner than one can start."""
-    scaling = spec.get("scaling", {})
-    owned = "max" in scaling
+    scaling, patience = spec.scaling, spec.scaling.scale_down.stabilization
     return {
-        "replicas": None if counted_elsewhere(spec) else scaling.get("replicas", 1),
-        "least_replicas": least_replicas(spec),
-        "most_replicas": most_replicas(spec),
-        "scaled": owned,
-        "targets": scaling.get("target", {}),
-        "scale_up": seconds(lookup(scaling, "scaleUp.stabilization", "30s")),
-        "scale_down": seconds(
-            lookup(scaling, "scaleDown.stabilization", f"{min(max(300, load_time), 3600)}s")
-        ),
-        "up_policies": list(_policies(scaling.get("scaleUp", {}))),
-        "down_policies": list(_policies(scaling.get("scaleDown", {}))),
+        "replicas": None if counted_elsewhere(spec) else scaling.replicas,
+        "least_replicas": spec.scaling.least,
+        "most_replicas": spec.scaling.most,
+        "scaled": scaling.is_automatic,
+        "targets": scaling.target,
+        "scale_up": scaling.scale_up.stabilization,
+        "scale_down": min(max(300, load_time), 3600) if patience is None else patience,
+        "up_policies": list(_policies(scaling.scale_up.step)),
+        "down_policies": list(_policies(scaling.scale_down.step)),
     }
 
 
 def _least_replicas(release: Release, variant: Variant) -> int:
     """The least that a scaler may keep; in a rollout enough for the share that is to come."""
-    least = least_replicas(variant.spec)
+    least = variant.spec.scaling.least
     if release.rollout is None or not is_versioned(variant):
         return least
     standing = rollout_of(release.spec, release.rollout.data["spec"])
-    bounds = (least, most_replicas(variant.spec))
+    bounds = (least, variant.spec.scaling.most)
     return floor(standing, bounds, stable=variant.role == "stable")
 
 
-def counted_elsewhere(spec: Mapping[str, Any]) -> bool:
+def counted_elsewhere(spec: ReleaseSpec) -> bool:
     """Whether the cluster sets the replicas: a scaler, or a controller that takes them all away."""
     mover = delivery.controller(spec)
-    return "max" in spec.get("scaling", {}) or (mover is not None and mover.makes_services)
+    return spec.scaling.is_automatic or (mover is not None and mover.makes_services)
 
 
-def _policies(side: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _policies(step: ScalingStep | None) -> Iterator[dict[str, Any]]:
     """By how many replicas a scaler may change at once."""
-    if "step" in side:
-        step = side["step"]
-        period = seconds(step["period"])
-        yield {"type": "Pods", "value": int(step["replicas"]), "periodSeconds": period}
+    if step is not None:
+        yield {"type": "Pods", "value": step.replicas, "periodSeconds": step.period}
 
 
-def _leaving(spec: Mapping[str, Any]) -> dict[str, Any]:
-    drain = seconds(lookup(spec, "lifecycle.drain", f"{DEFAULT_DRAIN}s"))
-    notice = seconds(lookup(spec, "placement.spot.gracePeriod", "0s"))
+def _leaving(spec: ReleaseSpec) -> dict[str, Any]:
+    drain, spot = spec.lifecycle.pod_drain, spec.placement.spot
+    notice = spot.grace_period if spot else 0
     return {
         "pre_stop": str(PRE_STOP),
         "grace_period": max(PRE_STOP + drain + PRE_STOP, notice),
-        "recreate": lookup(spec, "rollout.strategy") == "recreate",
+        "recreate": spec.rollout.strategy == "recreate",
     }
 
 
-def route(environment_: Environment, spec: Mapping[str, Any]) -> tuple[str, str] | None:
+def route(environment_: Environment, spec: ReleaseSpec) -> tuple[str, str] | None:
     """Host and path at which clients reach a release, or nothing when nobody outside does."""
-    base = environment_.spec.get("traffic")
-    own = spec.get("traffic", {})
-    if base is None or not (host := own.get("host", base.get("host"))):
+    base, own = environment_.spec.traffic, spec.traffic
+    host = own.host or (base.host if base else None)
+    if base is None or not host:
         return None
-    return host, canonical_path(own.get("path", base.get("path", DEFAULT_PATH)))
+    return host, canonical_path(own.path or base.path)
 
 
-def traffic(environment_: Environment, spec: Mapping[str, Any]) -> dict[str, Any] | None:
+def traffic(environment_: Environment, spec: ReleaseSpec) -> dict[str, Any] | None:
     """Host, path and limits of the route, or nothing when nobody outside reaches the release."""
-    base = environment_.spec.get("traffic")
+    base, own = environment_.spec.traffic, spec.traffic
     if base is None:
         return None
-    merged = {**base, **spec.get("traffic", {})}
-    timeout = seconds(merged.get("timeout", f"{DEFAULT_TIMEOUT}s"))
-    gateway = {"namespace": environment_.spec["namespace"], "section": None}
+    timeout = base.timeout if own.timeout is None else own.timeout
+    gateway = {"namespace": environment_.spec.namespace, "section": None}
     return {
-        "provider": merged["provider"],
-        "class_name": merged.get("className"),
-        "gateway": {**gateway, **merged.get("gateway", {})},
-        "host": merged.get("host"),
-        "path": canonical_path(merged.get("path", DEFAULT_PATH)),
+        "provider": base.provider,
+        "class_name": base.class_name,
+        "gateway": {**gateway, **(written(base.gateway) if base.gateway else {})},
+        "host": own.host or base.host,
+        "path": canonical_path(own.path or base.path),
         "timeout": str(timeout),
         "timeout_text": duration(timeout),
-        "tls_secret": merged.get("tlsSecret"),
-        "pool": merged.get("pool"),
+        "tls_secret": own.tls_secret or base.tls_secret,
+        "pool": own.pool or base.pool,
     }

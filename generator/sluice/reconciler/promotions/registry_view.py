@@ -73,7 +73,7 @@ def find_wants(
     for key, release in sorted(base.sound.specs.releases.items()):
         try:
             with apart("what a release asks for"):
-                follow, name = release.follows, release.value("model.name")
+                follow, name = release.follows, release.spec.model.name
                 if follow is None:
                     continue
                 if silent and name in silent:

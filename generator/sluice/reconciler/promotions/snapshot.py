@@ -51,7 +51,7 @@ class Base:
     def followed(self) -> tuple[frozenset[str], frozenset[str]]:
         """The models that releases follow, and those of them that they follow by an alias."""
         releases = self.sound.specs.releases.values()
-        found = [(r.value("model.name"), r.follows) for r in releases]
+        found = [(r.spec.model.name, r.follows) for r in releases]
         names = frozenset(name for name, follows in found if follows)
         return names, frozenset(name for name, follows in found if follows and follows.alias)
 
@@ -257,7 +257,7 @@ def _ask_baseline(registry: Registry, want: Want) -> Evaluation:
     """Of the deployed version; nothing measured when the registry does not have it."""
     if want.deployed:
         return registry.evaluation(want.deployed)
-    current = want.release.value("model.version")
+    current = want.release.spec.model.version
     return Evaluation(gaps=(f"the registry does not have version {current} as it is deployed",))
 
 

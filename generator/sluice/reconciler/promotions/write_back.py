@@ -62,7 +62,7 @@ def _list_tasks(runtime: Runtime, outcomes: Sequence[Outcome]) -> Iterator[Task]
     for key, release in sorted(specs.releases.items()):
         if release.follows is None:
             continue
-        versions = [_add_written(runtime, v) for v in observed.get(release.value("model.name"), ())]
+        versions = [_add_written(runtime, v) for v in observed.get(release.spec.model.name, ())]
         numbers = {number for name, number in refused if name == str(key)}
         wanted = marks(release, versions, pulls, numbers, base.registered.get(key))
         for version in versions:

@@ -57,8 +57,7 @@ def count_all(
     """What was counted of each rollout; one whose samples cannot be had whole is not there."""
     by_address: defaultdict[str, list[_Asked]] = defaultdict(list)
     for case, synced in cases:
-        monitoring = case.release.environment.spec.get("monitoring", {})
-        address = monitoring.get("prometheus", {}).get("address", "")
+        address = case.release.environment.spec.monitoring.prometheus.address
         try:
             with apart("what is asked about a rollout"):
                 asked = _asked(case, synced, now)
@@ -174,7 +173,7 @@ def _counted(asked: _Asked, answers: Answers, now: int) -> Counted:
     steps = rollout.plan.steps
     exhausted = asked.spent >= steps[min(rollout.step, len(steps) - 1)].longest
     counts = counts_of(subject, answers, now, exhausted=exhausted)
-    chosen = asked.case.release.value("rollout.match") is not None
+    chosen = asked.case.release.spec.rollout.match is not None
     gap, blind = guards.coverage(subject, counts)
     return Counted(
         counts,

@@ -16,6 +16,7 @@ from sluice.core.observation.following import (
     hindrances,
     stuck_at,
 )
+from sluice.core.specs.environment_records import ArgoCD
 from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import FULL
 from sluice.reconciler.rollouts.observation import applications, namespace_of, read_live
@@ -135,6 +136,5 @@ def is_settled(
 
 def source_of(release: Release, folder: str) -> Source:
     """A folder of the repository, as the environment says that Argo CD reads it."""
-    argocd = release.environment.spec.get("argocd", {})
-    revision = argocd.get("targetRevision", "refs/heads/main")
-    return Source(argocd.get("repoURL", ""), revision, folder)
+    argocd = release.environment.spec.argocd or ArgoCD()
+    return Source(argocd.repo_url, argocd.target_revision, folder)

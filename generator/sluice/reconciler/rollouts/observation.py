@@ -63,8 +63,8 @@ def _measure(numbers: Counted) -> dict[str, Any]:
 
 def _find_held(case: Case, now: int) -> str:
     """Why nothing merges by itself now; where a person merges, that person knows the calendar."""
-    promotion = case.release.environment.spec.get("promotion", {})
-    return hold(promotion, now) if promotion.get("review") == "automatic" else ""
+    promotion = case.release.environment.spec.promotion
+    return hold(promotion, now) if promotion.is_automatic else ""
 
 
 def read_live(case: Case, observers: Observers) -> LiveWeight:
@@ -74,8 +74,8 @@ def read_live(case: Case, observers: Observers) -> LiveWeight:
 
 def namespace_of(release: Release) -> str | None:
     """Where the Argo CD of a release has its applications; None where there is none."""
-    argocd = release.environment.spec.get("argocd")
-    return None if argocd is None else str(argocd.get("namespace", "argocd"))
+    argocd = release.environment.spec.argocd
+    return None if argocd is None else argocd.namespace
 
 
 def applications(release: Release, observers: Observers) -> Applications:

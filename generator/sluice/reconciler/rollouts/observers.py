@@ -87,7 +87,7 @@ class Observers:
 
     def _reader(self, environment: Environment) -> Routes | None:
         own = self.routes.get(environment.name) or self.routes.get("")
-        if own is None and environment.spec["cluster"].get("server") == IN_CLUSTER:
+        if own is None and environment.spec.cluster.server == IN_CLUSTER:
             return self.beside
         return own
 
@@ -96,7 +96,7 @@ class Observers:
     ) -> Objects | None:
         try:
             with isolated("the routes of a cluster"):
-                return reader.routes(provider, environment.spec["namespace"])
+                return reader.routes(provider, environment.spec.namespace)
         except (ForbiddenError, AbsentError) as error:
             self.gaps.append(f"the routes of {environment.name} are not read: {error}")
         except UsageError as error:

@@ -182,7 +182,7 @@ def _merge(scene: Scene, case: Case, pull: PullRequest, notice: Notice, reason: 
 
 
 def _is_automatic(release: Release) -> bool:
-    return bool(release.environment.spec.get("promotion", {}).get("review") == "automatic")
+    return release.environment.spec.promotion.is_automatic
 
 
 def withdraw(

@@ -1,0 +1,192 @@
+"""The spec of an environment: a cluster and a namespace with defaults and rules."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sluice.core.model import Follow
+from sluice.core.specs.capacity_records import Toleration
+from sluice.core.specs.model_records import SecretKey
+from sluice.core.specs.reader import Seconds
+from sluice.core.specs.rollout_records import Promotion
+
+Counts = int | Mapping[str, int]
+"""How many devices and shares of all kinds together, or how much of each extended resource."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where the environment is."""
+
+    server: str = ""
+    kubernetes_version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The pickers of pods behind a route of a Gateway API that knows inference pools."""
+
+    picker: str | None = None  # a Service; None: one for each version
+    port: int = 9002  # where endpoint pickers listen unless told otherwise
+    failure_mode: str = "FailOpen"
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayName:
+    """Which gateway serves the routes."""
+
+    name: str
+    namespace: str | None = None  # None: the environment's own
+    section: str | None = None  # one of its listeners
+
+
+@dataclass(frozen=True, slots=True)
+class SharedTraffic:
+    """How clients reach the releases; most of it a release may say for itself."""
+
+    provider: str
+    class_name: str | None = None  # of Ingresses
+    gateway: GatewayName | None = None
+    host: str | None = None
+    path: str = "/v1"
+    timeout: Seconds = 600  # of a request
+    tls_secret: str | None = None
+    pool: Pool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAccess:
+    """How weights of one scheme are reached, and the image by which they are fetched."""
+
+    image: str | None = None
+    token_secret: SecretKey | None = None
+    credentials_secret: str | None = None
+    service_account: str | None = None
+    endpoint: str | None = None
+    region: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Where weights are."""
+
+    claims: tuple[str, ...] | None = None  # None: nobody lists them
+    image_volumes: bool | None = None  # None: as is usual in its version of Kubernetes
+    sources: Mapping[str, SourceAccess] = field(default_factory=dict)  # by scheme
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Whose weights may be served."""
+
+    allowed: tuple[str, ...] | None = None  # None: from anywhere
+    unlisted: tuple[str, ...] = ()  # places whose files nobody can list, taken all the same
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerators:
+    """What there is of accelerators."""
+
+    allowed: tuple[str, ...] | None = None  # names of the catalog; None: all of them
+    quota: Counts | None = None
+    spare: Counts | None = None  # of the quota, kept for pods that are replaced
+    prices: Mapping[str, float] = field(default_factory=dict)  # of one for an hour, by name
+
+
+@dataclass(frozen=True, slots=True)
+class NodePool:
+    """A pool of nodes that releases may name."""
+
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] = ()
+    serves: bool = True  # whether it is for releases at all
+
+
+@dataclass(frozen=True, slots=True)
+class Prometheus:
+    """Where metrics are asked for; an empty address: nowhere."""
+
+    address: str = ""
+    delay: Seconds = 45  # until a sample can be asked for: a scrape interval and some
+    labels: Mapping[str, str] = field(default_factory=dict)  # that all its series have
+
+
+@dataclass(frozen=True, slots=True)
+class Monitoring:
+    """What is measured, and by whom."""
+
+    pod_monitor: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)  # of PodMonitors
+    alerts: bool = False
+    gateway: str | None = None  # who counts at the edge; None: whom the traffic provider names
+    prometheus: Prometheus = Prometheus()
+
+
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    """A gateway's count of requests, by which a release that sleeps is woken."""
+
+    metric: str
+    name_label: str
+    namespace_label: str | None = None  # None: the name has its namespace before it
+
+
+@dataclass(frozen=True, slots=True)
+class Autoscaling:
+    """What scales releases."""
+
+    provider: str = "hpa"
+    prometheus: str | None = None  # an address
+    wake_up: WakeUp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Namespaces that may connect to releases, and those that releases may connect to."""
+
+    allow_from: tuple[str, ...]
+    allow_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ArgoCD:
+    """What applies the manifests, and from where."""
+
+    repo_url: str = ""
+    target_revision: str = "refs/heads/main"
+    namespace: str = "argocd"
+    # prune and selfHeal, in the order in which they are rendered; None: a person syncs.
+    automated: Mapping[str, bool] | None = None
+    version: str = "3.2"
+    policies: bool = False  # whether it applies the policies of the repository too
+    # Group and kind of what it may apply beside what is rendered.
+    kinds: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """What is asked of images."""
+
+    digests: str = "optional"  # or required
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentSpec:
+    """What an environment says. `document` is what the record was read from."""
+
+    cluster: Cluster = Cluster()
+    namespace: str = ""
+    follows: Follow | None = None  # of the registry; None: nothing
+    promotion: Promotion = Promotion()
+    traffic: SharedTraffic | None = None  # None: nobody outside reaches the releases
+    storage: Storage = Storage()
+    sources: Sources = Sources()
+    accelerators: Accelerators = Accelerators()
+    pools: Mapping[str, NodePool] = field(default_factory=dict)
+    monitoring: Monitoring = Monitoring()
+    autoscaling: Autoscaling = Autoscaling()
+    network: Network | None = None  # None: no NetworkPolicy
+    argocd: ArgoCD | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)  # part of a release's spec
+    images: Images = Images()
+    document: Mapping[str, Any] = field(default_factory=dict)
