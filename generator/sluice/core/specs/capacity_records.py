@@ -1,10 +1,9 @@
 """On what a release runs, how many times and where. Part of `records`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from sluice.core.specs.reader import Seconds
+from sluice.core.specs.reader import EMPTY, Seconds
 
 Toleration = Mapping[str, Any]
 """As Kubernetes has it, and rendered as it is written: key, operator, value, effect."""
@@ -12,8 +11,7 @@ NodeCondition = Mapping[str, Any]
 """As Kubernetes has it, and rendered as it is written: key, operator, values (and a weight)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(NamedTuple):
     """A part of a device. Which fields a mode takes is said by its entry in the catalog."""
 
     mode: str
@@ -25,17 +23,15 @@ class Share:
     cores: int | None = None  # percent of the computing power
 
 
-@dataclass(frozen=True, slots=True)
-class AcceleratorChoice:
+class AcceleratorChoice(NamedTuple):
     """What each node of a replica gets; the name is one of the catalog's, empty as in `Model`."""
 
     name: str = ""
-    count: int = 1  # devices, or shares of them
+    count: int = 1  # type: ignore[assignment]  # hides the method of tuples; devices, or shares of them
     share: Share | None = None  # None: whole devices
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(NamedTuple):
     """How one replica is spread over devices and nodes."""
 
     nodes: int = 1
@@ -44,23 +40,20 @@ class Spread:
     expert: bool = False  # whether experts are spread instead of split
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """What a container asks for and may not exceed, as quantities."""
 
     request: str | None = None
     limit: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryOverride:
+class MemoryOverride(NamedTuple):
     """Why the release runs although the memory preflight says that it does not fit."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(NamedTuple):
     """What the container gets beside the accelerator; None: by the devices and the weights."""
 
     cpu: Bounds | None = None
@@ -70,39 +63,35 @@ class Resources:
     memory_override: MemoryOverride | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ScalingStep:
+class ScalingStep(NamedTuple):
     """By how many replicas a scaler may change at once, in what time."""
 
     replicas: int
     period: Seconds
 
 
-@dataclass(frozen=True, slots=True)
-class ScaleUp:
+class ScaleUp(NamedTuple):
     """How fast replicas are added."""
 
     stabilization: Seconds = 30
     step: ScalingStep | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ScaleDown:
+class ScaleDown(NamedTuple):
     """How fast replicas are given up; None: not sooner than one can start."""
 
     stabilization: Seconds | None = None
     step: ScalingStep | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Scaling:
+class Scaling(NamedTuple):
     """How many replicas run: a fixed number, or, with `max`, what an autoscaler finds."""
 
     replicas: int = 1
     min: int = 1  # 0: it may sleep
     max: int | None = None
     # What one replica is to have, by metric, in the order in which it is rendered.
-    target: Mapping[str, float] = field(default_factory=dict)
+    target: Mapping[str, float] = EMPTY
     scale_up: ScaleUp = ScaleUp()
     scale_down: ScaleDown = ScaleDown()
     fallback: int | None = None  # replicas when metrics are missing; None: the least, or one
@@ -129,29 +118,28 @@ class Scaling:
         return self.replicas if self.max is None else self.max
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+SPOT_LABEL = {"key": "node.kubernetes.io/lifecycle", "value": "spot"}
+"""What most clouds and node pools mark nodes with that may go."""
+
+
+class Spot(NamedTuple):
     """A preference for nodes that are cheap and may go."""
 
     weight: int  # from 1 to 100
     # Of such nodes, a key and a value.
-    label: Mapping[str, str] = field(
-        default_factory=lambda: {"key": "node.kubernetes.io/lifecycle", "value": "spot"}
-    )
+    label: Mapping[str, str] = SPOT_LABEL
     grace_period: Seconds = 0  # between the notice and the end of a node
     tolerate: bool = False  # where such nodes are tainted with their label
 
 
-@dataclass(frozen=True, slots=True)
-class Apart:
+class Apart(NamedTuple):
     """How far replicas stand from each other: preferred, required or none."""
 
     hosts: str = "preferred"
     zones: str = "preferred"
 
 
-@dataclass(frozen=True, slots=True)
-class Queue:
+class Queue(NamedTuple):
     """A queue of a batch scheduler, one of the catalog's, in which pods wait."""
 
     scheduler: str
@@ -161,11 +149,10 @@ class Queue:
     wait: Seconds = 1800  # that a replica may stand in the queue
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(NamedTuple):
     """Where replicas may run."""
 
-    node_selector: Mapping[str, str] = field(default_factory=dict)
+    node_selector: Mapping[str, str] = EMPTY
     tolerations: tuple[Toleration, ...] = ()
     priority_class: str | None = None
     spot: Spot | None = None

@@ -1,29 +1,26 @@
 """The spec of an environment: a cluster and a namespace with defaults and rules."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sluice.core.model import Follow
 from sluice.core.specs.capacity_records import Toleration
 from sluice.core.specs.model_records import SecretKey
-from sluice.core.specs.reader import Seconds
+from sluice.core.specs.reader import EMPTY, Seconds
 from sluice.core.specs.rollout_records import Promotion
 
 Counts = int | Mapping[str, int]
 """How many devices and shares of all kinds together, or how much of each extended resource."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(NamedTuple):
     """Where the environment is."""
 
     server: str = ""
     kubernetes_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(NamedTuple):
     """The pickers of pods behind a route of a Gateway API that knows inference pools."""
 
     picker: str | None = None  # a Service; None: one for each version
@@ -31,8 +28,7 @@ class Pool:
     failure_mode: str = "FailOpen"
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayName:
+class GatewayName(NamedTuple):
     """Which gateway serves the routes."""
 
     name: str
@@ -40,8 +36,7 @@ class GatewayName:
     section: str | None = None  # one of its listeners
 
 
-@dataclass(frozen=True, slots=True)
-class SharedTraffic:
+class SharedTraffic(NamedTuple):
     """How clients reach the releases; most of it a release may say for itself."""
 
     provider: str
@@ -54,8 +49,7 @@ class SharedTraffic:
     pool: Pool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SourceAccess:
+class SourceAccess(NamedTuple):
     """How weights of one scheme are reached, and the image by which they are fetched."""
 
     image: str | None = None
@@ -66,64 +60,57 @@ class SourceAccess:
     region: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(NamedTuple):
     """Where weights are."""
 
     claims: tuple[str, ...] | None = None  # None: nobody lists them
     image_volumes: bool | None = None  # None: as is usual in its version of Kubernetes
-    sources: Mapping[str, SourceAccess] = field(default_factory=dict)  # by scheme
+    sources: Mapping[str, SourceAccess] = EMPTY  # by scheme
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(NamedTuple):
     """Whose weights may be served."""
 
     allowed: tuple[str, ...] | None = None  # None: from anywhere
     unlisted: tuple[str, ...] = ()  # places whose files nobody can list, taken all the same
 
 
-@dataclass(frozen=True, slots=True)
-class Accelerators:
+class Accelerators(NamedTuple):
     """What there is of accelerators."""
 
     allowed: tuple[str, ...] | None = None  # names of the catalog; None: all of them
     quota: Counts | None = None
     spare: Counts | None = None  # of the quota, kept for pods that are replaced
-    prices: Mapping[str, float] = field(default_factory=dict)  # of one for an hour, by name
+    prices: Mapping[str, float] = EMPTY  # of one for an hour, by name
 
 
-@dataclass(frozen=True, slots=True)
-class NodePool:
+class NodePool(NamedTuple):
     """A pool of nodes that releases may name."""
 
-    node_selector: Mapping[str, str] = field(default_factory=dict)
+    node_selector: Mapping[str, str] = EMPTY
     tolerations: tuple[Toleration, ...] = ()
     serves: bool = True  # whether it is for releases at all
 
 
-@dataclass(frozen=True, slots=True)
-class Prometheus:
+class Prometheus(NamedTuple):
     """Where metrics are asked for; an empty address: nowhere."""
 
     address: str = ""
     delay: Seconds = 45  # until a sample can be asked for: a scrape interval and some
-    labels: Mapping[str, str] = field(default_factory=dict)  # that all its series have
+    labels: Mapping[str, str] = EMPTY  # that all its series have
 
 
-@dataclass(frozen=True, slots=True)
-class Monitoring:
+class Monitoring(NamedTuple):
     """What is measured, and by whom."""
 
     pod_monitor: bool = False
-    labels: Mapping[str, str] = field(default_factory=dict)  # of PodMonitors
+    labels: Mapping[str, str] = EMPTY  # of PodMonitors
     alerts: bool = False
     gateway: str | None = None  # who counts at the edge; None: whom the traffic provider names
     prometheus: Prometheus = Prometheus()
 
 
-@dataclass(frozen=True, slots=True)
-class WakeUp:
+class WakeUp(NamedTuple):
     """A gateway's count of requests, by which a release that sleeps is woken."""
 
     metric: str
@@ -131,8 +118,7 @@ class WakeUp:
     namespace_label: str | None = None  # None: the name has its namespace before it
 
 
-@dataclass(frozen=True, slots=True)
-class Autoscaling:
+class Autoscaling(NamedTuple):
     """What scales releases."""
 
     provider: str = "hpa"
@@ -140,16 +126,14 @@ class Autoscaling:
     wake_up: WakeUp | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(NamedTuple):
     """Namespaces that may connect to releases, and those that releases may connect to."""
 
     allow_from: tuple[str, ...]
     allow_to: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ArgoCD:
+class ArgoCD(NamedTuple):
     """What applies the manifests, and from where."""
 
     repo_url: str = ""
@@ -163,15 +147,13 @@ class ArgoCD:
     kinds: tuple[Mapping[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Images:
+class Images(NamedTuple):
     """What is asked of images."""
 
     digests: str = "optional"  # or required
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentSpec:
+class EnvironmentSpec(NamedTuple):
     """What an environment says. `document` is what the record was read from."""
 
     cluster: Cluster = Cluster()
@@ -182,11 +164,11 @@ class EnvironmentSpec:
     storage: Storage = Storage()
     sources: Sources = Sources()
     accelerators: Accelerators = Accelerators()
-    pools: Mapping[str, NodePool] = field(default_factory=dict)
+    pools: Mapping[str, NodePool] = EMPTY
     monitoring: Monitoring = Monitoring()
     autoscaling: Autoscaling = Autoscaling()
     network: Network | None = None  # None: no NetworkPolicy
     argocd: ArgoCD | None = None
-    defaults: Mapping[str, Any] = field(default_factory=dict)  # part of a release's spec
+    defaults: Mapping[str, Any] = EMPTY  # part of a release's spec
     images: Images = Images()
-    document: Mapping[str, Any] = field(default_factory=dict)
+    document: Mapping[str, Any] = EMPTY

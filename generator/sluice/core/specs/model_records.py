@@ -1,20 +1,19 @@
 """What a release serves and how: model, weights, engine, serving. Part of `records`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+
+from sluice.core.specs.reader import EMPTY
 
 
-@dataclass(frozen=True, slots=True)
-class SecretKey:
+class SecretKey(NamedTuple):
     """One key of a Secret in the release's namespace."""
 
     name: str
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """Which registered model version is served, and where its weights are.
 
     Name, version and source are empty where neither the release nor its environment says them,
@@ -29,8 +28,7 @@ class Model:
     quarantine: tuple[str, ...] = ()  # versions that are not to be served again
 
 
-@dataclass(frozen=True, slots=True)
-class Companion:
+class Companion(NamedTuple):
     """A model that is served beside the main one."""
 
     source: str
@@ -38,8 +36,7 @@ class Companion:
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(NamedTuple):
     """Where fetched weights are kept: a claim that replicas share, or a volume of each pod."""
 
     claim: str | None = None
@@ -47,8 +44,7 @@ class Cache:
     storage_class: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(NamedTuple):
     """How weights are reached; each field goes before the environment's own for their scheme."""
 
     load: str | None = None  # download or stream; None: stream where possible and not digested
@@ -60,19 +56,17 @@ class Weights:
     cache: Cache | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class EngineChoice:
+class EngineChoice(NamedTuple):
     """The inference server, one of the catalog's; name and version are empty as in `Model`."""
 
     name: str = ""
     version: str = ""
     image: str | None = None  # instead of the catalog's for this version and accelerator
     digest: str | None = None  # pins the image
-    args: Mapping[str, Any] = field(default_factory=dict)  # further flags, without their dashes
+    args: Mapping[str, Any] = EMPTY  # further flags, without their dashes
 
 
-@dataclass(frozen=True, slots=True)
-class Speculative:
+class Speculative(NamedTuple):
     """Speculative decoding: `tokens` are drafted at once, by a model or from the prompt."""
 
     method: str
@@ -82,8 +76,7 @@ class Speculative:
     lookup_min: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Adapter:
+class Adapter(NamedTuple):
     """A LoRA adapter that is served under a name of its own."""
 
     name: str
@@ -91,24 +84,21 @@ class Adapter:
     rank: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class KvOffload:
+class KvOffload(NamedTuple):
     """Where keys and values go that the accelerator has no room for."""
 
     backend: str
     size: str  # a quantity, of the container's memory
 
 
-@dataclass(frozen=True, slots=True)
-class KvTransfer:
+class KvTransfer(NamedTuple):
     """How keys and values move between replicas, and which end this is."""
 
     connector: str
     role: str
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
+class Serving(NamedTuple):
     """How the engine serves the model; None leaves a setting to the engine.
 
     Which of these an engine has is said by its entry in the catalog, which names them by their

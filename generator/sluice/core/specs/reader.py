@@ -5,7 +5,7 @@ A schema has checked the mapping, so nothing is checked here. A key `maxModelLen
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import Field, fields, is_dataclass
+from dataclasses import is_dataclass
 from functools import partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -16,6 +16,8 @@ R = TypeVar("R")
 
 Seconds = Annotated[int, seconds]
 """A duration, written as `1h30m` and held in seconds."""
+EMPTY: Mapping[str, Any] = {}
+"""Nothing, of what nobody changes."""
 Convert = Callable[[Any], Any]
 
 _KNOWN: dict[type, Mapping[str, tuple[str, Convert | None]]] = {}
@@ -27,7 +29,7 @@ def read_record(record: type[R], mapping: Mapping[str, Any], /, **more: object) 
     """Fill a record from a mapping that fits its schema.
 
     Args:
-        record: a dataclass; its fields may hold records, tuples and mappings of them.
+        record: a named tuple or a dataclass, of values, of records, of lists or mappings of these.
         mapping: as it was parsed.
         more: fields that no key fills.
     """
@@ -57,10 +59,15 @@ def _fields_by_key(record: type) -> Mapping[str, tuple[str, Convert | None]]:
     """The name of each field and what reads its value, by its key in files."""
     known = _KNOWN.get(record)
     if known is None:
-        listed: tuple[Field[Any], ...] = fields(record)
-        known = {key_of(each.name): (each.name, _converter(each.type)) for each in listed}
+        kinds = record.__annotations__
+        known = {key_of(name): (name, _converter(kind)) for name, kind in kinds.items()}
         _KNOWN[record] = known
     return known
+
+
+def is_record(kind: object) -> bool:
+    """Whether a type is that of a record."""
+    return isinstance(kind, type) and (hasattr(kind, "_fields") or is_dataclass(kind))
 
 
 def _converter(kind: Any) -> Convert | None:  # noqa: ANN401  # any annotation of a record
@@ -77,7 +84,7 @@ def _converter(kind: Any) -> Convert | None:  # noqa: ANN401  # any annotation o
     if origin is Mapping:
         convert_value = _converter(inner[1])
         return convert_value and partial(_read_values, convert_value)
-    if isinstance(kind, type) and is_dataclass(kind):
+    if is_record(kind):
         return partial(read_record, kind)
     return int if kind is int else None  # 8.0 is a whole number to a schema
 

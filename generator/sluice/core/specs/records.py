@@ -7,8 +7,7 @@ default that stands here, or is None where its absence has a meaning of its own.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from sluice.core.model import Follow
 from sluice.core.specs.capacity_records import (
@@ -20,20 +19,18 @@ from sluice.core.specs.capacity_records import (
 )
 from sluice.core.specs.environment_records import EnvironmentSpec, Pool
 from sluice.core.specs.model_records import EngineChoice, Model, Serving, Weights
-from sluice.core.specs.reader import Seconds, read_record
+from sluice.core.specs.reader import EMPTY, Seconds, read_record
 from sluice.core.specs.rollout_records import Gate, Strategy
 
 
-@dataclass(frozen=True, slots=True)
-class Probes:
+class Probes(NamedTuple):
     """When Kubernetes takes a replica for started, and for hung."""
 
     startup_budget: Seconds | None = None  # until the first answer; None: by the weights' size
     liveness_timeout: Seconds = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Lifecycle:
+class Lifecycle(NamedTuple):
     """How a replica ends.
 
     `drain` is how long it may go on answering what it has begun. Where it is not written a pod that
@@ -53,8 +50,7 @@ class Lifecycle:
         return 300 if self.drain is None else self.drain
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(NamedTuple):
     """How clients reach the release; None: as the environment says (`SharedTraffic`)."""
 
     host: str | None = None
@@ -64,8 +60,7 @@ class Traffic:
     pool: Pool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReleaseSpec:
+class ReleaseSpec(NamedTuple):
     """What is served and how.
 
     `document` is the mapping that the record was read from, defaults of the environment included:
@@ -87,7 +82,7 @@ class ReleaseSpec:
     rollout: Strategy = Strategy()
     follows: Follow | None = None  # of the registry; None: what the environment follows
     gates: tuple[Gate, ...] = ()  # conditions on a version, after those of the environment
-    document: Mapping[str, Any] = field(default_factory=dict)
+    document: Mapping[str, Any] = EMPTY
 
     def says(self, dotted: str) -> bool:
         """Whether a field is written, `scaling.max` for instance, be it among the defaults."""

@@ -4,29 +4,26 @@ Numbers of gates are kept as they are written, since messages repeat them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from sluice.core.specs.reader import Seconds
+from sluice.core.specs.reader import EMPTY, Seconds
 
 
-@dataclass(frozen=True, slots=True)
-class CountedBy:
+class CountedBy(NamedTuple):
     """A counter, and the values that its labels may have."""
 
     metric: str
-    labels: Mapping[str, str | list[str]] = field(default_factory=dict)
+    labels: Mapping[str, str | list[str]] = EMPTY
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(NamedTuple):
     """A rate of bad events that is good, and one that is not."""
 
     p0: float
     p1: float
 
 
-@dataclass(frozen=True, slots=True)
-class SignalGate:
+class SignalGate(NamedTuple):
     """What a candidate is judged by in a rollout.
 
     What is not written depends on the signal: see `core.analysis.signals`.
@@ -44,8 +41,7 @@ class SignalGate:
     mode: str | None = None  # enforce, which is usual, or observe
 
 
-@dataclass(frozen=True, slots=True)
-class RolloutStep:
+class RolloutStep(NamedTuple):
     """A weight, in percent of the requests, and how long the candidate stays at it."""
 
     weight: int
@@ -54,24 +50,21 @@ class RolloutStep:
     approval: str = "automatic"  # or manual: a person goes on
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """A header or a cookie with its value."""
 
     name: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
+class Match(NamedTuple):
     """Which requests go to the candidate: those with a header, or with a cookie."""
 
     header: Pair | None = None
     cookie: Pair | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Guards:
+class Guards(NamedTuple):
     """Signs that take weight away."""
 
     queue: float = 5.0  # requests that wait for each replica
@@ -79,8 +72,7 @@ class Guards:
     for_: Seconds = 300  # without a break
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
+class Analysis(NamedTuple):
     """How a candidate is judged beside the stable version."""
 
     alpha: float = 0.05  # chance of failing a good version
@@ -90,8 +82,7 @@ class Analysis:
     gates: tuple[SignalGate, ...] | None = None  # None: by failed answers alone
 
 
-@dataclass(frozen=True, slots=True)
-class Strategy:
+class Strategy(NamedTuple):
     """How versions take over from each other: `rollout` of a release."""
 
     strategy: str = "rolling"
@@ -106,8 +97,7 @@ class Strategy:
     controller: str = "sluice"  # who moves the weight
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredBy:
+class MeasuredBy(NamedTuple):
     """Whose numbers a gate counts; each kind that is named must fit."""
 
     experiments: tuple[str, ...] | None = None
@@ -116,16 +106,14 @@ class MeasuredBy:
     runs: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(NamedTuple):
     """A tag on the version that a person sets; without values any will do."""
 
     tag: str
     values: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Soak:
+class Soak(NamedTuple):
     """How long the version must have served elsewhere, in one piece."""
 
     environment: str
@@ -133,8 +121,7 @@ class Soak:
     release: str | None = None  # team/name; None: the same as here
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
+class Gate(NamedTuple):
     """One condition on a version, before a proposal merges: a metric, an approval or a soak."""
 
     metric: str | None = None
@@ -153,8 +140,7 @@ class Gate:
     soak: Soak | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(NamedTuple):
     """A window or a freeze, its times as they are written: on a schedule, or once."""
 
     schedule: str | None = None  # as cron has it
@@ -165,8 +151,7 @@ class Period:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Promotion:
+class Promotion(NamedTuple):
     """How an environment lets versions in."""
 
     review: str = "required"  # or automatic: merged when every gate passes
