@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from core.gates.test_harness import FILE
 from sluice.commands import evals_import
 from sluice.core.finding import UsageError
 from sluice.core.gates.judge import judge
 from sluice.core.model import Evaluation
 from sluice.registries.mlflow import MlflowRegistry
+from support.evaluation_results import FILE
 from support.mlflow_server import log_model, log_run, register
 
 pytestmark = pytest.mark.server

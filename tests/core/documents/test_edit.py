@@ -11,7 +11,7 @@ from support import hostile
 from support.layouts import KEYS, Layout, data, layouts
 
 MODEL = ("spec", "model")
-MANY = settings(max_examples=400, deadline=None)
+MANY = settings(max_examples=400)
 TEXTS = st.sampled_from(hostile.TEXTS) | st.text(max_size=8)
 
 
