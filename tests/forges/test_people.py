@@ -9,7 +9,7 @@ from sluice.core.finding import UsageError
 from sluice.forges.answers import HeadMovedError
 from support.forge_fake import Fault, Reply
 from support.forge_harness import FAKES, FakeHarness, Harness, faked, local
-from support.merge_requests import PREFIXED, TASK, ours
+from support.pull_request_texts import PREFIXED, TASK, ours
 
 
 @pytest.fixture(params=FAKES)

@@ -10,7 +10,7 @@ from sluice.core.promotion.message import stamped, withdrawn
 from sluice.forges.answers import HeadMovedError
 from support.forge_fake import Fault, Reply
 from support.forge_harness import FAKES, FakeHarness, faked
-from support.merge_requests import PREFIXED, ours
+from support.pull_request_texts import PREFIXED, ours
 
 LOCKED = Reply(403, {"message": "This conversation has been locked"})
 COMMENTS = r"POST .*/(comments|notes)$"

@@ -10,7 +10,7 @@ from sluice.core.promotion.signals import LATER, WAITS
 from support.forge_harness import FAKES
 from support.git_fixtures import MAIN, put
 from support.loop import BRANCH, ENVIRONMENT, KEY, SPEC
-from support.merge_requests import PREFIXED
+from support.pull_request_texts import PREFIXED
 from support.remote_loop import RemoteLoop, remote_loop
 
 pytestmark = pytest.mark.server
