@@ -3,8 +3,16 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from support.mlflow_server import mlflow_server
+
+# Its tests are collected by other modules, and should say as much as theirs when they fail.
+pytest.register_assert_rewrite("support.forge_conformance")
+
+# A property holds or does not: how long an example takes depends on what else the machine does.
+settings.register_profile("sluice", settings(), deadline=None)
+settings.load_profile("sluice")
 
 
 @pytest.fixture(autouse=True)

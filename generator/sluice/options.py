@@ -3,6 +3,7 @@
 import click
 
 from sluice.core.confidential import redacted
+from sluice.forges.kinds import KINDS
 
 _REPORTS = click.Choice(["text", "json", "github", "gitlab", "junit", "sarif"])
 
@@ -32,7 +33,7 @@ FORGE = click.option(
     "--forge",
     envvar="SLUICE_FORGE",
     metavar="ADDRESS",
-    help="KIND:OWNER/REPOSITORY[@HOST]; KIND is github, gitlab, gitea or forgejo. Its token is "
+    help=f"KIND:OWNER/REPOSITORY[@HOST]; KIND is one of {', '.join(KINDS)}. Its token is "
     "SLUICE_FORGE_TOKEN.",
 )
 STATE_DIRECTORY = click.option(

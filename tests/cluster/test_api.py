@@ -1,76 +1,24 @@
 """What is asked of an API server, and how: a stand-in that writes down each request."""
 
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-from cluster.test_version import configure
 from sluice.cluster.argocd import KubernetesCluster, open_cluster
 from sluice.cluster.connection import AbsentError, ForbiddenError
 from sluice.cluster.rights import may
 from sluice.cluster.routes import FileRoutes, KubernetesRoutes, open_routes
 from sluice.core.finding import UsageError
+from support.cluster_api import Api, server
+
+__all__ = ["server"]
 
 LIST = "/apis/argoproj.io/v1alpha1/namespaces/argocd/applications"
 ONE = f"{LIST}/production.chat.routes"
 REVIEW = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 INGRESSES = "/apis/networking.k8s.io/v1/namespaces/ai/ingresses"
-
-
-class Api(BaseHTTPRequestHandler):
-    """Answers by path, one page after the other."""
-
-    answers: ClassVar[dict[str, list[Any]]] = {}
-    status: ClassVar[int] = 200
-    seen: ClassVar[list[tuple[str, str, str, Any]]] = []
-    queries: ClassVar[list[str]] = []
-
-    def do_GET(self) -> None:
-        self._answer()
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    def do_PATCH(self) -> None:
-        self._answer()
-
-    def _answer(self) -> None:
-        path, _, query = self.path.partition("?")
-        self.queries.append(query)
-        length = int(self.headers.get("Content-Length") or 0)
-        sent = json.loads(self.rfile.read(length)) if length else None
-        self.seen.append((self.command, path, self.headers.get("Content-Type") or "", sent))
-        pages = self.answers.get(path, [])
-        body = json.dumps(pages.pop(0) if pages else {}).encode()
-        self.send_response(self.status)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name
-        pass
-
-
-@pytest.fixture(autouse=True)
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[type[Api]]:
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    monkeypatch.setattr(Api, "answers", {})
-    monkeypatch.setattr(Api, "seen", [])
-    monkeypatch.setattr(Api, "queries", [])
-    monkeypatch.setattr(Api, "status", 200)
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Api)
-    thread = threading.Thread(target=http.serve_forever)
-    thread.start()
-    configure(monkeypatch, tmp_path, f"http://127.0.0.1:{http.server_address[1]}")
-    yield Api
-    http.shutdown()
-    thread.join()
-    http.server_close()
 
 
 def page(*names: str, following: str = "") -> dict[str, Any]:

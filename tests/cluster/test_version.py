@@ -7,10 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import yaml
 
 from sluice.cluster.version import server_version
 from sluice.core.finding import UsageError
+from support.kubeconfig import configure
 
 
 class Api(BaseHTTPRequestHandler):
@@ -39,19 +39,6 @@ def address() -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-def configure(monkeypatch: pytest.MonkeyPatch, folder: Path, server: str) -> None:
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "here",
-        "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
-        "clusters": [{"name": "c", "cluster": {"server": server}}],
-        "users": [{"name": "u", "user": {"token": "s3cr3t-canary"}}],
-    }
-    (folder / "config").write_text(yaml.safe_dump(config))
-    monkeypatch.setenv("KUBECONFIG", str(folder / "config"))
 
 
 def test_the_minor_version_is_told(

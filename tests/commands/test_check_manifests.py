@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.test_cli import sluice
+from support.command_line import sluice
 
 DEPLOYMENT = """\
 apiVersion: apps/v1

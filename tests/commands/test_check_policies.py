@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from commands.test_cli import change, sluice, tree
+from support.command_line import change, sluice, tree
 from support.git_fixtures import run_git
 from support.loop import SPEC
 

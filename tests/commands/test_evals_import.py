@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from core.gates.test_harness import FILE
 from sluice.commands import evals_import
 from sluice.core.finding import UsageError
 from sluice.core.gates.judge import judge
@@ -13,6 +12,7 @@ from sluice.core.model import Evaluation
 from sluice.core.specs.reader import read_record
 from sluice.core.specs.rollout_records import Gate
 from sluice.registries.mlflow import MlflowRegistry
+from support.evaluation_results import FILE
 from support.mlflow_server import log_model, log_run, register
 
 pytestmark = pytest.mark.server

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.rollouts.test_by_hand import NAME, sluice
-from reconciler.rollouts.test_tick import assert_rendered
 from sluice.workspace.revisions import read_workspace
 from support.git_fixtures import MAIN, put, run_git
+from support.rollout_commands import NAME, assert_rendered, sluice
 from support.stage import RELEASE, ROLLOUT, Stage
 
 ROLLING = "  rollout:\n    strategy: rolling\n"

@@ -24,7 +24,7 @@ def tokens(text: str) -> list[str]:
     ]
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 @given(TEXTS)
 def test_a_text_in_code_is_one_code_span_with_that_text(text: str) -> None:
     written = code(text)
@@ -35,7 +35,7 @@ def test_a_text_in_code_is_one_code_span_with_that_text(text: str) -> None:
     assert [child.type for child in inline.children or []] == ["text", "code_inline", "text"]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(TEXTS, min_size=1, max_size=3))
 def test_a_table_has_as_many_cells_as_it_was_given(cells: list[str]) -> None:
     row = tuple(code(cell) or "-" for cell in cells)
@@ -45,7 +45,7 @@ def test_a_table_has_as_many_cells_as_it_was_given(cells: list[str]) -> None:
     assert kinds.count("tr_open") == 3
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.text("`~ a\n", max_size=20) | TEXTS)
 def test_a_block_holds_exactly_the_text_and_nothing_escapes_from_it(text: str) -> None:
     parsed = PARSER.parse(fenced(text, "yaml"))

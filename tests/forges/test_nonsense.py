@@ -10,15 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from forges.test_matrix import OPERATIONS, Bench
 from sluice.core.finding import UsageError
 from support.forge_fake import Reply, request_of
 from support.forge_harness import FakeHarness, connected, faked
-
-NONSENSE: tuple[Any, ...] = (
-    *(None, [], {}, "x", "", -1, 3.7, True, 10**30, float("inf"), [[]], {"a": []}),
-    *("2026-99-99", "0001-01-01T00:00:00", "9999-12-31T23:59:59-23:59", "\ud800"),
-)
+from support.forge_nonsense import NONSENSE
+from support.forge_operations import OPERATIONS, Bench
 
 
 def spoiled(chance: random.Random, value: Any) -> Any:  # noqa: ANN401 - JSON is anything

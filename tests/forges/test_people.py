@@ -6,13 +6,10 @@ from pathlib import Path
 import pytest
 
 from sluice.core.finding import UsageError
-from sluice.core.promotion.message import framed, stamped
 from sluice.forges.answers import HeadMovedError
 from support.forge_fake import Fault, Reply
 from support.forge_harness import FAKES, FakeHarness, Harness, faked, local
-
-PREFIXED = {"gitlab": "Draft: ", "gitea": "WIP: ", "forgejo": "[WIP] ", "github": ""}
-TASK = "- [ ] The accelerators are free."
+from support.pull_request_texts import PREFIXED, TASK, ours
 
 
 @pytest.fixture(params=FAKES)
@@ -33,11 +30,6 @@ def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
 def draft(at: FakeHarness, number: int) -> None:
     pull = at.fake.state.pulls[number]
     pull.draft, pull.title = True, f"{PREFIXED[at.kind]}{pull.title}"
-
-
-def ours(version: str, *lines: str) -> str:
-    """A text of ours about a version, as it goes to a forge."""
-    return stamped("\n".join([*lines, TASK, framed({"version": version})]), "1" * 40)
 
 
 def edited(at: Harness, number: int, text: str) -> None:

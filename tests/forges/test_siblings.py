@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from forges.test_people import PREFIXED, ours
 from sluice.core.finding import UsageError
 from sluice.core.promotion.message import stamped, withdrawn
 from sluice.forges.answers import HeadMovedError
 from support.forge_fake import Fault, Reply
 from support.forge_harness import FAKES, FakeHarness, faked
+from support.pull_request_texts import PREFIXED, ours
 
 LOCKED = Reply(403, {"message": "This conversation has been locked"})
 COMMENTS = r"POST .*/(comments|notes)$"

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from forges.test_app import App, app, key
 from sluice import git
 from sluice.core.finding import UsageError
 from sluice.core.forge import Status
 from sluice.forges.answers import RefusedError
 from sluice.forges.limits import RateLimitedError, asked_to_wait
 from sluice.forges.wire import _origin
+from support.forge_app import App, app, key
 from support.forge_fake import TOKEN, Fault, Reply, Seen
 from support.forge_harness import FakeHarness, faked
 

@@ -6,23 +6,12 @@ from hashlib import sha256
 
 import pytest
 
-from sluice.forges.webhooks import WINDOW, Kind, verify
+from sluice.forges.webhooks import WINDOW, verify
+from support.forge_deliveries import BODY, HEX, SECRET, SIGNED
 
-SECRET = "canary-webhook-secret"  # noqa: S105 - of a test
 KEY = b"0123456789abcdef0123456789abcdef"
 SIGNING = "whsec_" + base64.b64encode(KEY).decode()
-BODY = '{"ref": "refs/heads/main", "é": 1}'.encode()
 NOW = 1_800_000_000
-HEX = hmac.new(SECRET.encode(), BODY, sha256).hexdigest()
-
-SIGNED: list[tuple[Kind, dict[str, str]]] = [
-    ("github", {"X-Hub-Signature-256": f"sha256={HEX}", "X-GitHub-Delivery": "d1"}),
-    ("gitea", {"X-Gitea-Signature": HEX, "X-Gitea-Delivery": "d1"}),
-    ("gitea", {"X-Hub-Signature-256": f"sha256={HEX}", "X-Gitea-Delivery": "d1"}),
-    ("forgejo", {"X-Forgejo-Signature": HEX, "X-Forgejo-Delivery": "d1"}),
-    ("forgejo", {"X-Gitea-Signature": HEX, "X-Gitea-Delivery": "d1"}),
-    ("gitlab", {"X-Gitlab-Token": SECRET, "X-Gitlab-Event-UUID": "d1"}),
-]
 
 
 def _standard(body: bytes = BODY, name: str = "d1", time: int = NOW) -> dict[str, str]:
@@ -36,7 +25,7 @@ def _standard(body: bytes = BODY, name: str = "d1", time: int = NOW) -> dict[str
 
 
 @pytest.mark.parametrize(("kind", "headers"), SIGNED)
-def test_the_right_one_is_accepted(kind: Kind, headers: dict[str, str]) -> None:
+def test_the_right_one_is_accepted(kind: str, headers: dict[str, str]) -> None:
     for given in (headers, {name.upper(): value for name, value in headers.items()}):
         delivery = verify(kind, given, BODY, SECRET, NOW)
         signed = sha256(BODY).hexdigest()  # what names itself is not, and could be made up
@@ -44,7 +33,7 @@ def test_the_right_one_is_accepted(kind: Kind, headers: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(("kind", "headers"), SIGNED)
-def test_anything_else_is_not(kind: Kind, headers: dict[str, str]) -> None:
+def test_anything_else_is_not(kind: str, headers: dict[str, str]) -> None:
     (name, value), *rest = headers.items()
     wrong = [
         (headers, BODY, "another secret"),

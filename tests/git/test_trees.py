@@ -139,9 +139,7 @@ def expected(files: dict[str, bytes], changes: dict[str, bytes | None]) -> dict[
     return None if inner & after.keys() else after
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(changesets, max_size=5))
 def test_trees_behave_like_a_dictionary(
     repo: git.Repository, steps: list[dict[str, bytes | None]]

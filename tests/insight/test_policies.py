@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from cluster.test_api import Api, server
 from sluice.cluster import admission
 from sluice.cluster.connection import ForbiddenError
 from sluice.core.finding import UsageError
 from sluice.insight.policies import ALLOWED, Eyes, Tried, diagnose_policies, judge
 from support import reference
+from support.cluster_api import Api, server
 
 __all__ = ["server"]
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from core.reports.test_status import SCHEMA
 from sluice import cli, git
 from sluice.insight.overview import look
 from sluice.workspace.connection import Place
 from support.git_fixtures import run_git
 from support.loop import KEY, SPEC, Loop
+from support.overviews import SCHEMA
 
 TOKEN = "canary-0123456789abcdef"  # noqa: S105 - seeded to be searched for
 ARGOCD = {

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from forges import test_conformance as conformance
 from live.gitea import Gitea
+from support import forge_conformance
 from support.forge_harness import Harness, live
 
 # The same tests, collected here once more: they ask for `at`, which here is a real server.
-globals().update({n: test for n, test in vars(conformance).items() if n.startswith("test_")})
+globals().update(forge_conformance.TESTS)
 
 
 @pytest.fixture(scope="module")

@@ -156,7 +156,7 @@ RELEASES = {
 
 
 @given(argocd=st.sampled_from(options()), release=st.sampled_from(sorted(RELEASES)))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_every_choice_of_options_is_rendered_as_argo_cd_leaves_it(
     argocd: dict[str, Any], release: str
 ) -> None:

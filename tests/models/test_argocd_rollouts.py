@@ -283,7 +283,7 @@ def follow(data: st.DataObject, commits: tuple[Commit, ...]) -> Play:
 PLANS = [
     (*pair, state) for pair in PAIRS for state in ("WARMING", "STEP", "PROMOTING", "FINALIZING")
 ]
-quick = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+quick = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 @given(pair=st.sampled_from(PAIRS), data=st.data())

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from network.test_deadlines import HEAD, REMOTES, Server, head, running, short
 from sluice.core.finding import UsageError
+from support.slow_servers import HEAD, REMOTES, Server, head, running, short
 
 __all__ = ["short"]  # a fixture
 # A client may leave a socket to the collector when an answer is none.

@@ -5,7 +5,6 @@ A case is a tree with environments/, or single files (`release.yaml`, `rollout.y
 line `file:line:column RULE` for each finding, and ` | ` with a text of its message or remedy.
 """
 
-import re
 from pathlib import Path
 
 import pytest
@@ -13,17 +12,7 @@ import pytest
 from sluice.core.finding import Finding, failed
 from sluice.workspace.workspace import Workspace, open_workspace
 from support import trees
-
-ELSEWHERE = {
-    "YAML001": "a file of 50 MB, below",
-    "SYS001": "what nobody foresees cannot be kept in a case: tests/core/test_unforeseen.py",
-    "YAML012": "plain manifests, not specs: tests/core/kubernetes/rules/test_manifest_files.py",
-    "YAML013": "as YAML012",
-    "REF016": "a symbolic link, below",
-    "SEC001": "beside the specs: tests/product/test_secrets.py",
-    "REF019": "a path outside the repository: tests/files/test_files.py",
-}
-"""Rules whose input cannot be kept in a case, and where they are tested."""
+from support.rule_cases import ELSEWHERE, cased_rules, spec_rules
 
 
 def names(path: Path) -> str:
@@ -61,12 +50,7 @@ def test_every_finding_says_what_to_do() -> None:
 
 
 def test_every_rule_has_a_case() -> None:
-    rules = re.compile(r'"((?:YAML|SCH|REF|ENG|FIT)\d{3})"')
-    sources = (trees.ROOT / "generator" / "sluice").rglob("*.py")
-    known = {rule for path in sources for rule in rules.findall(path.read_text("utf-8"))}
-    lines = [line for folder in trees.cases("invalid") for line in _lines(folder)]
-    tested = {rule for line in lines for rule in re.findall(r"[A-Z]{3,4}\d{3}", line)}
-    assert known - tested - ELSEWHERE.keys() == set()
+    assert spec_rules() - cased_rules() - ELSEWHERE.keys() == set()
 
 
 def test_a_file_of_50_megabytes_is_refused_without_being_read(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from files.test_files import CHANGES, NEW, OLD, make, state
 from sluice import cli, files, git
 from sluice.core.finding import UsageError
 from sluice.core.model import Signature
+from support.file_changes import CHANGES, NEW, OLD, make, state
 
 WHO = Signature("A", "a@example.com")
 _DONE, _TOLD, _OTHER = 0, 5, 6

@@ -7,30 +7,24 @@ of them in the slow run.
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
-import click
 import pytest
 import yaml
 
-from sluice.cli import cli, main
+from sluice.cli import main
 from sluice.commands import init
 from sluice.core.reports.status import Outside, status
 from support import trees
 from support.git_fixtures import run_git
+from support.verb_calls import CASE, KEY, MANIFEST, REGISTRY, arguments, verbs
 
-KEY = "production/platform/chat"
 RELEASE = f"environments/{KEY}/release.yaml"
 ROLLOUT = f"environments/{KEY}/rollout.yaml"
 ENVIRONMENT = "environments/production/environment.yaml"
 WAIVERS = "policies/waivers.yaml"
-REGISTRY = "registry.yaml"
-CASE = "counted.json"
-MANIFEST = f"manifests/{KEY}/deployment.yaml"
-REGISTERED_AT = ["--registry", f"file:{REGISTRY}"]
-BARE = ["--repository", "../b.git"]
 REGISTERED = """models:
   qwen2.5-7b-instruct:
     versions:
@@ -91,52 +85,6 @@ FAULTS: dict[str, Callable[[Path], object]] = {
     "nothing in it": text(f"{HEAD}spec: {{}}\n"),
     "null": text("null\n"),
 }
-ARGUMENTS = {
-    "release": ["production/chat"],
-    "number": ["1"],
-    "file": [CASE],
-    "paths": [],
-    "field": [],
-}
-MORE = {
-    "reconcile": [
-        "--once",
-        "--dry-run",
-        "--registry",
-        f"file:{REGISTRY}",
-        "--repository",
-        "../b.git",
-    ],
-    "check": ["--registry", f"file:{REGISTRY}"],
-    "evals import": ["--model", "m", "--version", "1", "--dry-run"],
-    "policy eval": [
-        "--policy",
-        "policies/own.yaml",
-        "--object",
-        MANIFEST,
-    ],
-    "policy test": ["--no-mutation"],
-    "doctor": [*REGISTERED_AT, *BARE],
-}
-LEFT_OUT = {"init": "writes a folder of its own", "demo": "as init"}
-
-
-def verbs(group: click.Group = cli, before: str = "") -> Iterator[str]:
-    for name, command in group.commands.items():
-        full = f"{before} {name}".strip()
-        if isinstance(command, click.Group):
-            yield from verbs(command, full)
-        elif full not in LEFT_OUT:
-            yield full
-
-
-def arguments(verb: str) -> list[str]:
-    command: click.Command = cli
-    for part in verb.split():
-        assert isinstance(command, click.Group)
-        command = command.commands[part]
-    given = [p.name or "" for p in command.params if isinstance(p, click.Argument)]
-    return [*verb.split(), *(a for name in given for a in ARGUMENTS[name]), *MORE.get(verb, [])]
 
 
 @pytest.fixture(scope="session")

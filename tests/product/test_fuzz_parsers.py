@@ -19,7 +19,6 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from forges.test_nonsense import NONSENSE
 from sluice.cluster import connection
 from sluice.core.analysis import judgement_file
 from sluice.core.finding import Finding, FindingsError, UsageError
@@ -37,6 +36,7 @@ from sluice.workspace import plain_manifests
 from sluice.workspace.manifests import read_manifests
 from sluice.workspace.waivers import apply_waivers
 from support import trees
+from support.forge_nonsense import NONSENSE
 
 MEMORY = 1 << 30
 SECONDS = 120
@@ -375,7 +375,6 @@ def run_apart(name: str, examples: int) -> str:
 def try_parser(parser: Callable[[random.Random], None], examples: int) -> None:
     @settings(
         max_examples=examples,
-        deadline=None,
         database=None,
         derandomize=True,
         phases=[Phase.generate],

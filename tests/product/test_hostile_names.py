@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from product.test_faulty_files import arguments, verbs
 from sluice.cli import main
 from support.loop import Loop
+from support.verb_calls import arguments, verbs
 
 FORGED = "FORGED"
 HOSTILE = f"x\n::error::{FORGED}\r\n{FORGED}: ok\x1b[2J\x9b\u202e\u2028{FORGED}##[error]{FORGED}"

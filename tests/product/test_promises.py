@@ -6,22 +6,18 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
 import pytest
 
 from sluice.core.catalog.entries import Family
 from sluice.core.documents.emit import emit
-from sluice.core.documents.load import load
-from sluice.core.specs.schema import FILES, Schemas
+from sluice.core.specs.schema import FILES
 from sluice.system import resources
 from support import trees
+from support.spec_fields import SCHEMAS, Path_, at, dotted, uses, validator
 
-SCHEMAS = Schemas(resources.schema)
-Path_ = tuple[str | int, ...]
 FAMILIES: tuple[Family, ...] = (
     "engines",
     "accelerators",
@@ -159,21 +155,6 @@ def every_field() -> list[Any]:
     return [pytest.param(*field, id=dotted(field[0], field[1])) for field in tested]
 
 
-def dotted(kind: str, path: Path_) -> str:
-    return ".".join([kind, *(str(part) for part in path if part not in ("spec", 0))])
-
-
-@cache
-def uses() -> list[tuple[dict[str, bytes], str, dict[str, Any]]]:
-    """Every spec of the valid cases: its tree, its path, its data."""
-    return [
-        (files, path, dict(load(path, raw).data))
-        for files in map(trees.case, trees.cases("valid"))
-        for path, raw in files.items()
-        if path.rpartition("/")[2] in FILES
-    ]
-
-
 @pytest.mark.parametrize(("kind", "path", "schema"), every_field())
 def test_4_a_field_that_is_accepted_changes_what_is_rendered(
     kind: str, path: Path_, schema: Mapping[str, Any]
@@ -209,15 +190,6 @@ def test_5_a_tag_that_moves_is_refused(tag: str) -> None:
     assert [finding.rule for finding in trees.outcome(files)[0]] == ["SCH005"]
 
 
-def at(node: Any, path: Path_) -> Any:  # noqa: ANN401  # any YAML
-    for part in path:
-        inside = isinstance(node, list) and isinstance(part, int) and len(node) > part
-        if not inside and not (isinstance(node, dict) and part in node):
-            return None
-        node = node[part]
-    return node
-
-
 def put(data: dict[str, Any], path: Path_, value: object) -> dict[str, Any]:
     changed = copy.deepcopy(data)
     at(changed, path[:-1])[path[-1]] = value
@@ -239,8 +211,3 @@ def others(schema: Mapping[str, Any], value: object) -> Iterator[object]:
         yield from (value[:-1], [*value, "other"], ["nvidia-l40s", "amd-mi300x"])
     elif isinstance(value, dict):
         yield from ({**value, "other": "1"}, {**value, "seed": 1}, {})
-
-
-@cache
-def validator(kind: str) -> jsonschema_rs.Draft202012Validator:
-    return jsonschema_rs.Draft202012Validator(SCHEMAS.bundled(kind))

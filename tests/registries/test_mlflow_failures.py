@@ -4,8 +4,7 @@ import contextlib
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -13,43 +12,9 @@ from sluice.core.finding import UsageError
 from sluice.core.model import Evaluation, ModelVersion
 from sluice.registries import open_registry
 from sluice.registries.mlflow import MlflowRegistry
+from support.registry_answers import HTML, JSON, TEXT, Answer, answering
 
 VERSION = ModelVersion("m", "1", source="s3://m", created=0, updated=0, run_id="0" * 32)
-Answer = tuple[int, str, str]
-TEXT, HTML, JSON = "text/plain", "text/html", "application/json"
-
-
-@contextlib.contextmanager
-def answering(
-    answer: Callable[[str], Answer], headers: list[Mapping[str, str]] | None = None
-) -> Iterator[str]:
-    """Serve `answer(path)` (status, content type, body) to every GET; give `host:port`.
-
-    The headers of each request are added to `headers`.
-    """
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, kind, body = answer(self.path)
-            if headers is not None:
-                headers.append(dict(self.headers))
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body.encode())))
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - inherited
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def complaints(address: str) -> list[str]:

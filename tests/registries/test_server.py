@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from registries.test_mlflow_failures import TEXT, answering
 from sluice.core.finding import UsageError
 from sluice.registries import server
 from sluice.registries.server import running_server
+from support.registry_answers import TEXT, answering
 
 # Answers like the real server, with a child that does not mind SIGTERM.
 _STAND_IN = """

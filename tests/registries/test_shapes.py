@@ -59,7 +59,7 @@ def with_answer(route: str, answer: Answer) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(answer=ANSWERS, route=st.sampled_from(ROUTES))
 def test_it_is_one_line_or_about_what_was_asked(
     fake: tuple[Fake, MlflowRegistry], answer: tuple[int, object], route: str

@@ -34,9 +34,11 @@ class Address:
         """Where the forge is: `home`, unless another host is given. No slash at the end.
 
         Raises:
-            UsageError: the host is none, or a token would travel there in the clear.
+            UsageError: there is no host, or it is none, or a token would travel there in the clear.
         """
         given = self.where or home
+        if not given:
+            raise UsageError(f"{self}: add @HOST, {self.kind} has no public one")
         url = (given if "://" in given else f"https://{given}").rstrip("/")
         try:
             parts = urlsplit(url)

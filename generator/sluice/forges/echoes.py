@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sluice.core.bounded import json_of
-from sluice.forges.webhooks import Kind
+from sluice.forges.kinds import kind_of
 
 Made = Callable[[str, str | None], bool]
 """Whether we brought a branch (a full name) to a commit ourselves; None is for its end."""
@@ -17,7 +17,6 @@ _BRANCHES = "sluice/"
 _CONTEXTS = "sluice/"
 _HEADS = "refs/heads/"
 _COMMENT = "<!-- sluice:comment "
-_EVENTS = ("x-github-event", "x-forgejo-event", "x-gitea-event")
 # What becomes of a pull request when we keep its words, labels and reviewers up to date.
 _KEPT = frozenset(
     {
@@ -25,30 +24,34 @@ _KEPT = frozenset(
         *("review_requested", "synchronize", "synchronized"),
     }
 )
-_KEPT_BY_GITLAB = frozenset({"open", "update"})
+_KEPT_BY_NAME = frozenset({"open", "update"})
 
 
-def is_echo(kind: Kind, headers: Mapping[str, str], body: bytes, made: Made) -> bool:
+def is_echo(kind: str, headers: Mapping[str, str], body: bytes, made: Made) -> bool:
     """Whether a delivery, which was verified, is about our own doing and nothing else.
 
     Args:
-        kind: of the forge.
+        kind: the name of the forge's kind.
         headers: of the delivery; their names in lower case.
         body: as it came.
         made: what we did to branches.
+
+    Raises:
+        UsageError: there is no such kind.
     """
+    events = kind_of(kind).events
     try:
         said = json_of(body)
-        if kind == "gitlab":
-            return _by_gitlab(said, made)
-        event = next((headers[name] for name in _EVENTS if name in headers), "")
-        return _by_others(event, said, made)
+        if not events:
+            return _is_named_echo(said, made)
+        event = next((headers[name] for name in events if name in headers), "")
+        return _is_headed_echo(event, said, made)
     except (AttributeError, KeyError, TypeError, ValueError):
         return False
 
 
-def _by_others(event: str, said: Any, made: Made) -> bool:  # noqa: ANN401 - JSON is anything
-    """GitHub, Gitea and Forgejo."""
+def _is_headed_echo(event: str, said: Any, made: Made) -> bool:  # noqa: ANN401 - JSON is anything
+    """Of forges that name the event in a header."""
     if event == "push":
         return made(said["ref"], _commit(said["after"]))
     if event == "create":  # a push tells the same, and where to
@@ -72,7 +75,8 @@ def _are_our_words(event: str, said: Any) -> bool:  # noqa: ANN401 - JSON is any
     return False
 
 
-def _by_gitlab(said: Any, made: Made) -> bool:  # noqa: ANN401 - JSON is anything
+def _is_named_echo(said: Any, made: Made) -> bool:  # noqa: ANN401 - JSON is anything
+    """Of forges that name the event in the body."""
     event = said["object_kind"]
     if event == "push":
         return made(said["ref"], _commit(said["after"]))
@@ -84,7 +88,7 @@ def _by_gitlab(said: Any, made: Made) -> bool:  # noqa: ANN401 - JSON is anythin
         mine = pull["author_id"] == said["user"]["id"]
         near = pull["source_project_id"] == pull["target_project_id"]
         ours = mine and near and pull["source_branch"].startswith(_BRANCHES)
-        return bool(ours and pull["action"] in _KEPT_BY_GITLAB)
+        return bool(ours and pull["action"] in _KEPT_BY_NAME)
     if event == "note":
         mine = said["merge_request"]["author_id"] == said["user"]["id"]
         return mine and _is_ours(said["object_attributes"]["note"])

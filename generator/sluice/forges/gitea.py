@@ -14,13 +14,13 @@ from sluice.forges.credentials import Token
 from sluice.forges.dialect import Change, Words
 from sluice.forges.family import Family
 from sluice.forges.http import Transport
+from sluice.forges.kinds import kind_of
 from sluice.forges.merging import Style
 from sluice.forges.raw import MANY, found, nothing_new, segment
 from sluice.forges.remote import RemoteForge
 from sluice.forges.rights import NOBODY, Standing, Trial, no_branch
 from sluice.forges.timing import Timing
 
-_NAMES = {"gitea": ("Gitea", "gitea.com"), "forgejo": ("Forgejo", "codeberg.org")}
 _PASSING = ("already exists", "try again", "does not exist yet")
 _NOT_YET = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.CONFLICT)
 _COLOUR = "#5b6abf"
@@ -31,10 +31,10 @@ def connect(
     address: Address, environ: Mapping[str, str], timing: Timing | None = None
 ) -> RemoteForge:
     """Return the forge at an address. Nothing is asked of it yet."""
-    name, home = _NAMES[address.kind]
-    site = Site(name, f"{address.place(home)}/api/v1", str(address), needs=_NEEDS)
+    kind = kind_of(address.kind)
+    site = Site(kind.title, f"{address.place(kind.home)}/api/v1", str(address), needs=_NEEDS)
     http = Transport(site, Token(address.token(environ), "token"), timing=timing)
-    return RemoteForge(Gitea(http, address.path), http, f"{address.page(home)}/compare")
+    return RemoteForge(Gitea(http, address.path), http, f"{address.page(kind.home)}/compare")
 
 
 class Gitea(Family):

@@ -14,6 +14,7 @@ from sluice.forges.dialect import Change, Words
 from sluice.forges.family import Family
 from sluice.forges.github_app import App, app_from
 from sluice.forges.http import Transport
+from sluice.forges.kinds import kind_of
 from sluice.forges.limits import Budget, Window
 from sluice.forges.merging import Style
 from sluice.forges.raw import MANY, Raw, found, segment
@@ -21,7 +22,6 @@ from sluice.forges.remote import RemoteForge
 from sluice.forges.rights import NO_COMMIT, NOBODY, Standing, Trial, no_branch
 from sluice.forges.timing import Timing
 
-_HOME = "github.com"
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _MINUTE, _HOUR = 60, 3600
 _NEEDS = (
@@ -65,15 +65,17 @@ def connect(
 ) -> RemoteForge:
     """Return the forge at an address, with a token or as an App. Nothing is asked of it yet."""
     timing = timing or Timing()
-    site = Site("GitHub", _base(address.place(_HOME)), str(address), needs=_NEEDS, headers=_HEADERS)
+    kind = kind_of(address.kind)
+    base = _base(address.place(kind.home), kind.home)
+    site = Site(kind.title, base, str(address), needs=_NEEDS, headers=_HEADERS)
     credentials: Credentials | None = app_from(environ, site, address.name, timing)
     credentials = credentials or Token(address.token(environ))
     http = Transport(site, credentials, _budget(), timing)
-    return RemoteForge(GitHub(http, address.path), http, f"{address.page(_HOME)}/compare")
+    return RemoteForge(GitHub(http, address.path), http, f"{address.page(kind.home)}/compare")
 
 
-def _base(place: str) -> str:
-    if place == f"https://{_HOME}" or place.endswith(".ghe.com"):
+def _base(place: str, home: str) -> str:
+    if place == f"https://{home}" or place.endswith(".ghe.com"):
         return place.replace("https://", "https://api.", 1)
     return f"{place}/api/v3"
 

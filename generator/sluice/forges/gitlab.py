@@ -10,13 +10,13 @@ from sluice.forges.credentials import Token
 from sluice.forges.dialect import Change, Comment, Words
 from sluice.forges.gitlab_merging import looks_linear, merge_words
 from sluice.forges.http import Transport
+from sluice.forges.kinds import kind_of
 from sluice.forges.limits import Budget, Window
 from sluice.forges.raw import MANY, RECENT, Raw, found, nothing_new, seconds, segment
 from sluice.forges.remote import RemoteForge
 from sluice.forges.rights import NO_COMMIT, NOBODY, Standing, Trial, no_branch
 from sluice.forges.timing import Timing
 
-_HOME = "gitlab.com"
 _NEEDS = "the scope api, and the role Developer or higher"
 _STATES: Mapping[State, str] = {"open": "opened", "merged": "merged", "closed": "closed"}
 _VERDICTS: Mapping[Verdict, str] = {
@@ -53,10 +53,11 @@ def connect(
     address: Address, environ: Mapping[str, str], timing: Timing | None = None
 ) -> RemoteForge:
     """Return the forge at an address. Nothing is asked of it yet."""
-    site = Site("GitLab", f"{address.place(_HOME)}/api/v4", str(address), needs=_NEEDS)
+    kind = kind_of(address.kind)
+    site = Site(kind.title, f"{address.place(kind.home)}/api/v4", str(address), needs=_NEEDS)
     budget = Budget((Window(1_800, 60),), (Window(300, 60),))
     http = Transport(site, Token(address.token(environ)), budget, timing)
-    return RemoteForge(GitLab(http, address.path), http, f"{address.page(_HOME)}/-/compare")
+    return RemoteForge(GitLab(http, address.path), http, f"{address.page(kind.home)}/-/compare")
 
 
 class GitLab:

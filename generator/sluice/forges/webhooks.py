@@ -9,18 +9,11 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal, get_args
 
-Kind = Literal["github", "gitlab", "gitea", "forgejo"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+from sluice.forges.kinds import ForgeKind, kind_of
 
 WINDOW = 300  # seconds that a signed delivery may be old, or early
 _DIGITS = 12
-_SIGNATURES: Mapping[str, tuple[str, ...]] = {
-    "github": ("x-hub-signature-256",),
-    "gitea": ("x-gitea-signature", "x-hub-signature-256"),
-    "forgejo": ("x-forgejo-signature", "x-gitea-signature", "x-hub-signature-256"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,46 +29,58 @@ class Delivery:
     is_news: bool = True
 
 
-def verify(
-    kind: Kind, headers: Mapping[str, str], body: bytes, secret: str, now: float
-) -> Delivery:
-    """Check a delivery against the secret, on the bytes as they came; `now` in seconds.
+def verify(kind: str, headers: Mapping[str, str], body: bytes, secret: str, now: float) -> Delivery:
+    """Check a delivery against the secret, on the bytes as they came.
 
-    GitLab sends a plain token, or signs when its secret begins with `whsec_`; only what is
+    A forge that sends a plain token signs when its secret begins with `whsec_`; only what is
     signed with a time is safe from being played again.
+
+    Args:
+        kind: the name of the forge's kind.
+        headers: of the delivery.
+        body: as it came.
+        secret: that both know.
+        now: seconds since the epoch.
+
+    Raises:
+        UsageError: there is no such kind.
     """
+    sender = kind_of(kind)
     given = {name.lower(): value for name, value in headers.items()}
-    name = _identity(kind, given, body, secret)
+    name = _identity(sender, given, body, secret)
     if not secret:
         return Delivery(accepted=False, reason="no secret is configured", id=name)
-    reason = (
-        _gitlab(given, body, secret, now) if kind == "gitlab" else _hex(kind, given, body, secret)
-    )
+    if sender.signatures:
+        reason = _check_digest(sender, given, body, secret)
+    else:
+        reason = _check_token(sender, given, body, secret, now)
     return Delivery(not reason, reason, name)
 
 
-def _identity(kind: Kind, headers: Mapping[str, str], body: bytes, secret: str) -> str:
+def _identity(sender: ForgeKind, headers: Mapping[str, str], body: bytes, secret: str) -> str:
     """By what a second delivery of the same is known: only what is signed, which nobody can change.
 
     Most forges sign the body and nothing else, so that their own ids can be made up.
     """
-    if kind == "gitlab" and secret.startswith("whsec_"):
+    if sender.token and secret.startswith("whsec_"):
         return headers.get("webhook-id", "")
     return sha256(body).hexdigest()
 
 
-def _hex(kind: Kind, headers: Mapping[str, str], body: bytes, secret: str) -> str:
-    found = next((headers[key] for key in _SIGNATURES[kind] if headers.get(key)), None)
-    if found is None:
+def _check_digest(sender: ForgeKind, headers: Mapping[str, str], body: bytes, secret: str) -> str:
+    signature = next((headers[key] for key in sender.signatures if headers.get(key)), None)
+    if signature is None:
         return "the delivery is not signed"
     expected = hmac.new(secret.encode(), body, sha256).hexdigest()
-    return "" if _equal(found.removeprefix("sha256="), expected) else "the signature is wrong"
+    return "" if _equal(signature.removeprefix("sha256="), expected) else "the signature is wrong"
 
 
-def _gitlab(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> str:
+def _check_token(
+    sender: ForgeKind, headers: Mapping[str, str], body: bytes, secret: str, now: float
+) -> str:
     if secret.startswith("whsec_"):
         return _standard(headers, body, secret, now)
-    token = headers.get("x-gitlab-token")
+    token = headers.get(sender.token)
     if token is None:
         return "the delivery has no token"
     return "" if _equal(token, secret) else "the token is wrong"

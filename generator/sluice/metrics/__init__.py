@@ -1,1 +1,1 @@
-"""Where measurements come from."""
+"""Measurements, from Prometheus: whole answers within limits, or none."""

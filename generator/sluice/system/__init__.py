@@ -1,1 +1,1 @@
-"""What the system under Sluice gives: the package's own files, output streams, processes."""
+"""The system beneath: the package's own files, output streams, processes with limits."""

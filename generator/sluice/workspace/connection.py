@@ -14,9 +14,9 @@ from sluice.core.forge import Forge
 from sluice.core.model import Signature
 from sluice.forges import forge_of, git_url, open_forge
 from sluice.forges.absent import AbsentForge
+from sluice.forges.kinds import KINDS
 from sluice.forges.local import LocalForge
 from sluice.forges.timing import Timing
-from sluice.forges.webhooks import KINDS, Kind
 
 
 class Connected(NamedTuple):
@@ -114,11 +114,11 @@ def _open_remote_forge(
     return open_forge(address, environ, timing)
 
 
-def find_forge_kind(repository: str | None, forge: str | None, root: str | None) -> Kind | None:
-    """Return the kind of the remote forge, None for the embedded one."""
+def find_forge_kind(repository: str | None, forge: str | None, root: str | None) -> str | None:
+    """Return the name of the remote forge's kind, None for the embedded one."""
     address = forge or forge_of(repository or _find_origin(root, None))
     kind = address.partition(":")[0] if address else ""
-    return next((known for known in KINDS if known == kind), None)
+    return kind if kind in KINDS else None
 
 
 def is_remote(where: str) -> bool:

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.analysis.test_power import binomial
 from sluice.core.analysis.absolute import outages
 from sluice.core.analysis.answers import DOUBT, too_few
 from sluice.core.analysis.counts import (
@@ -32,6 +31,7 @@ from sluice.core.analysis.counts import (
 )
 from sluice.core.analysis.judgement import judge
 from sluice.core.analysis.sequential import Pair, ln_e_bad_path, ln_e_late_path
+from support.binomial import binomial
 
 ALPHA = 0.05
 RUNS = 400

@@ -15,6 +15,7 @@ import pytest
 from sluice.core.analysis.counts import Absolute, Batch, Cell, Counts, Gate, GateCounts, Parameters
 from sluice.core.analysis.judgement import judge
 from sluice.core.analysis.sequential import MIXTURE, Pair, ln_e_bad_path, ln_e_ok
+from support.binomial import binomial
 
 pytestmark = pytest.mark.slow
 
@@ -22,18 +23,6 @@ ALPHA = BETA = 0.05
 RUNS = 1500
 BATCH = 100
 SLACK = 0.35
-
-
-def binomial(chance: random.Random, count: int, rate: float) -> int:
-    """How many of `count` trials succeed, by the waiting times between successes."""
-    if count <= 0 or rate <= 0:
-        return 0
-    found, position, scale = 0, 0, math.log1p(-rate)
-    while True:
-        position += int(math.log(1 - chance.random()) / scale) + 1
-        if position > count:
-            return found
-        found += 1
 
 
 Drift = Callable[[int], tuple[float, float]]

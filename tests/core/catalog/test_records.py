@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.catalog.test_schemas import KINDS, READERS, SCHEMAS
 from sluice.core.catalog.entries import FAMILIES, Family
+from support.catalog_families import KINDS, READERS, SCHEMAS
 
 Pointer = tuple[str, ...]
 UNREAD = {("versions", "known")}

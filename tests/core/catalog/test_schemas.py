@@ -5,41 +5,17 @@ They are compared with the records as well, so that no key is described that not
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from _pytest.mark.structures import ParameterSet
 
-from sluice.core.catalog.devices import accelerator_from, queueing_from, sharing_from
-from sluice.core.catalog.entries import FAMILIES, Family, Gateway, engine_from
-from sluice.core.catalog.records import read_record
-from sluice.core.catalog.stores import store_from
+from sluice.core.catalog.entries import FAMILIES, Family
 from sluice.core.finding import Finding
-from sluice.core.memory.architecture import architecture_from
-from sluice.core.specs.schema import Schemas
 from sluice.system import resources
 from sluice.workspace.toolkit import check_entries, make_toolkit
 
-SCHEMAS = Schemas(resources.schema)
-KINDS: Mapping[Family, str] = {
-    "engines": "Engine",
-    "accelerators": "Accelerator",
-    "architectures": "Architecture",
-    "sources": "Source",
-    "sharing": "Sharing",
-    "queueing": "Queueing",
-    "gateways": "Gateway",
-}
-READERS: Mapping[Family, Callable[[Mapping[str, Any]], Any]] = {
-    "engines": engine_from,
-    "accelerators": accelerator_from,
-    "architectures": lambda entry: architecture_from(entry, "x"),
-    "sources": store_from,
-    "sharing": sharing_from,
-    "queueing": queueing_from,
-    "gateways": lambda entry: read_record(Gateway, entry),
-}
 BROUGHT = [(family, name) for family in FAMILIES for name in resources.catalog_names(family)]
 ALIKE = 2
 """Entries of a family say much the same: so many of them are spoilt each time, the rest is slow."""

@@ -14,7 +14,7 @@ from support import hostile
 from support.layouts import KEYS, Layout, data, layouts
 
 MODEL = ("spec", "model")
-MANY = settings(max_examples=400, deadline=None)
+MANY = settings(max_examples=400)
 TEXTS = st.sampled_from(hostile.TEXTS) | st.text(max_size=8)
 
 
@@ -166,7 +166,7 @@ MUTATIONS = st.sampled_from(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(layouts(), st.lists(st.tuples(MUTATIONS, st.integers(0, 400)), min_size=1, max_size=3))
 def test_every_mutation_that_is_accepted_is_edited_rightly_or_refused_in_words(
     layout: Layout, mutations: list[tuple[str, int]]

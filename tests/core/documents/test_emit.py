@@ -56,7 +56,7 @@ def test_documents_are_read_back_exactly_by_both_kinds_of_reader(seed: int) -> N
         assert emit.emit(read_1_2(written)) == written
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(st.text(max_size=9), TREES, min_size=1, max_size=4))
 def test_any_document_is_read_back_exactly(document: dict[str, Any]) -> None:
     written = emit.emit(document)
@@ -65,7 +65,7 @@ def test_any_document_is_read_back_exactly(document: dict[str, Any]) -> None:
     assert emit.emit(read_1_1(written)) == written
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from(hostile.TEXTS), TREES, min_size=1, max_size=3))
 def test_the_reader_that_edits_specs_agrees(document: dict[str, Any]) -> None:
     reader = ruamel.yaml.YAML(typ="safe", pure=True)

@@ -31,7 +31,7 @@ def rules(raw: bytes) -> list[str]:
     return [finding.rule for finding in caught.value.findings]
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=3000)
 @given(SOUP)
 @example("a: 08")
 @example("a: .nan")
@@ -47,7 +47,7 @@ def test_any_text_is_read_alike_by_old_and_new_readers_or_refused(soup: str) -> 
         assert document.data == _without_clip(yaml.load(raw, Loader=yaml.CSafeLoader), document)
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused_and_never_crash(raw: bytes) -> None:
     document, findings = read(raw)
@@ -55,7 +55,7 @@ def test_any_bytes_are_read_or_refused_and_never_crash(raw: bytes) -> None:
     assert {finding.rule[:4] for finding in findings} <= {"YAML"}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(layouts())
 def test_every_layout_of_a_spec_is_read_and_every_value_placed(layout: Layout) -> None:
     document = load("x.yaml", layout.raw)

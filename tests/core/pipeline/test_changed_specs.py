@@ -3,46 +3,16 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.pipeline.test_neighbours import OWNERS, PROVIDERS, TRAITS, TREES, Owner, files
 from sluice.core import pipeline
 from sluice.core.finding import failed
-from sluice.core.layout import Key, rollout_path
+from sluice.core.layout import Key
 from sluice.core.pipeline import Specs
 from sluice.core.plan.cost import totals_by_scope
 from sluice.core.plan.difference import plan
 from support import trees
+from support.spec_trees import OWNERS, PROVIDERS, TRAITS, TREES, Owner, Traits, Tree, files, grown
 
-Traits = tuple[str, str, int, str]
-Tree = dict[Owner, Traits]
-ROLLOUT = """\
-apiVersion: sluice.dev/v1alpha1
-kind: Rollout
-metadata: {{name: {name}}}
-spec:
-  candidate: "2"
-  state: STEP
-  step: 0
-  weight: 10
-  stable:
-    spec:
-      model: {{name: m, version: "0", source: pvc://models/m/0}}
-      engine: {{name: vllm, version: 0.33.0}}
-      serving: {{maxModelLen: 1024}}
-      accelerator: {{name: nvidia-l4, count: 1}}
-      scaling: {{replicas: {replicas}}}
-      rollout: {{strategy: canary, steps: [{{weight: 10, soak: 10m}}]}}
-"""
 CHANGES = st.lists(st.tuples(OWNERS, TRAITS), min_size=1, max_size=4)
-
-
-def grown(tree_of: Tree, traffic: str = "provider: nginx") -> dict[str, bytes]:
-    """The files of a tree in which version 2 of whatever is canary is being rolled out."""
-    found = files(tree_of, traffic)
-    for owner, (version, _, replicas, strategy) in tree_of.items():
-        if (version, strategy) == ("2", "canary"):
-            path = rollout_path(Key(*owner))
-            found[path] = ROLLOUT.format(name=owner[2], replicas=replicas).encode()
-    return found
 
 
 def changed(specs: Specs, owner: Owner, traits: Traits, traffic: str = "provider: nginx") -> Specs:
@@ -50,7 +20,7 @@ def changed(specs: Specs, owner: Owner, traits: Traits, traffic: str = "provider
     return specs.changed(pipeline.read(grown({owner: traits}, traffic), trees.tools().schemas))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TREES, CHANGES, PROVIDERS)
 def test_a_change_counts_as_everything_anew(
     before: Tree, changes: list[tuple[Owner, Traits]], traffic: str

@@ -1,81 +1,20 @@
 """A check of a change reads what the change may collide with, and finds all that it broke."""
 
 from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from sluice.core import pipeline
 from sluice.core.finding import Finding
-from sluice.core.layout import Key, release_path
+from sluice.core.layout import Key
 from sluice.core.pipeline.neighbours import neighbours
 from support import trees
-
-NAMES = ["a", "a-v1", "a-v2", "b", "b-v1", "c"]
-TRAITS = st.tuples(
-    st.sampled_from(["1", "2", "v1"]),
-    st.sampled_from(["/v1", "//v1/", "/x", "/x/y", "/X"]),
-    st.sampled_from([1, 2, 4]),
-    st.sampled_from(["rolling", "canary"]),
-)
-ENVIRONMENTS = {  # the first two are reached at one gateway
-    "production": ("https://kubernetes.default.svc", "models"),
-    "staging": ("https://kubernetes.default.svc", "models-staging"),
-    "other": ("https://other.example.com", "models"),
-}
-Owner = tuple[str, str, str]
-OWNERS = st.tuples(
-    st.sampled_from(list(ENVIRONMENTS)), st.sampled_from(["one", "two"]), st.sampled_from(NAMES)
-)
-TREES = st.dictionaries(OWNERS, TRAITS, max_size=6)
-PROVIDERS = st.sampled_from(
-    ["provider: nginx", "provider: istio, gateway: {name: public, namespace: edge}"]
-)
-
-
-def spec(name: str, version: str, path: str, replicas: int, strategy: str) -> bytes:
-    rollout = "{strategy: rolling}"
-    if strategy == "canary":
-        rollout = "{strategy: canary, steps: [{weight: 10, soak: 10m}]}"
-    return f"""\
-apiVersion: sluice.dev/v1alpha1
-kind: ModelRelease
-metadata: {{name: {name}}}
-spec:
-  model: {{name: m, version: "{version}", source: pvc://models/m/{version}}}
-  engine: {{name: vllm, version: 0.33.0}}
-  serving: {{maxModelLen: 1024}}
-  accelerator: {{name: nvidia-l4, count: 1}}
-  scaling: {{replicas: {replicas}}}
-  traffic: {{path: {path}}}
-  rollout: {rollout}
-""".encode()
-
-
-def files(
-    traits: dict[Owner, tuple[str, str, int, str]], traffic: str = "provider: nginx"
-) -> dict[str, bytes]:
-    environments = {
-        f"environments/{name}/environment.yaml": f"""\
-apiVersion: sluice.dev/v1alpha1
-kind: Environment
-metadata: {{name: {name}}}
-spec:
-  cluster: {{server: "{server}", kubernetesVersion: "1.34"}}
-  namespace: {namespace}
-  traffic: {{{traffic}, host: api.example.com}}
-  accelerators: {{allowed: [nvidia-l4], quota: 6}}
-""".encode()
-        for name, (server, namespace) in ENVIRONMENTS.items()
-    }
-    return environments | {
-        release_path(Key(*owner)): spec(owner[2], *said) for owner, said in traits.items()
-    }
+from support.spec_trees import OWNERS, PROVIDERS, TRAITS, TREES, Owner, files
 
 
 def found(tree_of: dict[str, bytes]) -> set[Finding]:
     return set(trees.workspace_of(tree_of).check())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TREES, OWNERS, TRAITS, PROVIDERS)
 @example(
     {

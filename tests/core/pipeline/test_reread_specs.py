@@ -4,8 +4,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.pipeline.test_changed_specs import Tree, grown
-from core.pipeline.test_neighbours import TREES
 from sluice.core import layout, pipeline
 from sluice.core.documents import load
 from sluice.core.finding import FindingsError
@@ -15,6 +13,7 @@ from sluice.core.plan.cost import totals_by_scope
 from sluice.core.promotion.sound import sound
 from sluice.workspace.workspace import Workspace
 from support import trees
+from support.spec_trees import TREES, Tree, grown
 
 Files = dict[str, bytes]
 BESIDE = "environments/production/platform/chat"
@@ -71,7 +70,7 @@ def test_every_case_after_every_other_that_is_near() -> None:
     assert compared > 100
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(TREES, min_size=2, max_size=4), st.sampled_from(sorted(OTHERS)))
 def test_any_walk_from_tree_to_tree(walk: list[Tree], other: str) -> None:
     """Releases come, change, roll out and go; what was known before each step is let go of."""

@@ -85,7 +85,7 @@ def test_a_release_of_a_broken_environment_is_not_rendered() -> None:
 VALID = [trees.case(folder) for folder in trees.cases("valid")]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data())
 def test_a_spec_with_anything_replaced_is_refused_or_rendered_and_never_crashes(
     data: st.DataObject,

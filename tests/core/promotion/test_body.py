@@ -177,7 +177,7 @@ KINDS = {
 }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(stories())
 def test_whatever_others_wrote_the_structure_is_ours(story: Story) -> None:
     tokens = flat(PARSER.parse(body(story)))
@@ -193,7 +193,7 @@ def test_whatever_others_wrote_the_structure_is_ours(story: Story) -> None:
     assert comment.content.count("-->") == 1
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(stories())
 def test_nothing_of_others_is_outside_of_code(story: Story) -> None:
     plain = "\n".join(t.content for t in flat(PARSER.parse(body(story))) if t.type == "text")
@@ -201,14 +201,14 @@ def test_nothing_of_others_is_outside_of_code(story: Story) -> None:
         assert sign not in plain
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(stories())
 def test_the_marker_says_what_is_proposed_and_nothing_else(story: Story) -> None:
     read = read_marker(body(story))
     assert read == (story.version.version, tuple(story.superseded))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(stories())
 def test_titles_and_commits_are_lines_that_no_forge_acts_on(story: Story) -> None:
     message = commit_message(story)
@@ -230,7 +230,7 @@ TRAILERS = {
 }
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(NAMES, min_size=1, max_size=20), st.floats(), st.floats())
 def test_a_chart_has_its_five_lines_whatever_the_metric_is_called(
     names: list[str], value: float, before: float
@@ -255,7 +255,7 @@ def test_in_a_chart_better_is_up(bar: str, value: float, *, lower: bool) -> None
     assert f"bar {bar}" in chart([gate])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(stories(), st.sampled_from(ATTACKS))
 def test_the_only_link_is_to_the_registry_and_goes_there(story: Story, end: str) -> None:
     link = f"https://registry.example/#/models/{end}".replace("\n", "")
@@ -266,7 +266,7 @@ def test_the_only_link_is_to_the_registry_and_goes_there(story: Story, end: str)
     assert kinds <= KINDS | {"link"}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(stories(), min_size=1, max_size=3), st.data())
 def test_releases_that_share_a_pull_request_cannot_spoil_it_either(
     told: list[Story], data: st.DataObject
@@ -295,7 +295,7 @@ def test_releases_that_share_a_pull_request_cannot_spoil_it_either(
     assert comment is tokens[-1]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(TEXTS, NAMES, NAMES, NAMES)
 def test_a_rollout_tells_of_hostile_values_as_code(
     reason: str, candidate: str, stable: str, gate: str

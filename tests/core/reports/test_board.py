@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import nodes
 
-from core.reports.test_status import EVIDENCE, OUTSIDE, WHOLE, seen, spoiled
 from sluice.core.reports.board import render_board
 from sluice.core.reports.board_drawing import (
     draw_changes,
@@ -23,6 +22,7 @@ from sluice.core.reports.page_templates import PageTemplates
 from sluice.core.reports.status_text import plain
 from sluice.system import resources
 from support import hostile
+from support.overviews import EVIDENCE, OUTSIDE, WHOLE, seen, spoiled
 
 X = "{http://www.w3.org/1999/xhtml}"
 TAGS = {
@@ -168,7 +168,7 @@ def test_without_links_files_are_named_only() -> None:
     assert "<a " not in page(WHOLE, None)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(spoiled())
 def test_no_value_becomes_an_element_or_an_attribute(found: dict[str, Any]) -> None:
     html = page(found, LINKS)
@@ -176,7 +176,7 @@ def test_no_value_becomes_an_element_or_an_attribute(found: dict[str, Any]) -> N
     assert set(outline(html)) <= USUAL
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(hostile.TEXTS) | st.text(max_size=40))
 def test_a_hostile_name_is_shown_as_it_is(text: str) -> None:
     found = copy.deepcopy(WHOLE)

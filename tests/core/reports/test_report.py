@@ -166,7 +166,7 @@ def test_the_summary_counts_by_severity() -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(findings=FINDINGS, line=st.binary(max_size=20))
 def test_any_finding_can_be_written_in_any_format(
     form: str, findings: list[Finding], line: bytes
@@ -176,14 +176,14 @@ def test_any_finding_can_be_written_in_any_format(
     assert written == report(reversed(findings), form, {f.place.file: line for f in findings})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(FINDINGS)
 def test_the_machine_formats_have_their_shape(findings: list[Finding]) -> None:
     for form, shape in SHAPES.items():
         shape.validate(json.loads(report(findings, form, {})))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(FINDINGS)
 def test_json_says_exactly_what_the_findings_say(findings: list[Finding]) -> None:
     data = json.loads(report(findings, "json", {}))["findings"]
@@ -193,7 +193,7 @@ def test_json_says_exactly_what_the_findings_say(findings: list[Finding]) -> Non
     }
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(FINDINGS)
 def test_sarif_encodes_paths_as_uris(findings: list[Finding]) -> None:
     (run,) = json.loads(report(findings, "sarif", {}))["runs"]
@@ -203,7 +203,7 @@ def test_sarif_encodes_paths_as_uris(findings: list[Finding]) -> None:
     assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == {f.rule for f in findings}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(FINDINGS)
 def test_junit_is_xml_with_a_case_for_each_finding(findings: list[Finding]) -> None:
     suite = ET.fromstring(report(findings, "junit", {}))  # noqa: S314  # written by us a line above
@@ -213,7 +213,7 @@ def test_junit_is_xml_with_a_case_for_each_finding(findings: list[Finding]) -> N
     assert len(suite.findall("testcase/failure")) == len(errors) == int(suite.get("failures", ""))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(FINDINGS)
 def test_no_finding_adds_a_command_to_a_workflow_log(findings: list[Finding]) -> None:
     lines = report(findings, "github", {}).split("\n")
@@ -236,7 +236,7 @@ def test_a_message_has_an_end(form: str) -> None:
     assert "s3cr3t" not in said
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(FINDINGS, st.binary(max_size=30) | st.just(b"\x1b[31m::error::x\r"))
 def test_no_finding_and_no_line_of_a_file_controls_a_terminal(
     findings: list[Finding], line: bytes

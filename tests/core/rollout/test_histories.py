@@ -306,7 +306,7 @@ class Histories(RuleBasedStateMachine):
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestHistories.settings = settings(max_examples=40, stateful_step_count=30)
 
 
 class ManyHistories(Histories):
@@ -314,4 +314,4 @@ class ManyHistories(Histories):
 
 
 TestManyHistories = pytest.mark.slow(ManyHistories.TestCase)
-TestManyHistories.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
+TestManyHistories.settings = settings(max_examples=120, stateful_step_count=30)

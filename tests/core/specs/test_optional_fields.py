@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from product.test_promises import SCHEMAS, at, dotted, uses, validator
 from sluice.core.documents.emit import emit
 from sluice.core.pipeline import Specs
 from sluice.core.plan.difference import plan
@@ -17,6 +16,7 @@ from sluice.core.reports.status import Outside, status
 from sluice.core.unforeseen import RULE as UNFORESEEN
 from sluice.system import resources
 from support import trees
+from support.spec_fields import SCHEMAS, at, dotted, uses, validator
 
 Path_ = tuple[str | int, ...]
 

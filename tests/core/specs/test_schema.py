@@ -141,7 +141,7 @@ def mutated(draw: st.DrawFn) -> tuple[str, Any]:
     return kind, data
 
 
-@settings(max_examples=1200, deadline=None)
+@settings(max_examples=1200)
 @given(mutated())
 def test_what_is_refused_has_a_finding_and_what_has_a_finding_is_refused(
     mutant: tuple[str, Any],

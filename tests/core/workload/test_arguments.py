@@ -62,7 +62,7 @@ def test_kubernetes_expands_nothing(value: str) -> None:
     assert f"--dtype={value.replace('$(', '$$(')}" in line
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(TEXTS))
 def test_no_value_becomes_a_second_argument(text: str) -> None:
     plain, line = rendered("auto"), rendered(yaml.dump(text, default_style='"', width=9999).strip())

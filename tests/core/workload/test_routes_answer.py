@@ -142,7 +142,7 @@ POSSIBLE = [pair for pair in product(ROUTERS, STEPPED) if pair != ("nginx", "sha
 
 
 @pytest.mark.parametrize(("provider", "strategy"), POSSIBLE)
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(path=PATHS)
 @example("/v1")
 @example("/")
@@ -175,7 +175,7 @@ def test_what_a_client_asks_for_arrives_as_the_engine_serves_it(
 
 
 @pytest.mark.parametrize("provider", ROUTERS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(path=PATHS, more=st.sampled_from("ax1."))
 @example("/v1", "x")
 @example("/chat/v1", "x")
@@ -190,7 +190,7 @@ def test_what_begins_alike_is_another_path(provider: str, path: str, more: str) 
 
 
 @pytest.mark.parametrize("provider", ROUTERS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(PATHS, min_size=2, max_size=3), st.randoms(use_true_random=False))
 @example(["/chat/v1", "/v1"], None)
 @example(["/v1", "/V1"], None)

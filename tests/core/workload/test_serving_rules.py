@@ -1,7 +1,7 @@
 """The checklist of a production-grade deployment, over everything that the reference renders.
 
-Each rule by its number in the list that the capability names. `ELSEWHERE` says where a rule is
-tested that no single manifest shows, `NOT_HERE` which are deliberately not kept, and why.
+`RULES` are those that a manifest shows, `ELSEWHERE` says where the others are tested, and
+`NOT_HERE` which are deliberately not kept, and why.
 """
 
 import re
@@ -17,20 +17,20 @@ from support import trees
 Check = Callable[[dict[str, Any]], object]
 
 ELSEWHERE = {
-    3: "commits: test_sources.py; offline when staged: test_fetching.py, both beside this one",
-    7: "heads and devices: FIT003, tests/core/capacity/test_fit_memory.py",
-    11: "no runtime class is rendered unless an accelerator asks: nothing to find here",
-    12: "tests/core/workload/test_objects.py::test_the_startup_budget_grows_with_the_model",
-    27: "ENG015: tests/cases/invalid/serving-remote-code-without-a-commit",
-    29: "tests/core/workload/test_objects.py",
-    31: "tests/core/workload/test_scaling.py",
-    32: "queries select by our own labels: tests/core/workload/test_objects.py",
-    35: "tests/core/workload/test_fetching.py",
-    36: "REF004 names the schemes; digests are checked: tests/core/workload/test_fetching.py",
+    "weights and code are of one commit": "test_sources.py; offline when staged: test_fetching.py",
+    "heads and layers divide by the devices": "FIT003, tests/core/capacity/test_fit_memory.py",
+    "a runtime class is named only where one is asked for": "none is rendered here at all",
+    "the startup budget grows with the model": "test_objects.py",
+    "remote code needs a commit": "ENG015, cases/invalid/serving-remote-code-without-a-commit",
+    "a route gives shares and waits long enough": "test_objects.py",
+    "autoscalers name metrics that exist": "test_scaling.py",
+    "queries select by labels of our own": "test_objects.py",
+    "weights are fetched in each way": "test_fetching.py",
+    "sources have a scheme that is known": "REF004; digests are checked: test_fetching.py",
 }
 NOT_HERE = {
-    21: "read-only roots: device hooks of the container runtime write to them (pod.yaml.j2)",
-    34: "dashboards belong to whoever runs the monitoring: panels are not what a release decides",
+    "roots are read-only": "device hooks of the container runtime write to them (pod.yaml.j2)",
+    "a dashboard comes with it": "which panels a team looks at is for whoever runs the monitoring",
 }
 
 
@@ -220,41 +220,50 @@ def names_its_model(template: dict[str, Any]) -> bool:
     )
 
 
-RULES: dict[int, tuple[Callable[[], list[dict[str, Any]]], Check]] = {
-    1: (containers, is_pinned),
-    2: (engines, is_called_by_its_program),
-    4: (lambda: of("PodMonitor"), monitored),
-    5: (lambda: list(templates()), names_its_model),
-    6: (engines, devices_are_whole_and_requested),
-    8: (containers, requests_all),
-    9: (pods, lambda pod: shares_memory(pod) and memory_is_beyond_what_is_shared(pod)),
-    10: (pods, placed),
-    13: (answering, probes_are_patient),
-    14: (lambda: of("Deployment"), outlasts_its_start),
-    15: (pods, drains),
-    16: (lambda: of("Deployment"), strategy_is_explicit),
-    17: (lambda: of("PodDisruptionBudget"), budget_helps),
-    18: (pods, spreads),
-    19: (lambda: of("Deployment", "LeaderWorkerSet"), replicas_have_one_owner),
-    20: (containers, is_confined),
-    22: (pods, caches_are_writable),
-    23: (pods, account_is_its_own),
-    24: (containers, has_no_secret),
-    25: (lambda: of("NetworkPolicy"), policy_opens_little),
-    26: (pods, lambda pod: pod["enableServiceLinks"] is False),
-    28: (lambda: of("Service"), service_is_plain),
-    30: (lambda: of("PodMonitor"), monitored),
-    33: (lambda: of("PrometheusRule"), alerts_are_patient),
+RULES: dict[str, tuple[Callable[[], list[dict[str, Any]]], Check]] = {
+    "images are pinned": (containers, is_pinned),
+    "an engine is called by its program": (engines, is_called_by_its_program),
+    "both versions are told apart by their labels": (lambda: of("PodMonitor"), monitored),
+    "a pod names its model": (lambda: list(templates()), names_its_model),
+    "devices are whole, requested and limited alike": (engines, devices_are_whole_and_requested),
+    "cpu, memory and disk are requested": (containers, requests_all),
+    "shared memory is sized, and within the memory": (
+        pods,
+        lambda pod: shares_memory(pod) and memory_is_beyond_what_is_shared(pod),
+    ),
+    "a pod goes only to nodes with its device": (pods, placed),
+    "liveness is slower than readiness": (answering, probes_are_patient),
+    "a rollout outlasts the start of a pod": (lambda: of("Deployment"), outlasts_its_start),
+    "a pod drains before it ends": (pods, drains),
+    "the update strategy is explicit": (lambda: of("Deployment"), strategy_is_explicit),
+    "a disruption budget lets a node drain": (lambda: of("PodDisruptionBudget"), budget_helps),
+    "replicas spread, and none is held back by it": (pods, spreads),
+    "replicas have one owner": (
+        lambda: of("Deployment", "LeaderWorkerSet"),
+        replicas_have_one_owner,
+    ),
+    "containers are confined": (containers, is_confined),
+    "caches are writable": (pods, caches_are_writable),
+    "a service account is of its own, without a token": (pods, account_is_its_own),
+    "no secret stands in Git": (containers, has_no_secret),
+    "a network policy opens little": (lambda: of("NetworkPolicy"), policy_opens_little),
+    "no service links are in the environment": (
+        pods,
+        lambda pod: pod["enableServiceLinks"] is False,
+    ),
+    "a Service has one port, named http": (lambda: of("Service"), service_is_plain),
+    "metrics are scraped with the labels of a version": (lambda: of("PodMonitor"), monitored),
+    "alerts are patient": (lambda: of("PrometheusRule"), alerts_are_patient),
 }
 
 
-@pytest.mark.parametrize("number", RULES)
-def test_a_rule_holds_for_everything_that_is_rendered(number: int) -> None:
-    subjects, check = RULES[number]
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_holds_for_everything_that_is_rendered(name: str) -> None:
+    subjects, check = RULES[name]
     found = subjects()
     assert found
     assert [subject for subject in found if not check(subject)] == []
 
 
 def test_no_rule_is_forgotten() -> None:
-    assert sorted({*RULES, *ELSEWHERE, *NOT_HERE}) == list(range(1, 37))
+    assert len({*RULES, *ELSEWHERE, *NOT_HERE}) == len(RULES) + len(ELSEWHERE) + len(NOT_HERE) == 36

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from forges.test_people import PREFIXED
 from sluice import git
 from sluice.core.promotion.signals import LATER, WAITS
 from support.forge_harness import FAKES
 from support.git_fixtures import MAIN, put
 from support.loop import BRANCH, ENVIRONMENT, KEY, SPEC
+from support.pull_request_texts import PREFIXED
 from support.remote_loop import RemoteLoop, remote_loop
 
 pytestmark = pytest.mark.server

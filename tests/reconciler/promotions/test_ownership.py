@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.rollouts.test_by_hand import NAME, sluice
 from sluice import git
 from sluice.core.model import Signature
 from sluice.reconciler import pushing
@@ -13,6 +12,7 @@ from sluice.reconciler.ownership import maker_of
 from sluice.workspace.identity import AUTHOR as ROBOT
 from support.git_fixtures import AUTHOR, put, run_git
 from support.loop import BRANCH, OTHER, Loop
+from support.rollout_commands import NAME, sluice
 from support.stage import RELEASE, Stage
 
 Act = Callable[[git.Repository, str], str]

@@ -4,26 +4,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-import yaml
 
 from sluice import git
 from sluice.workspace.revisions import read_workspace
 from support.git_fixtures import MAIN, put
-from support.loop import KEY, SPEC, Loop
+from support.loop import KEY, Loop
+from support.repository_acts import quarantine, revert
 from support.stage import Stage
-
-
-def revert(repository: git.Repository, commit: str, message: str = "Revert") -> None:
-    """What `git revert -m 1` of a commit does, where nobody changed the same files since."""
-    parent = git.commit_of(repository, commit).parents[0]
-    paths = git.changed_paths(repository, parent, commit)
-    files = git.read_tree(repository, parent, paths).files
-    put(repository, {p: files.get(p) for p in paths}, message=message)
-
-
-def quarantine(loop: Loop) -> list[str]:
-    model = yaml.safe_load(loop.file(SPEC))["spec"]["model"]
-    return list(model.get("quarantine", []))
 
 
 @pytest.fixture

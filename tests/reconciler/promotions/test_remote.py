@@ -15,6 +15,7 @@ from support.forge_harness import FAKES
 from support.git_fixtures import MAIN, put, run_git
 from support.loop import BRANCH, KEY, MODEL, SPEC
 from support.remote_loop import RemoteLoop, remote_loop
+from support.repository_acts import second_release
 
 pytestmark = pytest.mark.server
 
@@ -200,15 +201,6 @@ def test_a_base_that_moves_is_rendered_on(one: RemoteLoop) -> None:
     one.edit(SPEC, ("max: 4", "max: 5"))
     assert one.chat().what == "updated"
     assert "maxReplicas: 5" in one.file(f"manifests/{KEY}/horizontalpodautoscaler.yaml", BRANCH)
-
-
-def second_release(loop: RemoteLoop, name: str) -> str:
-    """Put another release beside the one that there is; return its key."""
-    key = f"production/platform/{name}"
-    raw = loop.file(SPEC).replace("name: chat", f"name: {name}", 1).replace("max: 4", "max: 1")
-    raw = raw.replace("path: /v1", f"path: /{name}")
-    loop.commit({f"environments/{key}/release.yaml": raw.encode()})
-    return key
 
 
 def test_a_push_that_is_refused_is_told_and_keeps_nobody_else_waiting(one: RemoteLoop) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.promotions.test_remote import second_release
 from sluice import cli, git
 from sluice.core.finding import UsageError
 from sluice.forges.limits import RateLimitedError
@@ -19,6 +18,7 @@ from sluice.reconciler.promotions.cycle import cycle
 from support.forge_fake import TOKEN, Fault, Reply
 from support.loop import KEY
 from support.remote_loop import RemoteLoop, remote_loop
+from support.repository_acts import second_release
 
 pytestmark = pytest.mark.server
 PAGE = f"<html><body>Sign in {TOKEN}</body></html>"

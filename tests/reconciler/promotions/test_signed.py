@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.promotions.test_remote import second_release
 from sluice import cli, git
 from sluice.reconciler.rollouts import by_hand
 from support.effects import Executioner, assert_consistent
@@ -14,6 +13,7 @@ from support.git_fixtures import MAIN, run_git
 from support.git_keys import Keys, gpg_keys, ssh_keys
 from support.loop import BRANCH, Loop
 from support.remote_loop import remote_loop
+from support.repository_acts import second_release
 from support.stage import ENVIRONMENT, Stage
 
 NO_KEY = "gpg:nobody@example.com"

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.promotions.test_quarantine import quarantine, revert
 from sluice import git
 from sluice.reconciler.promotions.cycle import cycle
 from sluice.workspace.connection import connect
@@ -14,6 +13,7 @@ from support.forge_harness import FAKES
 from support.git_fixtures import AUTHOR, MAIN, put, run_git
 from support.loop import BRANCH, ENVIRONMENT, KEY, OTHER, SPEC, Loop
 from support.remote_loop import RemoteLoop, remote_loop
+from support.repository_acts import by_hand, changes, quarantine, revert
 
 pytestmark = pytest.mark.server
 
@@ -45,29 +45,6 @@ def remote(loop: Loop) -> RemoteLoop:
     if not isinstance(loop, RemoteLoop):
         pytest.skip("the embedded forge sees for itself")
     return loop
-
-
-def by_hand(loop: Loop, how: str) -> str:
-    """What `git merge`, or a squash or a rebase, and a push do."""
-    if how == "fast-forward":
-        head = git.resolve(loop.repository, BRANCH)
-        git.update_ref(loop.repository, MAIN, head, git.resolve(loop.repository, MAIN))
-        return head
-    if how == "squash":
-        return put(loop.repository, changes(loop), message="Squashed by hand")
-    base, head = git.resolve(loop.repository, MAIN), git.resolve(loop.repository, BRANCH)
-    tree, _ = git.Store(loop.repository).merge(base, head)
-    made = git.commit(loop.repository, tree, [base, head], "Merged by hand", AUTHOR, time=3_000)
-    git.update_ref(loop.repository, MAIN, made, base)
-    return made
-
-
-def changes(loop: Loop) -> dict[str, bytes | None]:
-    """The files that the proposal changes."""
-    begun = git.commit_of(loop.repository, BRANCH).parents[0]
-    paths = git.changed_paths(loop.repository, begun, git.resolve(loop.repository, BRANCH))
-    files = git.read_tree(loop.repository, BRANCH, paths).files
-    return {path: files.get(path) for path in paths}
 
 
 def shown(loop: Loop) -> list[str]:

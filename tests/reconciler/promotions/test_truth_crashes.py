@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.promotions.test_quarantine import quarantine, revert
-from reconciler.promotions.test_truth import by_hand
 from sluice import git
 from support.effects import Executioner, assert_one_each
 from support.git_fixtures import AUTHOR, MAIN
 from support.loop import BRANCH, ENVIRONMENT, SPEC, Loop
 from support.remote_loop import RemoteLoop, remote_loop
+from support.repository_acts import by_hand, quarantine, revert
 
 pytestmark = pytest.mark.server
 Run = Callable[[], object]

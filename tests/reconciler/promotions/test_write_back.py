@@ -6,7 +6,6 @@ from typing import cast
 
 import pytest
 
-from reconciler.promotions.test_mlflow import add, looped
 from sluice import git
 from sluice.cli import cli
 from sluice.core.finding import UsageError
@@ -19,6 +18,7 @@ from sluice.registries.mlflow import MlflowRegistry
 from sluice.registries.watch import Watch
 from support import mlflow_server as server
 from support.loop import BRANCH, KEY, SPEC, Loop
+from support.mlflow_loop import add, looped
 
 pytestmark = pytest.mark.server
 STATUS, PULL = f"{MARK}{KEY}/status", f"{MARK}{KEY}/pull-request"

@@ -6,18 +6,15 @@ from typing import NoReturn
 
 import pytest
 
-from reconciler.rollouts.test_tick import assert_rendered
 from sluice import git
 from sluice.cli import main
 from sluice.core.finding import UsageError
 from sluice.core.model import Commit
 from sluice.forges.local import LocalForge
-from sluice.reconciler.rollouts import by_hand
 from sluice.workspace.revisions import read_workspace
 from support.git_fixtures import MAIN, run_git
+from support.rollout_commands import NAME, assert_rendered, sluice
 from support.stage import ENVIRONMENT, ROLLOUT, Stage
-
-NAME = "production/chat"
 
 
 @pytest.fixture
@@ -28,12 +25,6 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stage:
     run_git(ready.loop.bare, "config", "user.name", "Grace")
     run_git(ready.loop.bare, "config", "user.email", "grace@example.com")
     return ready
-
-
-def sluice(stage: Stage, *arguments: str) -> int:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(by_hand, "now", lambda: stage.now)
-        return main([*arguments, "--repository", str(stage.loop.bare)])
 
 
 def head(stage: Stage) -> Commit:

@@ -12,6 +12,7 @@ from sluice.core.analysis.judgement_file import counts_of
 from sluice.workspace.revisions import read_workspace
 from support.git_fixtures import MAIN, put
 from support.loop import KEY
+from support.rollout_commands import assert_rendered
 from support.stage import ENVIRONMENT, RELEASE, ROLLOUT, Stage
 
 EVIDENCE = f"environments/{KEY}/evidence/v2-step-0.json"
@@ -22,14 +23,6 @@ def stage(tmp_path: Path) -> Stage:
     ready = Stage(tmp_path)
     ready.begin()
     return ready
-
-
-def assert_rendered(stage: Stage) -> None:
-    """What main says in environments/ is what its manifests/ are."""
-    workspace = read_workspace(stage.loop.repository, MAIN)
-    rendered = {path: m.content() for path, m in workspace.render().items()}
-    there = git.read_tree(stage.loop.repository, MAIN, [f"manifests/{KEY}"]).files
-    assert there == {p: c for p, c in rendered.items() if p.startswith(f"manifests/{KEY}/")}
 
 
 def test_seed_a_healthy_candidate_gets_everything_and_the_old_version_is_kept_warm(

@@ -1,1 +1,1 @@
-"""From a promoted version to a pull request: gates, evidence, lineage, texts."""
+"""From a promoted version to what is decided about its pull request: wants, facts, texts."""

@@ -1,1 +1,1 @@
-"""Specs: read with positions, checked against their schemas, merged with defaults, and edited."""
+"""Specs: checked against their schemas, merged with defaults, each value with its place."""

@@ -1,8 +1,7 @@
 """What to be told of a release that serves badly, or whose rollout the cluster does not follow.
 
-These are rules over its engine's own metrics, and over those of `sluice reconcile`. Rule 34 of the
-serving checklist wants a dashboard beside them: what panels a team looks at is for whoever runs the
-monitoring, so none is rendered.
+These are rules over its engine's own metrics, and over those of `sluice reconcile`. No
+dashboard is rendered beside them: what panels a team looks at is for whoever runs the monitoring.
 """
 
 from collections.abc import Iterator, Mapping

@@ -185,9 +185,9 @@ def _network(
 ) -> Iterator[Any]:
     """Who may connect, and where an engine may: to names, to where its weights are, to its group.
 
-    An engine's own key guards some of its paths only (rule 25). Without `network` in the
-    environment there is no policy: nobody has said who may connect, and closing everything would
-    take down what runs.
+    An engine's own key guards some of its paths only, so a policy is what closes the others.
+    Without `network` in the environment there is none: nobody has said who may connect, and closing
+    everything would take down what runs.
     """
     network = release.environment.spec.network
     if network is not None:

@@ -67,8 +67,9 @@ def workload_name(release: Release, variant: Variant) -> str:
 def selector_of(release: Release, variant: Variant) -> dict[str, str]:
     """The labels of the pods that answer for one version.
 
-    Of workloads that are named by version the selector has the version too, against rule 28: two of
-    them run at once, each behind a Service of its own, and only the route moves.
+    A selector cannot be changed later, so it has no version where one workload serves one after the
+    other. Of workloads that are named by version it has: two of them run at once, each behind a
+    Service of its own, and only the route moves.
     """
     mover = delivery.controller(variant.spec)
     if mover is not None and mover.app:
@@ -176,7 +177,8 @@ def object_names(release: Release) -> set[str]:
 def _facts(spec: ReleaseSpec) -> dict[str, str]:
     """Which model this is.
 
-    A run and a commit, of rule 5, are in Git's log: what is rendered follows from the specs alone.
+    The run that trained it and the commit that promoted it are in Git's log, not here: what is
+    rendered follows from the specs alone.
     """
     model = spec.model
     facts = {

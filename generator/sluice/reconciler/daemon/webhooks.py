@@ -14,7 +14,7 @@ FORGE_SECRET = "SLUICE_FORGE_WEBHOOK_SECRET"  # noqa: S105  # as above
 
 
 def read_verifiers(
-    kind: webhooks.Kind | None,
+    kind: str | None,
     environ: Mapping[str, str],
     clock: Callable[[], float] = time.time,
     made: Made = lambda _ref, _commit: False,
@@ -22,7 +22,7 @@ def read_verifiers(
     """Return source → how its deliveries are verified.
 
     Args:
-        kind: of the forge.
+        kind: the name of the forge's kind.
         environ: where the secrets are.
         clock: gives seconds since the epoch.
         made: whether a branch was brought to a commit by us.
@@ -37,9 +37,7 @@ def read_verifiers(
     return known
 
 
-def _forge_verifier(
-    kind: webhooks.Kind, secret: str, clock: Callable[[], float], made: Made
-) -> Verifier:
+def _forge_verifier(kind: str, secret: str, clock: Callable[[], float], made: Made) -> Verifier:
     def verify(headers: Mapping[str, str], body: bytes) -> Delivery:
         delivery = webhooks.verify(kind, headers, body, secret, clock())
         given = {name.lower(): value for name, value in headers.items()}

@@ -244,7 +244,7 @@ def replaced(data: Any, place: tuple[Any, ...], value: object) -> Any:  # noqa: 
     return [replaced(item, rest, value) if at == first else item for at, item in enumerate(data)]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), JSON), min_size=1, max_size=4))
 def test_no_mutation_of_any_example_crashes_a_rule(
     mutations: list[tuple[tuple[int, tuple[Any, ...]], object]],
@@ -257,7 +257,7 @@ def test_no_mutation_of_any_example_crashes_a_rule(
     list(semantic_problems(before, "1.30", RULES, old=objects))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(sorted(_COMPLETE)), st.dictionaries(st.text(max_size=6), JSON, max_size=4))
 def test_no_json_crashes_a_rule(kind: tuple[str, str], data: dict[str, Any]) -> None:
     named = {**data, "apiVersion": kind[0], "kind": kind[1]}
