@@ -185,7 +185,7 @@ def test_whether_a_refresh_may_be_asked_for(
         asked.append(words)
         return allowed
 
-    monkeypatch.setattr(argocd, "may", review)
+    monkeypatch.setattr(argocd, "is_allowed", review)
     told = diagnose_refresh(workspace, Observers(KubernetesCluster("here"), nobody))
     assert asked == [("here", "patch", "applications.argoproj.io", "argocd")]
     assert told.ok

@@ -149,7 +149,7 @@ def ask_cluster(server: Server, folder: Path) -> None:
     users = "users: [{name: u, user: {}}]\napiVersion: v1\nkind: Config\n"
     config.write_text(cluster + context + users)
     os.environ["KUBECONFIG"] = str(config)
-    version.server_version()
+    version.read_server_version()
 
 
 REMOTES = [ask_forge, ask_prometheus, ask_mlflow, ask_git, ask_git_with_token, ask_cluster]
@@ -200,7 +200,7 @@ def test_connections_that_others_made_to_us_are_not_cut() -> None:
         theirs, _ = listening.accept()
         with ours, theirs:
             before = len(list(Path("/dev/fd").iterdir()))
-            deadlines.cut()
+            deadlines.cut_connections()
             assert len(list(Path("/dev/fd").iterdir())) == before
             assert ours.recv(1) == b""
             listening.settimeout(5)

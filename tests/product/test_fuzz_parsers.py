@@ -149,7 +149,7 @@ def catalog(chance: random.Random) -> None:
             ("queueing", "kueue"),
         ]
     )
-    entry = resources.catalog_entry(family, name)
+    entry = resources.read_catalog_entry(family, name)
     if entry is not None:
         files[f"catalog/{family}/{name}.yaml"] = written(chance, entry, as_yaml)
         judge(files)
@@ -190,7 +190,7 @@ def answers_of_prometheus(chance: random.Random) -> None:
     series = [{"metric": {"a": "b"}, "values": [[1, "2"], [3, "NaN"]], "value": [1, "2"]}]
     kind = chance.choice(["matrix", "vector"])
     data = spoilt(chance, {"resultType": kind, "result": series})
-    prometheus._series(data if isinstance(data, dict) else {}, UsageError)
+    prometheus._read_series(data if isinstance(data, dict) else {}, UsageError)
 
 
 def deliveries(chance: random.Random) -> None:
@@ -272,7 +272,7 @@ def kubeconfig(chance: random.Random) -> None:
     path = Path(f"kubeconfig-{os.getpid()}")
     path.write_bytes(written(chance, KUBECONFIG, as_yaml))
     os.environ["KUBECONFIG"] = str(path)
-    connection._configured(None)
+    connection._read_kubeconfig(None)
 
 
 KUBECONFIG = {
@@ -328,7 +328,7 @@ CONFIG = {
 
 
 def counts(chance: random.Random) -> None:
-    schema = resources.schema("judgement.schema.json")
+    schema = resources.read_schema("judgement.schema.json")
     document = judgement_file.read("c.json", written(chance, COUNTED, as_json), schema)
     judgement_file.counts_of(document.data)
 

@@ -20,7 +20,7 @@ from sluice.core.specs.schema import FILES, Schemas
 from sluice.system import resources
 from support import trees
 
-SCHEMAS = Schemas(resources.schema)
+SCHEMAS = Schemas(resources.read_schema)
 Path_ = tuple[str | int, ...]
 FAMILIES: tuple[Family, ...] = (
     "engines",
@@ -233,7 +233,7 @@ def others(schema: Mapping[str, Any], value: object) -> Iterator[object]:
         yield from (value + 1, value / 2, value - 1, value * 2)
     elif isinstance(value, str):
         yield from (f"{value}2", f"{value[:-1]}b", "20m", "70m", "7Gi", "70", "2g.20gb")
-        families = map(resources.catalog_names, FAMILIES)
+        families = map(resources.list_catalog, FAMILIES)
         yield from (name for names in families if value in names for name in names)
     elif isinstance(value, list):
         yield from (value[:-1], [*value, "other"], ["nvidia-l40s", "amd-mi300x"])

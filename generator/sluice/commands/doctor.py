@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sluice import git
-from sluice.cluster.version import server_version
+from sluice.cluster.version import read_server_version
 from sluice.core.finding import FindingsError, UsageError, failed
 from sluice.core.outgoing import lines_of
 from sluice.core.reports.report import summary
@@ -163,7 +163,7 @@ def _forge(connected: Connected) -> Diagnosis:
 def _cluster(root: str | None) -> Diagnosis:
     """Only what a kubeconfig leads to; without one there is nothing to compare."""
     try:
-        found = server_version()
+        found = read_server_version()
     except UsageError as error:
         return Diagnosis("cluster", ok=True, said=f"not compared: {error}")
     specs = open_workspace(find_root(root)).specs

@@ -70,7 +70,7 @@ def _named(top: Path, paths: tuple[str, ...]) -> tuple[Workspace, list[Finding],
     for path in paths:
         if not Path(path).exists():
             raise UsageError(f"there is no file {path}")
-        inner = files.inside(top, Path(path))
+        inner = files.relative_inside(top, Path(path))
         if inner is None:
             message = "the path leads outside the repository or over a symbolic link"
             findings.append(Finding(Place(path), "REF019", message, "name a file inside it"))

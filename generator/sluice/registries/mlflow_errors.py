@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from sluice.core.finding import UsageError
 from sluice.network.deadlines import within
-from sluice.network.transport import TooLargeError, allowance
+from sluice.network.transport import TooLargeError, limit_conversation
 from sluice.registries.mlflow_workspaces import is_about_workspaces, workspace
 
 NOT_MLFLOW = (
@@ -74,7 +74,10 @@ def one_line(uri: str, needs: str = TO_READ, seconds: float | None = None) -> It
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
     try:
-        with within(WHOLE_SECONDS if seconds is None else seconds, TimeoutError), allowance():
+        with (
+            within(WHOLE_SECONDS if seconds is None else seconds, TimeoutError),
+            limit_conversation(),
+        ):
             yield
     except TimeoutError:
         problem = _SLOW

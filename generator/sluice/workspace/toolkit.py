@@ -38,7 +38,7 @@ def toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
         path = f"catalog/{family}/{name}.yaml"
         own_entry = files.get(path)
         if own_entry is None:
-            return resources.catalog_entry(family, name)
+            return resources.read_catalog_entry(family, name)
         document = load(path, own_entry)
         found = list(schemas.findings(document, _KINDS[family])) if family in _KINDS else []
         found += entry_problems(family, name, document)
@@ -49,7 +49,7 @@ def toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
     def names(family: Family) -> tuple[str, ...]:
         prefix = f"catalog/{family}/"
         added = {p[len(prefix) : -5] for p in files if p.startswith(prefix)}
-        return tuple(sorted(added | set(resources.catalog_names(family))))
+        return tuple(sorted(added | set(resources.list_catalog(family))))
 
     catalog = Catalog(read, names)
     return Toolkit(schemas, catalog, Renderer(_templates(), catalog), _kubernetes_schemas())
@@ -58,12 +58,12 @@ def toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
 # What the package carries is the same for every tree, and takes long to be compiled.
 @lru_cache(maxsize=1)
 def _schemas() -> Schemas:
-    return Schemas(resources.schema)
+    return Schemas(resources.read_schema)
 
 
 @lru_cache(maxsize=1)
 def _templates() -> Templates:
-    return Templates(resources.templates)
+    return Templates(resources.read_templates)
 
 
 @lru_cache(maxsize=1)
@@ -72,5 +72,5 @@ def _kubernetes_schemas() -> KubernetesSchemas:
 
 
 def _kubernetes() -> dict[str, Any]:
-    folder = resources.directory("schemas") / "kubernetes"
+    folder = resources.find_directory("schemas") / "kubernetes"
     return merge(json.loads(path.read_bytes()) for path in sorted(folder.glob("*.json")))
