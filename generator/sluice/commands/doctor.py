@@ -137,8 +137,8 @@ def _repository(connected: Connected) -> Diagnosis:
 
 def _signing(connected: Connected) -> Diagnosis:
     """Sign something, as the reconciler would sign its commits."""
-    committer = git.committer_of(AUTHOR)
-    signer = git.signer_of(connected.upstream.repository, committer)
+    committer = git.choose_committer(AUTHOR)
+    signer = git.find_signer(connected.upstream.repository, committer)
     if signer is None:
         return Diagnosis("signing", ok=True, said="commits are not signed: nothing asks for it")
     git.sign(signer, b"sluice doctor\n")

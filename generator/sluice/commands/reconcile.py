@@ -57,7 +57,7 @@ def run(
     from sluice.reconciler.daemon.loop import Daemon  # noqa: PLC0415  # brings a server
     from sluice.reconciler.daemon.webhooks import verifiers  # noqa: PLC0415  # as above
 
-    known = verifiers(forge_kind(repository, forge, root), os.environ, made=upstream.made)
+    known = verifiers(forge_kind(repository, forge, root), os.environ, made=upstream.is_ours)
     return Daemon(world, Diary(form), interval, stop).run(listen, known)
 
 

@@ -42,7 +42,7 @@ def changes(repository: git.Repository, revision: str, key: Key) -> Iterator[tup
     while start is not None:
         start, here = None, key
         paths = (layout.release_path(here), layout.rollout_path(here))
-        for commit in git.history_of(repository, revision, paths):
+        for commit in git.walk_history(repository, revision, paths):
             yield commit, here
             origin = _moved_from(repository, commit, here)
             if origin:
