@@ -201,4 +201,4 @@ def _webhooks(registry: str | None) -> Diagnosis:
     if not isinstance(opened, Notifying):
         return Diagnosis("webhooks", ok=True, said="this registry has none: it is read anew")
     found = opened.hooks()
-    return Diagnosis("webhooks", found.ok, found.said, found.remedy)
+    return Diagnosis("webhooks", found.ok, found.summary, found.remedy)

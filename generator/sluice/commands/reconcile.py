@@ -25,7 +25,7 @@ from sluice.reconciler.rollouts.run import rolling
 from sluice.reconciler.runtime import World
 from sluice.registries import open_registry
 from sluice.registries.marking import Markable
-from sluice.registries.watch import watched
+from sluice.registries.watch import watch_registry
 from sluice.workspace.connection import connect, forge_kind, now
 from sluice.workspace.identity import AUTHOR
 
@@ -49,7 +49,7 @@ def run(
     timing = Timing(sleep=stop.wait)
     upstream, pulls = connect(repository, forge, root, state, AUTHOR, timing)
     source = open_registry(registry or "")
-    watching = source if once else watched(source)
+    watching = source if once else watch_registry(source)
     marker = _marker(source, registry) if write_back else None
     world = World(upstream, watching, pulls, now, dry_run, pause=stop.wait, marker=marker)
     if once:

@@ -34,14 +34,15 @@ def open_registry(url: str) -> Registry:
         raise UsageError("no registry: give --registry or set MLFLOW_TRACKING_URI")
     scheme, _, rest = url.partition(":")
     kind = scheme.lower()
-    # file:PATH, file:///PATH
-    if kind == "file" and (path := rest.removeprefix("//")):
-        return _create(kind, path)
-    if kind in _REGISTRIES and kind != "file" and (rest or kind.startswith("databricks")):
+    if kind == "file":
+        path = rest.removeprefix("//")  # of file:///PATH
+        if path:
+            return _create(kind, path)
+    elif kind in _REGISTRIES and (rest or kind.startswith("databricks")):
         return _create(kind, url)
     if url.lower().endswith(_FILE_ENDINGS) and "://" not in url:
         return _create("file", url)
-    raise UsageError(f"{_shown(url)} is not a registry: {_WANTED}")
+    raise UsageError(f"{_strip_login(url)} is not a registry: {_WANTED}")
 
 
 _WANTED = "give http(s)://HOST, file:PATH or a path that ends in .yaml or .json"
@@ -49,11 +50,13 @@ _WANTED = "give http(s)://HOST, file:PATH or a path that ends in .yaml or .json"
 
 def _create(kind: str, address: str) -> Registry:
     module, _, name = _REGISTRIES[kind].partition(":")
-    registry: Registry = getattr(importlib.import_module(module), name)(address)
+    # Imported only now: a client is slow, and may not be installed.
+    create = getattr(importlib.import_module(module), name)
+    registry: Registry = create(address)
     return registry
 
 
-def _shown(url: str) -> str:
+def _strip_login(url: str) -> str:
     """Return the address without what may be a password."""
     scheme, separator, rest = url.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"
