@@ -217,7 +217,7 @@ def texts(chance: random.Random) -> None:
     message.is_about(text, "a" * 40)
     message.stamped(text, "a" * 40)
     message.given_back(text)
-    bodies.joined(text, marker, 60_000)
+    bodies.join_part(text, marker, 60_000)
     bodies.fit(text, 400)
     codeowners.owners(text + "\n/environments/** @a @b/c\n[x]\\", "environments/a")
 

@@ -48,6 +48,11 @@ def try_workload(context: str | None, plural: str, workload: Mapping[str, Any]) 
 def read_parameters(context: str | None, namespace: str, name: str) -> Mapping[str, str] | None:
     """Return the data of a ConfigMap; None when it is not there.
 
+    Args:
+        context: of the kubeconfig; None is the current one, or the cluster that we are in.
+        namespace: of the ConfigMap.
+        name: of the ConfigMap.
+
     Raises:
         ForbiddenError: when whoever asks may not read it.
         UsageError: when the cluster does not answer.

@@ -46,7 +46,16 @@ class KubernetesCluster:
             )
 
     def end(self, namespace: str, name: str, revision: str) -> None:
-        """End the sync of an application, if it is still under way at that revision."""
+        """End the sync of an application, if it is still under way at that revision.
+
+        Args:
+            namespace: of Argo CD.
+            name: of the application.
+            revision: at which its sync is under way.
+
+        Raises:
+            UsageError: it is another sync by now, or the cluster does not let us.
+        """
         from kubernetes import client  # noqa: PLC0415  # slow, and seldom wanted
 
         with connect(self.context, f"cannot end the sync of {name}") as api:
@@ -79,7 +88,11 @@ class FileCluster:
         self._path = Path(path)
 
     def applications(self, namespace: str) -> Mapping[str, Application]:
-        """Every application in the namespace of an Argo CD, by name."""
+        """Every application in the namespace of an Argo CD, by name.
+
+        Raises:
+            UsageError: the file cannot be read.
+        """
         try:
             items = json_of(self._path.read_bytes())["items"]
             applications = {}
@@ -94,7 +107,11 @@ class FileCluster:
         return applications
 
     def refresh(self, namespace: str, name: str) -> None:
-        """Refuse: who wrote the file is not there to be asked."""
+        """Refuse: who wrote the file is not there to be asked.
+
+        Raises:
+            UsageError: always.
+        """
         raise UsageError(f"{name} in {namespace} is read from a file")
 
     def end(self, namespace: str, name: str, revision: str) -> None:

@@ -29,7 +29,12 @@ class KubernetesRoutes:
         self._context = context or None
 
     def routes(self, provider: str, namespace: str) -> Objects:
-        """Every route of a provider in a namespace, by name."""
+        """Every route of a provider in a namespace, by name.
+
+        Raises:
+            AbsentError: the cluster does not know the kind.
+            UsageError: it does not answer.
+        """
         kind = KINDS[provider]
         try:
             with connect(self._context, f"cannot list {kind[2]} in {namespace}") as api:
@@ -45,7 +50,11 @@ class FileRoutes:
         self._path = Path(path)
 
     def routes(self, provider: str, namespace: str) -> Objects:
-        """Every route of a provider in a namespace, by name."""
+        """Every route of a provider in a namespace, by name.
+
+        Raises:
+            UsageError: the file cannot be read.
+        """
         try:
             items = json_of(self._path.read_bytes())["items"]
             kind = KINDS[provider][3]

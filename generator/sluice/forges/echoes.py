@@ -10,7 +10,7 @@ from typing import Any
 from sluice.core.bounded import json_of
 from sluice.forges.webhooks import Kind
 
-Made = Callable[[str, str | None], bool]
+IsOurs = Callable[[str, str | None], bool]
 """Whether we brought a branch (a full name) to a commit ourselves; None is for its end."""
 
 _BRANCHES = "sluice/"
@@ -28,75 +28,81 @@ _KEPT = frozenset(
 _KEPT_BY_GITLAB = frozenset({"open", "update"})
 
 
-def is_echo(kind: Kind, headers: Mapping[str, str], body: bytes, made: Made) -> bool:
+def is_echo(kind: Kind, headers: Mapping[str, str], body: bytes, is_ours: IsOurs) -> bool:
     """Whether a delivery, which was verified, is about our own doing and nothing else.
 
     Args:
         kind: of the forge.
         headers: of the delivery; their names in lower case.
         body: as it came.
-        made: what we did to branches.
+        is_ours: tells whether we moved a branch somewhere.
     """
     try:
-        said = json_of(body)
+        delivery = json_of(body)
         if kind == "gitlab":
-            return _by_gitlab(said, made)
+            return _is_echo_of_gitlab(delivery, is_ours)
         event = next((headers[name] for name in _EVENTS if name in headers), "")
-        return _by_others(event, said, made)
+        return _is_echo_of_others(event, delivery, is_ours)
     except (AttributeError, KeyError, TypeError, ValueError):
         return False
 
 
-def _by_others(event: str, said: Any, made: Made) -> bool:  # noqa: ANN401 - JSON is anything
+def _is_echo_of_others(event: str, delivery: Any, is_ours: IsOurs) -> bool:  # noqa: ANN401 - JSON is anything
     """GitHub, Gitea and Forgejo."""
     if event == "push":
-        return made(said["ref"], _commit(said["after"]))
+        return is_ours(delivery["ref"], _read_commit(delivery["after"]))
     if event == "create":  # a push tells the same, and where to
-        return bool(said["ref"].startswith(_BRANCHES))
+        return bool(delivery["ref"].startswith(_BRANCHES))
     if event == "delete":
-        return made(f"{_HEADS}{said['ref']}", None)
+        return is_ours(f"{_HEADS}{delivery['ref']}", None)
     if event == "status":
-        return bool(said["context"].startswith(_CONTEXTS))
-    return _are_our_words(event, said)
+        return bool(delivery["context"].startswith(_CONTEXTS))
+    return _are_our_words(event, delivery)
 
 
-def _are_our_words(event: str, said: Any) -> bool:  # noqa: ANN401 - JSON is anything
-    sender = said["sender"]["login"]
+def _are_our_words(event: str, delivery: Any) -> bool:  # noqa: ANN401 - JSON is anything
+    sender = delivery["sender"]["login"]
     if event == "pull_request":
-        pull = said["pull_request"]
-        mine = pull["user"]["login"] == sender and pull["head"]["ref"].startswith(_BRANCHES)
-        near = pull["head"]["repo"]["id"] == pull["base"]["repo"]["id"]
-        return bool(mine and near and said["action"] in _KEPT)
+        pull = delivery["pull_request"]
+        is_author = pull["user"]["login"] == sender
+        is_branch = pull["head"]["ref"].startswith(_BRANCHES)
+        is_no_fork = pull["head"]["repo"]["id"] == pull["base"]["repo"]["id"]
+        is_ours = is_author and is_branch and is_no_fork
+        return bool(is_ours and delivery["action"] in _KEPT)
     if event == "issue_comment":
-        return said["issue"]["user"]["login"] == sender and _is_ours(said["comment"]["body"])
+        is_author = delivery["issue"]["user"]["login"] == sender
+        return is_author and _is_our_comment(delivery["comment"]["body"])
     return False
 
 
-def _by_gitlab(said: Any, made: Made) -> bool:  # noqa: ANN401 - JSON is anything
-    event = said["object_kind"]
+def _is_echo_of_gitlab(delivery: Any, is_ours: IsOurs) -> bool:  # noqa: ANN401 - JSON is anything
+    event = delivery["object_kind"]
     if event == "push":
-        return made(said["ref"], _commit(said["after"]))
+        return is_ours(delivery["ref"], _read_commit(delivery["after"]))
     if event == "pipeline":  # a status makes one
-        names = [build["name"] for build in said["builds"]]
+        names = [build["name"] for build in delivery["builds"]]
         return bool(names) and all(name.startswith(_CONTEXTS) for name in names)
     if event == "merge_request":
-        pull = said["object_attributes"]
-        mine = pull["author_id"] == said["user"]["id"]
-        near = pull["source_project_id"] == pull["target_project_id"]
-        ours = mine and near and pull["source_branch"].startswith(_BRANCHES)
-        return bool(ours and pull["action"] in _KEPT_BY_GITLAB)
+        pull = delivery["object_attributes"]
+        is_author = pull["author_id"] == delivery["user"]["id"]
+        is_no_fork = pull["source_project_id"] == pull["target_project_id"]
+        is_branch = pull["source_branch"].startswith(_BRANCHES)
+        is_own = is_author and is_branch and is_no_fork
+        return bool(is_own and pull["action"] in _KEPT_BY_GITLAB)
     if event == "note":
-        mine = said["merge_request"]["author_id"] == said["user"]["id"]
-        return mine and _is_ours(said["object_attributes"]["note"])
+        is_author = delivery["merge_request"]["author_id"] == delivery["user"]["id"]
+        return is_author and _is_our_comment(delivery["object_attributes"]["note"])
     return False
 
 
-def _commit(name: str) -> str | None:
+def _read_commit(name: str) -> str | None:
     """Return a commit; zeros are none."""
-    return name if name.strip("0") else None
+    if not name.strip("0"):
+        return None
+    return name
 
 
-def _is_ours(text: str) -> bool:
+def _is_our_comment(text: str) -> bool:
     """Whether a comment ends as ours do."""
     last = text.rstrip().rpartition("\n")[2]
     return last.startswith(_COMMENT) and last.endswith("-->")

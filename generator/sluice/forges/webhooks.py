@@ -39,23 +39,31 @@ class Delivery:
 def verify(
     kind: Kind, headers: Mapping[str, str], body: bytes, secret: str, now: float
 ) -> Delivery:
-    """Check a delivery against the secret, on the bytes as they came; `now` in seconds.
+    """Check a delivery against the secret, on the bytes as they came.
 
     GitLab sends a plain token, or signs when its secret begins with `whsec_`; only what is
     signed with a time is safe from being played again.
+
+    Args:
+        kind: of the forge.
+        headers: of the delivery.
+        body: as it came.
+        secret: the one that we share.
+        now: seconds since the epoch.
     """
-    given = {name.lower(): value for name, value in headers.items()}
-    name = _identity(kind, given, body, secret)
+    fields = {delivery.lower(): value for delivery, value in headers.items()}
+    delivery = _identify(kind, fields, body, secret)
     if not secret:
-        return Delivery(accepted=False, reason="no secret is configured", id=name)
-    reason = (
-        _gitlab(given, body, secret, now) if kind == "gitlab" else _hex(kind, given, body, secret)
-    )
-    return Delivery(not reason, reason, name)
+        return Delivery(accepted=False, reason="no secret is configured", id=delivery)
+    if kind == "gitlab":
+        reason = _check_gitlab(fields, body, secret, now)
+    else:
+        reason = _check_hex(kind, fields, body, secret)
+    return Delivery(not reason, reason, delivery)
 
 
-def _identity(kind: Kind, headers: Mapping[str, str], body: bytes, secret: str) -> str:
-    """By what a second delivery of the same is known: only what is signed, which nobody can change.
+def _identify(kind: Kind, headers: Mapping[str, str], body: bytes, secret: str) -> str:
+    """Identify a delivery, also when it comes again, by what is signed and nobody can change.
 
     Most forges sign the body and nothing else, so that their own ids can be made up.
     """
@@ -64,31 +72,36 @@ def _identity(kind: Kind, headers: Mapping[str, str], body: bytes, secret: str) 
     return sha256(body).hexdigest()
 
 
-def _hex(kind: Kind, headers: Mapping[str, str], body: bytes, secret: str) -> str:
-    found = next((headers[key] for key in _SIGNATURES[kind] if headers.get(key)), None)
-    if found is None:
+def _check_hex(kind: Kind, headers: Mapping[str, str], body: bytes, secret: str) -> str:
+    signature = next((headers[key] for key in _SIGNATURES[kind] if headers.get(key)), None)
+    if signature is None:
         return "the delivery is not signed"
     expected = hmac.new(secret.encode(), body, sha256).hexdigest()
-    return "" if _equal(found.removeprefix("sha256="), expected) else "the signature is wrong"
+    if not _is_equal(signature.removeprefix("sha256="), expected):
+        return "the signature is wrong"
+    return ""
 
 
-def _gitlab(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> str:
+def _check_gitlab(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> str:
     if secret.startswith("whsec_"):
-        return _standard(headers, body, secret, now)
+        return _check_standard(headers, body, secret, now)
     token = headers.get("x-gitlab-token")
     if token is None:
         return "the delivery has no token"
-    return "" if _equal(token, secret) else "the token is wrong"
+    if not _is_equal(token, secret):
+        return "the token is wrong"
+    return ""
 
 
-def _standard(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> str:
+def _check_standard(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> str:
     """Check what the Standard Webhooks specification defines."""
     name, time = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     signatures = headers.get("webhook-signature", "").split()
     if not (name and time and signatures):
         return "the delivery is not signed"
-    known = time.isascii() and time.isdigit() and len(time) <= _DIGITS
-    if not known or abs(now - int(time)) > WINDOW:
+    # Other digits than ASCII's, or very many of them, are no time that a forge sends.
+    is_number = time.isascii() and time.isdigit() and len(time) <= _DIGITS
+    if not is_number or abs(now - int(time)) > WINDOW:
         return "the delivery is too old, or the clocks differ"
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
@@ -99,9 +112,9 @@ def _standard(headers: Mapping[str, str], body: bytes, secret: str, now: float) 
     signed = b".".join((name.encode(), time.encode(), body))
     expected = "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
     # All are compared, so that the time tells nothing.
-    right = [_equal(signature, expected) for signature in signatures]
+    right = [_is_equal(signature, expected) for signature in signatures]
     return "" if any(right) else "the signature is wrong"
 
 
-def _equal(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
+def _is_equal(actual: str, expected: str) -> bool:
+    return hmac.compare_digest(actual.encode("utf-8", "replace"), expected.encode())

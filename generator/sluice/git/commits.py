@@ -34,9 +34,14 @@ def commit(
 ) -> str:
     """Write a commit object, signed where that is configured, and return its id; no ref moves.
 
-    `signature` is the author, who is the committer too unless `committer_of` knows another one.
-    `time` is in seconds since the epoch, None is now; the zone is UTC. The message gets the
-    final newline that Git expects.
+    Args:
+        repo: the repository.
+        tree: id of the tree.
+        parents: ids of the parents, the first one first.
+        message: it gets the final newline that Git expects.
+        signature: the author, who commits too unless `choose_committer` knows somebody
+            else.
+        time: seconds since the epoch, in UTC; None is now.
 
     Raises:
         UsageError: a missing parent or tree, or a name that a commit cannot hold.
@@ -106,6 +111,14 @@ def merge_trees(repo: Repository, ours: str, theirs: str) -> Merge:
     """Merge two commits in the object database and return the tree.
 
     Renames are not followed: rendered files resemble each other too much to guess.
+
+    Args:
+        repo: the repository.
+        ours: revision of the one side.
+        theirs: of the other side.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
     """
     first, second = find_commit(repo, ours), find_commit(repo, theirs)
     if repo.merge_base(first.id, second.id) == first.id:

@@ -45,7 +45,7 @@ def explain_failures(repo: Repository) -> Iterator[None]:
 def explains_faults(
     function: Callable[Concatenate[Repository, _Parameters], _Result],
 ) -> Callable[Concatenate[Repository, _Parameters], _Result]:
-    """Let a function on a repository raise UsageError for what `explained` knows."""
+    """Let a function on a repository raise UsageError for what `explain_failures` knows."""
 
     @wraps(function)
     def run(repo: Repository, /, *args: _Parameters.args, **options: _Parameters.kwargs) -> _Result:

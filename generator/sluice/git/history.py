@@ -44,12 +44,29 @@ def file_history(repo: Repository, revision: str, path: str) -> Iterator[Commit]
     """Yield, newest first, the first-parent commits that added, changed or deleted a file.
 
     In a shallow clone the oldest commit at hand counts as the one that added it.
+
+    Args:
+        repo: the repository.
+        revision: where the walk begins.
+        path: of the file.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
     """
     return walk_history(repo, revision, [path])
 
 
 def walk_history(repo: Repository, revision: str, paths: Iterable[str]) -> Iterator[Commit]:
-    """Yield, as `file_history`, the commits that changed any of these files."""
+    """Yield, as `file_history`, the commits that changed any of these files.
+
+    Args:
+        repo: the repository.
+        revision: where the walk begins.
+        paths: of the files.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
+    """
     followed = list(paths)
     with explain_failures(repo):
         commit: pygit2.Commit | None = find_commit(repo, revision)
@@ -174,7 +191,14 @@ def is_ancestor(repo: Repository, ancestor: str, revision: str) -> bool:
 def diff_text(repo: Repository, old: str, new: str, paths: Iterable[str] = ()) -> str:
     """Return a unified diff of two revisions, for people to read.
 
-    `paths` are prefixes as in `list_tree`; none means everything.
+    Args:
+        repo: the repository.
+        old: the revision before.
+        new: the revision after.
+        paths: prefixes as in `list_tree`; none means everything.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
     """
     before, after = find_tree(repo, old), find_tree(repo, new)
     changed: set[str] = set()

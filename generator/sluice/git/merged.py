@@ -149,11 +149,11 @@ class _Line:
     def extend(self, repo: Repository, tip: pygit2.Oid) -> None:
         """Walk what is new up to a tip."""
         self.tip = tip
-        found = None if tip in self.main_line else find_commit(repo, str(tip))
-        while found is not None and found.id not in self.main_line:
-            self.main_line.add(found.id)
-            self._merges |= dict.fromkeys(found.parent_ids[1:], str(found.id))
-            found = find_first_parent(repo, found)
+        newest = None if tip in self.main_line else find_commit(repo, str(tip))
+        while newest is not None and newest.id not in self.main_line:
+            self.main_line.add(newest.id)
+            self._merges |= dict.fromkeys(newest.parent_ids[1:], str(newest.id))
+            newest = find_first_parent(repo, newest)
         waiting = [tip]
         while waiting:
             ancestor = waiting.pop()

@@ -55,6 +55,11 @@ def pack(
     Objects that no ref leads to stay, since other processes may be about to use them; in a mirror,
     which can be fetched again, for two weeks. This handle lets go of the files that went.
 
+    Args:
+        repo: the repository.
+        is_stopping: asked again and again while Git works; true ends it.
+        is_mirror: whether all of it can be fetched again.
+
     Raises:
         UsageError: it cannot be packed, or there is no git; it is as good as before.
     """

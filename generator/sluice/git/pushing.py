@@ -48,6 +48,12 @@ def push(
     An expected None means that the ref must not exist, a new None deletes it. A ref that already
     is what it should become is fine. Several refs do not move as one: after an error, look.
 
+    Args:
+        repo: the repository.
+        updates: full name of a ref, and the id that it has and the one that it gets.
+        remote: its name.
+        login: gives user name and password, where the environment has no token.
+
     Raises:
         RefMovedError: a ref was not as expected, before the push or by the time it arrived.
         PushRefusedError: the server said no.
@@ -70,6 +76,12 @@ def push_each(
 
     A ref that was not as expected, or that the server refuses, does not keep others from moving;
     pushed by itself it tells why.
+
+    Args:
+        repo: the repository.
+        updates: full name of a ref, and the id that it has and the one that it gets.
+        remote: its name.
+        login: gives user name and password, where the environment has no token.
 
     Raises:
         UsageError: the remote is local or cannot be reached.

@@ -56,6 +56,12 @@ def update_ref(repo: Repository, name: str, new: str | None, expected: str | Non
     `expected` None means that it must not exist, `new` None deletes it. Safe against any number
     of processes, the Git command line among them: the value is compared under the ref's lock.
 
+    Args:
+        repo: the repository.
+        name: full name of the ref.
+        new: id of an object.
+        expected: id that the ref has now.
+
     Raises:
         RefMovedError: it was not `expected`.
         UsageError: the name or object is unusable, or the lock stayed taken for ten seconds.

@@ -83,6 +83,11 @@ def list_remote_refs(
 ) -> Mapping[str, str]:
     """Return the refs of a remote, full name → id, without fetching anything.
 
+    Args:
+        repo: the repository.
+        remote: its name.
+        login: gives user name and password, where the environment has no token.
+
     Raises:
         UsageError: no such remote, or it cannot be read.
     """

@@ -36,7 +36,11 @@ def _explain_failure(path: str | PathLike[str], reason: str) -> str:
 
 
 def init_bare(path: str | PathLike[str], head: str = "refs/heads/main") -> Repository:
-    """Create an empty bare repository whose HEAD names `head`; an existing one is opened."""
+    """Create an empty bare repository whose HEAD names `head`; an existing one is opened.
+
+    Raises:
+        UsageError: it cannot be created.
+    """
     try:
         return pygit2.init_repository(
             fspath(path), bare=True, initial_head=head.removeprefix("refs/heads/")

@@ -68,6 +68,11 @@ def find_signer(
 ) -> Signer | None:
     """Find who signs the commits of a repository; None when they are not signed.
 
+    Args:
+        repo: the repository.
+        committer: for whom to sign, where no key is named.
+        environ: where SLUICE_GIT_SIGNING may be.
+
     Raises:
         SigningError: when it is asked for and cannot be.
     """

@@ -45,6 +45,14 @@ def list_tree(repo: Repository, revision: str, prefixes: Iterable[str] = ()) -> 
 
     A prefix is a directory or one file, in whole path components; no prefix means everything.
     A prefix that does not exist contributes nothing. Non-UTF-8 names are surrogate-escaped.
+
+    Args:
+        repo: the repository.
+        revision: a commit or a tree.
+        prefixes: of the paths.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
     """
     root = find_tree(repo, revision)
     entries = {}
@@ -60,7 +68,14 @@ def read_tree(
 ) -> Tree:
     """Read the regular files under the given prefixes (see `list_tree`).
 
-    A file of more than `limit` bytes is reported, not loaded.
+    Args:
+        repo: the repository.
+        revision: a commit or a tree.
+        prefixes: of the paths.
+        limit: bytes; a larger file is reported, not loaded.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
     """
     files: dict[str, bytes] = {}
     links, oversized = set(), set()
@@ -90,7 +105,16 @@ def describe_absence(blob: pygit2.Oid | str) -> UsageError:
 
 @explains_faults
 def find_ids(repo: Repository, revision: str, paths: Iterable[str]) -> tuple[str | None, ...]:
-    """Return the ids of directories or files, which tell whether anything in them has changed."""
+    """Return the ids of directories or files, which tell whether anything in them has changed.
+
+    Args:
+        repo: the repository.
+        revision: a commit or a tree.
+        paths: of directories or files.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
+    """
     root = find_tree(repo, revision)
     ids: list[str | None] = []
     for path in paths:
@@ -119,6 +143,15 @@ def changed_paths(repo: Repository, old: str, new: str, prefix: str = "") -> lis
 
     Content, mode and kind all count. Equal subtrees are skipped by id, so the cost follows the
     size of the change, not of the repository.
+
+    Args:
+        repo: the repository.
+        old: the revision before.
+        new: the revision after.
+        prefix: a directory or a file; empty is everything.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
     """
     prefix = prefix.strip("/")  # whole components, as `list_tree` takes them
     before, after = _lookup(find_tree(repo, old), prefix), _lookup(find_tree(repo, new), prefix)

@@ -167,6 +167,11 @@ class Mirror:
 def open_mirror(url: str, folder: Path, login: Login | None = None) -> Mirror:
     """Return the mirror of `url` below `folder`, a new and empty one when there is none.
 
+    Args:
+        url: of the repository, without credentials.
+        folder: where mirrors are kept.
+        login: gives user name and password, where the environment has no token.
+
     Raises:
         UsageError: the folder cannot be used, or the address holds credentials.
     """

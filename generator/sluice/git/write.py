@@ -31,6 +31,11 @@ def write_tree(repo: Repository, base: str | None, changes: Mapping[str, bytes |
     bytes, an overwritten file keeps its executable bit, emptied directories vanish. Deleting
     what is not there is no error.
 
+    Args:
+        repo: the repository.
+        base: a commit or a tree; None is an empty tree.
+        changes: path and new content; None deletes.
+
     Raises:
         UsageError: a path that Git must not hold, or one that would be both file and directory.
     """

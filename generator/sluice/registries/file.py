@@ -84,7 +84,11 @@ class FileRegistry:
         return bool(models) and name not in models
 
     def fresh(self, version: ModelVersion) -> ModelVersion:
-        """Return the version as the file has it now."""
+        """Return the version as the file has it now.
+
+        Raises:
+            UsageError: it is gone.
+        """
         entry = self._find_entry(version)
         if entry:
             return entry.version

@@ -104,7 +104,11 @@ class MlflowRegistry:
         return aliases
 
     def fresh(self, version: ModelVersion) -> ModelVersion:
-        """Return this version read anew."""
+        """Return this version read anew.
+
+        Raises:
+            UsageError: it is gone, or the server does not answer.
+        """
         clients = self._clients
         with explain_failures(self._uri):
             entity = fetch_version(clients, version.name, version.version)
@@ -120,7 +124,11 @@ class MlflowRegistry:
             return evaluate(client, version)
 
     def mark(self, version: ModelVersion, marks: Mapping[str, str]) -> None:
-        """Set these tags of a version; nothing where it is gone."""
+        """Set these tags of a version; nothing where it is gone.
+
+        Raises:
+            UsageError: the server refuses, or does not answer.
+        """
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
         clients = self._clients

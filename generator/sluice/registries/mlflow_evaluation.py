@@ -113,13 +113,15 @@ class _Judged:
 
 def _make_measurement(judged: _Judged, runs: Runs) -> Measurement:
     point = judged.point
+    doubt = _doubt_run(point.run_id, runs) or judged.doubt or _doubt_value(point)
+    run = runs.get(point.run_id) if point.run_id else None
     return Measurement(
         value=point.value,
         run_id=point.run_id,
         recorded=point.recorded,
         dataset=point.dataset,
-        doubt=_doubt_run(point.run_id, runs) or judged.doubt or _doubt_value(point),
-        **_describe_writer(runs.get(point.run_id) if point.run_id else None, runs),
+        doubt=doubt,
+        **_describe_writer(run, runs),
     )
 
 
@@ -186,22 +188,31 @@ def _join_values(values: Iterable[float]) -> str:
     return " and ".join(f"{value:g}" for value in values) or "no such value"
 
 
-def _has_other_models(run: "Run", model_id: str) -> bool:
+def _list_measured(run: "Run") -> list[str]:
+    """List the ids of the logged models that a run says it measured."""
     inputs = run.inputs.model_inputs if run.inputs else []
+    ids = [getattr(model, "model_id", "") for model in inputs]
+    return [model_id for model_id in ids if model_id]
+
+
+def _list_made(run: "Run") -> list[str]:
+    """List the ids of the logged models that a run says it made."""
     outputs = run.outputs.model_outputs if run.outputs else []
-    return any(getattr(model, "model_id", model_id) != model_id for model in (*inputs, *outputs))
+    ids = [getattr(model, "model_id", "") for model in outputs]
+    return [model_id for model_id in ids if model_id]
+
+
+def _has_other_models(run: "Run", model_id: str) -> bool:
+    return any(other != model_id for other in (*_list_measured(run), *_list_made(run)))
 
 
 def _is_about_others(run: "Run", logged: "LoggedModel | None") -> bool:
     """Whether a run that the version names says that it measured other models."""
-    inputs = run.inputs.model_inputs if run.inputs else []
-    measured = {getattr(model, "model_id", "") for model in inputs} - {""}
+    measured = _list_measured(run)
     return bool(measured) and (logged is None or logged.model_id not in measured)
 
 
 def _is_run_of_others(run: "Run", logged: "LoggedModel") -> bool:
     """Whether a run that a version gives as its own says that it made or measured others only."""
-    inputs = run.inputs.model_inputs if run.inputs else []
-    outputs = run.outputs.model_outputs if run.outputs else []
-    models = {getattr(model, "model_id", "") for model in (*inputs, *outputs)} - {""}
+    models = [*_list_measured(run), *_list_made(run)]
     return bool(models) and logged.model_id not in models

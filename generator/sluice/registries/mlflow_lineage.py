@@ -64,7 +64,14 @@ def find_folder(
     logged: "LoggedModel | None",
     hops: Sequence[str],
 ) -> Folder:
-    """Find where the files are."""
+    """Find where the files are.
+
+    Args:
+        client: of the server.
+        version: the version.
+        logged: its logged model, None when there is none.
+        hops: the sources that its own source leads to.
+    """
     storage = make_relative(_find_storage(client, version, logged, hops), client.tracking_uri)
     return Folder(client.tracking_uri, storage)
 

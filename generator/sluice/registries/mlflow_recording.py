@@ -36,6 +36,11 @@ class Recorder:
 
         A run of the same content is not written twice, so that a broken import can be repeated.
 
+        Args:
+            name: of the model.
+            version: its number.
+            assessments: one for each task.
+
         Raises:
             UsageError: the server has no such version, or refuses.
         """

@@ -114,7 +114,11 @@ def fetch_version(clients: Clients, name: str, number: str) -> "Version | None":
 
 
 def check_model(model: "RegisteredModel", name: str) -> "RegisteredModel":
-    """Return the model if the answer is about it: one of another form says nothing of it."""
+    """Return the model if the answer is about it: one of another form says nothing of it.
+
+    Raises:
+        NonsenseError: it is about another one.
+    """
     if model.name != name:
         raise NonsenseError(f"the model {name!r}")
     return model
@@ -129,7 +133,11 @@ def _check_version(version: "Version", name: str, number: str) -> "Version":
 
 
 def search_all(search: Search[Row_co], condition: str) -> list[Row_co] | None:
-    """Return all rows, or None when this server's filters do not have such a condition."""
+    """Return all rows, or None when this server's filters do not have such a condition.
+
+    Raises:
+        MlflowException: the server fails otherwise.
+    """
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
     try:

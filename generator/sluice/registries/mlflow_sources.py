@@ -66,7 +66,17 @@ def _fetch_logged_model(client: "MlflowClient", model_id: str) -> "LoggedModel |
 def fetch_or_none(
     get: Callable[[*Arguments], Thing], *arguments: *Arguments, even_if_unsupported: bool = False
 ) -> Thing | None:
-    """Call `get`; None when the server has no such thing, or perhaps no such kind of thing."""
+    """Call `get`; None when the server has no such thing, or perhaps no such kind of thing.
+
+    Args:
+        get: a method of the client.
+        arguments: its arguments.
+        even_if_unsupported: whether None is also for a server that knows no such kind of
+            thing.
+
+    Raises:
+        MlflowException: the server fails otherwise.
+    """
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
     try:

@@ -24,7 +24,14 @@ class Delivery:
 
 
 def verify(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> Delivery:
-    """Check a delivery against the secret, on the bytes as they came; `now` in seconds."""
+    """Check a delivery against the secret, on the bytes as they came.
+
+    Args:
+        headers: of the delivery.
+        body: as it came.
+        secret: the one that we share.
+        now: seconds since the epoch.
+    """
     fields = {delivery.lower(): value for delivery, value in headers.items()}
     delivery = fields.get("x-mlflow-delivery-id", "")
     time = fields.get("x-mlflow-timestamp", "")

@@ -38,7 +38,11 @@ def read_pages() -> dict[str, str]:
 
 
 def read_catalog_entry(family: str, name: str) -> Mapping[str, Any] | None:
-    """Read an entry of the catalog as written; None when there is none."""
+    """Read an entry of the catalog as written; None when there is none.
+
+    Raises:
+        TypeError: the file is no mapping.
+    """
     path = find_directory("catalog") / family / f"{name}.yaml"
     try:
         if not path.is_file():
@@ -52,7 +56,11 @@ def read_catalog_entry(family: str, name: str) -> Mapping[str, Any] | None:
 
 
 def read_catalog_file(name: str) -> Mapping[str, Any]:
-    """Read a table of the catalog that is one file."""
+    """Read a table of the catalog that is one file.
+
+    Raises:
+        TypeError: the file is no mapping.
+    """
     path = find_directory("catalog") / f"{name}.yaml"
     table = yaml_rs.loads(path.read_text(encoding="utf-8"))
     if not isinstance(table, dict):
