@@ -22,6 +22,7 @@ from sluice.forges.timing import Timing
 
 _NAMES = {"gitea": ("Gitea", "gitea.com"), "forgejo": ("Forgejo", "codeberg.org")}
 _PASSING = ("already exists", "try again", "does not exist yet")
+# Checks or approvals are missing; it conflicts, has moved or waits already.
 _NOT_YET = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.CONFLICT)
 _COLOUR = "#5b6abf"
 _NEEDS = "the scopes write:repository, write:issue and read:user, and the role Write"

@@ -89,6 +89,7 @@ def _make_budget() -> Budget:
 class GitHub(Family):
     """The calls; see Dialect."""
 
+    # GitHub refuses more than 65,536; people and their bots add to a body as well.
     capabilities = Capabilities(body=58_000)
     _size = "per_page"
     _latest: ClassVar = {"sort": "updated", "direction": "desc"}
@@ -127,6 +128,7 @@ class GitHub(Family):
 
     def change(self, pull: PullRequest, change: Change) -> PullRequest:
         """Labels first, so that the last answer shows all."""
+        # Labels are those of the issue that every pull request is as well.
         labels = f"{self._root}/issues/{pull.number}/labels"
         if change.add:
             self._http.call("POST", labels, body={"labels": list(change.add)})

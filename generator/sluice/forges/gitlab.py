@@ -33,6 +33,7 @@ _SOON = 300
 _DEVELOPER = 30  # the least level of access that may push
 # What else than "not found" says that the token is of another kind.
 _NO_TOKEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.BAD_REQUEST)
+# Too early, as 405 or 422 by newer servers and as 406 by older ones.
 _NOT_READY = {
     HTTPStatus.METHOD_NOT_ALLOWED,
     HTTPStatus.NOT_ACCEPTABLE,

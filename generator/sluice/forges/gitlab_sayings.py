@@ -125,6 +125,7 @@ class Conversation:
         try:
             self._http.call("POST", f"{self._root}/statuses/{commit}", body=body)
         except RefusedError as error:
+            # The same state again is refused, and is as good as said.
             if not error.says("cannot transition status"):
                 raise
 

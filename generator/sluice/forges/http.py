@@ -88,6 +88,7 @@ class Transport:
         """
         url = path if "://" in path else f"{self.site.base}{path}"
         request = Request(method, url, params, body, repeatable)
+        # Forges want calls that write one after the other, and limit who makes them at once.
         with self._one:
             outcome = self._try(request, 0)
             for attempt in range(1, ATTEMPTS):

@@ -106,6 +106,7 @@ class RemoteForge(Merges):
         """
         words = self._make_words(branch, base, title, body, labels, head)
         for attempt in range(LOOKS):
+            # Looked for at each attempt: a duplicate that is refused is there to be taken over.
             current = self._find_open(words)
             if current:
                 return self._update(current, words)

@@ -117,4 +117,5 @@ def _check_standard(headers: Mapping[str, str], body: bytes, secret: str, now: f
 
 
 def _is_equal(actual: str, expected: str) -> bool:
+    # In a time that does not depend on how much of it is right.
     return hmac.compare_digest(actual.encode("utf-8", "replace"), expected.encode())

@@ -111,6 +111,7 @@ class Callbacks(pygit2.RemoteCallbacks):
         user = username_from_url or self._environ.get("SLUICE_GIT_USERNAME", "")
         if not allowed_types & (CredentialType.SSH_KEY | CredentialType.USERPASS_PLAINTEXT):
             return pygit2.Username(user or "git")
+        # libgit2 would offer the same ones 15 times, and a server may ban who fails so often.
         if self._was_offered:
             raise CredentialsRefusedError(describe_refusal(self._url))
         if _parse_origin(url) != _parse_origin(self._url):

@@ -168,6 +168,7 @@ class _PushCallbacks(Callbacks):
             ref = update.dst_refname
             expected, new = self._updates[ref]
             actual = None if _is_zero(update.src) else str(update.src)
+            # What it should become may be there already: an answer was lost, and we push again.
             if actual not in (expected, new):
                 moved.append(RefMovedError(ref, expected, actual))
         self.stale = {error.name for error in moved}

@@ -175,6 +175,7 @@ def open_mirror(url: str, folder: Path, login: Login | None = None) -> Mirror:
     Raises:
         UsageError: the folder cannot be used, or the address holds credentials.
     """
+    # The address is written into the mirror's configuration, where others may read it.
     if redact(url) != url and not url.startswith("ssh://"):
         raise UsageError(f"{redact(url)}: give it without credentials; they are SLUICE_GIT_TOKEN")
     # A name that people recognise, and a digest that keeps two addresses apart.

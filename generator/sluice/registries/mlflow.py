@@ -112,6 +112,8 @@ class MlflowRegistry:
         clients = self._clients
         with explain_failures(self._uri):
             entity = fetch_version(clients, version.name, version.version)
+        # A name that is deleted and registered anew begins at version 1 again: only the time of
+        # its creation tells the two apart.
         if entity is None or entity.creation_timestamp != version.created:
             number = f"version {version.version} of {version.name!r}"
             raise UsageError(f"{number} is gone from the registry since it was listed")

@@ -88,6 +88,7 @@ def _collect(rows: Iterable["Version"], versions: dict[str, dict[str, "Version"]
 
 def _add_hidden(clients: Clients, model: "RegisteredModel", versions: dict[str, "Version"]) -> None:
     """Fetch one by one the versions of a model that a tag hides from searches."""
+    # What the model itself names, its latest versions and its aliases, no tag hides.
     numbers = {str(version.version) for version in model.latest_versions or ()}
     numbers |= {str(number) for number in model.aliases.values()}
     if numbers <= versions.keys():

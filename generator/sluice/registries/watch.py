@@ -110,6 +110,7 @@ class Watch:
                 self._versions.pop(name, None)
 
     def _find_changed(self, names: frozenset[str]) -> frozenset[str]:
+        # Its times are taken before a commit: what was late is found in the overlap.
         states = self._poll(self._newest - OVERLAP)
         different = {name for name, state in states.items() if self._states.get(name) != state}
         self._states = dict(states)
