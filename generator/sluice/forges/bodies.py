@@ -52,7 +52,9 @@ def join_part(current: str, ours: str, limit: int, changes: str = "") -> str:
     if not _BEGIN.search(ours):
         return fit(ours, limit, changes)
     begin, end = _find_part(current)
-    before, old, after = clean(current[:begin]), current[begin:end], clean(current[end:])
+    before = clean(current[:begin])
+    old = current[begin:end]
+    after = clean(current[end:])
     if after.strip() and not after.startswith(("\n", "\r")):
         after = f"\n\n{after}"
     if _read_subject(old) == _read_subject(ours):

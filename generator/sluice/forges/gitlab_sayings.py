@@ -95,7 +95,9 @@ class Conversation:
             return False
         raw = self._http.call("GET", f"{self._requests}/{number}").data
         with self._http.reading():
-            ids = {int(user["id"]) for user in (*(raw.get("reviewers") or ()), users[0])}
+            # The list replaces the one before it, so those who are asked already are in it.
+            reviewers = [*(raw.get("reviewers") or ()), users[0]]
+            ids = {int(user["id"]) for user in reviewers}
         body = {"reviewer_ids": sorted(ids)}
         raw = self._http.call("PUT", f"{self._requests}/{number}", body=body).data
         with self._http.reading():
