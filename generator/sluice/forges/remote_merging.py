@@ -57,7 +57,7 @@ class Merges(Sayings):
         Args:
             number: of the pull request.
             commit: by which it was merged.
-            reason: for forges without comments.
+            reason: not used, since people see the commit itself.
             body: our part of it as it is to be.
         """
         del reason  # people see the commit itself
