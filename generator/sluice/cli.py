@@ -30,7 +30,7 @@ from sluice.options import (
     STATE,
     STATE_DIRECTORY,
 )
-from sluice.system.streams import outlets, print_orders
+from sluice.system.streams import open_outlets, print_orders
 
 CLEAN, FINDINGS, USAGE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -468,7 +468,7 @@ def demo() -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command line; what nobody foresaw and no boundary has caught is shown whole."""
-    with outlets():
+    with open_outlets():
         return _run(argv)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sluice.registries import open_registry
 from sluice.registries.filling import Filler
-from sluice.registries.server import running_server
-from sluice.registries.watch import Watch, watched
+from sluice.registries.server import serve_registry
+from sluice.registries.watch import Watch, watch_registry
 
 MODELS, VERSIONS, MANAGED, PROMOTED = 10_000, 10, 400, 120
 _BEGAN = 1_700_000_000_000
@@ -17,10 +17,10 @@ _BEGAN = 1_700_000_000_000
 
 def run() -> dict[str, tuple[float, int]]:
     """Seconds and requests of each look."""
-    with tempfile.TemporaryDirectory() as folder, running_server(Path(folder)) as url:
+    with tempfile.TemporaryDirectory() as folder, serve_registry(Path(folder)) as url:
         Filler(url).register("model-00000", "pvc://models/0", {}, {})
         _fill(Path(folder) / "registry.db")
-        watch = watched(open_registry(url))
+        watch = watch_registry(open_registry(url))
         assert isinstance(watch, Watch)
         names = {f"model-{number:05}" for number in range(1, MANAGED + 1)}
         looks: dict[str, Callable[[], object]] = {

@@ -8,7 +8,7 @@ import pytest
 
 from sluice.cluster.argocd import KubernetesCluster, open_cluster
 from sluice.cluster.connection import AbsentError, ForbiddenError
-from sluice.cluster.rights import may
+from sluice.cluster.rights import is_allowed
 from sluice.cluster.routes import FileRoutes, KubernetesRoutes, open_routes
 from sluice.core.finding import UsageError
 from support.cluster_api import Api, server
@@ -113,7 +113,7 @@ def test_routes_are_read_by_their_provider(server: type[Api], monkeypatch: Any) 
 @pytest.mark.parametrize("allowed", [True, False])
 def test_what_is_allowed_is_asked_of_the_cluster(server: type[Api], *, allowed: bool) -> None:
     server.answers[REVIEW] = [{"spec": {}, "status": {"allowed": allowed}}]
-    assert may(None, "patch", "applications.argoproj.io", "argocd") is allowed
+    assert is_allowed(None, "patch", "applications.argoproj.io", "argocd") is allowed
     ((method, path, _, body),) = server.seen
     assert (method, path) == ("POST", REVIEW)
     assert body["spec"]["resourceAttributes"] == {

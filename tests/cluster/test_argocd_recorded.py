@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sluice.cluster.applications import read
+from sluice.cluster.applications import read_application
 from sluice.core.cluster import Source
 from sluice.core.observation.argocd import Applications, sync_of
 from sluice.core.observation.following import Hindrance, Wanted, hindrances
@@ -35,7 +35,7 @@ def recorded(state: str) -> tuple[str, dict[str, Any]]:
 
 def found(head: str, item: dict[str, Any], seconds: int = 60) -> list[Hindrance]:
     """What is in the way, so many seconds after the last look at Git."""
-    name, application = read(item)
+    name, application = read_application(item)
     folder = "work" if name == "production.chat" else "routes"
     source = Source("https://git.example.com/models.git", "refs/heads/main", folder)
     now = (application.looked or 0) + seconds
@@ -77,7 +77,7 @@ def test_every_recording_is_looked_at() -> None:
 @pytest.mark.parametrize("state", STATES)
 def test_only_what_follows_has_its_weight_in_force(state: str) -> None:
     head, item = recorded(state)
-    _, application = read(item)
+    _, application = read_application(item)
     applications = Applications(application, application, routed=True)
     times = (1_796_000_000, 1_797_000_000)
     seen = sync_of(applications, lambda revision: revision == head, times)
@@ -89,7 +89,7 @@ def test_the_branch_that_could_not_be_read_is_no_revision() -> None:
     """Argo CD names the branch where it found no commit, and here that leads to our own head."""
     _, item = recorded("broken")
     assert item["status"]["sync"]["revision"] == "refs/heads/main"
-    assert read(item)[1].revision == ""
+    assert read_application(item)[1].revision == ""
 
 
 @pytest.mark.parametrize("state", [state for state in STATES if state != "follows"])
@@ -142,6 +142,6 @@ def test_automation_that_is_switched_off_is_paused(policy: dict[str, Any] | None
 
 
 def test_an_empty_object_is_not_known() -> None:
-    name, application = read({"metadata": {"name": ROUTES}})
+    name, application = read_application({"metadata": {"name": ROUTES}})
     assert (name, application.revision, application.synced) == (ROUTES, "", False)
     assert not application.automated

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sluice.cluster.version import server_version
+from sluice.cluster.version import read_server_version
 from sluice.core.finding import UsageError
 from support.kubeconfig import configure
 
@@ -45,7 +45,7 @@ def test_the_minor_version_is_told(
     address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     configure(monkeypatch, tmp_path, address)
-    assert server_version() == "1.34"
+    assert read_server_version() == "1.34"
 
 
 def test_a_refusal_is_one_line_without_the_token(
@@ -54,7 +54,7 @@ def test_a_refusal_is_one_line_without_the_token(
     monkeypatch.setattr(Api, "status", 403)
     configure(monkeypatch, tmp_path, address)
     with pytest.raises(UsageError, match="403") as raised:
-        server_version()
+        read_server_version()
     assert "\n" not in str(raised.value)
     assert "s3cr3t" not in str(raised.value)
 
@@ -69,24 +69,24 @@ def test_a_kubeconfig_that_is_none_is_one_line(
     with pytest.raises(
         UsageError, match=r"kubeconfig is broken|no cluster is configured"
     ) as raised:
-        server_version()
+        read_server_version()
     assert "\n" not in str(raised.value)
 
 
 def test_no_answer_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     configure(monkeypatch, tmp_path, "http://127.0.0.1:9")
     with pytest.raises(UsageError, match="does not answer") as raised:
-        server_version()
+        read_server_version()
     assert "\n" not in str(raised.value)
 
 
 def test_no_configuration_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
     with pytest.raises(UsageError, match="no cluster is configured"):
-        server_version()
+        read_server_version()
 
 
 def test_an_unknown_context_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     configure(monkeypatch, tmp_path, "http://127.0.0.1:9")
     with pytest.raises(UsageError, match="other"):
-        server_version("other")
+        read_server_version("other")

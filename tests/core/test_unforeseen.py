@@ -16,7 +16,7 @@ from sluice.core.reports.status import Outside, status
 from sluice.core.specs.resolve import Release
 from sluice.core.unforeseen import RULE, UnforeseenError, isolated
 from sluice.core.workload.render import Renderer
-from sluice.forges.bodies import joined
+from sluice.forges.bodies import join_part
 from support import trees
 
 SECRET = "canary-in-an-error"  # noqa: S105  # of a test
@@ -93,7 +93,7 @@ def test_yaml_is_bounded_in_depth_and_has_no_aliases() -> None:
 def test_what_is_in_the_marker_of_a_body_is_not_believed_to_have_its_form(data: str) -> None:
     body = f"<!-- sluice:begin -->\ntext\n\n<!-- sluice:v1 {data} -->\n"
     assert read_marker(body) is None
-    assert joined(body, body, 200_000).count("sluice:v1") == 1
+    assert join_part(body, body, 200_000).count("sluice:v1") == 1
 
 
 @pytest.fixture

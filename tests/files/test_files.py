@@ -200,15 +200,15 @@ def test_what_is_no_file_is_nothing(tmp_path: Path, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["..", "../other/x", "a/../../x", "/etc/passwd"])
 def test_a_path_outside_is_not_inside(tmp_path: Path, path: str) -> None:
-    assert files.inside(tmp_path, tmp_path / path) is None
+    assert files.relative_inside(tmp_path, tmp_path / path) is None
 
 
 def test_a_path_over_a_link_is_not_inside(tmp_path: Path) -> None:
     make(tmp_path, OLD)
     (tmp_path / "link").symlink_to("manifests")
-    assert files.inside(tmp_path, tmp_path / "link" / "a" / "x.yaml") is None
-    assert files.inside(tmp_path, tmp_path / "manifests/a/x.yaml") == "manifests/a/x.yaml"
-    assert files.inside(tmp_path, tmp_path / "manifests/../manifests/a") == "manifests/a"
+    assert files.relative_inside(tmp_path, tmp_path / "link" / "a" / "x.yaml") is None
+    assert files.relative_inside(tmp_path, tmp_path / "manifests/a/x.yaml") == "manifests/a/x.yaml"
+    assert files.relative_inside(tmp_path, tmp_path / "manifests/../manifests/a") == "manifests/a"
 
 
 def test_validating_a_file_outside_the_repository_is_a_finding(

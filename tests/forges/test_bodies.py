@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.forges.bodies import clean, fit, one_line, same
+from sluice.forges.bodies import clean, fit, is_same, shorten
 from support.forge_harness import faked
 
 MARKER = '<!-- sluice:v1 {"version": "7"} -->'
@@ -107,7 +107,7 @@ def test_what_no_database_holds_is_taken_out(kind: str, tmp_path: Path) -> None:
 
 def test_small_things() -> None:
     assert clean("a\0\ud800é") == "a?é"
-    assert one_line(" a \n b ", 10) == "a b"
-    assert one_line("abcdef", 4) == "abc…"
-    assert same("a\r\nb\n", "a\nb")
-    assert not same("a b", "a\nb")
+    assert shorten(" a \n b ", 10) == "a b"
+    assert shorten("abcdef", 4) == "abc…"
+    assert is_same("a\r\nb\n", "a\nb")
+    assert not is_same("a b", "a\nb")

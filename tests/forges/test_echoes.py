@@ -149,11 +149,11 @@ def test_a_mirror_knows_what_it_pushed_before_the_answer_comes(tmp_path: Path) -
         upstream, ref = loop.world().upstream, "refs/heads/sluice/a/b/c"
         upstream.refresh()
         commit, known = git.resolve(upstream.repository, MAIN), []
-        loop.server.before_update = lambda: known.append(upstream.made(ref, commit))
+        loop.server.before_update = lambda: known.append(upstream.is_ours(ref, commit))
         upstream.move(ref, commit, None)
         loop.server.before_update = None
         assert known == [True]
-        assert not upstream.made(ref, None)
+        assert not upstream.is_ours(ref, None)
         upstream.move(ref, None, commit)
-        assert upstream.made(ref, None)
-        assert not upstream.made(MAIN, commit)
+        assert upstream.is_ours(ref, None)
+        assert not upstream.is_ours(MAIN, commit)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sluice.core.finding import UsageError
-from sluice.forges.limits import Budget, RateLimitedError, Window, asked_to_wait, remaining
+from sluice.forges.limits import Budget, RateLimitedError, Window, read_pause, read_remaining
 from sluice.forges.timing import Timing
 from support.forge_fake import Fault, Reply
 from support.forge_harness import FakeHarness, faked
@@ -139,10 +139,10 @@ def test_the_pauses_grow_are_bounded_and_differ() -> None:
 
 @pytest.mark.parametrize("text", ["-5", "1e9", "٣", "9" * 400, "nan", "Mon, 99 Foo", "\0"])
 def test_nonsense_in_headers_is_a_bounded_wait(text: str) -> None:
-    asked = asked_to_wait(429, {"retry-after": text}, "", NOW)
+    asked = read_pause(429, {"retry-after": text}, "", NOW)
     assert asked is not None
     assert 0 <= asked.seconds <= 24 * 3600
-    asked = asked_to_wait(403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": text}, "", NOW)
+    asked = read_pause(403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": text}, "", NOW)
     assert asked is not None
     assert 0 <= asked.seconds <= 24 * 3600
-    assert remaining({"x-ratelimit-remaining": text}) is None
+    assert read_remaining({"x-ratelimit-remaining": text}) is None

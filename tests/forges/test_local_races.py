@@ -68,5 +68,5 @@ def test_each_pull_request_is_merged_once_whoever_asks(repo: git.Repository) -> 
     assert len(line) == 4
     assert {pull.merged_as for pull in merged} == set(line[:3])
     assert set(git.read_tree(repo, "main").files) == {"a", *BRANCHES}
-    assert git.refs_under(repo, "refs/heads/") == {"refs/heads/main": line[0]}
+    assert git.list_refs(repo, "refs/heads/") == {"refs/heads/main": line[0]}
     assert_sound(repo.path or "")

@@ -10,8 +10,8 @@ from sluice import git
 from sluice.core.finding import UsageError
 from sluice.core.forge import Status
 from sluice.forges.answers import RefusedError
-from sluice.forges.limits import RateLimitedError, asked_to_wait
-from sluice.forges.wire import _origin
+from sluice.forges.limits import RateLimitedError, read_pause
+from sluice.forges.wire import _parse_origin
 from support.forge_app import App, app, key
 from support.forge_fake import TOKEN, Fault, Reply, Seen
 from support.forge_harness import FakeHarness, faked
@@ -207,7 +207,7 @@ def test_a_time_is_read_however_it_is_written(
     status: int, headers: dict[str, str], seconds: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TZ", "America/New_York")
-    asked = asked_to_wait(status, headers, "", NOW)
+    asked = read_pause(status, headers, "", NOW)
     assert (asked and asked.seconds) == seconds
 
 
@@ -256,4 +256,4 @@ def test_an_app_whose_server_is_down_asks_a_few_times(app: App) -> None:
     ],
 )
 def test_a_host_is_the_same_with_its_usual_port(one: str, other: str, *, same: bool) -> None:
-    assert (_origin(one) == _origin(other)) == same
+    assert (_parse_origin(one) == _parse_origin(other)) == same

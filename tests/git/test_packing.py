@@ -63,7 +63,7 @@ def packs(repo: git.Repository) -> list[Path]:
 def crowd(repo: git.Repository, key: str) -> None:
     """Put two objects where the estimate looks, which with gc.auto 1 is one too many."""
     found = (b"%s %d" % (key.encode(), n) for n in itertools.count())
-    for content in itertools.islice((c for c in found if git.blob_id(c)[:2] == "17"), 2):
+    for content in itertools.islice((c for c in found if git.compute_blob_id(c)[:2] == "17"), 2):
         repo.create_blob(content)
 
 

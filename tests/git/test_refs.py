@@ -47,7 +47,7 @@ def test_a_ref_moves_only_from_the_expected_value(repo: git.Repository) -> None:
     for new, expected in [(first, first), (first, None), (None, first)]:
         with pytest.raises(git.RefMovedError) as caught:
             git.update_ref(repo, MAIN, new, expected)
-        assert caught.value.found == second
+        assert caught.value.actual == second
     git.update_ref(repo, MAIN, first, second)
     git.update_ref(repo, MAIN, None, first)
     assert git.tip(repo, MAIN) is None
@@ -67,7 +67,7 @@ def test_packed_refs_obey_the_same_rules(repo: git.Repository) -> None:
             git.update_ref(repo, blocked, other, None)
     git.update_ref(repo, "refs/heads/team/x", other, first)
     git.update_ref(repo, "refs/heads/team/x", None, other)
-    assert git.refs_under(repo, "refs/heads/") == {MAIN: first}
+    assert git.list_refs(repo, "refs/heads/") == {MAIN: first}
     assert_sound(repo.path or "")
 
 

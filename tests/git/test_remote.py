@@ -88,7 +88,7 @@ def test_a_broken_lease_stops_the_push(
     theirs = put(upstream, {"c": b"1"}, BRANCH, onto=base)
     with pytest.raises(git.RefMovedError) as caught:
         git.push(local, {BRANCH: (expected and base, change(local, b"1", base))})
-    assert caught.value.found == theirs
+    assert caught.value.actual == theirs
     assert git.tip(upstream, BRANCH) == theirs
 
 
@@ -186,7 +186,7 @@ def test_a_clone_needs_an_empty_place(tmp_path: Path, server: GitServer) -> None
 
 def test_a_missing_remote_is_named(tmp_path: Path) -> None:
     repo = git.init_bare(tmp_path / "a.git")
-    assert git.remote_url(repo) is None
+    assert git.read_remote_url(repo) is None
     with pytest.raises(UsageError, match="no remote called 'origin'"):
         git.fetch(repo)
 
@@ -229,7 +229,7 @@ def test_credentials_leave_urls(tmp_path: Path, url: str, shown: str) -> None:
 def test_the_url_of_a_remote_is_shown_without_credentials(tmp_path: Path) -> None:
     repo = git.init_bare(tmp_path / "a.git")
     repo.remotes.create("origin", "https://u:p@host/a.git")
-    assert git.remote_url(repo) == "https://host/a.git"
+    assert git.read_remote_url(repo) == "https://host/a.git"
 
 
 def test_git_and_sluice_agree_on_what_was_pushed(

@@ -85,7 +85,7 @@ def test_a_clone_without_blobs_says_how_to_get_them(
         git.read_tree(part, "origin/main")
     one_line(caught)
     with pytest.raises(UsageError, match="partial clone"):
-        git.file_changes(part, "origin/main", "environments", "release.yaml", 1)
+        git.collect_file_changes(part, "origin/main", "environments", "release.yaml", 1)
     with pytest.raises(UsageError, match="partial clone"):
         git.diff_text(part, git.write_tree(part, None, {}), "origin/main", ["README.md"])
     assert cli.main(["history", KEY, "--repository", str(tmp_path / "part")]) == 2

@@ -185,7 +185,7 @@ def test_whether_a_refresh_may_be_asked_for(
         asked.append(words)
         return allowed
 
-    monkeypatch.setattr(argocd, "may", review)
+    monkeypatch.setattr(argocd, "is_allowed", review)
     told = diagnose_refresh(workspace, Observers(KubernetesCluster("here"), nobody))
     assert asked == [("here", "patch", "applications.argoproj.io", "argocd")]
     assert told.ok
@@ -244,7 +244,7 @@ class Pages:
     def __init__(self, *items: dict[str, Any]) -> None:
         self.items, self.asked = items, ""
 
-    def pages(self, path: str, *_: object) -> Sequence[dict[str, Any]]:
+    def walk_pages(self, path: str, *_: object) -> Sequence[dict[str, Any]]:
         self.asked = path
         return self.items
 
@@ -272,7 +272,7 @@ def test_the_webhooks_of_github_and_gitea(
     kind: type[Family], more: dict[str, Any], *, tells: bool
 ) -> None:
     http: Any = Pages({"id": 1, "config": {"url": ARGOCD, "content_type": "json"}, **more})
-    assert list(kind(http, "team/models").hooks()) == [Hook(ARGOCD, tells)]
+    assert list(kind(http, "team/models").list_hooks()) == [Hook(ARGOCD, tells)]
     assert http.asked == "/repos/team/models/hooks"
 
 
@@ -287,5 +287,5 @@ def test_the_webhooks_of_github_and_gitea(
 )
 def test_the_webhooks_of_gitlab(more: dict[str, Any], *, tells: bool) -> None:
     http: Any = Pages({"id": 1, "url": ARGOCD, **more})
-    assert list(GitLab(http, "team/models").hooks()) == [Hook(ARGOCD, tells)]
+    assert list(GitLab(http, "team/models").list_hooks()) == [Hook(ARGOCD, tells)]
     assert http.asked == "/projects/team%2Fmodels/hooks"

@@ -90,7 +90,7 @@ def test_a_cluster_that_cannot_be_asked_is_no_fault(error: UsageError, remedy: s
 
 
 def test_a_workload_is_tried_without_storing_it(server: type[Api]) -> None:
-    assert admission.refusal(None, "deployments", WORKLOAD) == ""
+    assert admission.try_workload(None, "deployments", WORKLOAD) == ""
     assert [(method, path) for method, path, _, _ in server.seen] == [("POST", DEPLOYMENTS)]
     assert server.queries == ["dryRun=All"]
 
@@ -105,15 +105,15 @@ def test_a_policys_no_is_told_from_a_missing_right(
     server.status = status
     server.answers[DEPLOYMENTS] = [{"message": message}]
     if kind is None:
-        assert ALLOWED in admission.refusal(None, "deployments", WORKLOAD)
+        assert ALLOWED in admission.try_workload(None, "deployments", WORKLOAD)
         return
     with pytest.raises(kind):
-        admission.refusal(None, "deployments", WORKLOAD)
+        admission.try_workload(None, "deployments", WORKLOAD)
 
 
 def test_parameters_are_read_or_are_not_there(server: type[Api]) -> None:
     path = f"/api/v1/namespaces/ai/configmaps/{ALLOWED}"
     server.answers[path] = [{"data": CONFIG}]
-    assert admission.parameters(None, "ai", ALLOWED) == CONFIG
+    assert admission.read_parameters(None, "ai", ALLOWED) == CONFIG
     server.status = 404
-    assert admission.parameters(None, "ai", ALLOWED) is None
+    assert admission.read_parameters(None, "ai", ALLOWED) is None

@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException, RestException
 from sluice import cli
 from sluice.registries import open_registry
 from sluice.registries.hooks import Notifying
-from sluice.registries.mlflow_hooks import PATH, hooks
+from sluice.registries.mlflow_hooks import PATH, judge_hooks
 from support.forge_fake import TOKEN
 from support.loop import MODEL, Loop
 from support.mlflow_server import post, register
@@ -46,8 +46,8 @@ def test_webhooks_are_judged_by_what_they_tell(
     ok: bool,  # noqa: FBT001  # a parameter of the test
     said: str,
 ) -> None:
-    judged = hooks(lambda: found, lambda _: delivered(202))
-    assert (judged.ok, said in judged.said) == (ok, True)
+    judged = judge_hooks(lambda: found, lambda _: delivered(202))
+    assert (judged.ok, said in judged.summary) == (ok, True)
     assert bool(judged.remedy) != ok
 
 
@@ -69,9 +69,9 @@ def test_webhooks_are_judged_by_what_they_tell(
 def test_a_delivery_that_does_not_arrive_says_what_to_do(
     result: object, said: str, remedy: str
 ) -> None:
-    judged = hooks(lambda: [hook(*ALIASES)], lambda _: result)  # type: ignore[arg-type,return-value]
+    judged = judge_hooks(lambda: [hook(*ALIASES)], lambda _: result)  # type: ignore[arg-type,return-value]
     assert not judged.ok
-    assert said in judged.said
+    assert said in judged.summary
     assert remedy in judged.remedy
 
 
@@ -79,8 +79,8 @@ def test_a_server_that_gives_up_on_a_delivery() -> None:
     def given_up(_name: str) -> Any:  # noqa: ANN401  # as the client's
         raise MlflowException("API request to http://user:secret@x timed out")
 
-    judged = hooks(lambda: [hook(*ALIASES)], given_up)
-    assert judged.said == "a test delivery does not arrive: the server gives up on it"
+    judged = judge_hooks(lambda: [hook(*ALIASES)], given_up)
+    assert judged.summary == "a test delivery does not arrive: the server gives up on it"
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_webhooks_that_cannot_be_listed_say_why(
     def listed() -> list[Any]:
         raise RestException({"error_code": code, "message": "no"})  # type: ignore[no-untyped-call]
 
-    judged = hooks(listed, lambda _: delivered(202))
-    assert (judged.ok, said in judged.said) == (ok, True)
+    judged = judge_hooks(listed, lambda _: delivered(202))
+    assert (judged.ok, said in judged.summary) == (ok, True)
 
 
 @pytest.mark.server

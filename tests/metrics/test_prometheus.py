@@ -119,4 +119,4 @@ def test_a_query_that_is_none_is_refused_in_one_line(server: Prometheus) -> None
 
 
 def test_the_server_says_its_version(server: Prometheus) -> None:
-    assert server.version()[0].isdigit()
+    assert server.read_version()[0].isdigit()

@@ -123,7 +123,7 @@ def _of_type(schema: Spec) -> Spec:
 @cache
 def options() -> list[dict[str, Any]]:
     """Every combination of the options that an environment has for Argo CD."""
-    schema: Any = resources.schema("environment.schema.json")
+    schema: Any = resources.read_schema("environment.schema.json")
     return list(values(schema["properties"]["spec"]["properties"]["argocd"]))
 
 
@@ -175,7 +175,7 @@ def test_every_choice_of_options_is_rendered_as_argo_cd_leaves_it(
 
 
 def test_all_options_of_the_schema_are_tried() -> None:
-    schema: Any = resources.schema("environment.schema.json")
+    schema: Any = resources.read_schema("environment.schema.json")
     names = frozenset(schema["properties"]["spec"]["properties"]["argocd"]["properties"])
     assert {frozenset(chosen) for chosen in options()} >= {frozenset({"repoURL"}), names}
     automated = [chosen["automated"] for chosen in options() if "automated" in chosen]

@@ -99,7 +99,7 @@ def test_connections_that_others_made_to_us_are_not_cut() -> None:
         theirs, _ = listening.accept()
         with ours, theirs:
             before = len(list(Path("/dev/fd").iterdir()))
-            deadlines.cut()
+            deadlines.cut_connections()
             assert len(list(Path("/dev/fd").iterdir())) == before
             assert ours.recv(1) == b""
             listening.settimeout(5)
@@ -192,7 +192,7 @@ def test_what_nothing_interrupts_ends_with_the_process(tmp_path: Path) -> None:
         "import signal, threading, time, os\n"
         "from sluice.reconciler.daemon import loop\n"
         "loop._PATIENT, loop._LAST = 0.1, 0.3\n"
-        "with loop._signals(lambda: None):\n"
+        "with loop._stop_on_signals(lambda: None):\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n"
         "    while True: time.sleep(1)\n"
     )

@@ -117,10 +117,10 @@ def _without(repo: git.Repository, object_id: str) -> git.Repository:
     [
         git.read_tree,
         git.list_tree,
-        lambda repo, revision: git.ids_at(repo, revision, ["folder/a"]),
+        lambda repo, revision: git.find_ids(repo, revision, ["folder/a"]),
         lambda repo, revision: git.write_tree(repo, revision, {"folder/b": b"b"}),
         lambda repo, revision: list(git.file_history(repo, revision, "folder/a")),
-        lambda repo, revision: git.file_changes(repo, revision, "folder", "a", 1),
+        lambda repo, revision: git.collect_file_changes(repo, revision, "folder", "a", 1),
     ],
 )
 def test_an_object_that_lacks_is_named(

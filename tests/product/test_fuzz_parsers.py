@@ -150,7 +150,7 @@ def catalog(chance: random.Random) -> None:
             ("queueing", "kueue"),
         ]
     )
-    entry = resources.catalog_entry(family, name)
+    entry = resources.read_catalog_entry(family, name)
     if entry is not None:
         files[f"catalog/{family}/{name}.yaml"] = written(chance, entry, as_yaml)
         judge(files)
@@ -191,7 +191,7 @@ def answers_of_prometheus(chance: random.Random) -> None:
     series = [{"metric": {"a": "b"}, "values": [[1, "2"], [3, "NaN"]], "value": [1, "2"]}]
     kind = chance.choice(["matrix", "vector"])
     data = spoilt(chance, {"resultType": kind, "result": series})
-    prometheus._series(data if isinstance(data, dict) else {}, UsageError)
+    prometheus._read_series(data if isinstance(data, dict) else {}, UsageError)
 
 
 def deliveries(chance: random.Random) -> None:
@@ -218,7 +218,7 @@ def texts(chance: random.Random) -> None:
     message.is_about(text, "a" * 40)
     message.stamped(text, "a" * 40)
     message.given_back(text)
-    bodies.joined(text, marker, 60_000)
+    bodies.join_part(text, marker, 60_000)
     bodies.fit(text, 400)
     codeowners.owners(text + "\n/environments/** @a @b/c\n[x]\\", "environments/a")
 
@@ -273,7 +273,7 @@ def kubeconfig(chance: random.Random) -> None:
     path = Path(f"kubeconfig-{os.getpid()}")
     path.write_bytes(written(chance, KUBECONFIG, as_yaml))
     os.environ["KUBECONFIG"] = str(path)
-    connection._configured(None)
+    connection._read_kubeconfig(None)
 
 
 KUBECONFIG = {
@@ -329,7 +329,7 @@ CONFIG = {
 
 
 def counts(chance: random.Random) -> None:
-    schema = resources.schema("judgement.schema.json")
+    schema = resources.read_schema("judgement.schema.json")
     document = judgement_file.read("c.json", written(chance, COUNTED, as_json), schema)
     judgement_file.counts_of(document.data)
 

@@ -205,7 +205,7 @@ def others(schema: Mapping[str, Any], value: object) -> Iterator[object]:
         yield from (value + 1, value / 2, value - 1, value * 2)
     elif isinstance(value, str):
         yield from (f"{value}2", f"{value[:-1]}b", "20m", "70m", "7Gi", "70", "2g.20gb")
-        families = map(resources.catalog_names, FAMILIES)
+        families = map(resources.list_catalog, FAMILIES)
         yield from (name for names in families if value in names for name in names)
     elif isinstance(value, list):
         yield from (value[:-1], [*value, "other"], ["nvidia-l40s", "amd-mi300x"])

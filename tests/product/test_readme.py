@@ -67,9 +67,11 @@ def test_every_yaml_block_is_valid(text: str) -> None:
     data = yaml.safe_load(text)
     if data.get("kind") in KINDS:
         document = load("README.md", text.encode())
-        assert not list(Schemas(resources.schema).findings(document, data["kind"]))
+        assert not list(Schemas(resources.read_schema).findings(document, data["kind"]))
     elif data.get("kind") == "Scenario":
-        assert list(simulate(scenario.read("x", text.encode(), resources.schema(scenario.SCHEMA))))
+        assert list(
+            simulate(scenario.read("x", text.encode(), resources.read_schema(scenario.SCHEMA)))
+        )
     elif "groups" in data:
         _assert_alerts(data["groups"])
     elif "spec" in data:
@@ -89,7 +91,7 @@ def _assert_alerts(groups: list[dict[str, Any]]) -> None:
 def _fits(name: str, value: object) -> bool:
     """Whether a part of a spec, of a release or else of an environment, has its right shape."""
     for kind in ("ModelRelease", "Environment"):
-        bundled = Schemas(resources.schema).bundled(kind)
+        bundled = Schemas(resources.read_schema).bundled(kind)
         parts = bundled["properties"]["spec"]["properties"]
         if name in parts:
             schema = {**parts[name], "$defs": bundled["$defs"]}
@@ -99,7 +101,7 @@ def _fits(name: str, value: object) -> bool:
 
 @pytest.mark.parametrize("text", JSON)
 def test_every_block_of_counts_can_be_judged(text: str) -> None:
-    schema = resources.schema(judgement_file.SCHEMA)
+    schema = resources.read_schema(judgement_file.SCHEMA)
     document = judgement_file.read("README.md", text.encode(), schema)
     assert judge(judgement_file.counts_of(document.data)).gates
 

@@ -13,7 +13,7 @@ import pytest
 
 from sluice.core.finding import UsageError
 from sluice.registries import server
-from sluice.registries.server import running_server
+from sluice.registries.server import serve_registry
 from support.registry_answers import TEXT, answering
 
 # Answers like the real server, with a child that does not mind SIGTERM.
@@ -45,7 +45,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     def command(directory: Path, port: int, mark: str) -> list[str]:
         return [sys.executable, "-c", _STAND_IN, str(port), mark, str(pids)]
 
-    monkeypatch.setattr(server, "_command", command)
+    monkeypatch.setattr(server, "_make_command", command)
     yield pids
     for pid in pids.read_text().split() if pids.exists() else ():
         with contextlib.suppress(ProcessLookupError):
@@ -62,7 +62,7 @@ def test_the_whole_group_ends_also_when_the_body_fails(stand_in: Path, tmp_path:
     fds: list[int] = []
 
     def body() -> None:
-        with running_server(tmp_path / "new" / "directory"):
+        with serve_registry(tmp_path / "new" / "directory"):
             fds.extend(os.pidfd_open(int(pid)) for pid in stand_in.read_text().split())
             raise LookupError
 
@@ -79,9 +79,9 @@ def test_the_group_ends_also_when_we_are_terminated(tmp_path: Path) -> None:
     code = f"""
 import sys, pathlib
 from sluice.registries import server
-server._command = lambda _, port, mark: [
+server._make_command = lambda _, port, mark: [
     sys.executable, "-c", {_STAND_IN!r}, str(port), mark, {str(pids)!r}]
-with server.running_server(pathlib.Path({str(tmp_path)!r})):
+with server.serve_registry(pathlib.Path({str(tmp_path)!r})):
     print("ready", flush=True)
     sys.stdin.read()
 """
@@ -99,7 +99,7 @@ with server.running_server(pathlib.Path({str(tmp_path)!r})):
 
 def test_on_ready_is_told_the_address(stand_in: Path, tmp_path: Path) -> None:
     told: list[str] = []
-    with running_server(tmp_path, on_ready=told.append) as url:
+    with serve_registry(tmp_path, on_ready=told.append) as url:
         assert told == [url]
     assert url.startswith("http://127.0.0.1:")
 
@@ -108,10 +108,10 @@ def test_a_port_that_another_program_took_is_not_mistaken_for_ours(
     stand_in: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with answering(lambda _: (200, TEXT, "OK")) as other:
-        free = server._free_port
+        free = server._choose_port
         ports = iter([int(other.rpartition(":")[2]), free()])
-        monkeypatch.setattr(server, "_free_port", lambda: next(ports))
-        with running_server(tmp_path) as url:
+        monkeypatch.setattr(server, "_choose_port", lambda: next(ports))
+        with serve_registry(tmp_path) as url:
             assert other not in url
     assert "Address already in use" in (tmp_path / "server.log").read_text()
 
@@ -120,10 +120,10 @@ def test_a_server_that_cannot_start_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     command = [sys.executable, "-c", "raise SystemExit('the disk is full')"]
-    monkeypatch.setattr(server, "_command", lambda *_: command)
+    monkeypatch.setattr(server, "_make_command", lambda *_: command)
     with (
         pytest.raises(UsageError, match=r"^the registry server does not start: the disk is full$"),
-        running_server(tmp_path),
+        serve_registry(tmp_path),
     ):
         pytest.fail("it does not run")
 
@@ -133,9 +133,9 @@ def test_a_server_that_never_comes_up_is_ended(
 ) -> None:
     pids = tmp_path / "pids"
     code = f"import os, time; open({str(pids)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
-    monkeypatch.setattr(server, "_command", lambda *_: [sys.executable, "-c", code])
+    monkeypatch.setattr(server, "_make_command", lambda *_: [sys.executable, "-c", code])
     monkeypatch.setattr(server, "_START_DEADLINE_SECONDS", 1.0)
-    with pytest.raises(UsageError, match="not up after 1 s"), running_server(tmp_path):
+    with pytest.raises(UsageError, match="not up after 1 s"), serve_registry(tmp_path):
         pytest.fail("it does not answer")
     with pytest.raises(ProcessLookupError):
         os.kill(int(pids.read_text()), 0)
@@ -145,14 +145,14 @@ def test_without_the_program_there_is_advice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "_PROGRAM", ("json", "no_such_package_anywhere"))
-    with pytest.raises(UsageError, match="pip install"), running_server(tmp_path):
+    with pytest.raises(UsageError, match="pip install"), serve_registry(tmp_path):
         pytest.fail("it is not installed")
 
 
 def test_settings_for_another_server_are_not_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://production.example.com")
     monkeypatch.setenv("PATH", "/bin")
-    environment = server._environment()
+    environment = server._make_environment()
     assert "MLFLOW_TRACKING_URI" not in environment
     assert environment["PATH"] == "/bin"
     assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"

@@ -10,7 +10,7 @@ import pytest
 from sluice.core.model import Evaluation, ModelVersion
 from sluice.registries import open_registry
 from sluice.registries.file import FileRegistry
-from sluice.registries.watch import RESYNC, Watch, watched
+from sluice.registries.watch import RESYNC, Watch, watch_registry
 from support import mlflow_server as server
 
 
@@ -168,14 +168,14 @@ def test_other_names_are_read_at_once(fake: Fake, watch: Watch) -> None:
 
 def test_a_registry_that_dates_nothing_is_read_whole(tmp_path: Path) -> None:
     registry = FileRegistry(str(tmp_path / "registry.yaml"))
-    assert watched(registry) is registry
+    assert watch_registry(registry) is registry
 
 
 @pytest.mark.server
 def test_a_real_server_is_watched(mlflow_url: str, request: pytest.FixtureRequest) -> None:
     name = f"watched {request.node.name}"
     server.register(mlflow_url, name, version_source="pvc://a/1", stage="Production")
-    watch = watched(open_registry(mlflow_url))
+    watch = watch_registry(open_registry(mlflow_url))
     assert isinstance(watch, Watch)
     assert [v.version for v in watch.versions({name}, {name})[name]] == ["1"]
     server.register(mlflow_url, name, version_source="pvc://a/2", stage="Production")

@@ -11,7 +11,7 @@ from sluice.core.memory.architecture import architecture_from
 from sluice.core.specs.schema import Schemas
 from sluice.system import resources
 
-SCHEMAS = Schemas(resources.schema)
+SCHEMAS = Schemas(resources.read_schema)
 KINDS: Mapping[Family, str] = {
     "engines": "Engine",
     "accelerators": "Accelerator",

@@ -23,7 +23,7 @@ class Recorder(Templates):
     """Templates that remember what they were asked to render."""
 
     def __init__(self) -> None:
-        super().__init__(resources.templates)
+        super().__init__(resources.read_templates)
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
 
     def render(self, name: str, values: Mapping[str, Any]) -> Any:  # noqa: ANN401  # any YAML
@@ -115,5 +115,5 @@ def context(values: Mapping[str, Any], value: Replace, key: Replace) -> dict[str
 def attributes() -> frozenset[str]:
     """Every word that stands after a dot in a template."""
     environment = jinja2.Environment(autoescape=True)
-    trees_ = map(environment.parse, resources.templates().values())
+    trees_ = map(environment.parse, resources.read_templates().values())
     return frozenset(node.attr for tree in trees_ for node in tree.find_all(nodes.Getattr))

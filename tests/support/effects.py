@@ -31,7 +31,7 @@ BOUNDARIES: tuple[tuple[object, str], ...] = (
     (store, "commit"),
     (store, "update_ref"),
     (upstream, "update_ref"),
-    (upstream, "advertised"),
+    (upstream, "list_remote_refs"),
     (upstream, "fetch"),
     (upstream, "push"),
     (upstream, "push_each"),

@@ -181,9 +181,9 @@ def _fetched(clone: git.Repository) -> dict[str, str]:
     there = "refs/remotes/origin/"
     tips = {
         f"refs/heads/{ref.removeprefix(there)}": tip
-        for ref, tip in git.refs_under(clone, there).items()
+        for ref, tip in git.list_refs(clone, there).items()
         if not ref.endswith("/HEAD")
     }
-    for name in {*tips, *git.refs_under(clone, "refs/heads/")}:
+    for name in {*tips, *git.list_refs(clone, "refs/heads/")}:
         git.update_ref(clone, name, tips.get(name), git.tip(clone, name))
     return tips

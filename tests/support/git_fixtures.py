@@ -132,4 +132,4 @@ def propose(
 
 
 def refs(repo: git.Repository) -> dict[str, str]:
-    return git.refs_under(repo, "refs/")
+    return git.list_refs(repo, "refs/")

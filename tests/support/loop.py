@@ -107,7 +107,7 @@ class Loop:
         return list(self.forge.list())
 
     def refs(self) -> dict[str, str]:
-        return git.refs_under(self.repository, "refs/")
+        return git.list_refs(self.repository, "refs/")
 
     def file(self, path: str, revision: str = MAIN) -> str:
         return git.read_tree(self.repository, revision, [path]).files[path].decode()

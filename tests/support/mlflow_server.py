@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from sluice.registries.server import running_server
+from sluice.registries.server import serve_registry
 
 _API = "/api/2.0/mlflow"
 _EXPERIMENT = "0"
@@ -25,7 +25,7 @@ class RefusedError(Exception):
 
 def mlflow_server(directory: Path) -> AbstractContextManager[str]:
     """Run a server that keeps everything, its log included, under `directory`; give its URL."""
-    return running_server(directory)
+    return serve_registry(directory)
 
 
 def register(

@@ -105,7 +105,7 @@ def ask_cluster(server: Server, folder: Path) -> None:
     users = "users: [{name: u, user: {}}]\napiVersion: v1\nkind: Config\n"
     config.write_text(cluster + context + users)
     os.environ["KUBECONFIG"] = str(config)
-    version.server_version()
+    version.read_server_version()
 
 
 REMOTES = [ask_forge, ask_prometheus, ask_mlflow, ask_git, ask_git_with_token, ask_cluster]

@@ -10,7 +10,7 @@ from sluice.core.specs.schema import FILES, Schemas
 from sluice.system import resources
 from support import trees
 
-SCHEMAS = Schemas(resources.schema)
+SCHEMAS = Schemas(resources.read_schema)
 Path_ = tuple[str | int, ...]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sluice.cluster.connection import TIMEOUT, AbsentError, connected
+from sluice.cluster.connection import TIMEOUT, AbsentError, connect
 
 DENIED = "ValidatingAdmissionPolicy"
 """In the words of an API server where a policy refused something."""
@@ -11,7 +11,7 @@ _NO_RETURN = (403, 422)
 """What it answers then, by the policy's reason."""
 
 
-def refusal(context: str | None, plural: str, workload: Mapping[str, Any]) -> str:
+def try_workload(context: str | None, plural: str, workload: Mapping[str, Any]) -> str:
     """Return why a policy refuses to create a workload; empty when none does.
 
     Args:
@@ -26,7 +26,7 @@ def refusal(context: str | None, plural: str, workload: Mapping[str, Any]) -> st
     from kubernetes import client  # noqa: PLC0415  # slow, and seldom wanted
 
     group, _, version = str(workload["apiVersion"]).rpartition("/")
-    with connected(context, "cannot try a workload") as api:
+    with connect(context, "cannot try a workload") as api:
         try:
             client.CustomObjectsApi(api).create_namespaced_custom_object(
                 group,
@@ -38,15 +38,20 @@ def refusal(context: str | None, plural: str, workload: Mapping[str, Any]) -> st
                 _request_timeout=(TIMEOUT, TIMEOUT),
             )
         except client.ApiException as error:
-            said = str(error.body or "")
-            if error.status not in _NO_RETURN or DENIED not in said:
+            reason = str(error.body or "")
+            if error.status not in _NO_RETURN or DENIED not in reason:
                 raise
-            return said
+            return reason
     return ""
 
 
-def parameters(context: str | None, namespace: str, name: str) -> Mapping[str, str] | None:
+def read_parameters(context: str | None, namespace: str, name: str) -> Mapping[str, str] | None:
     """Return the data of a ConfigMap; None when it is not there.
+
+    Args:
+        context: of the kubeconfig; None is the current one, or the cluster that we are in.
+        namespace: of the ConfigMap.
+        name: of the ConfigMap.
 
     Raises:
         ForbiddenError: when whoever asks may not read it.
@@ -55,10 +60,10 @@ def parameters(context: str | None, namespace: str, name: str) -> Mapping[str, s
     from kubernetes import client  # noqa: PLC0415  # slow, and seldom wanted
 
     try:
-        with connected(context, f"cannot read the ConfigMap {name} in {namespace}") as api:
-            found = client.CoreV1Api(api).read_namespaced_config_map(
+        with connect(context, f"cannot read the ConfigMap {name} in {namespace}") as api:
+            config_map = client.CoreV1Api(api).read_namespaced_config_map(
                 name, namespace, _request_timeout=(TIMEOUT, TIMEOUT)
             )
     except AbsentError:
         return None
-    return found.data or {}
+    return config_map.data or {}

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sluice.cluster.applications import REFRESH, read
-from sluice.cluster.connection import SHORT_TIMEOUT, connected, every
+from sluice.cluster.applications import REFRESH, read_application
+from sluice.cluster.connection import SHORT_TIMEOUT, connect, list_objects
 from sluice.core.bounded import json_of
 from sluice.core.cluster import Application
 from sluice.core.finding import UsageError
@@ -25,15 +25,15 @@ class KubernetesCluster:
 
     def applications(self, namespace: str) -> Mapping[str, Application]:
         """Every application in the namespace of an Argo CD, by name."""
-        with connected(self.context, "cannot list Argo CD's applications") as api:
-            return dict(read(item) for item in every(api, KIND, namespace))
+        with connect(self.context, "cannot list Argo CD's applications") as api:
+            return dict(read_application(item) for item in list_objects(api, KIND, namespace))
 
     def refresh(self, namespace: str, name: str) -> None:
         """Ask Argo CD to compare an application with Git now."""
         from kubernetes import client  # noqa: PLC0415  # slow, and seldom wanted
 
         body = {"metadata": {"annotations": {REFRESH: "normal"}}}
-        with connected(self.context, f"cannot ask for a refresh of {name}") as api:
+        with connect(self.context, f"cannot ask for a refresh of {name}") as api:
             client.CustomObjectsApi(api).patch_namespaced_custom_object(
                 KIND[0],
                 KIND[1],
@@ -46,20 +46,31 @@ class KubernetesCluster:
             )
 
     def end(self, namespace: str, name: str, revision: str) -> None:
-        """End the sync of an application, if it is still under way at that revision."""
+        """End the sync of an application, if it is still under way at that revision.
+
+        Args:
+            namespace: of Argo CD.
+            name: of the application.
+            revision: at which its sync is under way.
+
+        Raises:
+            UsageError: it is another sync by now, or the cluster does not let us.
+        """
         from kubernetes import client  # noqa: PLC0415  # slow, and seldom wanted
 
-        with connected(self.context, f"cannot end the sync of {name}") as api:
+        with connect(self.context, f"cannot end the sync of {name}") as api:
             objects = client.CustomObjectsApi(api)
             where = (KIND[0], KIND[1], namespace, KIND[2], name)
             timeout = (SHORT_TIMEOUT, SHORT_TIMEOUT)
-            found: Any = objects.get_namespaced_custom_object(*where, _request_timeout=timeout)
-            operation = read(found)[1].operation
+            application: Any = objects.get_namespaced_custom_object(
+                *where, _request_timeout=timeout
+            )
+            operation = read_application(application)[1].operation
             if operation is None or (operation.phase, operation.revision) != ("Running", revision):
                 raise UsageError(f"the sync of {name} is another one by now")
             # With its version, so that nothing is ended that began since.
             body = {
-                "metadata": {"resourceVersion": found["metadata"]["resourceVersion"]},
+                "metadata": {"resourceVersion": application["metadata"]["resourceVersion"]},
                 "status": {"operationState": {"phase": "Terminating"}},
             }
             objects.patch_namespaced_custom_object(
@@ -77,18 +88,30 @@ class FileCluster:
         self._path = Path(path)
 
     def applications(self, namespace: str) -> Mapping[str, Application]:
-        """Every application in the namespace of an Argo CD, by name."""
+        """Every application in the namespace of an Argo CD, by name.
+
+        Raises:
+            UsageError: the file cannot be read.
+        """
         try:
             items = json_of(self._path.read_bytes())["items"]
-            chosen = [i for i in items if i["metadata"].get("namespace", namespace) == namespace]
-            return dict(read(item) for item in chosen)
+            applications = {}
+            for item in items:
+                if item["metadata"].get("namespace", namespace) == namespace:
+                    name, application = read_application(item)
+                    applications[name] = application
         except OSError as error:
             raise UsageError(f"cannot read {self._path}: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, AttributeError):
             raise UsageError(f"{self._path} is no list of applications in JSON") from None
+        return applications
 
     def refresh(self, namespace: str, name: str) -> None:
-        """Refuse: who wrote the file is not there to be asked."""
+        """Refuse: who wrote the file is not there to be asked.
+
+        Raises:
+            UsageError: always.
+        """
         raise UsageError(f"{name} in {namespace} is read from a file")
 
     def end(self, namespace: str, name: str, revision: str) -> None:
@@ -97,7 +120,7 @@ class FileCluster:
 
 
 def open_cluster(address: str) -> KubernetesCluster | FileCluster | None:
-    """Where Argo CD is asked.
+    """Open the place where Argo CD is asked.
 
     Args:
         address: `file:PATH`, `kubernetes` or `kubernetes:CONTEXT`; nothing is asked when empty.

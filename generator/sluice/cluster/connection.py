@@ -7,7 +7,7 @@ from typing import Any
 
 from sluice.core.finding import UsageError
 from sluice.network.deadlines import within
-from sluice.network.transport import TooLargeError, allowance, bound_answers
+from sluice.network.transport import TooLargeError, bound_answers, limit_conversation
 
 TIMEOUT = 20
 """Seconds to connect, and again to answer."""
@@ -31,8 +31,8 @@ class AbsentError(UsageError):
 
 
 @contextmanager
-def connected(context: str | None, doing: str = "") -> Iterator[Any]:
-    """A client of the API server that the kubeconfig, or the pod's account, leads to.
+def connect(context: str | None, doing: str = "") -> Iterator[Any]:
+    """Give a client of the API server that the kubeconfig, or the pod's account, leads to.
 
     Args:
         context: of the kubeconfig; None is the current one, or the cluster that we are in.
@@ -46,18 +46,24 @@ def connected(context: str | None, doing: str = "") -> Iterator[Any]:
     from kubernetes import client  # noqa: PLC0415  # slow, and seldom wanted
     from urllib3.exceptions import HTTPError  # noqa: PLC0415  # as above
 
-    settings = _configured(context)
+    settings = _read_kubeconfig(context)
     bound_answers()
     try:
-        with within(WHOLE_SECONDS, _late), allowance(), client.ApiClient(settings) as api:
+        with (
+            within(WHOLE_SECONDS, _refuse_late),
+            limit_conversation(),
+            client.ApiClient(settings) as api,
+        ):
             yield api
     except client.ApiException as error:
-        said = f"the cluster answers {error.status} {error.reason}"
-        said = f"{doing}: {said}" if doing else said
+        message = f"the cluster answers {error.status} {error.reason}"
+        if doing:
+            message = f"{doing}: {message}"
         kinds = {_FORBIDDEN: ForbiddenError, _ABSENT: AbsentError}
-        raise kinds.get(error.status, UsageError)(said) from None
+        kind = kinds.get(error.status, UsageError)
+        raise kind(message) from None
     except HTTPError as error:
-        raise UsageError(f"the cluster does not answer: {first_line(error)}") from None
+        raise UsageError(f"the cluster does not answer: {take_first_line(error)}") from None
     except TooLargeError as error:
         raise UsageError(f"the cluster {error}") from None
     except _ODD:
@@ -70,12 +76,12 @@ _NONSENSE = (
 )
 
 
-def _late() -> UsageError:
+def _refuse_late() -> UsageError:
     return UsageError("the cluster does not answer in time")
 
 
-def _configured(context: str | None) -> Any:  # noqa: ANN401  # the client is not typed
-    """Where the cluster is and who asks, which the client takes from a file without checking it."""
+def _read_kubeconfig(context: str | None) -> Any:  # noqa: ANN401  # the client is not typed
+    """Read where the cluster is and who asks; the client takes it from a file without checking."""
     import yaml  # noqa: PLC0415  # comes with the client
     from kubernetes import client, config  # noqa: PLC0415  # slow, and seldom wanted
 
@@ -88,24 +94,27 @@ def _configured(context: str | None) -> Any:  # noqa: ANN401  # the client is no
             file = os.environ.get("KUBECONFIG")
             config.load_kube_config(file, context, settings)  # type: ignore[no-untyped-call]
     except config.ConfigException as error:
-        raise UsageError(f"no cluster is configured: {first_line(error)}") from None
+        raise UsageError(f"no cluster is configured: {take_first_line(error)}") from None
     except (yaml.YAMLError, *_ODD, OSError) as error:
-        raise UsageError(f"the kubeconfig is broken: {first_line(error)}") from None
+        raise UsageError(f"the kubeconfig is broken: {take_first_line(error)}") from None
     settings.retries = 0
     return settings
 
 
-def every(
+def list_objects(
     api: Any,  # noqa: ANN401  # the client is not typed
     kind: tuple[str, str, str],
     namespace: str,
 ) -> Iterator[Mapping[str, Any]]:
-    """Every object of a kind in a namespace, page by page.
+    """Yield every object of a kind in a namespace, page by page.
 
     Args:
         api: a client of the API server.
         kind: API group, version and plural of the kind.
         namespace: where to look.
+
+    Raises:
+        UsageError: the pages do not come to an end.
     """
     from kubernetes import client  # noqa: PLC0415  # slow, and seldom wanted
 
@@ -128,6 +137,9 @@ def every(
     raise UsageError(f"the cluster does not come to an end within {_MOST_PAGES} pages")
 
 
-def first_line(error: Exception) -> str:
-    """What an error says first, or its kind when it says nothing."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def take_first_line(error: Exception) -> str:
+    """Return what an error says first, or its kind when it says nothing."""
+    lines = str(error).splitlines()
+    if not lines:
+        return type(error).__name__
+    return lines[0]

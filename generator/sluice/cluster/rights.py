@@ -1,9 +1,9 @@
 """What whoever asks may do in a cluster, as the API server itself says."""
 
-from sluice.cluster.connection import TIMEOUT, connected
+from sluice.cluster.connection import TIMEOUT, connect
 
 
-def may(context: str | None, verb: str, resource: str, namespace: str) -> bool:
+def is_allowed(context: str | None, verb: str, resource: str, namespace: str) -> bool:
     """Whether a verb is allowed there; a SelfSubjectAccessReview, which leaves no trace.
 
     Args:
@@ -18,13 +18,13 @@ def may(context: str | None, verb: str, resource: str, namespace: str) -> bool:
     from kubernetes import client  # noqa: PLC0415  # slow, and seldom wanted
 
     plural, _, group = resource.partition(".")
-    asked = client.V1ResourceAttributes(
+    attributes = client.V1ResourceAttributes(
         verb=verb, resource=plural, group=group, namespace=namespace
     )
     body = client.V1SelfSubjectAccessReview(
-        spec=client.V1SelfSubjectAccessReviewSpec(resource_attributes=asked)
+        spec=client.V1SelfSubjectAccessReviewSpec(resource_attributes=attributes)
     )
-    with connected(context, "cannot ask what is allowed") as api:
+    with connect(context, "cannot ask what is allowed") as api:
         answer = client.AuthorizationV1Api(api).create_self_subject_access_review(
             body, _request_timeout=(TIMEOUT, TIMEOUT)
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sluice.cluster.connection import AbsentError, connected, every
+from sluice.cluster.connection import AbsentError, connect, list_objects
 from sluice.core.bounded import json_of
 from sluice.core.cluster import Routes
 from sluice.core.finding import UsageError
@@ -29,11 +29,16 @@ class KubernetesRoutes:
         self._context = context or None
 
     def routes(self, provider: str, namespace: str) -> Objects:
-        """Every route of a provider in a namespace, by name."""
+        """Every route of a provider in a namespace, by name.
+
+        Raises:
+            AbsentError: the cluster does not know the kind.
+            UsageError: it does not answer.
+        """
         kind = KINDS[provider]
         try:
-            with connected(self._context, f"cannot list {kind[2]} in {namespace}") as api:
-                return _by_name(every(api, kind[:3], namespace))
+            with connect(self._context, f"cannot list {kind[2]} in {namespace}") as api:
+                return _index_by_name(list_objects(api, kind[:3], namespace))
         except AbsentError:
             raise AbsentError(f"the cluster has no {kind[2]}.{kind[0]}") from None
 
@@ -45,16 +50,20 @@ class FileRoutes:
         self._path = Path(path)
 
     def routes(self, provider: str, namespace: str) -> Objects:
-        """Every route of a provider in a namespace, by name."""
+        """Every route of a provider in a namespace, by name.
+
+        Raises:
+            UsageError: the file cannot be read.
+        """
         try:
             items = json_of(self._path.read_bytes())["items"]
             kind = KINDS[provider][3]
-            return _by_name(
-                item
-                for item in items
-                if item["kind"] == kind
-                and item["metadata"].get("namespace", namespace) == namespace
-            )
+            routes = []
+            for item in items:
+                is_here = item["metadata"].get("namespace", namespace) == namespace
+                if is_here and item["kind"] == kind:
+                    routes.append(item)
+            return _index_by_name(routes)
         except OSError as error:
             raise UsageError(f"cannot read {self._path}: {error.strerror}") from None
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -62,7 +71,7 @@ class FileRoutes:
 
 
 def open_routes(addresses: str) -> Mapping[str, Routes]:
-    """Where the routes of each environment are read; under "" those of all others.
+    """Open the routes of each environment, by its name; under "" those of all others.
 
     Args:
         addresses: words of `[ENVIRONMENT=]ADDRESS`, an address as SLUICE_ARGOCD has it.
@@ -70,20 +79,21 @@ def open_routes(addresses: str) -> Mapping[str, Routes]:
     Raises:
         UsageError: when a word is not that.
     """
-    found: dict[str, Routes] = {}
+    routes: dict[str, Routes] = {}
     for word in addresses.split():
-        before, equals, after = word.partition("=")
-        environment, address = (before, after) if equals else ("", word)
+        environment, equals, address = word.partition("=")
+        if not equals:
+            environment, address = "", word
         kind, _, rest = address.partition(":")
         if kind == "file" and rest:
-            found[environment] = FileRoutes(rest)
+            routes[environment] = FileRoutes(rest)
         elif kind == "kubernetes":
-            found[environment] = KubernetesRoutes(rest)
+            routes[environment] = KubernetesRoutes(rest)
         else:
-            wanted = "[ENVIRONMENT=]kubernetes, kubernetes:CONTEXT or file:PATH"
-            raise UsageError(f"SLUICE_ROUTES must be words of {wanted}")
-    return found
+            form = "[ENVIRONMENT=]kubernetes, kubernetes:CONTEXT or file:PATH"
+            raise UsageError(f"SLUICE_ROUTES must be words of {form}")
+    return routes
 
 
-def _by_name(items: Iterable[Mapping[str, Any]]) -> Objects:
+def _index_by_name(items: Iterable[Mapping[str, Any]]) -> Objects:
     return {str(item["metadata"]["name"]): item for item in items}

@@ -31,7 +31,7 @@ def run(
     found = describe(look(Place(root, repository, forge, state)), environment)
     if links is None and repository is None:
         links = _relative(find_root(root), out)
-    page = render_board(found, _check_target(links), PageTemplates(resources.pages)).encode()
+    page = render_board(found, _check_target(links), PageTemplates(resources.read_pages)).encode()
     if out is None:
         sys.stdout.buffer.write(page)
     else:

@@ -193,7 +193,7 @@ def _check_cluster(
     """What the clusters would refuse: by the API's own rules, and by the repository's policies."""
     now, only = scope.now, scope.only
     policies, unreadable = read_sound_policies(now.files)
-    table = deprecations(resources.catalog_file("deprecations"))
+    table = deprecations(resources.read_catalog_file("deprecations"))
     concerned = None if only is None else {key.environment for key in only}
     # Bindings select by the labels of namespaces, also where only releases were rendered.
     kept = {} if concerned is None else _of_environments(now, concerned)

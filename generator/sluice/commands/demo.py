@@ -11,7 +11,7 @@ import click
 from sluice import files, git
 from sluice.commands import history, init, pulls_merge, pulls_show, reconcile
 from sluice.core.finding import UsageError
-from sluice.registries.server import running_server
+from sluice.registries.server import serve_registry
 from sluice.workspace.connection import open_local_forge, read_person
 
 MODEL = "qwen2.5-7b-instruct"
@@ -25,7 +25,7 @@ def run(*, directory: str | None) -> int:
         raise UsageError(f"{top} is not empty; name a new folder")
     files.make_folder(top)
     _say("Starting a real model registry on this machine (a few seconds)")
-    with running_server(top / "registry") as url:
+    with serve_registry(top / "registry") as url:
         click.echo(f"  {url}")
         _announce(top, url)
     program = "sluice" if shutil.which("sluice") else str(Path(sys.argv[0]).resolve())

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sluice import git
-from sluice.cluster.version import server_version
+from sluice.cluster.version import read_server_version
 from sluice.core.finding import FindingsError, UsageError, failed
 from sluice.core.outgoing import lines_of
 from sluice.core.reports.report import summary
@@ -137,8 +137,8 @@ def _diagnose_repository(connected: Connected) -> Diagnosis:
 
 def _diagnose_signing(connected: Connected) -> Diagnosis:
     """Sign something, as the reconciler would sign its commits."""
-    committer = git.committer_of(AUTHOR)
-    signer = git.signer_of(connected.upstream.repository, committer)
+    committer = git.choose_committer(AUTHOR)
+    signer = git.find_signer(connected.upstream.repository, committer)
     if signer is None:
         return Diagnosis("signing", ok=True, said="commits are not signed: nothing asks for it")
     git.sign(signer, b"sluice doctor\n")
@@ -163,7 +163,7 @@ def _diagnose_forge(connected: Connected) -> Diagnosis:
 def _diagnose_cluster(root: str | None) -> Diagnosis:
     """Only what a kubeconfig leads to; without one there is nothing to compare."""
     try:
-        found = server_version()
+        found = read_server_version()
     except UsageError as error:
         return Diagnosis("cluster", ok=True, said=f"not compared: {error}")
     specs = open_workspace(find_root(root)).specs
@@ -201,4 +201,4 @@ def _diagnose_webhooks(registry: str | None) -> Diagnosis:
     if not isinstance(opened, Notifying):
         return Diagnosis("webhooks", ok=True, said="this registry has none: it is read anew")
     found = opened.hooks()
-    return Diagnosis("webhooks", found.ok, found.said, found.remedy)
+    return Diagnosis("webhooks", found.ok, found.summary, found.remedy)

@@ -41,7 +41,7 @@ def _main(repository: str | None, root: str | None) -> tuple[git.Repository, str
     """The repository that counts; where that is on a server, what was last fetched from it."""
     if repository is None:
         clone = git.open_repository(Path(root or "."))
-        url = git.remote_url(clone)
+        url = git.read_remote_url(clone)
         if not clone.is_bare and (url is None or is_remote(url)):
             return clone, _FETCHED if git.tip(clone, _FETCHED) else "HEAD"
     return find_repository(repository, root, only_read=True), MAIN

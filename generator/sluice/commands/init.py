@@ -66,9 +66,9 @@ def read_starter(wheel_hash: str | None = None) -> dict[str, bytes | None]:
         requirement += f" --hash={wheel_hash}"
     wanted: dict[str, bytes | None] = {_PINNED: f"{requirement}\n".encode()}
     for folder, prefix in (("starter", ""), ("policies", "policies/")):
-        found = resources.files(resources.directory(folder))
+        found = resources.read_files(resources.find_directory(folder))
         wanted |= {prefix + path: text.encode() for path, text in found.items()}
-    schemas = resources.directory("schemas")
+    schemas = resources.find_directory("schemas")
     for path in sorted(schemas.glob("*.schema.json")):
         wanted[f"schemas/{path.name}"] = path.read_bytes()
     return wanted

@@ -19,7 +19,7 @@ def run(*, file: str, form: str) -> int:
     """Print what follows from the counts in a file; 1 when the file is wrong or says otherwise."""
     raw = read_bytes(file, SIZE_LIMIT)
     try:
-        document = judgement_file.read(file, raw, resources.schema(judgement_file.SCHEMA))
+        document = judgement_file.read(file, raw, resources.read_schema(judgement_file.SCHEMA))
     except FindingsError as error:
         sys.stdout.write(report(error.findings, form, {file: raw}))
         return 1

@@ -182,7 +182,7 @@ def _read_table(path: str) -> Table:
     parts = read_parts([path])
     if len(parts) != 1:
         raise UsageError(f"{path} holds {len(parts)} documents, a table is one")
-    findings = list(Schemas(resources.schema).findings(parts[0], "PolicyTest"))
+    findings = list(Schemas(resources.read_schema).findings(parts[0], "PolicyTest"))
     if findings:
         raise FindingsError(findings)
     data = parts[0].data

@@ -25,7 +25,7 @@ from sluice.reconciler.rollouts.run import move_rollouts
 from sluice.reconciler.runtime import Runtime
 from sluice.registries import open_registry
 from sluice.registries.marking import Markable
-from sluice.registries.watch import watched
+from sluice.registries.watch import watch_registry
 from sluice.workspace.connection import connect, find_forge_kind, now
 from sluice.workspace.identity import AUTHOR
 
@@ -49,7 +49,7 @@ def run(
     timing = Timing(sleep=stop.wait)
     upstream, pulls = connect(repository, forge, root, state, AUTHOR, timing)
     source = open_registry(registry or "")
-    watching = source if once else watched(source)
+    watching = source if once else watch_registry(source)
     marker = _open_marker(source, registry) if write_back else None
     runtime = Runtime(upstream, watching, pulls, now, dry_run, pause=stop.wait, marker=marker)
     if once:
@@ -57,7 +57,9 @@ def run(
     from sluice.reconciler.daemon.loop import Daemon  # noqa: PLC0415  # brings a server
     from sluice.reconciler.daemon.webhooks import read_verifiers  # noqa: PLC0415  # as above
 
-    known = read_verifiers(find_forge_kind(repository, forge, root), os.environ, made=upstream.made)
+    known = read_verifiers(
+        find_forge_kind(repository, forge, root), os.environ, made=upstream.is_ours
+    )
     return Daemon(runtime, Diary(form), interval, stop).run(listen, known)
 
 

@@ -20,7 +20,7 @@ def run(*, file: str, form: str) -> int:
     """Print every tick and the commits that it asks for; 1 when the file is wrong."""
     raw = read_bytes(file, SPEC.size)
     try:
-        played = scenario.read(file, raw, resources.schema(scenario.SCHEMA))
+        played = scenario.read(file, raw, resources.read_schema(scenario.SCHEMA))
     except FindingsError as error:
         sys.stdout.write(report(error.findings, form, {file: raw}))
         return 1

@@ -43,7 +43,11 @@ def run(*, paths: tuple[str, ...], root: str | None, form: str, mend: bool = Fal
 
 def _select_inner(top: Path, paths: tuple[str, ...]) -> set[str] | None:
     """The named files by their paths in the repository; None when none is named."""
-    return {inner for path in paths if (inner := files.inside(top, Path(path)))} if paths else None
+    return (
+        {inner for path in paths if (inner := files.relative_inside(top, Path(path)))}
+        if paths
+        else None
+    )
 
 
 def _answered_for(workspace: Workspace, findings: list[Finding]) -> list[Finding]:
@@ -78,7 +82,7 @@ def _find_named(
     for path in paths:
         if not Path(path).exists():
             raise UsageError(f"there is no file {path}")
-        inner = files.inside(top, Path(path))
+        inner = files.relative_inside(top, Path(path))
         if inner is None:
             message = "the path leads outside the repository or over a symbolic link"
             findings.append(Finding(Place(path), "REF019", message, "name a file inside it"))

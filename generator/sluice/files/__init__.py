@@ -3,7 +3,7 @@
 No link is followed on the way to what is read or written.
 """
 
-from sluice.files.reading import Tree, inside, read, read_one
+from sluice.files.reading import Tree, read, read_one, relative_inside
 from sluice.files.writing import make_folder, write, write_file
 
-__all__ = ["Tree", "inside", "make_folder", "read", "read_one", "write", "write_file"]
+__all__ = ["Tree", "make_folder", "read", "read_one", "relative_inside", "write", "write_file"]

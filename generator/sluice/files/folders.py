@@ -9,11 +9,18 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @contextmanager
-def entered(start: Path | int, parts: Sequence[str], make: int | None = None) -> Iterator[int]:
-    """A folder below one that is trusted, opened step by step, without following a link.
+def enter_folder(start: Path | int, parts: Sequence[str], make: int | None = None) -> Iterator[int]:
+    """Open a folder below one that is trusted, step by step, without following a link.
 
-    With `make`, the mode of new folders, those that lack are made.
+    Args:
+        start: the trusted folder, by its path or by a handle, which stays open.
+        parts: the names of the folders on the way.
+        make: mode of new folders; with it those that lack are made.
+
+    Raises:
+        OSError: a folder is missing, is a link, or cannot be opened.
     """
+    # The start itself is trusted, so that it may be reached over a link.
     here = os.dup(start) if isinstance(start, int) else os.open(start, FOLDER & ~os.O_NOFOLLOW)
     try:
         for part in parts:
@@ -29,5 +36,10 @@ def entered(start: Path | int, parts: Sequence[str], make: int | None = None) ->
 
 
 def is_linked(root: Path, relative: str) -> bool:
-    parts = PurePosixPath(relative).parts
-    return any((root / Path(*parts[: end + 1])).is_symlink() for end in range(len(parts)))
+    """Whether a path below a root is a symbolic link, or leads over one."""
+    place = root
+    for part in PurePosixPath(relative).parts:
+        place /= part
+        if place.is_symlink():
+            return True
+    return False

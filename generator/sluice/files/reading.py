@@ -10,7 +10,7 @@ from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 from sluice.core.finding import UsageError
-from sluice.files.folders import entered, is_linked
+from sluice.files.folders import enter_folder, is_linked
 
 _CHUNK = 1 << 14
 """Bytes; most files are smaller, and asking for many costs as much as reading many."""
@@ -20,7 +20,7 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _REPOSITORY = ".git"
 
 
-def _nothing(path: str) -> bool:
+def _skip_nothing(path: str) -> bool:
     del path
     return False
 
@@ -40,9 +40,9 @@ class Tree:
 
 
 def read(
-    root: Path, folders: Iterable[str], limit: int, skip: Callable[[str], bool] = _nothing
+    root: Path, folders: Iterable[str], limit: int, skip: Callable[[str], bool] = _skip_nothing
 ) -> Tree:
-    """Every file below some folders.
+    """Read every file below some folders.
 
     Args:
         root: the repository.
@@ -58,9 +58,11 @@ def read(
         if is_linked(root, folder):
             tree.links.append(folder)
             continue
-        if (content := read_one(root, folder, limit)) is not None:
+        # A folder's name may be that of a file.
+        content = read_one(root, folder, limit)
+        if content is not None:
             tree.files[folder] = content
-        with _explained(root / folder):
+        with _explain_failures(root / folder):
             _read_below(root, folder, limit, skip, tree)
     return tree
 
@@ -68,40 +70,47 @@ def read(
 def _read_below(
     root: Path, folder: str, limit: int, skip: Callable[[str], bool], tree: Tree
 ) -> None:
-    for path, entry in _files(root, folder, tree):
+    for path, entry in _walk_files(root, folder, tree):
         if not skip(path):
-            tree.files[path] = _content(entry.path, limit)
+            tree.files[path] = _read_content(entry.path, limit)
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explain_failures(path: Path) -> Iterator[None]:
     """Say which file or folder cannot be read, and why."""
     try:
         yield
     except OSError as error:
-        named = error.filename if isinstance(error.filename, str) else ""
-        raise UsageError(f"cannot read {named or path}: {error.strerror}") from error
+        # Of a call on a handle the system gives its number, or no name at all.
+        if isinstance(error.filename, str) and error.filename:
+            path = Path(error.filename)
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
 
 
 def read_one(root: Path, path: str, limit: int) -> bytes | None:
-    """One file below the root, or None when there is none or it is reached over a link.
+    """Read one file below the root; None when there is none or it is reached over a link.
+
+    Args:
+        root: the repository.
+        path: the file, relative to it.
+        limit: bytes; of a larger file one byte more than this is read.
 
     Raises:
         UsageError: when it cannot be read.
     """
     *folders, name = PurePosixPath(path).parts or (".",)
     try:
-        with entered(root, folders) as folder:
-            return _content(name, limit, folder)
+        with enter_folder(root, folders) as folder:
+            return _read_content(name, limit, folder)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as error:
-        if error.errno == errno.ELOOP:
+        if error.errno == errno.ELOOP:  # a link, which is not followed
             return None
         raise UsageError(f"cannot read {root / path}: {error.strerror}") from error
 
 
-def inside(root: Path, path: Path) -> str | None:
+def relative_inside(root: Path, path: Path) -> str | None:
     """The path relative to the root, or None where it leads outside or over a symbolic link."""
     absolute = Path(os.path.normpath(Path.cwd() / path))
     base = Path(os.path.normpath(Path.cwd() / root))
@@ -111,13 +120,14 @@ def inside(root: Path, path: Path) -> str | None:
     return None if is_linked(root, relative) else relative
 
 
-def _files(root: Path, folder: str, tree: Tree) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """The regular files below a folder; whatever else is there is noted."""
+def _walk_files(root: Path, folder: str, tree: Tree) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield the regular files below a folder, and note in the tree whatever else is there."""
     try:
         entries = sorted(os.scandir(f"{root}/{folder}"), key=attrgetter("name"))
     except (FileNotFoundError, NotADirectoryError):
         return
-    if any(entry.name == _REPOSITORY for entry in entries) and folder != ".":
+    holds_repository = any(entry.name == _REPOSITORY for entry in entries)
+    if holds_repository and folder != ".":  # somebody else's, such as a submodule
         tree.links.append(folder)
         return
     for entry in entries:
@@ -127,15 +137,15 @@ def _files(root: Path, folder: str, tree: Tree) -> Iterator[tuple[str, os.DirEnt
         if entry.is_dir(follow_symlinks=False):
             if entry.name.endswith(_SUFFIXES):
                 tree.odd.append(path)
-            yield from _files(root, path, tree)
+            yield from _walk_files(root, path, tree)
         elif entry.is_file(follow_symlinks=False):
             yield path, entry
         else:
             tree.links.append(path)
 
 
-def _content(path: str, limit: int, folder: int | None = None) -> bytes:
-    """The first bytes of a file, without the buffers that make small files slow to read.
+def _read_content(path: str, limit: int, folder: int | None = None) -> bytes:
+    """Read the first bytes of a file, without the buffers that make small files slow to read.
 
     Raises:
         FileNotFoundError: when it is a pipe or a device.
@@ -148,9 +158,11 @@ def _content(path: str, limit: int, folder: int | None = None) -> bytes:
         if not stat.S_ISREG(mode):
             raise FileNotFoundError(path)
         content = os.read(descriptor, _CHUNK)
-        if len(content) == _CHUNK:
-            while len(content) <= limit and (part := os.read(descriptor, limit)):
-                content += part
+        is_whole = len(content) < _CHUNK
+        while not is_whole and len(content) <= limit:
+            part = os.read(descriptor, limit)
+            content += part
+            is_whole = not part
     finally:
         os.close(descriptor)
     return content[: limit + 1]

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 
 from sluice.core.finding import UsageError
-from sluice.files.folders import FOLDER, entered, is_linked
+from sluice.files.folders import FOLDER, enter_folder, is_linked
 
 _STAGING = ".sluice"
 _DRAFT = "write-"
@@ -40,7 +40,7 @@ def write(root: Path, changes: Mapping[str, bytes | None]) -> None:
     """
     try:
         _refuse_links(root, changes)
-        for top, below in _steps(changes):
+        for top, below in _split_changes(changes):
             _write(root, top, below)
     except OSError as error:
         place = root / (error.filename or "")
@@ -56,11 +56,11 @@ def write_file(path: Path, content: bytes) -> None:
         UsageError: a link is in the way, or the system refuses.
     """
     try:
-        with _named(path.parent) as folder:
+        with _enter_named(path.parent) as folder:
             if _is_special(path.name, folder):
                 _write_into(path.name, folder, content)
                 return
-            with _private(folder, f".{path.name}.") as draft:
+            with _make_private(folder, f".{path.name}.") as draft:
                 _create("new", draft, content)
                 os.rename("new", path.name, src_dir_fd=draft, dst_dir_fd=folder)
     except OSError as error:
@@ -78,7 +78,7 @@ def make_folder(path: Path, mode: int = _PUBLIC) -> None:
         UsageError: a link or a file is in the way, or the system refuses.
     """
     try:
-        with _named(path, mode):
+        with _enter_named(path, mode):
             pass
     except NotADirectoryError:
         raise UsageError(f"{path} is not a folder") from None
@@ -87,8 +87,8 @@ def make_folder(path: Path, mode: int = _PUBLIC) -> None:
 
 
 @contextmanager
-def _named(path: Path, mode: int | None = None) -> Iterator[int]:
-    """A folder that somebody named, opened without following a link, and made if there is a mode.
+def _enter_named(path: Path, mode: int | None = None) -> Iterator[int]:
+    """Open a folder that somebody named without following a link; make it if there is a mode.
 
     A link in the root directory itself is the system's own, and is followed.
     """
@@ -96,12 +96,13 @@ def _named(path: Path, mode: int | None = None) -> Iterator[int]:
     root, *parts = absolute.parts
     if parts and Path(root, parts[0]).is_symlink():
         root, parts = os.path.realpath(Path(root, parts[0])), parts[1:]
-    for end in range(len(parts)):
-        link = Path(root, *parts[: end + 1])
-        if link.is_symlink():
+    place = Path(root)
+    for part in parts:
+        place /= part
+        if place.is_symlink():
             remedy = "name the folder itself"
-            raise UsageError(f"{link} is a symbolic link, so nothing was written: {remedy}")
-    with entered(Path(root), parts, make=mode) as folder:
+            raise UsageError(f"{place} is a symbolic link, so nothing was written: {remedy}")
+    with enter_folder(Path(root), parts, make=mode) as folder:
         yield folder
 
 
@@ -116,26 +117,28 @@ def _refuse_links(root: Path, paths: Iterable[str]) -> None:
             raise UsageError(f"{folder} leads over a symbolic link, so nothing was written")
 
 
-def _steps(
+def _split_changes(
     changes: Mapping[str, bytes | None],
 ) -> Iterator[tuple[str, Mapping[str, bytes | None]]]:
-    if {"..", "/"} & {part for path in changes for part in PurePosixPath(path).parts}:
-        raise UsageError("a path that leads outside the repository was to be written")
+    """Yield, for each entry of the root, the lowest folder that holds its changes, and these."""
     entries: dict[str, dict[str, bytes | None]] = {}
     for path, content in changes.items():
-        entries.setdefault(PurePosixPath(path).parts[0], {})[path] = content
+        parts = PurePosixPath(path).parts
+        if ".." in parts or "/" in parts:
+            raise UsageError("a path that leads outside the repository was to be written")
+        entries.setdefault(parts[0], {})[path] = content
     for below in entries.values():
         folders = [PurePosixPath(path).parent.as_posix() for path in below]
         yield os.path.commonpath(folders) or ".", below
 
 
 def _write(root: Path, top: str, changes: Mapping[str, bytes | None]) -> None:
-    with entered(root, [_STAGING], make=_PRIVATE) as staging:
+    with enter_folder(root, [_STAGING], make=_PRIVATE) as staging:
         # Whatever stands there, a link too, is left alone.
         with suppress(FileExistsError):
             _create(".gitignore", staging, b"*\n")
         _sweep(staging)
-        with _private(staging, _DRAFT) as fresh:
+        with _make_private(staging, _DRAFT) as fresh:
             if top == ".":  # a single file of the root
                 _place(root, changes, fresh)
             else:
@@ -144,8 +147,8 @@ def _write(root: Path, top: str, changes: Mapping[str, bytes | None]) -> None:
 
 
 @contextmanager
-def _private(folder: int, prefix: str) -> Iterator[int]:
-    """A new folder with a name that nobody can guess, for this user alone; gone afterwards."""
+def _make_private(folder: int, prefix: str) -> Iterator[int]:
+    """Make a folder with a name that nobody can guess, for this user alone; gone afterwards."""
     name = f"{prefix}{secrets.token_hex(8)}"
     os.mkdir(name, mode=_PRIVATE, dir_fd=folder)
     try:
@@ -164,16 +167,18 @@ def _sweep(staging: int) -> None:
     """Remove what killed runs left: old enough to be none that begins, and locked by nobody."""
     for entry in list(os.scandir(staging)):
         with suppress(OSError):
-            is_draft = entry.name.startswith(_DRAFT) and entry.is_dir(follow_symlinks=False)
-            if not is_draft or time.time() - entry.stat(follow_symlinks=False).st_mtime < _YOUNG:
+            if not entry.name.startswith(_DRAFT) or not entry.is_dir(follow_symlinks=False):
                 continue
-            with entered(staging, [entry.name]) as draft:
+            age = time.time() - entry.stat(follow_symlinks=False).st_mtime
+            if age < _YOUNG:
+                continue
+            with enter_folder(staging, [entry.name]) as draft:
                 fcntl.flock(draft, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(entry.name, ignore_errors=True, dir_fd=staging)
 
 
 def _create(name: str, folder: int, content: bytes) -> None:
-    """A new file; where the folder is private nobody sees it, whatever its mode."""
+    """Write a new file; where the folder is private nobody sees it, whatever its mode."""
     with os.fdopen(os.open(name, _NEW, 0o666, dir_fd=folder), "wb") as file:
         file.write(content)
 
@@ -200,7 +205,7 @@ def _write_into(name: str, folder: int, content: bytes) -> None:
 
 
 def _place(root: Path, changes: Mapping[str, bytes | None], fresh: int) -> None:
-    with entered(root, []) as folder:
+    with enter_folder(root, []) as folder:
         for path, content in changes.items():
             if content is None:
                 with suppress(FileNotFoundError):
@@ -211,14 +216,15 @@ def _place(root: Path, changes: Mapping[str, bytes | None], fresh: int) -> None:
 
 
 def _build(root: Path, top: str, changes: Mapping[str, bytes | None], fresh: int) -> None:
-    """The folder as it is to be, as `new` in a private one: links to what stays, and changes."""
+    """Build the folder as it is to be, `new` in a private one: links to what stays, and changes."""
     os.mkdir("new", dir_fd=fresh)
-    with entered(fresh, ["new"]) as new:
-        with suppress(FileNotFoundError), entered(root, PurePosixPath(top).parts) as old:
+    with enter_folder(fresh, ["new"]) as new:
+        with suppress(FileNotFoundError), enter_folder(root, PurePosixPath(top).parts) as old:
             _link_all(old, new)
         for path, content in changes.items():
             *folders, name = PurePosixPath(path).relative_to(top).parts
-            with entered(new, folders, make=_PUBLIC) as folder:
+            with enter_folder(new, folders, make=_PUBLIC) as folder:
+                # Never written through: the old tree shares the file until it is replaced.
                 with suppress(FileNotFoundError):
                     os.unlink(name, dir_fd=folder)
                 if content is not None:
@@ -232,7 +238,10 @@ def _link_all(old: int, new: int) -> None:
     for entry in os.scandir(old):
         name = entry.name
         if entry.is_dir(follow_symlinks=False):
-            with entered(old, [name]) as inner, entered(new, [name], make=_PUBLIC) as copy:
+            with (
+                enter_folder(old, [name]) as inner,
+                enter_folder(new, [name], make=_PUBLIC) as copy,
+            ):
                 _link_all(inner, copy)
         else:
             os.link(name, name, src_dir_fd=old, dst_dir_fd=new, follow_symlinks=False)
@@ -244,7 +253,7 @@ def _prune(folder: int) -> bool:
     for entry in list(os.scandir(folder)):
         is_gone = False
         if entry.is_dir(follow_symlinks=False):
-            with entered(folder, [entry.name]) as inner:
+            with enter_folder(folder, [entry.name]) as inner:
                 is_gone = _prune(inner)
         if is_gone:
             os.rmdir(entry.name, dir_fd=folder)
@@ -254,14 +263,14 @@ def _prune(folder: int) -> bool:
 
 def _replace(root: Path, top: str, fresh: int) -> None:
     *folders, name = PurePosixPath(top).parts
-    with entered(root, folders, make=_PUBLIC) as parent:
-        if _exists(name, parent):
+    with enter_folder(root, folders, make=_PUBLIC) as parent:
+        if _is_there(name, parent):
             _exchange(parent, name, fresh)
         else:
             os.rename("new", name, src_dir_fd=fresh, dst_dir_fd=parent)
 
 
-def _exists(name: str, folder: int) -> bool:
+def _is_there(name: str, folder: int) -> bool:
     try:
         os.lstat(name, dir_fd=folder)
     except FileNotFoundError:
@@ -276,7 +285,9 @@ def _exchange(parent: int, name: str, fresh: int) -> None:
     if swap is not None:
         if swap(parent, os.fsencode(name), fresh, b"new", _RENAME_EXCHANGE) == 0:
             return
-        if ctypes.get_errno() not in (errno.EINVAL, errno.ENOSYS):
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), name)
+        # Some file systems and older kernels cannot exchange; anything else is a failure.
+        code = ctypes.get_errno()
+        if code not in (errno.EINVAL, errno.ENOSYS):
+            raise OSError(code, os.strerror(code), name)
     os.rename(name, "old", src_dir_fd=parent, dst_dir_fd=fresh)
     os.rename("new", name, src_dir_fd=fresh, dst_dir_fd=parent)

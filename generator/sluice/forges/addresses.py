@@ -42,12 +42,14 @@ class Address:
         url = (given if "://" in given else f"https://{given}").rstrip("/")
         try:
             parts = urlsplit(url)
-            _ = parts.port
+            _ = parts.port  # a bad one shows only when it is asked for
         except ValueError:
             raise UsageError(f"{self}: {given} is not a host") from None
         if not parts.hostname or parts.query or parts.fragment:
             raise UsageError(f"{self}: {given} is not a host")
-        if parts.scheme != "https" and not (parts.scheme == "http" and _loopback(parts.hostname)):
+        if parts.scheme != "https" and not (
+            parts.scheme == "http" and _is_loopback(parts.hostname)
+        ):
             raise UsageError(f"{self}: give https://, a token must not travel in the clear")
         return url.replace(parts.netloc, parts.netloc.lower(), 1)
 
@@ -71,17 +73,18 @@ class Address:
 
 def parse(text: str) -> Address:
     """Read an address; UsageError when it has another form. It may hold no credentials."""
-    found = _FORM.fullmatch(text.strip())
-    if not found or any(part in {".", ".."} for part in found["path"].split("/")):
+    match = _FORM.fullmatch(text.strip())
+    if not match or {".", ".."} & set(match["path"].split("/")):
+        # Before an @ there may be credentials, which nobody should see.
         shown = text.partition(":")[0] if "@" in text else text
         raise UsageError(
             f"{shown[:100]!r} is not a forge: give kind:owner/repository, with @host for one "
             "that is not the public one"
         )
-    return Address(found["kind"], found["path"], found["place"] or "")
+    return Address(match["kind"], match["path"], match["place"] or "")
 
 
-def _loopback(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

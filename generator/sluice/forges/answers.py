@@ -11,6 +11,7 @@ from sluice.core.finding import UsageError
 
 _LONGEST_QUOTE = 300
 _DEEPEST = 6  # levels of an error that are worth quoting
+_REASON_KEYS = ("message", "error", "error_description", "errors")  # where forges say why
 _PAGE = "a web page came instead of an answer, so look for a proxy or a login before it"
 _USER_INFO = re.compile(r"//[^/\s@]*@")
 _QUERY = re.compile(r"(://[^\s'\"?]*)\?[^\s'\"]*")
@@ -72,13 +73,13 @@ class Site:
     def __str__(self) -> str:
         return f"{self.name} at {self.base.partition('://')[2].partition('/')[0]}"
 
-    def problem(self, what: str) -> UsageError:
+    def make_error(self, problem: str) -> UsageError:
         """Return an error about this site."""
-        return UsageError(f"{self} {what}")
+        return UsageError(f"{self} {problem}")
 
-    def not_a_forge(self) -> UsageError:
+    def make_format_error(self) -> UsageError:
         """Return the error for an answer that no such forge gives."""
-        return self.problem(
+        return self.make_error(
             f"answers, but not as {self.name} does: check the address, and look for a login page "
             "or a proxy before it"
         )
@@ -98,36 +99,36 @@ class Answer:
 class RefusedError(UsageError):
     """The forge said no: its `status`, and what it `said` on one line."""
 
-    def __init__(self, message: str, status: int, said: str) -> None:
+    def __init__(self, message: str, status: int, reason: str) -> None:
         super().__init__(message)
-        self.status, self.said = status, said
+        self.status, self.reason = status, reason
 
     @property
     def cause(self) -> str:
         """The kind of it in few words, as metrics name it."""
-        if _is_archived(self.status, self.said):
+        if _is_archived(self.status, self.reason):
             return "archived"
         if self.says("moved project"):  # GitLab's word to all but reads
             return "renamed"
         if self.status == HTTPStatus.UNAUTHORIZED:
             return "credentials refused"
-        if _PROTECTED.search(self.said):
+        if _PROTECTED.search(self.reason):
             return "protected branch"
         if self.status == HTTPStatus.FORBIDDEN:
-            return "missing scope" if _SCOPES.search(self.said) else "read-only token"
+            return "missing scope" if _SCOPES.search(self.reason) else "read-only token"
         return f"forge answers {self.status}"
 
     def says(self, *texts: str) -> bool:
         """Whether any of these stands in what the forge said, in whatever case."""
-        return any(text.lower() in self.said.lower() for text in texts)
+        return any(text.lower() in self.reason.lower() for text in texts)
 
 
 class HeadMovedError(UsageError):
     """A branch is not at the commit that words are about: somebody was faster."""
 
-    def __init__(self, branch: str, expected: str, found: str | None) -> None:
-        super().__init__(f"{branch} is at {found or 'nothing'}, not at {expected}; look again")
-        self.branch, self.expected, self.found = branch, expected, found
+    def __init__(self, branch: str, expected: str, actual: str | None) -> None:
+        super().__init__(f"{branch} is at {actual or 'nothing'}, not at {expected}; look again")
+        self.branch, self.expected, self.actual = branch, expected, actual
 
 
 class MovedError(UsageError):
@@ -136,76 +137,105 @@ class MovedError(UsageError):
     cause = "renamed"
 
 
-def answer_of(
+def read_answer(
     status: int, headers: Mapping[str, str], content: bytes, encoding: str = "utf-8"
 ) -> Answer:
-    """Return an answer with its JSON read, if it is JSON."""
+    """Return an answer with its JSON read, if it is JSON.
+
+    Args:
+        status: of the answer.
+        headers: of the answer; their names in any case.
+        content: the body.
+        encoding: of its text.
+    """
     text = content.decode(encoding, "replace")
-    return Answer(status, {k.lower(): v for k, v in headers.items()}, text, _json(text))
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return Answer(status, lowered, text, _parse_json(text))
 
 
-def refusal(site: Site, answer: Answer, secrets: Collection[str]) -> RefusedError:
-    """Return an answer of 400 or more as an error, without secrets."""
-    said = redact(_said(answer), secrets)
+def make_refusal(site: Site, answer: Answer, secrets: Collection[str]) -> RefusedError:
+    """Return an answer of 400 or more as an error, without secrets.
+
+    Args:
+        site: who answered.
+        answer: what it answered.
+        secrets: what no message may show.
+    """
+    reason = redact(_find_reason(answer), secrets)
     advice = _ADVICE.get(answer.status)
-    if _is_archived(answer.status, said):
+    if _is_archived(answer.status, reason):
         advice = _ARCHIVED
     if advice is None:
-        failing = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        advice = _SERVER_FAILS if failing else "refuses ({status})"
+        is_failing = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        advice = _SERVER_FAILS if is_failing else "refuses ({status})"
     text = advice.format(
         status=answer.status,
         credential=site.credential,
         repository=site.repository,
         needs=f" ({site.needs})" if site.needs else "",
     )
-    quoted = said or (_PAGE if _is_page(answer) else "")
-    return RefusedError(f"{site} {text}" + (f": {quoted}" if quoted else ""), answer.status, said)
+    message = f"{site} {text}"
+    if reason:
+        message += f": {reason}"
+    elif _is_page(answer):
+        message += f": {_PAGE}"
+    return RefusedError(message, answer.status, reason)
 
 
-def _is_archived(status: int, said: str) -> bool:
+def _is_archived(status: int, reason: str) -> bool:
     """Whether the repository cannot be written to any more; some call that forbidden."""
-    locked = status == HTTPStatus.LOCKED
-    return locked or (status == HTTPStatus.FORBIDDEN and "archived" in said.lower())
+    if status == HTTPStatus.LOCKED:
+        return True
+    return status == HTTPStatus.FORBIDDEN and "archived" in reason.lower()
 
 
 def redact(text: str, secrets: Collection[str] = ()) -> str:
     """Return a text on one line of bounded length, without credentials."""
     for secret in secrets:
-        text = text.replace(secret, "***") if secret else text
-    text = _QUERY.sub(r"\1", _USER_INFO.sub("//", _TOKENS.sub("***", text)))
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= _LONGEST_QUOTE else f"{line[: _LONGEST_QUOTE - 1]}…"
+        if secret:
+            text = text.replace(secret, "***")
+    text = _TOKENS.sub("***", text)
+    text = _USER_INFO.sub("//", text)
+    text = _QUERY.sub(r"\1", text)
+    # Control characters of a server must not reach a terminal or a log.
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    line = " ".join(printable.split())
+    if len(line) > _LONGEST_QUOTE:
+        return f"{line[: _LONGEST_QUOTE - 1]}…"
+    return line
 
 
-def _said(answer: Answer) -> str:
+def _find_reason(answer: Answer) -> str:
     """Return the forge's own words; a page of HTML says nothing."""
     if isinstance(answer.data, dict):
-        parts = (answer.data.get(key) for key in ("message", "error", "error_description"))
-        return "; ".join(_flat(p) for p in (*parts, answer.data.get("errors")) if p)
-    return "" if _is_page(answer) else answer.text
+        parts = [answer.data.get(key) for key in _REASON_KEYS]
+        return "; ".join(_flatten(part) for part in parts if part)
+    if _is_page(answer):
+        return ""
+    return answer.text
 
 
 def _is_page(answer: Answer) -> bool:
     return answer.text.lstrip().startswith("<")
 
 
-def _flat(value: object, deepest: int = _DEEPEST) -> str:
+def _flatten(value: object, deepest: int = _DEEPEST) -> str:
     """Return nested messages as one text, in the same order whatever order they came in."""
     if not deepest:
         return "…"
     if isinstance(value, dict):
-        return ", ".join(
-            f"{key} {_flat(v, deepest - 1)}" if key != "message" else _flat(v, deepest - 1)
-            for key, v in sorted(value.items(), key=lambda item: (item[0] != "message", item[0]))
-            if key != "documentation_url"
-        )
+        parts = []
+        if "message" in value:  # it comes first, and needs no key before it
+            parts.append(_flatten(value["message"], deepest - 1))
+        keys = sorted(value.keys() - {"message", "documentation_url"})
+        parts += [f"{key} {_flatten(value[key], deepest - 1)}" for key in keys]
+        return ", ".join(parts)
     if isinstance(value, list):
-        return ", ".join(_flat(each, deepest - 1) for each in value)
+        return ", ".join(_flatten(item, deepest - 1) for item in value)
     return str(value)
 
 
-def _json(text: str) -> Any:  # noqa: ANN401 - JSON is anything
+def _parse_json(text: str) -> Any:  # noqa: ANN401 - JSON is anything
     try:
         return json_of(text)
     except ValueError:

@@ -47,7 +47,7 @@ class Dialect(Protocol):
     git_user: str
     past: tuple[State, ...]  # the lists that together show what is no longer open
 
-    # Whether `open_of` shows all of a branch at once; without that a list must have shown them.
+    # Whether `list_open` shows all of a branch at once; without that a list must have shown them.
     shows_twins: bool
     drafts_by_title: bool  # whether words in the title are what makes a draft
 
@@ -55,23 +55,23 @@ class Dialect(Protocol):
     # None as long as nothing was merged.
     is_linear: bool | None
 
-    def looks_linear(self, base: str) -> bool:
+    def check_linear(self, base: str) -> bool:
         """Ask whether the next merge would be by such a style, and remember it."""
 
     @property
     def capabilities(self) -> Capabilities:
         """What fits."""
 
-    def pulls(self, state: State) -> Iterable[PullRequest]:
+    def list_pulls(self, state: State) -> Iterable[PullRequest]:
         """All open ones; of the others the ones that changed last. May give other states too."""
 
-    def open_of(self, branch: str, base: str) -> Iterable[PullRequest]:
+    def list_open(self, branch: str, base: str) -> Iterable[PullRequest]:
         """The open ones of a branch, preferably whatever their base."""
 
-    def of_branch(self, branch: str) -> Iterable[PullRequest]:
+    def list_of_branch(self, branch: str) -> Iterable[PullRequest]:
         """All of a branch."""
 
-    def pull(self, number: int) -> PullRequest:
+    def get_pull(self, number: int) -> PullRequest:
         """One of them."""
 
     def create(self, words: Words) -> PullRequest:
@@ -89,58 +89,58 @@ class Dialect(Protocol):
     def cancel_merge(self, pull: PullRequest) -> None:
         """Take that back, also of a closed one; nothing when it is not going to merge."""
 
-    def withdrawer(self, number: int) -> str:
+    def find_withdrawer(self, number: int) -> str:
         """Who took a later merge back, if nobody has asked for one again; else nothing."""
 
     def note_merge(self, pull: PullRequest, commit: str) -> bool:
         """Tell of a merge that was not noticed; False where one cannot be told of it."""
 
-    def lost_branch(self, pull: PullRequest) -> bool:
+    def has_lost_branch(self, pull: PullRequest) -> bool:
         """Whether a closed one was closed by deleting its branch."""
 
-    def objectors(self, number: int) -> Collection[str]:
+    def list_objectors(self, number: int) -> Collection[str]:
         """Who asked for changes, and has not taken that back."""
 
     def may_pass(self, error: RefusedError) -> bool:
         """Whether another look may find what was refused as done, or doable."""
 
-    def tip(self, branch: str) -> str | None:
+    def find_tip(self, branch: str) -> str | None:
         """The commit of a branch."""
 
-    def drop(self, branch: str) -> None:
+    def delete_branch(self, branch: str) -> None:
         """Delete a branch."""
 
-    def comments(self, number: int) -> Iterable[Comment]:
+    def list_comments(self, number: int) -> Iterable[Comment]:
         """Oldest first."""
 
-    def comment(self, number: int, text: str) -> None:
+    def add_comment(self, number: int, text: str) -> None:
         """Add one."""
 
-    def recomment(self, number: int, comment: int, text: str) -> None:
+    def replace_comment(self, number: int, comment: int, text: str) -> None:
         """Replace one."""
 
-    def uncomment(self, number: int, comment: int) -> None:
+    def delete_comment(self, number: int, comment: int) -> None:
         """Delete one; fine if it is gone."""
 
-    def reviewers(self, number: int) -> Collection[str]:
+    def list_reviewers(self, number: int) -> Collection[str]:
         """Who was asked or has reviewed, in lower case."""
 
-    def ask(self, number: int, kind: str, name: str) -> bool:
+    def ask_review(self, number: int, kind: str, name: str) -> bool:
         """Ask for a review; False when there is nobody of this name."""
 
-    def status(self, commit: str, context: str) -> Status | None:
+    def find_status(self, commit: str, context: str) -> Status | None:
         """What is said of a commit in this context."""
 
     def set_status(self, commit: str, status: Status) -> None:
         """Say it."""
 
-    def hooks(self) -> Iterable[Hook]:
+    def list_hooks(self) -> Iterable[Hook]:
         """The webhooks of the repository."""
 
-    def standing(self) -> Standing:
+    def read_standing(self) -> Standing:
         """What is said of the repository and of our account in it."""
 
-    def trials(self) -> Collection[Trial]:
+    def list_trials(self) -> Collection[Trial]:
         """Calls that find nothing, for each right that reconciling takes."""
 
     def whoami(self) -> str:

@@ -16,12 +16,13 @@ from sluice.forges.family import Family
 from sluice.forges.http import Transport
 from sluice.forges.kinds import kind_of
 from sluice.forges.merging import Style
-from sluice.forges.raw import MANY, found, nothing_new, segment
+from sluice.forges.raw import MANY, fetch_or_none, quote_segment, refuse_nothing_new
 from sluice.forges.remote import RemoteForge
-from sluice.forges.rights import NOBODY, Standing, Trial, no_branch
+from sluice.forges.rights import NOBODY, Standing, Trial, make_no_branch
 from sluice.forges.timing import Timing
 
 _PASSING = ("already exists", "try again", "does not exist yet")
+# Checks or approvals are missing; it conflicts, has moved or waits already.
 _NOT_YET = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.CONFLICT)
 _COLOUR = "#5b6abf"
 _NEEDS = "the scopes write:repository, write:issue and read:user, and the role Write"
@@ -55,12 +56,12 @@ class Gitea(Family):
 
     shows_twins = False
     drafts_by_title = True
-    _events = "timeline"
-    _happened: ClassVar = ("type", "close", "delete_branch")
+    _event_list = "timeline"
+    _event_names: ClassVar = ("type", "close", "delete_branch")
     # It tells of no deletion after a closing, but of one by the button on its page.
-    _apart = 2
-    _withdrawn = "pull_cancel_scheduled_merge"
-    _delegated = frozenset({"pull_scheduled_merge", "reopen"})
+    _least_gap = 2
+    _withdrawal = "pull_cancel_scheduled_merge"
+    _delegations = frozenset({"pull_scheduled_merge", "reopen"})
     _who = "user"
 
     def __init__(self, http: Transport, repository: str) -> None:
@@ -70,45 +71,57 @@ class Gitea(Family):
         self._labels: dict[str, int] = {}
         self._scheduled: dict[int, Style] = {}
 
-    def pulls(self, state: State) -> Iterable[PullRequest]:
+    def list_pulls(self, state: State) -> Iterable[PullRequest]:
         """Remember the bases of the open ones: by base and branch one can be found again."""
-        seen: set[tuple[str, str]] = set()
-        for pull in super().pulls(state):
+        pairs: set[tuple[str, str]] = set()
+        for pull in super().list_pulls(state):
             if pull.state == "open":
                 self._bases[pull.branch] = pull.base
-                if (pull.branch, pull.base) in seen:
+                if (pull.branch, pull.base) in pairs:
                     self._twins.add(pull.branch)
-                seen.add((pull.branch, pull.base))
+                pairs.add((pull.branch, pull.base))
             yield pull
 
-    def open_of(self, branch: str, base: str) -> Iterable[PullRequest]:
+    def list_open(self, branch: str, base: str) -> Iterable[PullRequest]:
         """The open ones of a branch to this base, or to the one that was last seen."""
         if branch in self._twins:
             self._twins.discard(branch)
-            yield from (p for p in self.pulls("open") if p.branch == branch)
+            yield from self._list_all_open_of(branch)
             return
-        for each in dict.fromkeys((base, self._bases.get(branch, base))):
-            path = f"{self._root}/pulls/{segment(each)}/{quote(branch)}"
-            answer = found(self._http, path)
+        for candidate in dict.fromkeys((base, self._bases.get(branch, base))):
+            path = f"{self._root}/pulls/{quote_segment(candidate)}/{quote(branch)}"
+            answer = fetch_or_none(self._http, path)
             pull = self._read(answer.data) if answer else None
             if pull and pull.state != "open":
                 # Any one of them is given, so an open one may be hidden behind an old one.
-                yield from (p for p in self.pulls("open") if p.branch == branch)
+                yield from self._list_all_open_of(branch)
                 return
             if pull:
                 yield pull
 
-    def of_branch(self, branch: str) -> Iterable[PullRequest]:
+    def list_of_branch(self, branch: str) -> Iterable[PullRequest]:
         """Those of a branch, as far back as is affordable."""
-        return (p for p in self._list({"state": "all", **self._latest}, MANY) if p.branch == branch)
+        for pull in self._list({"state": "all", **self._latest}, MANY):
+            if pull.branch == branch:
+                yield pull
+
+    def _list_all_open_of(self, branch: str) -> Iterable[PullRequest]:
+        for pull in self.list_pulls("open"):
+            if pull.branch == branch:
+                yield pull
 
     def create(self, words: Words) -> PullRequest:
-        """Open one, with its labels; the server would also open one that changes nothing."""
+        """Open one, with its labels; the server would also open one that changes nothing.
+
+        Raises:
+            UsageError: there is nothing to merge.
+            RefusedError: the forge said no.
+        """
         path = f"{self._root}/compare/{quote(words.base)}...{quote(words.branch)}"
-        answer = found(self._http, path)
+        answer = fetch_or_none(self._http, path)
         with self._http.reading():
             if answer and not answer.data["total_commits"]:
-                raise nothing_new(words.branch, words.base)
+                raise refuse_nothing_new(words.branch, words.base)
         body = {
             "title": words.title,
             "head": words.branch,
@@ -124,27 +137,27 @@ class Gitea(Family):
         A label that somebody deleted and we still know is left out without a word.
         """
         labels = f"{self._root}/issues/{pull.number}/labels"
-        self._label(labels, change.add)
+        self._add_labels(labels, change.add)
         for number in self._label_ids(change.remove):
-            self._gone(f"{labels}/{number}")
+            self._delete_if_there(f"{labels}/{number}")
         changed = self.patch(pull, change)
-        held = {label.casefold() for label in changed.labels}
-        missing = [label for label in change.add if label.casefold() not in held]
+        present = {label.casefold() for label in changed.labels}
+        missing = [label for label in change.add if label.casefold() not in present]
         if not missing:
             return changed
         self._labels.clear()
-        self._label(labels, missing)
-        return self.pull(pull.number)
+        self._add_labels(labels, missing)
+        return self.get_pull(pull.number)
 
-    def _label(self, labels: str, names: Collection[str]) -> None:
+    def _add_labels(self, labels: str, names: Collection[str]) -> None:
         if names:
             self._http.call("POST", labels, body={"labels": self._label_ids(names)})
 
     def merge(self, pull: PullRequest) -> PullRequest:
         """Merge at the head that was seen."""
-        return self._merged(pull, {}, self._style(pull.base))
+        return self._press_merge(pull, {}, self._choose_style(pull.base))
 
-    def allowed(self, base: str) -> tuple[Collection[str], str]:
+    def list_styles(self, base: str) -> tuple[Collection[str], str]:
         """The styles that may be used; older servers do not know all of them."""
         del base
         raw = self._http.call("GET", self._root).data
@@ -160,20 +173,23 @@ class Gitea(Family):
         without a word when its time has come: what we scheduled by a style that is not ours now is
         scheduled anew. Nothing tells by which style another run or a person did that; so it stays,
         and when it was dropped the next turn finds nothing scheduled.
+
+        Raises:
+            RefusedError: the forge said no.
         """
         later = {"merge_when_checks_succeed": True}
-        style = self._style(pull.base)
+        style = self._choose_style(pull.base)
         try:
-            done = self._merged(pull, later, style)
+            merged = self._press_merge(pull, later, style)
         except RefusedError as error:
             if not error.says("already scheduled"):
                 raise
             if self._scheduled.get(pull.number, style) == style:
                 return self._merge_if_ready(pull)
             self.cancel_merge(pull)
-            done = self._merged(pull, later, style)
+            merged = self._press_merge(pull, later, style)
         self._scheduled[pull.number] = style
-        return done
+        return merged
 
     def _merge_if_ready(self, pull: PullRequest) -> PullRequest:
         """Merge what waits although nothing is missing any more."""
@@ -182,16 +198,20 @@ class Gitea(Family):
         except RefusedError as error:
             if error.status not in _NOT_YET:
                 raise
-            return self.pull(pull.number)  # which it may have merged at this very moment
+            return self.get_pull(pull.number)  # which it may have merged at this very moment
 
     def cancel_merge(self, pull: PullRequest) -> None:
         """Nothing tells whether a merge is scheduled, so it is cancelled without looking.
 
         One that another account has scheduled may be cancelled by those who may merge; before 1.26
         by administrators only.
+
+        Raises:
+            UsageError: another account has scheduled it, and ours may not cancel that.
+            RefusedError: the forge said no.
         """
         try:
-            self._gone(f"{self._root}/pulls/{pull.number}/merge")
+            self._delete_if_there(f"{self._root}/pulls/{pull.number}/merge")
         except RefusedError as error:
             if not error.says("permission to cancel"):
                 raise
@@ -213,37 +233,43 @@ class Gitea(Family):
         """Whether it is a matter of time, or done by another."""
         return error.says(*_PASSING)
 
-    def tip(self, branch: str) -> str | None:
+    def find_tip(self, branch: str) -> str | None:
         """The commit of a branch."""
-        answer = found(self._http, f"{self._root}/branches/{quote(branch)}")
+        answer = fetch_or_none(self._http, f"{self._root}/branches/{quote(branch)}")
         with self._http.reading():
-            return str(answer.data["commit"]["id"]) if answer else None
+            if answer is None:
+                return None
+            return str(answer.data["commit"]["id"])
 
-    def drop(self, branch: str) -> None:
+    def delete_branch(self, branch: str) -> None:
         """Delete a branch."""
         self._http.call("DELETE", f"{self._root}/branches/{quote(branch)}")
 
-    def standing(self) -> Standing:
+    def read_standing(self) -> Standing:
         """What is said of the repository; of the token's scopes nothing is."""
         raw = self._http.call("GET", self._root).data
         with self._http.reading():
             may = (raw.get("permissions") or {}).get("push", True)
             return Standing(str(raw["full_name"]), bool(raw.get("archived")), bool(may))
 
-    def trials(self) -> Collection[Trial]:
+    def list_trials(self) -> Collection[Trial]:
         """What reconciling takes."""
         root = self._root
-        said = {"labels": [1]}
+        body = {"labels": [1]}
         return (
-            Trial("push", "write:repository", "DELETE", f"{root}/branches/{quote(no_branch())}"),
-            Trial("label", "write:issue", "POST", f"{root}/issues/{NOBODY}/labels", said),
+            Trial(
+                "push", "write:repository", "DELETE", f"{root}/branches/{quote(make_no_branch())}"
+            ),
+            Trial("label", "write:issue", "POST", f"{root}/issues/{NOBODY}/labels", body),
             Trial("ask who it is", "read:user", "GET", "/user"),
         )
 
-    def _merged(self, pull: PullRequest, more: Mapping[str, object], style: Style) -> PullRequest:
-        said = self._message(pull, style)
+    def _press_merge(
+        self, pull: PullRequest, more: Mapping[str, object], style: Style
+    ) -> PullRequest:
+        message = self._write_message(pull, style)
         # Without a title the server takes its own, and drops the names of the approvers.
-        words = {"MergeTitleField": said.title, "MergeMessageField": said.body}
+        words = {"MergeTitleField": message.title, "MergeMessageField": message.body}
         body = {
             "Do": style,
             "head_commit_id": pull.head,
@@ -255,21 +281,26 @@ class Gitea(Family):
         answer = self._http.call("POST", path, body=body)
         if answer.status == HTTPStatus.CREATED:
             return pull  # scheduled
-        now = self.pull(pull.number)
-        return replace(now, state="merged") if now.state == "open" else now
+        now = self.get_pull(pull.number)
+        if now.state == "open":  # it shows a merge only a moment later
+            return replace(now, state="merged")
+        return now
 
     def _label_ids(self, names: Collection[str]) -> list[int]:
         """Return the numbers of labels, which are created when they are missing."""
-        if any(name.casefold() not in self._labels for name in names):
-            for raw in self._http.pages(f"{self._root}/labels", {}, self._size, MANY):
-                self._know(raw)
+        are_known = all(name.casefold() in self._labels for name in names)
+        if not are_known:
+            for raw in self._http.walk_pages(f"{self._root}/labels", {}, self._size, MANY):
+                self._remember_label(raw)
         for name in names:
             if name.casefold() not in self._labels:
                 body = {"name": name, "color": _COLOUR}
-                self._know(self._http.call("POST", f"{self._root}/labels", body=body).data)
+                self._remember_label(
+                    self._http.call("POST", f"{self._root}/labels", body=body).data
+                )
         with self._http.reading():
             return [self._labels[name.casefold()] for name in names]
 
-    def _know(self, raw: Mapping[str, object]) -> None:
+    def _remember_label(self, raw: Mapping[str, object]) -> None:
         with self._http.reading():
             self._labels[str(raw["name"]).casefold()] = int(str(raw["id"]))

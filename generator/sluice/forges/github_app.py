@@ -26,8 +26,14 @@ _ADVICE = {
 _PERMISSIONS = {"contents": "write", "pull_requests": "write", "statuses": "write"}
 
 
-def app_from(environ: Mapping[str, str], site: Site, name: str, timing: Timing) -> "App | None":
+def read_app(environ: Mapping[str, str], site: Site, name: str, timing: Timing) -> "App | None":
     """Return the App of the environment for one repository, None when there is none.
+
+    Args:
+        environ: where the variables are.
+        site: the forge.
+        name: the repository's own name.
+        timing: the clock.
 
     Raises:
         UsageError: one of the variables is missing or no good.
@@ -40,7 +46,7 @@ def app_from(environ: Mapping[str, str], site: Site, name: str, timing: Timing) 
         raise UsageError(f"a GitHub App needs {' and '.join(missing)} as well")
     if not values[_INSTALLATION].isdecimal():
         raise UsageError(f"{_INSTALLATION} is not a number")
-    signer = _Signer(values[_ID], _key(values[_KEY]), timing)
+    signer = _Signer(values[_ID], _read_key(values[_KEY]), timing)
     signer.header()
     here = replace(site, credential=f"the App of {_ID}")
     return App(Transport(here, signer, timing=timing), values[_INSTALLATION], name, timing)
@@ -69,7 +75,11 @@ class App:
         return renewable
 
     def password(self) -> str:
-        """Return the token, a new one when the old one is about to end."""
+        """Return the token, a new one when the old one is about to end.
+
+        Raises:
+            UsageError: the forge gives no token.
+        """
         if self._token and self._timing.clock() < self._ends - _EARLY:
             self._fresh = False
             return self._token
@@ -86,7 +96,7 @@ class App:
         self._fresh = True
         return self._token
 
-    def bot(self) -> str:
+    def find_bot(self) -> str:
         """Return the account that acts for the App."""
         answer = self._http.call("GET", "/app")
         with self._http.reading():
@@ -117,7 +127,7 @@ class _Signer:
         raise UsageError("an App has no password of its own")
 
 
-def _key(path: str) -> str:
+def _read_key(path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

@@ -14,15 +14,15 @@ from typing import Any
 
 from sluice.core.finding import UsageError
 from sluice.core.forge import Usage
-from sluice.forges.answers import Answer, RefusedError, Site, redact, refusal
+from sluice.forges.answers import Answer, RefusedError, Site, make_refusal, redact
 from sluice.forges.credentials import Credentials
 from sluice.forges.limits import (
     MINUTE,
     Budget,
     RateLimitedError,
-    asked_to_wait,
-    remaining,
-    resets,
+    read_pause,
+    read_remaining,
+    read_reset,
 )
 from sluice.forges.timing import Timing
 from sluice.forges.wire import BrokenError, Request, Wire
@@ -71,7 +71,14 @@ class Transport:
         body: object = None,
         repeatable: bool = True,
     ) -> Answer:
-        """Make one call; the path is relative to the API's base, or an address on its host.
+        """Make one call.
+
+        Args:
+            method: of HTTP.
+            path: relative to the API's base, or an address on its host.
+            params: of the query.
+            body: sent as JSON, if there is one.
+            repeatable: whether sending it twice does no harm.
 
         Raises:
             RefusedError: the forge said no.
@@ -81,43 +88,53 @@ class Transport:
         """
         url = path if "://" in path else f"{self.site.base}{path}"
         request = Request(method, url, params, body, repeatable)
+        # Forges want calls that write one after the other, and limit who makes them at once.
         with self._one:
-            outcome = self._tried(request, 0)
+            outcome = self._try(request, 0)
             for attempt in range(1, ATTEMPTS):
                 if isinstance(outcome, Answer):
                     break
                 self.usage.retries += 1
                 self.timing.sleep(outcome.wait)
-                outcome = self._tried(request, attempt)
+                outcome = self._try(request, attempt)
             if isinstance(outcome, _Setback):
                 if isinstance(outcome.error, RateLimitedError):
                     self._spare()
                 raise outcome.error
             return outcome
 
-    def pages(
+    def walk_pages(
         self, path: str, params: Mapping[str, str | int], size: str, limit: int
     ) -> Iterator[Any]:
-        """Yield the items of a list, at most `limit` pages; `size` names the page size's parameter.
+        """Yield the items of a list, at most `limit` pages.
 
         Pages are counted rather than followed: servers behind proxies give links to other hosts.
+
+        Args:
+            path: of the list.
+            params: of the query.
+            size: name of the parameter that sets the size of a page.
+            limit: pages at most.
+
+        Raises:
+            UsageError: what answers is no such forge, or it fails as `call` does.
         """
-        seen = 0
+        count = 0
         for page in range(1, limit + 1):
             answer = self.call("GET", path, params={**params, size: PAGE, "page": page})
             if not isinstance(answer.data, list):
-                raise self.site.not_a_forge()
+                raise self.site.make_format_error()
             yield from answer.data
-            seen += len(answer.data)
-            if not answer.data or not _more(answer, seen, len(answer.data)):
+            count += len(answer.data)
+            if not answer.data or not _has_more(answer, count, len(answer.data)):
                 return
 
-    def limited(self, said: str) -> RateLimitedError:
+    def obey_limit(self, reason: str) -> RateLimitedError:
         """Make no calls for a while, for a limit that came in an answer of success."""
         self._quiet_until = self.timing.clock() + MINUTE
-        return self._limited(_LIMITS, MINUTE, said, _LESS)
+        return self._make_limit_error(_LIMITS, MINUTE, reason, _LESS)
 
-    def quoted(self, text: object) -> str:
+    def quote(self, text: object) -> str:
         """Return words of the forge as an error may show them: one line, and no secrets."""
         return redact(str(text), self.credentials.secrets())
 
@@ -130,8 +147,8 @@ class Transport:
         now = self.timing.clock()
         if now < self._spared_until:
             return 0
-        left = [n // writes for n in self._budget.left(now, PATIENCE, write=True)]
-        left += [n // calls for n in self._budget.left(now, PATIENCE, write=False)]
+        left = [count // writes for count in self._budget.count_left(now, PATIENCE, write=True)]
+        left += [count // calls for count in self._budget.count_left(now, PATIENCE, write=False)]
         if self.usage.remaining is not None and self._reset > now + PATIENCE:
             left.append(self.usage.remaining // calls)
         return min(left, default=None)
@@ -142,13 +159,17 @@ class Transport:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Turn an answer without what it should have into one clear line."""
+        """Turn an answer without what it should have into one clear line.
+
+        Raises:
+            UsageError: what answers is no such forge.
+        """
         try:
             yield
         except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError):
-            raise self.site.not_a_forge() from None
+            raise self.site.make_format_error() from None
 
-    def _tried(self, request: Request, attempt: int) -> Answer | _Setback:
+    def _try(self, request: Request, attempt: int) -> Answer | _Setback:
         self._wait_for_turn(request)
         try:
             answer = self._wire.exchange(request)
@@ -159,35 +180,39 @@ class Transport:
         finally:
             self.usage.calls += 1
             self.usage.writes += request.writes
-        return self._judged(request, answer, attempt)
+        return self._judge(request, answer, attempt)
 
-    def _judged(self, request: Request, answer: Answer, attempt: int) -> Answer | _Setback:
-        left = remaining(answer.headers)
-        self.usage.remaining = self.usage.remaining if left is None else left
-        self._reset = resets(answer.headers, self.timing.clock()) or self._reset
+    def _judge(self, request: Request, answer: Answer, attempt: int) -> Answer | _Setback:
+        left = read_remaining(answer.headers)
+        if left is not None:
+            self.usage.remaining = left
+        self._reset = read_reset(answer.headers, self.timing.clock()) or self._reset
         self.usage.unchanged += answer.unchanged
         if answer.status < HTTPStatus.BAD_REQUEST:
             if answer.data is None and answer.text.strip():
-                raise self.site.not_a_forge()
+                raise self.site.make_format_error()
             return answer
-        error = refusal(self.site, answer, self.credentials.secrets())
-        asked = asked_to_wait(answer.status, answer.headers, answer.text, self.timing.clock())
-        if asked and asked.limited:
-            return self._left_alone(asked.seconds, error)
-        if asked and asked.seconds > PATIENCE:
-            self._quiet_until = self.timing.clock() + asked.seconds
-            raise self._limited(f"is out of service ({answer.status})", asked.seconds, error.said)
+        error = make_refusal(self.site, answer, self.credentials.secrets())
+        pause = read_pause(answer.status, answer.headers, answer.text, self.timing.clock())
+        if pause and pause.limited:
+            return self._leave_alone(pause.seconds, error)
+        if pause and pause.seconds > PATIENCE:
+            self._quiet_until = self.timing.clock() + pause.seconds
+            raise self._make_limit_error(
+                f"is out of service ({answer.status})", pause.seconds, error.reason
+            )
         if answer.status in _PASSING and request.repeatable:
-            return _Setback(asked.seconds if asked else self.timing.backoff(attempt), error)
+            wait = pause.seconds if pause else self.timing.backoff(attempt)
+            return _Setback(wait, error)
         if answer.status == HTTPStatus.UNAUTHORIZED and self.credentials.renew():
             return _Setback(0.0, error)
         raise error
 
-    def _left_alone(self, seconds: float, error: RefusedError) -> _Setback:
+    def _leave_alone(self, seconds: float, error: RefusedError) -> _Setback:
         """Make no calls for a while, and a little more so that not all come back at once."""
         seconds += self.timing.random()
         self._quiet_until = self.timing.clock() + seconds
-        limit = self._limited(_LIMITS, seconds, error.said, _LESS)
+        limit = self._make_limit_error(_LIMITS, seconds, error.reason, _LESS)
         if seconds > PATIENCE:
             self._spare()
             raise limit
@@ -200,27 +225,31 @@ class Transport:
     def _wait_for_turn(self, request: Request) -> None:
         """Wait for the budget and for what the forge asked; raise when that takes too long."""
         now = self.timing.clock()
-        quiet, own = self._quiet_until - now, self._budget.wait(now, write=request.writes)
-        wait = max(quiet, own)
+        quiet, budget = self._quiet_until - now, self._budget.wait(now, write=request.writes)
+        wait = max(quiet, budget)
         if wait > PATIENCE:
-            what = "wants no calls for a while" if quiet >= own else "has used up our own budget"
-            raise self._limited(what, wait, after=_LESS)
+            problem = (
+                "wants no calls for a while" if quiet >= budget else "has used up our own budget"
+            )
+            raise self._make_limit_error(problem, wait, after=_LESS)
         if wait > 0:
             self.timing.sleep(wait)
         self._budget.spend(self.timing.clock(), write=request.writes)
 
-    def _limited(
-        self, what: str, seconds: float, said: str = "", after: str = ""
+    def _make_limit_error(
+        self, problem: str, seconds: float, reason: str = "", after: str = ""
     ) -> RateLimitedError:
-        quoted = f" ({said})" if said else ""
-        return RateLimitedError(
-            f"{self.site} {what}{quoted}: it goes on in {seconds:.0f} s{after}", seconds
-        )
+        if reason:
+            problem = f"{problem} ({reason})"
+        message = f"{self.site} {problem}: it goes on in {seconds:.0f} s{after}"
+        return RateLimitedError(message, seconds)
 
 
-def _more(answer: Answer, seen: int, here: int) -> bool:
+def _has_more(answer: Answer, count: int, here: int) -> bool:
     """Whether a list goes on: some say so, some count, and some ignore that pages were asked."""
     if "link" in answer.headers:
         return bool(_NEXT.search(answer.headers["link"]))
     total = answer.headers.get("x-total-count", "")
-    return str(seen) != total if total else here >= PAGE
+    if total:
+        return str(count) != total
+    return here >= PAGE

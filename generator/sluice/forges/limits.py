@@ -61,62 +61,86 @@ class Budget:
 
     def wait(self, now: float, *, write: bool) -> float:
         """Seconds until a call may be made."""
-        return max((window.wait(now) for window in self._windows(write=write)), default=0.0)
+        waits = [window.wait(now) for window in self._list_windows(write=write)]
+        return max(waits, default=0.0)
 
     def spend(self, now: float, *, write: bool) -> None:
         """Count a call."""
-        for window in self._windows(write=write):
+        for window in self._list_windows(write=write):
             window.spend(now)
 
-    def left(self, now: float, longest: float, *, write: bool) -> list[int]:
-        """Calls, or writes, left in each window of more than `longest` seconds."""
-        windows = [w for w in (self.writes if write else self.calls) if w.period > longest]
-        for window in windows:
-            window.wait(now)  # forgets what was long ago
-        return [window.left for window in windows]
+    def count_left(self, now: float, longest: float, *, write: bool) -> list[int]:
+        """Calls, or writes, left in each window of more than `longest` seconds.
 
-    def _windows(self, *, write: bool) -> tuple[Window, ...]:
-        return (*self.calls, *self.writes) if write else self.calls
+        Args:
+            now: seconds since the epoch.
+            longest: seconds; shorter windows are waited for and do not count.
+            write: whether it is about writes.
+        """
+        counts = []
+        for window in self.writes if write else self.calls:
+            if window.period > longest:
+                window.wait(now)  # forgets what was long ago
+                counts.append(window.left)
+        return counts
+
+    def _list_windows(self, *, write: bool) -> tuple[Window, ...]:
+        if not write:
+            return self.calls
+        return (*self.calls, *self.writes)  # a write is a call as well
 
 
-class Asked(NamedTuple):
+class Pause(NamedTuple):
     """For how many seconds a server wants no calls, and whether that is a limit of their rate."""
 
     seconds: float
     limited: bool
 
 
-def asked_to_wait(status: int, headers: Mapping[str, str], text: str, now: float) -> Asked | None:
-    """Return what an answer asks for, None if it asks nothing. Header names are in lower case."""
+def read_pause(status: int, headers: Mapping[str, str], text: str, now: float) -> Pause | None:
+    """Return what an answer asks for, None if it asks nothing.
+
+    Args:
+        status: of the answer.
+        headers: of the answer; their names in lower case.
+        text: its body.
+        now: seconds since the epoch.
+    """
     after = _retry_after(headers.get("retry-after", ""), now)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR and after is not None:
-        return Asked(after, limited=False)
+        return Pause(after, limited=False)
     if status not in (HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS):
         return None
     if after is not None:
-        return Asked(after, limited=True)
-    if _header(headers, "remaining") == "0":
-        reset = _number(_header(headers, "reset"))
-        return Asked(MINUTE if reset is None else _until(reset, now), limited=True)
-    limited = status == HTTPStatus.TOO_MANY_REQUESTS
-    if limited or any(words in text.lower() for words in _SECONDARY):
-        return Asked(MINUTE, limited=True)
+        return Pause(after, limited=True)
+    if _read_header(headers, "remaining") == "0":
+        reset = _read_number(_read_header(headers, "reset"))
+        seconds = MINUTE if reset is None else _measure_until(reset, now)
+        return Pause(seconds, limited=True)
+    # A limit of its own kind has no header but these words, and comes as "forbidden".
+    is_secondary = any(words in text.lower() for words in _SECONDARY)
+    if status == HTTPStatus.TOO_MANY_REQUESTS or is_secondary:
+        return Pause(MINUTE, limited=True)
     return None
 
 
-def remaining(headers: Mapping[str, str]) -> int | None:
-    """How many calls the server says are left, if it says so."""
-    number = _number(_header(headers, "remaining"))
-    return None if number is None else int(number)
+def read_remaining(headers: Mapping[str, str]) -> int | None:
+    """Read how many calls the server says are left, if it says so."""
+    number = _read_number(_read_header(headers, "remaining"))
+    if number is None:
+        return None
+    return int(number)
 
 
-def resets(headers: Mapping[str, str], now: float) -> float | None:
-    """When the server counts anew, if it says so: a time in seconds since the epoch."""
-    number = _number(_header(headers, "reset"))
-    return None if number is None else now + _bounded(number - now)
+def read_reset(headers: Mapping[str, str], now: float) -> float | None:
+    """Read when the server counts anew, if it says so: a time in seconds since the epoch."""
+    number = _read_number(_read_header(headers, "reset"))
+    if number is None:
+        return None
+    return now + _bound(number - now)
 
 
-def _header(headers: Mapping[str, str], name: str) -> str:
+def _read_header(headers: Mapping[str, str], name: str) -> str:
     return headers.get(f"x-ratelimit-{name}") or headers.get(f"ratelimit-{name}") or ""
 
 
@@ -124,27 +148,32 @@ def _retry_after(text: str, now: float) -> float | None:
     """Read seconds or a date; nonsense counts as a minute."""
     if not text.strip():
         return None
-    number = _number(text)
+    number = _read_number(text)
     if number is not None:
-        return _bounded(number)
+        return _bound(number)
     try:
         date = email.utils.parsedate_to_datetime(text)
-        # Without a zone it is in UTC, as all dates of HTTP are, and not in that of this machine.
-        return _bounded((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now)
+        if date.tzinfo is None:
+            # It is in UTC, as all dates of HTTP are, and not in the zone of this machine.
+            date = date.replace(tzinfo=UTC)
+        return _bound(date.timestamp() - now)
     except (ValueError, OverflowError):
         return MINUTE
 
 
-def _until(reset: float, now: float) -> float:
-    return _bounded((reset if reset < _FIRST_TIME else reset - now) + 1)
+def _measure_until(reset: float, now: float) -> float:
+    """Return the seconds until a reset, and one more, since its time has no fractions."""
+    if reset >= _FIRST_TIME:
+        reset -= now
+    return _bound(reset + 1)
 
 
-def _number(text: str) -> float | None:
+def _read_number(text: str) -> float | None:
     digits = text.strip()
-    return (
-        float(digits) if digits.isascii() and digits.isdigit() and len(digits) < _DIGITS else None
-    )
+    if not digits.isascii() or not digits.isdigit() or len(digits) >= _DIGITS:
+        return None
+    return float(digits)
 
 
-def _bounded(seconds: float) -> float:
+def _bound(seconds: float) -> float:
     return min(max(seconds, 0.0), _LONGEST)

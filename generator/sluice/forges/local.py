@@ -8,30 +8,28 @@ is gone counts as closed. Looking never writes: what was seen is stored by the n
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from itertools import islice
 
 from sluice.core.finding import UsageError
 from sluice.core.forge import PullRequest, State
 from sluice.core.model import Signature
 from sluice.forges.answers import HeadMovedError
-from sluice.forges.bodies import joined, replaced
+from sluice.forges.bodies import join_part, replace_part
+from sluice.forges.local_outcomes import GONE, Outcomes
 from sluice.forges.local_records import (
     PULLS,
     GitStore,
     Record,
     Records,
     Step,
-    attempts,
-    one_line,
-    replacing,
+    pace_attempts,
+    replace_record,
+    shorten_subject,
 )
 from sluice.forges.plain import PlainForge
 
 __all__ = ["PULLS", "GitStore", "LocalForge"]
 
-_SEARCHED = 1000
 _LARGEST = 1_000_000
-_GONE = "its branch is gone"
 
 
 class LocalForge(PlainForge):
@@ -40,12 +38,16 @@ class LocalForge(PlainForge):
     def __init__(self, store: GitStore, clock: Callable[[], int], author: Signature) -> None:
         self._store, self._clock, self._author = store, clock, author
         self._records = Records(store, clock, author)
+        self._outcomes = Outcomes(store)
 
     def list(self, state: State | None = None) -> Sequence[PullRequest]:
         """All pull requests as they stand now, newest first, or those in one state."""
-        pulls = [self._now(record).pull for record in self._records.all(self._records.tip())]
-        chosen = [pull for pull in pulls if state in (None, pull.state)]
-        return sorted(chosen, key=lambda pull: -pull.number)
+        pulls = []
+        for record in self._records.list_all(self._records.tip()):
+            pull = self._outcomes.look(record).pull
+            if state in (None, pull.state):
+                pulls.append(pull)
+        return sorted(pulls, key=lambda pull: -pull.number)
 
     def of_branch(self, branch: str) -> Sequence[PullRequest]:
         """All pull requests of one branch, newest first."""
@@ -53,15 +55,15 @@ class LocalForge(PlainForge):
 
     def get(self, number: int) -> PullRequest:
         """One pull request as it stands now; UsageError when there is none."""
-        return self._now(self._records.get(self._records.tip(), number)).pull
+        return self._outcomes.look(self._records.get(self._records.tip(), number)).pull
 
     def reason(self, number: int) -> str:
         """Why a pull request was closed; nothing for one that was not."""
-        return self._now(self._records.get(self._records.tip(), number)).reason
+        return self._outcomes.look(self._records.get(self._records.tip(), number)).reason
 
     def lost_branch(self, number: int) -> bool:
         """Whether a pull request is closed since its branch was deleted: nobody said no."""
-        return self.reason(number) == _GONE
+        return self.reason(number) == GONE
 
     def ensure(
         self,
@@ -82,7 +84,7 @@ class LocalForge(PlainForge):
             UsageError: a branch is missing, or `branch` has nothing that `base` lacks.
         """
         words = PullRequest(0, branch, base, title, body, head, labels=tuple(sorted(set(labels))))
-        return self._records.change(lambda tip: self._ensuring(tip, words)).pull
+        return self._records.change(lambda tip: self._open_or_update(tip, words)).pull
 
     def reword(self, number: int, title: str, body: str, head: str = "") -> PullRequest:
         """Change what a pull request says, in whatever state it is; an empty title stays.
@@ -92,7 +94,7 @@ class LocalForge(PlainForge):
         """
 
         def step(tip: str | None) -> Step:
-            return self._rewording(tip, number, title, body, head)
+            return self._reword(tip, number, title, body, head)
 
         return self._records.change(step).pull
 
@@ -106,7 +108,7 @@ class LocalForge(PlainForge):
         """
 
         def step(tip: str | None) -> Step:
-            return self._closing(tip, number, reason, body, head)
+            return self._close(tip, number, reason, body, head)
 
         return self._records.change(step).pull
 
@@ -127,47 +129,52 @@ class LocalForge(PlainForge):
         Raises:
             UsageError: the head moved, or the merge has conflicts.
         """
-        for _ in attempts():
-            record = self._records.change(lambda tip: self._announcing(tip, number, expected_head))
+        for _ in pace_attempts():
+            record = self._records.change(lambda tip: self._announce(tip, number, expected_head))
             if record.pull.state != "open":
-                return self._settled(number)
+                return self._settle_number(number)
             base = f"refs/heads/{record.pull.base}"
-            if self._store.move(base, record.merging, self._parents(record.merging)[0]):
-                return self._settled(number)
+            before = self._outcomes.list_parents(record.merging)[0]
+            if self._store.move(base, record.merging, before):
+                return self._settle_number(number)
         raise UsageError(f"pull request #{number}: its base keeps moving; try again")
 
-    def _ensuring(self, tip: str | None, words: PullRequest) -> Step:
+    def _open_or_update(self, tip: str | None, words: PullRequest) -> Step:
         settled: dict[str, bytes | None] = {}
         keep: tuple[str, ...] = ()
-        for old in self._records.all(tip, "open"):
+        for old in self._records.list_all(tip, "open"):
             if old.pull.branch != words.branch:
                 continue
-            now = self._now(old)
+            now = self._outcomes.look(old)
             if now.pull.state == "open":
-                return self._updating(old, now, words)
-            done = self._settling(old, now)
-            settled, keep = settled | dict(done.changes), keep + done.keep
-        number = self._records.next_number(tip)
-        pull = replace(words, number=number, head=self._head(words), author=self._author.name)
+                return self._update(old, now, words)
+            # It was closed or merged without our doing, and another one is opened now.
+            step = self._store_outcome(old, now)
+            settled |= step.changes
+            keep += step.keep
+        number = self._records.choose_number(tip)
+        pull = replace(words, number=number, head=self._find_head(words), author=self._author.name)
         opened = Record(replace(pull, updated=self._clock()))
-        changes = settled | replacing(None, opened) | {"next": b"%d\n" % (number + 1)}
-        return Step(opened, changes, f"Open #{number}: {one_line(words.title)}", keep)
+        changes = settled | replace_record(None, opened) | {"next": b"%d\n" % (number + 1)}
+        return Step(opened, changes, f"Open #{number}: {shorten_subject(words.title)}", keep)
 
-    def _updating(self, old: Record, now: Record, words: PullRequest) -> Step:
-        said = replace(
+    def _update(self, old: Record, now: Record, words: PullRequest) -> Step:
+        pull = replace(
             now.pull,
             base=words.base,
             title=words.title,
-            body=joined(now.pull.body, words.body, _LARGEST),
+            body=join_part(now.pull.body, words.body, _LARGEST),
             labels=words.labels,
-            head=self._head(words),
+            head=self._find_head(words),
         )
-        if said == old.pull:
+        if pull == old.pull:
             return Step(old)
-        new = replace(now, pull=replace(said, updated=self._clock()))
-        return Step(new, replacing(old, new), f"Update #{said.number}: {one_line(said.title)}")
+        new = replace(now, pull=replace(pull, updated=self._clock()))
+        return Step(
+            new, replace_record(old, new), f"Update #{pull.number}: {shorten_subject(pull.title)}"
+        )
 
-    def _head(self, words: PullRequest) -> str:
+    def _find_head(self, words: PullRequest) -> str:
         """Return what the branch would bring to its base."""
         head = self._store.tip(f"refs/heads/{words.branch}")
         base = self._store.tip(f"refs/heads/{words.base}")
@@ -182,39 +189,39 @@ class LocalForge(PlainForge):
             )
         return head
 
-    def _closing(
+    def _close(
         self, tip: str | None, number: int, reason: str, body: str | None, head: str
     ) -> Step:
         old = self._records.get(tip, number)
-        now = self._now(old)
+        now = self._outcomes.look(old)
         if now.pull.state != "open":
-            return self._settling(old, now)
+            return self._store_outcome(old, now)
         if head and now.pull.head != head:
             raise HeadMovedError(now.pull.branch, head, now.pull.head)
-        said = now.pull.body if body is None else replaced(now.pull.body, body, _LARGEST)
-        pull = replace(now.pull, state="closed", body=said, updated=self._clock())
+        text = now.pull.body if body is None else replace_part(now.pull.body, body, _LARGEST)
+        pull = replace(now.pull, state="closed", body=text, updated=self._clock())
         closed = replace(now, pull=pull, reason=reason)
-        message = f"Close #{number}: {one_line(pull.title)}\n\n{one_line(reason)}"
-        return Step(closed, replacing(old, closed), message, (pull.head,))
+        message = f"Close #{number}: {shorten_subject(pull.title)}\n\n{shorten_subject(reason)}"
+        return Step(closed, replace_record(old, closed), message, (pull.head,))
 
-    def _rewording(self, tip: str | None, number: int, title: str, body: str, head: str) -> Step:
+    def _reword(self, tip: str | None, number: int, title: str, body: str, head: str) -> Step:
         old = self._records.get(tip, number)
-        now = self._now(old)
+        now = self._outcomes.look(old)
         if head and now.pull.head != head:
             raise HeadMovedError(now.pull.branch, head, now.pull.head)
         title = title or now.pull.title
-        text = joined(now.pull.body, body, _LARGEST)
+        text = join_part(now.pull.body, body, _LARGEST)
         if (now.pull.title, now.pull.body) == (title, text):
             return Step(now)
         pull = replace(now.pull, title=title, body=text, updated=self._clock())
         new = replace(now, pull=pull)
-        message = f"Update #{number}: {one_line(title)}"
-        return Step(new, replacing(old, new), message, self._existing(pull.head))
+        message = f"Update #{number}: {shorten_subject(title)}"
+        return Step(new, replace_record(old, new), message, self._keep_existing(pull.head))
 
-    def _announcing(self, tip: str | None, number: int, expected_head: str) -> Step:
+    def _announce(self, tip: str | None, number: int, expected_head: str) -> Step:
         """Write the merge commit and store its id, before anything points to it."""
         old = self._records.get(tip, number)
-        now = self._now(old)
+        now = self._outcomes.look(old)
         if now.pull.state != "open":
             return Step(now)
         if now.pull.head != expected_head:
@@ -226,7 +233,7 @@ class LocalForge(PlainForge):
         if new == old:
             return Step(new)
         message = f"Announce the merge of #{number}"
-        return Step(new, replacing(old, new), message, (new.merging,))
+        return Step(new, replace_record(old, new), message, (new.merging,))
 
     def _merge_commit(self, record: Record) -> str:
         pull = record.pull
@@ -234,7 +241,7 @@ class LocalForge(PlainForge):
         if base is None:
             raise UsageError(f"pull request #{pull.number}: there is no branch {pull.base!r}")
         # Two who merge at once agree on one commit, so that the record names the right one.
-        if record.merging and self._parents(record.merging) == (base, pull.head):
+        if record.merging and self._outcomes.list_parents(record.merging) == (base, pull.head):
             return record.merging
         tree, conflicts = self._store.merge(base, pull.head)
         if conflicts:
@@ -243,71 +250,36 @@ class LocalForge(PlainForge):
                 f"{', '.join(conflicts)}; run reconcile again, it renders on the new base"
             )
         message = (
-            f"Merge pull request #{pull.number}: {one_line(pull.title)}\n\n"
+            f"Merge pull request #{pull.number}: {shorten_subject(pull.title)}\n\n"
             f"Pull-Request: #{pull.number}\n"
             f"Merged-by: {self._author.name} <{self._author.email}>\n"
         )
         return self._store.commit(tree, [base, pull.head], message, self._author, self._clock())
 
-    def _settled(self, number: int) -> PullRequest:
+    def _settle_number(self, number: int) -> PullRequest:
         """Store what has become of a pull request; a merged branch that stands still goes."""
 
         def step(tip: str | None) -> Step:
             old = self._records.get(tip, number)
-            return self._settling(old, self._now(old))
+            return self._store_outcome(old, self._outcomes.look(old))
 
         pull = self._records.change(step).pull
         if pull.state == "merged":
             self._store.move(f"refs/heads/{pull.branch}", None, pull.head)
         return pull
 
-    def _settling(self, old: Record, now: Record) -> Step:
+    def _store_outcome(self, old: Record, now: Record) -> Step:
         if now.pull.state == old.pull.state:
             return Step(now)
-        done = replace(now, pull=replace(now.pull, updated=self._clock()))
-        verb = "Merge" if done.pull.state == "merged" else "Close"
-        message = f"{verb} #{done.pull.number}: {one_line(done.pull.title)}"
-        return Step(done, replacing(old, done), message, self._existing(done.pull.head))
+        settled = replace(now, pull=replace(now.pull, updated=self._clock()))
+        verb = "Merge" if settled.pull.state == "merged" else "Close"
+        message = f"{verb} #{settled.pull.number}: {shorten_subject(settled.pull.title)}"
+        return Step(
+            settled, replace_record(old, settled), message, self._keep_existing(settled.pull.head)
+        )
 
-    def _existing(self, head: str) -> tuple[str, ...]:
-        return (head,) if self._store.contains(head, head) else ()
-
-    def _now(self, record: Record) -> Record:
-        """Return a record as the branches make it, without storing that."""
-        pull = record.pull
-        if pull.state != "open" and not record.merging:
-            return record
-        base = self._store.tip(f"refs/heads/{pull.base}")
-        if record.merging and base and self._store.contains(base, record.merging):
-            head = self._parents(record.merging)[1]
-            return Record(replace(pull, state="merged", merged_as=record.merging, head=head))
-        if pull.state != "open":
-            return record
-        live = self._store.tip(f"refs/heads/{pull.branch}")
-        if base and (merged := self._by_hand(pull, base, live)):
-            return Record(merged)
-        if live is None:
-            return replace(record, pull=replace(pull, state="closed"), reason=_GONE)
-        return replace(record, pull=replace(pull, head=live))
-
-    def _by_hand(self, pull: PullRequest, base: str, live: str | None) -> PullRequest | None:
-        """Return a pull request as it was merged without our doing, if it was."""
-        # The stored head comes first: after a merge by hand the branch may have moved on.
-        for known in dict.fromkeys((pull.head, live or pull.head)):
-            if self._store.contains(base, known):
-                into = self._merged_as(base, known)
-                return replace(pull, state="merged", merged_as=into, head=known)
-        squashed = self._store.squashed_as(pull.base, live) if live else None
-        if live and squashed:
-            return replace(pull, state="merged", merged_as=squashed, head=live)
-        return None
-
-    def _merged_as(self, base: str, head: str) -> str:
-        """Find the commit that brought a head into the base; itself if none is near."""
-        for commit, parents in islice(self._store.line(base), _SEARCHED):
-            if head in parents[1:]:
-                return commit
-        return head
-
-    def _parents(self, commit: str) -> tuple[str, ...]:
-        return tuple(next(iter(self._store.line(commit)))[1])
+    def _keep_existing(self, head: str) -> tuple[str, ...]:
+        """Return the commits to hold on to: the head, unless it was collected already."""
+        if not self._store.contains(head, head):
+            return ()
+        return (head,)

@@ -93,25 +93,31 @@ class Records:
         """Return the state of all records as a commit, None when there are none yet."""
         return self._store.tip(PULLS)
 
-    def all(self, tip: str | None, prefix: str = "") -> list[Record]:
+    def list_all(self, tip: str | None, prefix: str = "") -> list[Record]:
         """Return the records in a folder, or all of them."""
         if tip is None:
             return []
-        found = self._store.entries(tip, prefix)
-        return [self._parsed(blob) for path, blob in found.items() if path != "next"]
+        entries = self._store.entries(tip, prefix)
+        return [self._parsed(blob) for path, blob in entries.items() if path != "next"]
 
     def get(self, tip: str | None, number: int) -> Record:
         """Return one record; UsageError when there is none."""
         for state in _STATES:
-            for record in self.all(tip, _path(state, number)):
+            for record in self.list_all(tip, _make_path(state, number)):
                 return record
         raise UsageError(f"there is no pull request #{number}")
 
-    def next_number(self, tip: str | None) -> int:
-        """Return the number of the next pull request."""
-        found = self._store.entries(tip, "next") if tip else {}
+    def choose_number(self, tip: str | None) -> int:
+        """Return the number of the next pull request.
+
+        Raises:
+            UsageError: what is stored is not a number.
+        """
+        entries = self._store.entries(tip, "next") if tip else {}
+        if not entries:
+            return 1
         try:
-            return int(self._store.read(found["next"])) if found else 1
+            return int(self._store.read(entries["next"]))
         except ValueError as error:
             raise UsageError(f"{PULLS}:next is not a number") from error
 
@@ -119,13 +125,16 @@ class Records:
         """Apply one change to the newest records; begin again whenever others were faster.
 
         A step without changes writes nothing.
+
+        Raises:
+            UsageError: others are faster again and again.
         """
-        for _ in attempts():
+        for _ in pace_attempts():
             tip = self.tip()
             result, changes, message, keep = step(tip)
             if not changes:
                 return result
-            parents = [*([tip] if tip else []), *keep]
+            parents = [tip, *keep] if tip else list(keep)
             tree = self._store.write(tip, changes)
             commit = self._store.commit(tree, parents, message, self._author, self._clock())
             if self._store.move(PULLS, commit, tip):
@@ -142,26 +151,32 @@ class Records:
             raise UsageError(f"{PULLS} holds a record that cannot be read: blob {blob}") from error
 
 
-def replacing(old: Record | None, new: Record) -> dict[str, bytes | None]:
+def replace_record(old: Record | None, new: Record) -> dict[str, bytes | None]:
     """Return the changes that put one record in another's place, in another folder perhaps."""
     fields = asdict(new.pull) | {"reason": new.reason, "merging": new.merging}
     # ASCII only: lone surrogates, which no UTF-8 file can hold, survive as escapes.
     text = json.dumps(fields, sort_keys=True, indent=2)
-    gone = {_path(old.pull.state, old.pull.number): None} if old else {}
-    return gone | {_path(new.pull.state, new.pull.number): f"{text}\n".encode()}
+    changes: dict[str, bytes | None] = {}
+    if old:
+        changes[_make_path(old.pull.state, old.pull.number)] = None
+    changes[_make_path(new.pull.state, new.pull.number)] = f"{text}\n".encode()
+    return changes
 
 
-def _path(state: State, number: int) -> str:
+def _make_path(state: State, number: int) -> str:
     return f"{state}/{number // 1000}/{number}.json"
 
 
-def one_line(text: str) -> str:
+def shorten_subject(text: str) -> str:
     """Return a text fit for the subject of a commit: one line, printable, of bounded length."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return line if len(line) <= _SUBJECT else f"{line[: _SUBJECT - 1]}…"
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    line = " ".join(printable.split())
+    if len(line) > _SUBJECT:
+        return f"{line[: _SUBJECT - 1]}…"
+    return line
 
 
-def attempts() -> Iterator[None]:
+def pace_attempts() -> Iterator[None]:
     """Yield with growing random pauses in between, so that racing processes spread out."""
     pause = 0.001
     for _ in range(_ATTEMPTS):

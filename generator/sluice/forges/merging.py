@@ -7,7 +7,7 @@ them, and no merge over an API names who has approved. So the words are ours whe
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal, NamedTuple
 
-from sluice.forges.bodies import clean, one_line
+from sluice.forges.bodies import clean, shorten
 
 Style = Literal["merge", "rebase-merge", "squash", "fast-forward-only", "rebase"]
 
@@ -26,19 +26,26 @@ class Message(NamedTuple):
     @property
     def text(self) -> str:
         """All of it."""
-        return f"{self.title}\n\n{self.body}" if self.body else self.title
+        if not self.body:
+            return self.title
+        return f"{self.title}\n\n{self.body}"
 
 
-def chosen(allowed: Collection[str], preferred: str = "") -> Style | None:
-    """The style to merge by: the preferred one if it is allowed; None when none is."""
-    known = [style for style in _ORDER if style in allowed]
-    return next((style for style in known if style == preferred), known[0] if known else None)
+def choose_style(allowed: Collection[str], preferred: str = "") -> Style | None:
+    """Choose the style to merge by: the preferred one if it is allowed; None when none is."""
+    usable = [style for style in _ORDER if style in allowed]
+    for style in usable:
+        if style == preferred:
+            return style
+    if not usable:
+        return None
+    return usable[0]
 
 
-def squash_message(
+def write_squash(
     title: str, number: int, commits: Sequence[str], approvers: Iterable[str], merger: str
 ) -> Message:
-    """What a squash says: whatever its commits say, who has approved, and who merges.
+    """Write what a squash says: whatever its commits say, who has approved, and who merges.
 
     Args:
         title: of the pull request.
@@ -47,26 +54,29 @@ def squash_message(
         approvers: whose reviews approve it.
         merger: in whose name it is merged; nothing when that is not known.
     """
-    whole = len(commits) > 1
-    said = [clean(text).strip() if whole else _below_subject(clean(text)) for text in commits]
-    people = [*_reviewed(approvers), *([f"Merged-by: {one_line(merger, 200)}"] if merger else ())]
-    parts = [text for text in said if text]
-    end = "\n".join(people)
-    joined = "\n" if parts and _ends_with_trailers(parts[-1]) else "\n\n"
-    body = "\n\n".join(parts)
-    return Message(f"{one_line(title, 200)} (#{number})", joined.join(filter(None, (body, end))))
+    texts = [clean(text).strip() for text in commits]
+    if len(texts) == 1:  # its subject is the title already
+        texts = [_strip_subject(texts[0])]
+    parts = [text for text in texts if text]
+    people = _list_reviews(approvers)
+    if merger:
+        people.append(f"Merged-by: {shorten(merger, 200)}")
+    body, end = "\n\n".join(parts), "\n".join(people)
+    # Trailers are those of the last paragraph only, so ours join any that are there.
+    gap = "\n" if parts and _ends_with_trailers(parts[-1]) else "\n\n"
+    return Message(f"{shorten(title, 200)} (#{number})", gap.join(filter(None, (body, end))))
 
 
-def merge_body(approvers: Iterable[str]) -> str:
-    """What a merge commit says below its title; nothing when nobody has approved."""
-    return "\n".join(_reviewed(approvers))
+def write_merge_body(approvers: Iterable[str]) -> str:
+    """Write what a merge commit says below its title; nothing when nobody has approved."""
+    return "\n".join(_list_reviews(approvers))
 
 
-def _reviewed(approvers: Iterable[str]) -> list[str]:
-    return [f"Reviewed-by: {one_line(name, 200)}" for name in sorted(set(approvers)) if name]
+def _list_reviews(approvers: Iterable[str]) -> list[str]:
+    return [f"Reviewed-by: {shorten(name, 200)}" for name in sorted(set(approvers)) if name]
 
 
-def _below_subject(message: str) -> str:
+def _strip_subject(message: str) -> str:
     return message.strip().partition("\n")[2].strip()
 
 

@@ -15,18 +15,29 @@ RECENT = 3  # pages of what is no longer open
 MANY = 100  # pages of anything else
 
 
-def seconds(time: str | None) -> int:
+def read_seconds(time: str | None) -> int:
     """Return an ISO time as seconds since the epoch; 0 for none."""
-    return int(datetime.fromisoformat(time).timestamp()) if time else 0
+    if not time:
+        return 0
+    return int(datetime.fromisoformat(time).timestamp())
 
 
-def segment(text: str) -> str:
+def quote_segment(text: str) -> str:
     """Return a text as one segment of a path."""
     return quote(text, safe="")
 
 
-def found(http: Transport, path: str, also: Collection[int] = ()) -> Answer | None:
-    """Return what is at a path, None when there is nothing; `also` are other answers for that."""
+def fetch_or_none(http: Transport, path: str, also: Collection[int] = ()) -> Answer | None:
+    """Return what is at a path, None when there is nothing.
+
+    Args:
+        http: the way to the forge.
+        path: of what is asked for.
+        also: further statuses that say that there is nothing.
+
+    Raises:
+        RefusedError: the forge said no for another reason.
+    """
     try:
         return http.call("GET", path)
     except RefusedError as error:
@@ -35,6 +46,6 @@ def found(http: Transport, path: str, also: Collection[int] = ()) -> Answer | No
         return None
 
 
-def nothing_new(branch: str, base: str) -> UsageError:
+def refuse_nothing_new(branch: str, base: str) -> UsageError:
     """Return the error for a branch without a commit of its own."""
     return UsageError(f"cannot open a pull request: {branch} has no commit that {base} lacks")

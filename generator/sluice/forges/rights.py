@@ -35,26 +35,26 @@ class Standing:
 class Trial:
     """A call that finds nothing: what for, and the scope that it takes."""
 
-    what: str
+    purpose: str
     scope: str
     method: str
     path: str
     body: Mapping[str, object] | None = None
 
 
-def no_branch() -> str:
-    """The name of a branch that there is not."""
+def make_no_branch() -> str:
+    """Make up the name of a branch that there is not."""
     return f"sluice/doctor-{secrets.token_hex(8)}"
 
 
-def rights(
+def check_rights(
     site: Site,
     path: str,
     standing: Standing,
     trials: Collection[Trial],
     act: Callable[[Trial], object],
 ) -> Iterator[Right]:
-    """What is there and what is missing.
+    """Yield what is there and what is missing.
 
     Args:
         site: the forge.
@@ -65,34 +65,35 @@ def rights(
     """
     if standing.name and standing.name.casefold() != path.casefold():
         new = site.repository.replace(path, standing.name, 1)
-        said = f"the repository is called {standing.name} now, not {path}"
-        yield Right(ok=False, said=said, remedy=f"set SLUICE_FORGE or --forge to {new}")
+        problem = f"the repository is called {standing.name} now, not {path}"
+        yield Right(ok=False, said=problem, remedy=f"set SLUICE_FORGE or --forge to {new}")
         return  # not every call finds its way from there
     if standing.archived:
         remedy = f"unarchive {site.repository}, or give the address of the one that is in use"
-        yield Right(
-            ok=False, said="the repository is archived: nothing can be written", remedy=remedy
-        )
+        problem = "the repository is archived: nothing can be written"
+        yield Right(ok=False, said=problem, remedy=remedy)
         return
     if not standing.writes:
-        said = "the account may read the repository, but not write to it"
-        yield Right(ok=False, said=said, remedy=f"give it a role that may; it takes {site.needs}")
+        problem = "the account may read the repository, but not write to it"
+        yield Right(
+            ok=False, said=problem, remedy=f"give it a role that may; it takes {site.needs}"
+        )
         return
     for trial in trials:
         if standing.scopes is not None and trial.scope in standing.scopes:
-            yield Right(ok=True, said=trial.what)
+            yield Right(ok=True, said=trial.purpose)
         else:
-            yield _tried(site, trial, act)
+            yield _try(site, trial, act)
 
 
-def _tried(site: Site, trial: Trial, act: Callable[[Trial], object]) -> Right:
+def _try(site: Site, trial: Trial, act: Callable[[Trial], object]) -> Right:
     try:
         act(trial)
     except RefusedError as error:
         if error.status in _NO:
-            said = f"{site.credential} may not {trial.what}" + (
-                f": {error.said}" if error.said else ""
-            )
+            problem = f"{site.credential} may not {trial.purpose}"
+            if error.reason:
+                problem += f": {error.reason}"
             remedy = f"give it {trial.scope}; in all it takes {site.needs}"
-            return Right(ok=False, said=said, remedy=remedy)
-    return Right(ok=True, said=trial.what)
+            return Right(ok=False, said=problem, remedy=remedy)
+    return Right(ok=True, said=trial.purpose)

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from sluice.core.forge import Capabilities, Status
 from sluice.forges.answers import HeadMovedError, RefusedError
-from sluice.forges.bodies import clean, fit, one_line, same
+from sluice.forges.bodies import clean, fit, is_same, shorten
 from sluice.forges.dialect import Comment, Dialect
 from sluice.forges.http import Transport
 from sluice.forges.opinions import Opinions
@@ -32,14 +32,19 @@ class Sayings(Opinions):
         self, number: int, users: Collection[str], teams: Collection[str] = ()
     ) -> tuple[str, ...]:
         """Ask each person once; return those that the forge does not accept."""
-        asked = self._dialect.reviewers(number)
-        wanted = [("user", u) for u in dict.fromkeys(users) if u.lower() not in asked]
-        wanted += [("team", t) for t in dict.fromkeys(teams) if t.lower() not in asked]
-        return tuple(name for kind, name in wanted if not self._asked(number, kind, name))
+        reviewers = self._dialect.list_reviewers(number)
+        refused = []
+        for kind, names in (("user", users), ("team", teams)):
+            for name in dict.fromkeys(names):
+                if name.lower() in reviewers:
+                    continue
+                if not self._ask_review(number, kind, name):
+                    refused.append(name)
+        return tuple(refused)
 
     def has_status(self, commit: str, status: Status) -> bool:
         """Whether that is what is said of a commit already."""
-        return self._dialect.status(commit, status.context) == self._fit(status)
+        return self._dialect.find_status(commit, status.context) == self._fit(status)
 
     def set_status(self, commit: str, status: Status, *, unsaid: bool = False) -> None:
         """Say what we think of a commit, unless it is said already; not asked where `unsaid`."""
@@ -49,34 +54,45 @@ class Sayings(Opinions):
     def upsert_comment(self, number: int, key: str, text: str, head: str = "") -> None:
         """Keep one comment of this key, ours, at this text (Markdown); what is added to it stays.
 
+        Args:
+            number: of the pull request.
+            key: tells our comments apart.
+            text: Markdown.
+            head: the commit that this is about; empty where it does not matter.
+
         Raises:
             HeadMovedError: the pull request is not at `head`, the commit that this is about.
             UsageError: the forge does not take it.
         """
         plain = clean(text).strip()
-        said = fit(f"{plain}\n\n{_marker(key)}", self.capabilities.body)
+        body = fit(f"{plain}\n\n{_marker(key)}", self.capabilities.body)
         comment = self.single_comment(number, key)
         if comment and plain in comment.text.replace("\r\n", "\n"):
             return
         branch = self._get(number).branch if head else ""
         self._check_head(branch, head)
         if comment is None:
-            self._dialect.comment(number, said)
+            self._dialect.add_comment(number, body)
             # Nothing keeps another who is as fast from writing it too.
             comment = self.single_comment(number, key)
-        if comment and not same(comment.text, said):
-            self._dialect.recomment(number, comment.id, said)
+        if comment and not is_same(comment.text, body):
+            self._dialect.replace_comment(number, comment.id, body)
         self._check_head(branch, head)
 
     def single_comment(self, number: int, key: str) -> Comment | None:
         """Return our comment of this key; of several the oldest, and the others are deleted."""
-        ended = [
-            c for c in self._dialect.comments(number) if c.text.rstrip().endswith(_marker(key))
-        ]
-        mine = sorted((c for c in ended if c.author == self.whoami()), key=lambda c: c.id)
-        for more in mine[1:]:
-            self._dialect.uncomment(number, more.id)
-        return mine[0] if mine else None
+        mine = []
+        for comment in self._dialect.list_comments(number):
+            is_of_key = comment.text.rstrip().endswith(_marker(key))
+            # Somebody else may have copied the marker.
+            if is_of_key and comment.author == self.whoami():
+                mine.append(comment)
+        if not mine:
+            return None
+        mine.sort(key=lambda comment: comment.id)
+        for twin in mine[1:]:
+            self._dialect.delete_comment(number, twin.id)
+        return mine[0]
 
     def _say_why_closed(self, number: int, reason: str) -> None:
         """Tell it in a comment; where a conversation is locked, closing has to do without."""
@@ -91,18 +107,18 @@ class Sayings(Opinions):
             HeadMovedError: it is about another commit.
         """
         if head and shown != head:
-            tip = self._dialect.tip(branch)
+            tip = self._dialect.find_tip(branch)
             if tip != head:
                 raise HeadMovedError(branch, head, tip)
 
     def _fit(self, status: Status) -> Status:
-        text = one_line(status.description, self.capabilities.description)
+        text = shorten(status.description, self.capabilities.description)
         return replace(status, description=text)
 
-    def _asked(self, number: int, kind: str, name: str) -> bool:
+    def _ask_review(self, number: int, kind: str, name: str) -> bool:
         for attempt in range(LOOKS):
             try:
-                return self._dialect.ask(number, kind, name)
+                return self._dialect.ask_review(number, kind, name)
             except RefusedError as error:
                 if error.status not in (HTTPStatus.NOT_FOUND, *ANSWERED):
                     raise

@@ -8,7 +8,7 @@ from sluice.core.forge import PullRequest, Truth
 _DRAFT = re.compile(r"\s*(?:(?:\[(?:draft|wip)\]|\(draft\)|(?:draft|wip):)\s*)+", re.IGNORECASE)
 
 
-def as_git_says(pull: PullRequest, truth: Truth | None) -> PullRequest:
+def apply_truth(pull: PullRequest, truth: Truth | None) -> PullRequest:
     """Return a pull request as merged when its base has its commits.
 
     Of one that is open the same content is enough, which is what is left of a squash or a rebase
@@ -16,22 +16,27 @@ def as_git_says(pull: PullRequest, truth: Truth | None) -> PullRequest:
     """
     if truth is None or pull.state == "merged":
         return pull
-    into = truth.merged_as(pull.base, pull.head)
-    if into is None and pull.state == "open":
-        into = truth.squashed_as(pull.base, pull.head)
-    if into is None:
+    commit = truth.merged_as(pull.base, pull.head)
+    if commit is None and pull.state == "open":
+        commit = truth.squashed_as(pull.base, pull.head)
+    if commit is None:
         return pull
-    return replace(pull, state="merged", merged_as=into, unnoticed=pull.state == "open")
+    return replace(pull, state="merged", merged_as=commit, unnoticed=pull.state == "open")
 
 
-def titled(pull: PullRequest, title: str, *, by_title: bool) -> str:
+def keep_draft(pull: PullRequest, title: str, *, by_title: bool) -> str:
     """Return the title that a pull request is to have: what makes it a draft stays.
 
-    `by_title` says that on this forge a title does that, in words that may be its own.
+    Args:
+        pull: as it is now.
+        title: as it is to be, without what makes a draft.
+        by_title: whether a title makes a draft on this forge, in words that may be its own.
     """
     if not pull.draft:
         return title
-    found = _DRAFT.match(pull.title)
-    if found:
-        return f"{found[0].lstrip()}{title}"
-    return pull.title if by_title else title
+    draft = _DRAFT.match(pull.title)
+    if draft:
+        return f"{draft[0].lstrip()}{title}"
+    if by_title:  # by words that we do not know: better no new title than no draft any more
+        return pull.title
+    return title

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import httpx
 
 from sluice.core.finding import UsageError
-from sluice.forges.answers import Answer, MovedError, Site, answer_of, redact
+from sluice.forges.answers import Answer, MovedError, Site, read_answer, redact
 from sluice.forges.credentials import Credentials
 from sluice.network.deadlines import within
 from sluice.network.encoding import PLAIN, refuse_encoding
@@ -62,7 +62,7 @@ class Wire:
         self._client = httpx.Client(timeout=_TIMEOUT, follow_redirects=False)
         # Whoever opens a forge for one command does not close it.
         weakref.finalize(self, self._client.close)
-        self._known: OrderedDict[str, Answer] = OrderedDict()
+        self._remembered: OrderedDict[str, Answer] = OrderedDict()
 
     def exchange(self, request: Request) -> Answer:
         """Send a request and return the answer, of whatever status.
@@ -77,35 +77,39 @@ class Wire:
         try:
             for _ in range(_REDIRECTS + 1):
                 self._check_host(url)
-                answer = self._exchanged(request, url, params)
+                answer = self._exchange_once(request, url, params)
                 if answer.status // 100 != 3:  # noqa: PLR2004 - what redirects
                     return answer
                 target = answer.headers.get("location", "")
-                if target and request.writes and answer.status not in _KEEP_METHOD:
-                    self._check_host(urljoin(url, target))
-                    raise self._moved(answer.status, target)
-                if not target or (request.writes and answer.status not in _KEEP_METHOD):
+                if not target:
                     break
+                if request.writes and answer.status not in _KEEP_METHOD:
+                    # Followed, it would become a GET, and nothing would be written.
+                    self._check_host(urljoin(url, target))
+                    raise self._make_moved_error(answer.status, target)
                 url, params = urljoin(url, target), None
         except httpx.TransportError as error:
-            raise self._broken(error) from None
+            raise self._make_broken_error(error) from None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-            raise self._site.problem(
-                f"gives an answer that cannot be read: {_kind(error)}"
+            raise self._site.make_error(
+                f"gives an answer that cannot be read: {_name_kind(error)}"
             ) from None
-        raise self._moved(answer.status, "")
+        raise self._make_moved_error(answer.status, "")
 
-    def _moved(self, status: int, target: str) -> MovedError:
-        """Where it is now, if the address of another call tells."""
-        found = _REPOSITORY.search(urlsplit(target).path)
-        new = redact(unquote(found[1] or found[2])) if found else ""
-        where = f"has moved to {new}" if new else "may have moved"
+    def _make_moved_error(self, status: int, target: str) -> MovedError:
+        """Make the error that says where it is now, if the address of another call tells."""
+        place = "may have moved"
+        repository = _REPOSITORY.search(urlsplit(target).path)
+        if repository:
+            name = redact(unquote(repository[1] or repository[2]))
+            if name:
+                place = f"has moved to {name}"
         return MovedError(
-            f"{self._site} redirects ({status}): {self._site.repository} {where}; give its new "
+            f"{self._site} redirects ({status}): {self._site.repository} {place}; give its new "
             "address"
         )
 
-    def _exchanged(
+    def _exchange_once(
         self, request: Request, url: str, params: Mapping[str, str | int] | None
     ) -> Answer:
         headers = {
@@ -120,74 +124,78 @@ class Wire:
             headers["Content-Type"] = "application/json"
             content = json.dumps(request.body).encode()
         key = str(httpx.URL(url, params=params)) if params else url
-        known = None if request.writes else self._known.get(key)
-        if known:
-            headers["If-None-Match"] = known.headers["etag"]
-        answer = self._received(
+        remembered = None if request.writes else self._remembered.get(key)
+        if remembered:
+            headers["If-None-Match"] = remembered.headers["etag"]
+        answer = self._receive(
             self._client.build_request(
                 request.method, url, params=params, content=content, headers=headers
             )
         )
-        if known and answer.status == HTTPStatus.NOT_MODIFIED:
-            return replace(known, headers={**known.headers, **answer.headers}, unchanged=True)
+        if remembered and answer.status == HTTPStatus.NOT_MODIFIED:
+            return replace(
+                remembered, headers={**remembered.headers, **answer.headers}, unchanged=True
+            )
         if not request.writes:
             self._remember(key, answer)
         return answer
 
-    def _received(self, prepared: httpx.Request) -> Answer:
+    def _receive(self, prepared: httpx.Request) -> Answer:
         """Read an answer within bounds of size and time, however it drips."""
         content = bytearray()
-        with within(_DEADLINE, self._endless):
+        with within(_DEADLINE, self._make_endless_error):
             response = self._client.send(prepared, stream=True)
             try:
                 refuse_encoding(response)
                 for chunk in response.iter_bytes():
                     content += chunk
                     if len(content) > _LARGEST:
-                        raise self._endless()
+                        raise self._make_endless_error()
             finally:
                 response.close()
-        return answer_of(response.status_code, response.headers, bytes(content))
+        return read_answer(response.status_code, response.headers, bytes(content))
 
-    def _endless(self) -> UsageError:
-        return self._site.problem("does not come to an end of its answer: try again")
+    def _make_endless_error(self) -> UsageError:
+        return self._site.make_error("does not come to an end of its answer: try again")
 
     def _remember(self, key: str, answer: Answer) -> None:
-        self._known.pop(key, None)
+        self._remembered.pop(key, None)
         if answer.status == HTTPStatus.OK and answer.headers.get("etag"):
-            self._known[key] = answer
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
+            self._remembered[key] = answer
+            if len(self._remembered) > _REMEMBERED:
+                self._remembered.popitem(last=False)
 
     def _check_host(self, url: str) -> None:
         """Send the credentials to the very host that was configured, and to no other."""
-        if _origin(url) != _origin(self._site.base):
-            raise self._site.problem(
+        if _parse_origin(url) != _parse_origin(self._site.base):
+            raise self._site.make_error(
                 f"redirects to another host, {redact(urlsplit(url).hostname or '')}, which must "
                 "not see the credentials: check the address"
             )
 
-    def _broken(self, error: httpx.TransportError) -> UsageError:
-        said = redact(str(error), self._credentials.secrets())
+    def _make_broken_error(self, error: httpx.TransportError) -> UsageError:
+        text = redact(str(error), self._credentials.secrets())
         if isinstance(error, httpx.TimeoutException):
-            what = "does not answer in time: check that it works"
-        elif "certificate" in said.lower():  # another attempt would end the same
-            return self._site.problem(
+            problem = "does not answer in time: check that it works"
+        elif "certificate" in text.lower():  # another attempt would end the same
+            return self._site.make_error(
                 "has no certificate that we trust: set SSL_CERT_FILE to its CA's certificate"
             )
         elif isinstance(error, httpx.ProxyError):
-            what = "is not reachable through the proxy: check HTTPS_PROXY and NO_PROXY"
+            problem = "is not reachable through the proxy: check HTTPS_PROXY and NO_PROXY"
         elif isinstance(error, httpx.ConnectError):
-            what = "is not reachable: check its address and the network"
+            problem = "is not reachable: check its address and the network"
         else:
-            what = f"broke off the connection ({_kind(error)}): look at its log or its proxy"
-        return BrokenError(f"{self._site} {what}", sent=not isinstance(error, _NEVER_SENT))
+            problem = (
+                f"broke off the connection ({_name_kind(error)}): look at its log or its proxy"
+            )
+        return BrokenError(f"{self._site} {problem}", sent=not isinstance(error, _NEVER_SENT))
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
+def _parse_origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
 
 
-def _kind(error: Exception) -> str:
+def _name_kind(error: Exception) -> str:
     return type(error).__name__

@@ -8,39 +8,38 @@ Everything works on the object database and the refs; no work tree is ever read 
 from sluice.git.network import check_trust  # isort: split
 
 from sluice.git.callbacks import CredentialsRefusedError, Login, redact
-from sluice.git.checkout import ATTRIBUTES, is_ignored, is_unchanged, refuse_replaced, rewriting
-from sluice.git.commits import Merge, commit, committer_of, merge_trees
+from sluice.git.checkout import (
+    ATTRIBUTES,
+    find_rewritten,
+    is_ignored,
+    is_unchanged,
+    refuse_replaced,
+)
+from sluice.git.commits import Merge, choose_committer, commit, merge_trees
 from sluice.git.history import (
     FileChange,
+    collect_file_changes,
     commit_of,
     diff_text,
-    file_changes,
     file_history,
-    history_of,
     is_ancestor,
     merge_base,
+    walk_history,
 )
 from sluice.git.merged import Merged
 from sluice.git.packing import pack
-from sluice.git.refs import RefMovedError, refs_under, tip, update_ref
-from sluice.git.remote import (
-    PushRefusedError,
-    advertised,
-    clone,
-    fetch,
-    push,
-    push_each,
-    remote_url,
-)
+from sluice.git.pushing import PushRefusedError, push, push_each
+from sluice.git.refs import RefMovedError, list_refs, tip, update_ref
+from sluice.git.remote import clone, fetch, list_remote_refs, read_remote_url
 from sluice.git.repository import Repository, init_bare, open_repository, resolve
-from sluice.git.signing import Signer, SigningError, sign, signer_of
+from sluice.git.signing import Signer, SigningError, find_signer, sign
 from sluice.git.store import Store
 from sluice.git.trees import (
     Entry,
     Tree,
-    blob_id,
     changed_paths,
-    ids_at,
+    compute_blob_id,
+    find_ids,
     list_tree,
     read_blob,
     read_tree,
@@ -66,24 +65,26 @@ __all__ = [
     "Store",
     "Tree",
     "Upstream",
-    "advertised",
-    "blob_id",
     "changed_paths",
     "check_trust",
+    "choose_committer",
     "clone",
+    "collect_file_changes",
     "commit",
     "commit_of",
-    "committer_of",
+    "compute_blob_id",
     "diff_text",
     "fetch",
-    "file_changes",
     "file_history",
-    "history_of",
-    "ids_at",
+    "find_ids",
+    "find_rewritten",
+    "find_signer",
     "init_bare",
     "is_ancestor",
     "is_ignored",
     "is_unchanged",
+    "list_refs",
+    "list_remote_refs",
     "list_tree",
     "merge_base",
     "merge_trees",
@@ -93,16 +94,14 @@ __all__ = [
     "push",
     "push_each",
     "read_blob",
+    "read_remote_url",
     "read_tree",
     "redact",
-    "refs_under",
     "refuse_replaced",
-    "remote_url",
     "resolve",
-    "rewriting",
     "sign",
-    "signer_of",
     "tip",
     "update_ref",
+    "walk_history",
     "write_tree",
 ]

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from sluice.git.callbacks import CredentialsRefusedError, Login, reason_of, refused
-from sluice.git.network import WHOLE_SECONDS, check_trust, proxy_of, seconds
+from sluice.git.callbacks import CredentialsRefusedError, Login, describe_refusal, explain_words
+from sluice.git.network import WHOLE_SECONDS, check_trust, choose_proxy, read_timeouts
 from sluice.network.deadlines import within
 from sluice.network.encoding import PLAIN, refuse_encoding
 
@@ -50,7 +50,7 @@ class Advertisement(dict[str, str]):
 def ask(
     url: str, service: Service, environ: Mapping[str, str], login: Login | None
 ) -> Advertisement | None:
-    """Ask a server; None when libgit2 has to find out, and to tell what is wrong.
+    """Ask a server for its refs; None when libgit2 has to find out, and to tell what is wrong.
 
     Args:
         url: of the repository.
@@ -62,47 +62,49 @@ def ask(
         CredentialsRefusedError: it does not accept them.
         UnansweredError: it has no answer now, or not for us.
     """
-    proxy = proxy_of(url)
-    known = _credentials(url, environ, login) if proxy is not True else None
-    if known is None:
+    proxy = choose_proxy(url)
+    if proxy is True:  # only Git's configuration knows the way
         return None
-    header = f"Basic {b64encode(':'.join(known).encode()).decode()}"
-    where = url.rstrip("/") + f"/info/refs?service={service}"
+    credentials = _choose_credentials(url, environ, login)
+    if credentials is None:
+        return None
+    header = f"Basic {b64encode(':'.join(credentials).encode()).decode()}"
+    address = url.rstrip("/") + f"/info/refs?service={service}"
     try:
         headers = {"Authorization": header}
         with (
-            within(WHOLE_SECONDS, _late),
-            _client(proxy).stream("GET", where, headers=headers) as answer,
+            within(WHOLE_SECONDS, _refuse_late),
+            _open_client(proxy).stream("GET", address, headers=headers) as answer,
         ):
             refuse_encoding(answer)
             asked_for = answer.headers.get("WWW-Authenticate", "").lower()
             if answer.status_code == HTTPStatus.UNAUTHORIZED and asked_for.startswith("basic"):
-                raise CredentialsRefusedError(refused(url))
-            reason = reason_of(f"status code: {answer.status_code}")
+                raise CredentialsRefusedError(describe_refusal(url))
+            reason = explain_words(f"status code: {answer.status_code}")
             if answer.status_code == HTTPStatus.FORBIDDEN:
-                raise _denied(answer, reason)
+                raise _explain_denial(answer, reason)
             if reason:
                 raise UnansweredError(reason)
-            return _read(answer, service, header)
+            return _read_refs(answer, service, header)
     except httpx.TimeoutException:
-        raise UnansweredError(reason_of("timed out")) from None
+        raise UnansweredError(explain_words("timed out")) from None
     except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError, ValueError):
         return None
 
 
-def _late() -> UnansweredError:
-    return UnansweredError(reason_of("timed out"))
+def _refuse_late() -> UnansweredError:
+    return UnansweredError(explain_words("timed out"))
 
 
-def _denied(answer: httpx.Response, reason: str) -> UnansweredError:
-    """Why we may not do what was asked: of an archived repository the server says so."""
-    said = next(answer.iter_text(_WORDS), "")
-    if "archived" in said.lower():
+def _explain_denial(answer: httpx.Response, reason: str) -> UnansweredError:
+    """Return why we may not do this: of an archived repository the server says so."""
+    body = next(answer.iter_text(_WORDS), "")
+    if "archived" in body.lower():
         return UnansweredError(_ARCHIVED, "archived")
     return UnansweredError(reason, "read-only token")
 
 
-def _read(answer: httpx.Response, service: Service, header: str) -> Advertisement | None:
+def _read_refs(answer: httpx.Response, service: Service, header: str) -> Advertisement | None:
     if answer.status_code != HTTPStatus.OK:
         return None
     content = bytearray()
@@ -110,19 +112,19 @@ def _read(answer: httpx.Response, service: Service, header: str) -> Advertisemen
         content += chunk
         if len(content) > _LARGEST:
             return None
-    lines = list(_lines(bytes(content)))
+    lines = list(_split_lines(bytes(content)))
     if not lines or lines[0].rstrip() != f"# service={service}".encode():
         return None
-    said = Advertisement()
+    refs = Advertisement()
     for line in lines[1:]:
         commit, _, name = line.partition(b"\0")[0].rstrip(b"\n").partition(b" ")
         if name.startswith(b"refs/") or name == b"HEAD":
-            said[name.decode("utf-8", "surrogateescape")] = commit.decode()
-    said.header = f"Authorization: {header}"
-    return said
+            refs[name.decode("utf-8", "surrogateescape")] = commit.decode()
+    refs.header = f"Authorization: {header}"
+    return refs
 
 
-def _lines(content: bytes) -> Iterator[bytes]:
+def _split_lines(content: bytes) -> Iterator[bytes]:
     """Yield the lines of a conversation; ValueError when it is none, or breaks off."""
     at = 0
     while at < len(content):
@@ -134,24 +136,26 @@ def _lines(content: bytes) -> Iterator[bytes]:
         at += max(length, _DIGITS)
 
 
-def _credentials(
+def _choose_credentials(
     url: str, environ: Mapping[str, str], login: Login | None
 ) -> tuple[str, str] | None:
-    """User name and password; None for what is not asked over HTTP, or has none."""
+    """Return user name and password; None for what is not asked over HTTP, or has none."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
         return None
     token = environ.get("SLUICE_GIT_TOKEN")
     if token:
         return parts.username or environ.get("SLUICE_GIT_USERNAME") or "x-access-token", token
-    return login() if login else None
+    if login is None:
+        return None
+    return login()
 
 
 @cache
-def _client(proxy: str | None) -> httpx.Client:
-    """The connections of this process, which stay open from one look to the next."""
+def _open_client(proxy: str | None) -> httpx.Client:
+    """Open the connections of this process, which stay open from one look to the next."""
     check_trust()
-    connect, whole = seconds()
+    connect, whole = read_timeouts()
     client = httpx.Client(
         proxy=proxy,
         trust_env=proxy is not None,

@@ -56,23 +56,28 @@ def redact(text: str) -> str:
     return _QUERY.sub(r"\1", _WITH_USER.sub(r"\1://", text))
 
 
-def reason_of(text: str) -> str:
-    """What libgit2's words mean, and what to do; nothing for words that are not known."""
-    return next((words for pattern, words in _REASONS if re.search(pattern, text)), "")
+def explain_words(text: str) -> str:
+    """Return what libgit2's words mean, and what to do; nothing for words that are not known."""
+    for pattern, reason in _REASONS:
+        if re.search(pattern, text):
+            return reason
+    return ""
 
 
-def refused(url: str) -> str:
-    """What to say of credentials that a server does not accept."""
+def describe_refusal(url: str) -> str:
+    """Return what to say of credentials that a server does not accept."""
     return (
         f"{redact(url)} refused the credentials: renew them, and check that they may read and "
         "write this repository"
     )
 
 
-def scrub(text: str) -> str:
+def scrub_token(text: str) -> str:
     """Redact URLs, and the token should a server echo it."""
     token = os.environ.get("SLUICE_GIT_TOKEN", "")
-    return redact(text.replace(token, "***") if token else text)
+    if token:
+        text = text.replace(token, "***")
+    return redact(text)
 
 
 class Callbacks(pygit2.RemoteCallbacks):
@@ -92,11 +97,11 @@ class Callbacks(pygit2.RemoteCallbacks):
         super().__init__()
         self._url, self._environ, self._login = url, environ, login
         self._header = header
-        self._asked = bool(header)
+        self._was_offered = bool(header)
         self._password = ""
 
     def custom_headers(self) -> list[str] | None:
-        """What every request has."""
+        """Return the headers that every request has."""
         return [self._header] if self._header else None
 
     def credentials(
@@ -106,23 +111,26 @@ class Callbacks(pygit2.RemoteCallbacks):
         user = username_from_url or self._environ.get("SLUICE_GIT_USERNAME", "")
         if not allowed_types & (CredentialType.SSH_KEY | CredentialType.USERPASS_PLAINTEXT):
             return pygit2.Username(user or "git")
-        if self._asked:
-            raise CredentialsRefusedError(refused(self._url))
-        if _origin(url) != _origin(self._url):
+        # libgit2 would offer the same ones 15 times, and a server may ban who fails so often.
+        if self._was_offered:
+            raise CredentialsRefusedError(describe_refusal(self._url))
+        if _parse_origin(url) != _parse_origin(self._url):
             raise UsageError(
                 f"{redact(self._url)} redirects to {redact(url)}, which must not see the "
                 "credentials: give that address if it is the right one"
             )
-        self._asked = True
+        self._was_offered = True
         if allowed_types & CredentialType.SSH_KEY:
-            return self._key(user or "git")
-        return self._token(user)
+            return self._offer_key(user or "git")
+        return self._offer_token(user)
 
-    def _key(self, user: str) -> Credential:
+    def _offer_key(self, user: str) -> Credential:
         path = self._environ.get("SLUICE_GIT_SSH_KEY")
-        return pygit2.Keypair(user, None, path, "") if path else pygit2.KeypairFromAgent(user)
+        if not path:
+            return pygit2.KeypairFromAgent(user)
+        return pygit2.Keypair(user, None, path, "")
 
-    def _token(self, user: str) -> Credential:
+    def _offer_token(self, user: str) -> Credential:
         token = self._environ.get("SLUICE_GIT_TOKEN")
         if token:
             return pygit2.UserPass(user or "x-access-token", token)
@@ -133,35 +141,39 @@ class Callbacks(pygit2.RemoteCallbacks):
 
     def certificate_check(self, certificate: None, valid: bool, host: bytes | str) -> bool:  # noqa: ARG002, FBT001  # the binding's signature
         """Refuse who is not known: without this any SSH server is believed."""
-        if not valid:
-            name = host.decode() if isinstance(host, bytes) else host
-            web = self._url.startswith("http")
+        if valid:
+            return True
+        if self._url.startswith("http"):
             raise UsageError(
                 f"{redact(self._url)} has no certificate that we trust, or one of another name: "
                 "set SSL_CERT_FILE to its CA, and use the name in the certificate"
-                if web
-                else f"{redact(self._url)}: {name} is not in ~/.ssh/known_hosts with this key: "
-                "compare its fingerprint, then add it with ssh-keyscan"
             )
-        return True
+        name = host.decode() if isinstance(host, bytes) else host
+        raise UsageError(
+            f"{redact(self._url)}: {name} is not in ~/.ssh/known_hosts with this key: "
+            "compare its fingerprint, then add it with ssh-keyscan"
+        )
 
     def explain(self, error: Exception) -> str:
         """Return the reason of a failure and what to do, without secrets."""
         text = str(error)
-        known = reason_of(text)
-        if known:
-            return known
+        reason = explain_words(text)
+        if reason:
+            return reason
         if isinstance(error, pygit2.AuthError):
             return "it refused the credentials"
         return self.scrub(text)
 
     def scrub(self, text: str) -> str:
         """Take what we sent, and what URLs hold, out of a text."""
-        return scrub(text.replace(self._password, "***") if self._password else text)
+        if self._password:
+            text = text.replace(self._password, "***")
+        return scrub_token(text)
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
+def _parse_origin(url: str) -> tuple[str, str | None, int | None]:
     if "://" in url:
         parts = urlsplit(url)
         return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme)
+    # user@host:path, as ssh and scp have it
     return "ssh", url.partition(":")[0].rpartition("@")[2].lower(), None

@@ -7,7 +7,7 @@ import pygit2
 from pygit2.enums import FileStatus
 
 from sluice.core.finding import UsageError
-from sluice.git.refs import refs_under
+from sluice.git.refs import list_refs
 from sluice.git.repository import Repository
 
 ATTRIBUTES = ".gitattributes"
@@ -16,18 +16,24 @@ _REWRITING = ("filter", "ident", "working-tree-encoding")
 """Attributes by which a checkout reads otherwise than the commit; ends of lines do not count."""
 
 
-def rewriting(repo: Repository, paths: Iterable[str], folder: str = "") -> dict[str, str]:
-    """The attribute that rewrites a file at checkout, by path, of those that have one.
+def find_rewritten(repo: Repository, paths: Iterable[str], folder: str = "") -> dict[str, str]:
+    """Find the attribute that rewrites a file at checkout, by path, of those that have one.
 
     Args:
         repo: a repository with a work tree.
         paths: relative to its root.
         folder: where the paths are; attributes count from the root down to there.
     """
-    if not any(word in text for text in _attributes(repo, folder) for word in _REWRITING):
+    # Asking Git for each file is slow, and hardly any repository has such an attribute.
+    text = "\n".join(_read_attributes(repo, folder))
+    if not any(word in text for word in _REWRITING):
         return {}
-    found = {path: _rewritten_by(repo, path) for path in paths}
-    return {path: attribute for path, attribute in found.items() if attribute}
+    rewriters = {}
+    for path in paths:
+        attribute = _find_rewriter(repo, path)
+        if attribute:
+            rewriters[path] = attribute
+    return rewriters
 
 
 def is_unchanged(repo: Repository, path: str) -> bool:
@@ -49,7 +55,7 @@ def refuse_replaced(repo: Repository) -> None:
     Raises:
         UsageError: when it has `git replace` refs.
     """
-    replaced = [ref.removeprefix(_REPLACED) for ref in refs_under(repo, _REPLACED)]
+    replaced = [ref.removeprefix(_REPLACED) for ref in list_refs(repo, _REPLACED)]
     if replaced:
         raise UsageError(
             f"Git shows something else in place of object {replaced[0]}, so that nobody can tell "
@@ -57,8 +63,8 @@ def refuse_replaced(repo: Repository) -> None:
         )
 
 
-def _attributes(repo: Repository, folder: str) -> Iterator[str]:
-    """The texts of the files that say how to check out what is below a folder."""
+def _read_attributes(repo: Repository, folder: str) -> Iterator[str]:
+    """Yield the texts of the files that say how to check out what is below a folder."""
     here = Path(repo.workdir)
     for part in ("", *filter(None, folder.split("/"))):
         here /= part
@@ -68,9 +74,11 @@ def _attributes(repo: Repository, folder: str) -> Iterator[str]:
             continue
 
 
-def _rewritten_by(repo: Repository, path: str) -> str:
+def _find_rewriter(repo: Repository, path: str) -> str:
     for name in _REWRITING:
         value = repo.get_attr(path, name)
+        if value is True:
+            return name
         if value:
-            return name if value is True else f"{name}={value}"
+            return f"{name}={value}"
     return ""

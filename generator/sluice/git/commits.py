@@ -11,8 +11,8 @@ from pygit2.enums import MergeFlag
 from sluice.core.finding import UsageError
 from sluice.core.model import Signature
 from sluice.git.faults import explains_faults
-from sluice.git.repository import Repository, commit_object
-from sluice.git.signing import Signer, sign, signer_of
+from sluice.git.repository import Repository, find_commit
+from sluice.git.signing import Signer, find_signer, sign
 
 
 class Merge(NamedTuple):
@@ -34,9 +34,14 @@ def commit(
 ) -> str:
     """Write a commit object, signed where that is configured, and return its id; no ref moves.
 
-    `signature` is the author, who is the committer too unless `committer_of` knows another one.
-    `time` is in seconds since the epoch, None is now; the zone is UTC. The message gets the
-    final newline that Git expects.
+    Args:
+        repo: the repository.
+        tree: id of the tree.
+        parents: ids of the parents, the first one first.
+        message: it gets the final newline that Git expects.
+        signature: the author, who commits too unless `choose_committer` knows somebody
+            else.
+        time: seconds since the epoch, in UTC; None is now.
 
     Raises:
         UsageError: a missing parent or tree, or a name that a commit cannot hold.
@@ -44,26 +49,28 @@ def commit(
     """
     if "\0" in message:
         raise UsageError("a commit message cannot hold a NUL character")
+    if not message.endswith("\n"):
+        message = f"{message}\n"
     at = int(clock.time()) if time is None else time
-    committer = committer_of(signature)
-    signer = signer_of(repo, committer)
+    committer = choose_committer(signature)
+    signer = find_signer(repo, committer)
     parts = _Parts(
-        _signature(signature, at),
-        _signature(committer, at),
-        message if message.endswith("\n") else f"{message}\n",
+        _make_signature(signature, at),
+        _make_signature(committer, at),
+        message,
         tree,
         list(parents),
     )
     try:
         if signer is None:
             return str(repo.create_commit(None, *parts))
-        return _signed(repo, parts, signer)
+        return _write_signed(repo, parts, signer)
     except (pygit2.GitError, KeyError, ValueError) as error:
         raise UsageError(f"cannot commit: {error}") from error
 
 
-def committer_of(author: Signature, environ: Mapping[str, str] = os.environ) -> Signature:
-    """Who commits: the author, or whom Git's own environment variables name.
+def choose_committer(author: Signature, environ: Mapping[str, str] = os.environ) -> Signature:
+    """Return who commits: the author, or whom Git's own environment variables name.
 
     A forge believes a signature only when its key belongs to the committer's address.
     """
@@ -81,20 +88,22 @@ class _Parts(NamedTuple):
     parents: list[str | pygit2.Oid]
 
 
-def _signed(repo: Repository, parts: _Parts, signer: Signer) -> str:
+def _write_signed(repo: Repository, parts: _Parts, signer: Signer) -> str:
     content = str(repo.create_commit_string(*parts))  # its type is declared wrongly
     signature = sign(signer, content.encode())
     return str(repo.create_commit_with_signature(content, signature.rstrip("\n")))
 
 
-def _signature(who: Signature, time: int) -> pygit2.Signature:
+def _make_signature(person: Signature, time: int) -> pygit2.Signature:
     # A line break in a name would forge header lines of the commit.
-    if not (who.name + who.email).isprintable():
-        raise UsageError(f"{who.name!r} <{who.email!r}> cannot sign a commit")
+    if not (person.name + person.email).isprintable():
+        raise UsageError(f"{person.name!r} <{person.email!r}> cannot sign a commit")
     try:
-        return pygit2.Signature(who.name, who.email, time, 0)
+        return pygit2.Signature(person.name, person.email, time, 0)
     except (pygit2.GitError, ValueError) as error:
-        raise UsageError(f"{who.name!r} <{who.email!r}> cannot sign a commit: {error}") from error
+        raise UsageError(
+            f"{person.name!r} <{person.email!r}> cannot sign a commit: {error}"
+        ) from error
 
 
 @explains_faults
@@ -102,12 +111,23 @@ def merge_trees(repo: Repository, ours: str, theirs: str) -> Merge:
     """Merge two commits in the object database and return the tree.
 
     Renames are not followed: rendered files resemble each other too much to guess.
+
+    Args:
+        repo: the repository.
+        ours: revision of the one side.
+        theirs: of the other side.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
     """
-    first, second = commit_object(repo, ours), commit_object(repo, theirs)
+    first, second = find_commit(repo, ours), find_commit(repo, theirs)
     if repo.merge_base(first.id, second.id) == first.id:
         return Merge(str(second.tree_id))
     index = repo.merge_commits(first, second, flags=MergeFlag(0))
     if index.conflicts is None:
         return Merge(str(index.write_tree(repo)))
-    paths = {side.path for conflict in index.conflicts for side in conflict if side is not None}
+    paths: set[str] = set()
+    for sides in index.conflicts:
+        # A side that has no such file is None.
+        paths.update(side.path for side in sides if side is not None)
     return Merge("", tuple(sorted(paths)))

@@ -14,10 +14,11 @@ from sluice.core.finding import UsageError
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 _OBJECT = re.compile(r"[0-9a-f]{40}")
+_REMEDY = "run git fsck there, or fetch all of it"
 
 
 @contextmanager
-def explained(repo: Repository) -> Iterator[None]:
+def explain_failures(repo: Repository) -> Iterator[None]:
     """Turn what goes wrong in a repository into an error that says where.
 
     Raises:
@@ -26,26 +27,29 @@ def explained(repo: Repository) -> Iterator[None]:
     try:
         yield
     except KeyError as error:
-        if missing := _OBJECT.search(str(error)):
-            message = f"object {missing[0]} is missing; run git fsck there, or fetch all of it"
-            raise UsageError(f"{repo.path}: {message}") from error
-        raise
+        missing = _OBJECT.search(str(error))
+        if missing is None:  # some other mapping of ours: a defect
+            raise
+        message = f"object {missing[0]} is missing; {_REMEDY}"
+        raise UsageError(f"{repo.path}: {message}") from error
     except OSError as error:
         place = error.filename or repo.path
         raise UsageError(f"{place}: {error.strerror or error}") from error
     except pygit2.GitError as error:
-        remedy = "; run git fsck there, or fetch all of it" if _OBJECT.search(str(error)) else ""
-        raise UsageError(f"{repo.path}: {error}{remedy}") from error
+        message = f"{repo.path}: {error}"
+        if _OBJECT.search(str(error)):
+            message += f"; {_REMEDY}"
+        raise UsageError(message) from error
 
 
 def explains_faults(
     function: Callable[Concatenate[Repository, _Parameters], _Result],
 ) -> Callable[Concatenate[Repository, _Parameters], _Result]:
-    """Let a function on a repository raise UsageError for what `explained` knows."""
+    """Let a function on a repository raise UsageError for what `explain_failures` knows."""
 
     @wraps(function)
     def run(repo: Repository, /, *args: _Parameters.args, **options: _Parameters.kwargs) -> _Result:
-        with explained(repo):
+        with explain_failures(repo):
             return function(repo, *args, **options)
 
     return run

@@ -7,36 +7,36 @@ import pygit2
 
 from sluice.core.finding import UsageError
 from sluice.core.model import Commit
-from sluice.git.faults import explained, explains_faults
-from sluice.git.repository import Repository, commit_object, tree_object
-from sluice.git.trees import WHOLE, absent, changed_paths, list_tree
+from sluice.git.faults import explain_failures, explains_faults
+from sluice.git.repository import Repository, find_commit, find_tree
+from sluice.git.trees import WHOLE, changed_paths, describe_absence, list_tree
 
 
 @explains_faults
 def commit_of(repo: Repository, revision: str) -> Commit:
     """Return the commit that a revision names; UsageError when there is none."""
-    return _read(commit_object(repo, revision))
+    return _read_commit(find_commit(repo, revision))
 
 
-def _read(found: pygit2.Commit) -> Commit:
+def _read_commit(commit: pygit2.Commit) -> Commit:
     return Commit(
-        id=str(found.id),
-        parents=tuple(str(parent) for parent in found.parent_ids),
-        author=found.author.name,
-        email=found.author.email,
-        time=found.commit_time,
-        message=found.message,
-        trailers=_trailers(found),
-        committer=found.committer.name,
-        rewritten=found.author.time != found.commit_time,
+        id=str(commit.id),
+        parents=tuple(str(parent) for parent in commit.parent_ids),
+        author=commit.author.name,
+        email=commit.author.email,
+        time=commit.commit_time,
+        message=commit.message,
+        trailers=_read_trailers(commit),
+        committer=commit.committer.name,
+        rewritten=commit.author.time != commit.commit_time,
     )
 
 
-def _trailers(found: pygit2.Commit) -> dict[str, str]:
+def _read_trailers(commit: pygit2.Commit) -> dict[str, str]:
     """Return the trailers of the last paragraph, unfolded; of a repeated key the last one."""
     return {
         key: " ".join(line.strip() for line in value.splitlines())
-        for key, value in found.message_trailers.items()
+        for key, value in commit.message_trailers.items()
     }
 
 
@@ -44,23 +44,40 @@ def file_history(repo: Repository, revision: str, path: str) -> Iterator[Commit]
     """Yield, newest first, the first-parent commits that added, changed or deleted a file.
 
     In a shallow clone the oldest commit at hand counts as the one that added it.
+
+    Args:
+        repo: the repository.
+        revision: where the walk begins.
+        path: of the file.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
     """
-    return history_of(repo, revision, [path])
+    return walk_history(repo, revision, [path])
 
 
-def history_of(repo: Repository, revision: str, paths: Iterable[str]) -> Iterator[Commit]:
-    """Yield, as `file_history`, the commits that changed any of these files."""
-    wanted = list(paths)
-    with explained(repo):
-        found: pygit2.Commit | None = commit_object(repo, revision)
-        here = [id_at(found, path) for path in wanted]
-    while found is not None:
-        with explained(repo):
-            parent = first_parent(repo, found)
-            before = [id_at(parent, path) for path in wanted]
-        if before != here:
-            yield _read(found)
-        found, here = parent, before
+def walk_history(repo: Repository, revision: str, paths: Iterable[str]) -> Iterator[Commit]:
+    """Yield, as `file_history`, the commits that changed any of these files.
+
+    Args:
+        repo: the repository.
+        revision: where the walk begins.
+        paths: of the files.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
+    """
+    followed = list(paths)
+    with explain_failures(repo):
+        commit: pygit2.Commit | None = find_commit(repo, revision)
+        ids = [find_id(commit, path) for path in followed]
+    while commit is not None:
+        with explain_failures(repo):
+            parent = find_first_parent(repo, commit)
+            parent_ids = [find_id(parent, path) for path in followed]
+        if parent_ids != ids:
+            yield _read_commit(commit)
+        commit, ids = parent, parent_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,28 +90,44 @@ class FileChange:
 
 
 @explains_faults
-def file_changes(
+def collect_file_changes(
     repo: Repository, revision: str, folder: str, name: str, least: int
 ) -> dict[str, list[FileChange]]:
-    """What became of all files of one name below a folder, newest first, in one walk.
+    """Collect what became of all files of one name below a folder, newest first, in one walk.
 
     The walk along first parents ends where each of these files that `revision` has was added,
     and not before `least` commits.
+
+    Args:
+        repo: the repository.
+        revision: where the walk begins.
+        folder: path of the folder.
+        name: the name that the files have.
+        least: how many commits are walked at least, for files that are there no more.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
     """
-    found: pygit2.Commit | None = commit_object(repo, revision)
-    open_ = {path for path in list_tree(repo, revision, [folder]) if _is_named(path, name)}
+    commit: pygit2.Commit | None = find_commit(repo, revision)
+    paths = list_tree(repo, revision, [folder])
+    unfinished = {path for path in paths if _is_named(path, name)}
     changes: dict[str, list[FileChange]] = {}
-    seen = 0
-    while found is not None and (open_ or seen < least):
-        parent = first_parent(repo, found)
-        for path in _moved(repo, parent, found, folder):
-            if _is_named(path, name):
-                before, after = id_at(parent, path), id_at(found, path)
-                told = FileChange(_read(found), _content(repo, before), _content(repo, after))
-                changes.setdefault(path, []).append(told)
-                if before is None:
-                    open_.discard(path)
-        found, seen = parent, seen + 1
+    count = 0
+    while commit is not None and (unfinished or count < least):
+        parent = find_first_parent(repo, commit)
+        for path in _list_changed(repo, parent, commit, folder):
+            if not _is_named(path, name):
+                continue
+            before, after = find_id(parent, path), find_id(commit, path)
+            change = FileChange(
+                commit=_read_commit(commit),
+                before=_read_content(repo, before),
+                after=_read_content(repo, after),
+            )
+            changes.setdefault(path, []).append(change)
+            if before is None:  # added here: older commits cannot have it
+                unfinished.discard(path)
+        commit, count = parent, count + 1
     return changes
 
 
@@ -102,38 +135,38 @@ def _is_named(path: str, name: str) -> bool:
     return path.rpartition("/")[2] == name
 
 
-def _moved(
-    repo: Repository, parent: pygit2.Commit | None, found: pygit2.Commit, folder: str
+def _list_changed(
+    repo: Repository, parent: pygit2.Commit | None, commit: pygit2.Commit, folder: str
 ) -> list[str]:
-    """The files below a folder that a commit changed."""
+    """List the files below a folder that a commit changed."""
     if parent is None:
-        return list(list_tree(repo, str(found.id), [folder]))
-    if id_at(parent, folder) == id_at(found, folder):
+        return list(list_tree(repo, str(commit.id), [folder]))
+    if find_id(parent, folder) == find_id(commit, folder):
         return []
-    return changed_paths(repo, str(parent.id), str(found.id), folder)
+    return changed_paths(repo, str(parent.id), str(commit.id), folder)
 
 
-def _content(repo: Repository, found: pygit2.Oid | None) -> bytes | None:
-    if found is None:
+def _read_content(repo: Repository, blob_id: pygit2.Oid | None) -> bytes | None:
+    if blob_id is None:
         return None
-    blob = repo.get(found)
+    blob = repo.get(blob_id)
     if blob is None:
-        raise absent(found)
+        raise describe_absence(blob_id)
     return blob.data if isinstance(blob, pygit2.Blob) else None
 
 
-def first_parent(repo: Repository, found: pygit2.Commit) -> pygit2.Commit | None:
+def find_first_parent(repo: Repository, commit: pygit2.Commit) -> pygit2.Commit | None:
     """Return the first parent, None at a root or at the edge of a shallow clone."""
-    ids = found.parent_ids
+    ids = commit.parent_ids
     parent = repo.get(ids[0]) if ids else None
     return parent if isinstance(parent, pygit2.Commit) else None
 
 
-def id_at(found: pygit2.Commit | None, path: str) -> pygit2.Oid | None:
+def find_id(commit: pygit2.Commit | None, path: str) -> pygit2.Oid | None:
     """Return what a commit has at a path, None when it has nothing there."""
-    if found is None:
+    if commit is None:
         return None
-    tree = found.tree
+    tree = commit.tree
     try:
         return tree[path].id
     except KeyError:
@@ -143,14 +176,14 @@ def id_at(found: pygit2.Commit | None, path: str) -> pygit2.Oid | None:
 @explains_faults
 def merge_base(repo: Repository, first: str, second: str) -> str | None:
     """Return the best common ancestor of two revisions, or None for unrelated histories."""
-    base = repo.merge_base(commit_object(repo, first).id, commit_object(repo, second).id)
+    base = repo.merge_base(find_commit(repo, first).id, find_commit(repo, second).id)
     return str(base) if base is not None else None
 
 
 @explains_faults
 def is_ancestor(repo: Repository, ancestor: str, revision: str) -> bool:
     """Whether `revision` contains `ancestor`; a commit contains itself."""
-    older, newer = commit_object(repo, ancestor).id, commit_object(repo, revision).id
+    older, newer = find_commit(repo, ancestor).id, find_commit(repo, revision).id
     return older == newer or repo.descendant_of(newer, older)
 
 
@@ -158,26 +191,34 @@ def is_ancestor(repo: Repository, ancestor: str, revision: str) -> bool:
 def diff_text(repo: Repository, old: str, new: str, paths: Iterable[str] = ()) -> str:
     """Return a unified diff of two revisions, for people to read.
 
-    `paths` are prefixes as in `list_tree`; none means everything.
+    Args:
+        repo: the repository.
+        old: the revision before.
+        new: the revision after.
+        paths: prefixes as in `list_tree`; none means everything.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
     """
-    before, after = tree_object(repo, old), tree_object(repo, new)
-    changed = {
-        path for prefix in (list(paths) or [""]) for path in changed_paths(repo, old, new, prefix)
-    }
-    return "".join(
-        _patch(path, _blob(before, path), _blob(after, path)) for path in sorted(changed)
-    )
+    before, after = find_tree(repo, old), find_tree(repo, new)
+    changed: set[str] = set()
+    for prefix in list(paths) or [""]:
+        changed.update(changed_paths(repo, old, new, prefix))
+    text = ""
+    for path in sorted(changed):
+        text += _make_patch(path, _find_blob(before, path), _find_blob(after, path))
+    return text
 
 
-def _blob(tree: pygit2.Tree, path: str) -> pygit2.Blob | None:
+def _find_blob(tree: pygit2.Tree, path: str) -> pygit2.Blob | None:
     try:
-        found = tree[path]
+        entry = tree[path]
     except KeyError:
         return None
-    return found if isinstance(found, pygit2.Blob) else None
+    return entry if isinstance(entry, pygit2.Blob) else None
 
 
-def _patch(path: str, old: pygit2.Blob | None, new: pygit2.Blob | None) -> str:
+def _make_patch(path: str, old: pygit2.Blob | None, new: pygit2.Blob | None) -> str:
     try:
         patch = pygit2.Patch.create_from(old, new, path, path)
     except pygit2.NotFoundError as error:

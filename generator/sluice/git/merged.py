@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import pygit2
 
 from sluice.core.finding import UsageError
-from sluice.git.history import first_parent, id_at
-from sluice.git.repository import Repository, commit_object
+from sluice.git.history import find_first_parent, find_id
+from sluice.git.repository import Repository, find_commit
 from sluice.git.trees import changed_paths
 
-# So many commits back it is looked for that a branch got the content of another one.
+# Commits of a branch that are searched for the content of another one.
 LOOKBACK = 1000
 
 
@@ -25,8 +25,10 @@ class Merged:
 
     def merged_as(self, base: str, head: str) -> str | None:
         """Return the commit by which a branch got a commit; None when it does not contain it."""
-        line = self._line(base)
-        return line.brought(head) if line else None
+        line = self._follow(base)
+        if line is None:
+            return None
+        return line.find_bringer(head)
 
     def squashed_as(self, base: str, head: str) -> str | None:
         """Return the commit by which a branch got the same content, however it came there.
@@ -34,75 +36,78 @@ class Merged:
         That is a commit since the two have parted after which every file that `head` changed was
         as it is in `head`. None when there is none, or when `head` changes nothing.
         """
-        line = self._line(base)
+        line = self._follow(base)
         if line is None:
             return None
         search = line.searches.get(head)
         if search is None:
-            search = line.searches[head] = _Search(self._begun(line, head))
-        if not search.found:
-            search.found = self._search(line, head, search)
-        search.until = line.tip if search.until else None
-        return search.found or None
+            search = line.searches[head] = _Search(self._find_fork(line, head))
+        if not search.match:
+            search.match = self._search(line, head, search)
+        search.searched = line.tip if search.searched else None
+        return search.match or None
 
-    def _line(self, base: str) -> "_Line | None":
+    def _follow(self, base: str) -> "_Line | None":
         try:
-            tip = commit_object(self._repo, f"refs/heads/{base}").id
+            tip = find_commit(self._repo, f"refs/heads/{base}").id
         except UsageError:
             return None
         line = self._lines.get(base)
-        if line is None or not _goes_on(self._repo, line.tip, tip):
+        if line is None or not _is_extended(self._repo, line.tip, tip):
             line = self._lines[base] = _Line(tip)
         line.extend(self._repo, tip)
         return line
 
-    def _begun(self, line: "_Line", head: str) -> pygit2.Oid | None:
-        """Where a head has parted from a branch; None where that is not known."""
+    def _find_fork(self, line: "_Line", head: str) -> pygit2.Oid | None:
+        """Find where a head has parted from a branch; None where that is not known."""
         try:
-            found: pygit2.Commit | None = commit_object(self._repo, head)
-            while found is not None and len(found.parent_ids) == 1:
-                found = first_parent(self._repo, found)
-                if found and found.id in line.own:
-                    return found.id
-            return self._repo.merge_base(commit_object(self._repo, head).id, line.tip)
+            commit: pygit2.Commit | None = find_commit(self._repo, head)
+            # Most heads are a few commits on top of the branch, so that the walk ends soon.
+            while commit is not None and len(commit.parent_ids) == 1:
+                commit = find_first_parent(self._repo, commit)
+                if commit and commit.id in line.main_line:
+                    return commit.id
+            return self._repo.merge_base(find_commit(self._repo, head).id, line.tip)
         except (UsageError, pygit2.GitError, KeyError):
             return None
 
     def _search(self, line: "_Line", head: str, search: "_Search") -> str:
-        for found in self._since(line, search):
-            wanted = search.wanted or self._wanted(head, search)
-            if self._changed(found) & wanted.keys() and _has(found, wanted):
-                return str(found.id)
+        for commit in self._walk_unsearched(line, search):
+            contents = search.contents or self._collect_changes(head, search)
+            if self._list_touched(commit) & contents.keys() and _has_contents(commit, contents):
+                return str(commit.id)
         return ""
 
-    def _wanted(self, head: str, search: "_Search") -> Mapping[str, pygit2.Oid | None]:
-        """What a head made of the files that it changed."""
-        ours = commit_object(self._repo, head)
-        paths = changed_paths(self._repo, str(search.begun), head)
-        search.wanted = {path: id_at(ours, path) for path in paths}
-        return search.wanted
+    def _collect_changes(self, head: str, search: "_Search") -> Mapping[str, pygit2.Oid | None]:
+        """Collect what a head made of the files that it changed."""
+        ours = find_commit(self._repo, head)
+        paths = changed_paths(self._repo, str(search.fork), head)
+        search.contents = {path: find_id(ours, path) for path in paths}
+        return search.contents
 
-    def _since(self, line: "_Line", search: "_Search") -> Iterator[pygit2.Commit]:
-        """The first-parent commits that were not searched yet, newest first."""
-        found: pygit2.Commit | None = commit_object(self._repo, str(line.tip))
-        begun = search.until
-        if begun is None:
+    def _walk_unsearched(self, line: "_Line", search: "_Search") -> Iterator[pygit2.Commit]:
+        """Yield the first-parent commits that were not searched yet, newest first."""
+        commit: pygit2.Commit | None = find_commit(self._repo, str(line.tip))
+        fork = search.searched
+        if fork is None:
             return
         for _ in range(LOOKBACK):
-            if found is None or found.id == begun:
+            if commit is None or commit.id == fork:
                 return
-            if begun not in line.own and self._repo.descendant_of(begun, found.id):
+            if fork not in line.main_line and self._repo.descendant_of(fork, commit.id):
                 return
-            yield found
-            found = first_parent(self._repo, found)
+            yield commit
+            commit = find_first_parent(self._repo, commit)
 
-    def _changed(self, found: pygit2.Commit) -> frozenset[str]:
-        """The files that a commit changed on its branch."""
-        if found.id not in self._touched:
-            parent = first_parent(self._repo, found)
-            paths = changed_paths(self._repo, str(parent.id), str(found.id)) if parent else ()
-            self._touched[found.id] = frozenset(paths)
-        return self._touched[found.id]
+    def _list_touched(self, commit: pygit2.Commit) -> frozenset[str]:
+        """List the files that a commit changed on its branch."""
+        if commit.id not in self._touched:
+            parent = find_first_parent(self._repo, commit)
+            paths: list[str] = []
+            if parent:
+                paths = changed_paths(self._repo, str(parent.id), str(commit.id))
+            self._touched[commit.id] = frozenset(paths)
+        return self._touched[commit.id]
 
 
 @dataclass
@@ -112,13 +117,13 @@ class _Search:
     `until` is how far the branch was searched for them.
     """
 
-    begun: pygit2.Oid | None
-    until: pygit2.Oid | None = field(init=False)
-    wanted: Mapping[str, pygit2.Oid | None] = field(default_factory=dict)
-    found: str = ""
+    fork: pygit2.Oid | None
+    searched: pygit2.Oid | None = field(init=False)
+    contents: Mapping[str, pygit2.Oid | None] = field(default_factory=dict)
+    match: str = ""
 
     def __post_init__(self) -> None:
-        self.until = self.begun
+        self.searched = self.fork
 
 
 class _Line:
@@ -126,42 +131,46 @@ class _Line:
 
     def __init__(self, tip: pygit2.Oid) -> None:
         self.tip = tip
-        self.own: set[pygit2.Oid] = set()
+        self.main_line: set[pygit2.Oid] = set()
         self.searches: dict[str, _Search] = {}
-        self._held: set[pygit2.Oid] = set()
+        self._contained: set[pygit2.Oid] = set()
         self._merges: dict[pygit2.Oid, str] = {}
 
-    def brought(self, head: str) -> str | None:
-        """The commit that brought another one; that itself where no merge of ours is known."""
+    def find_bringer(self, head: str) -> str | None:
+        """Find the commit that brought another one; itself where no merge of ours is known."""
         try:
-            wanted = pygit2.Oid(hex=head)
+            commit = pygit2.Oid(hex=head)
         except ValueError:
             return None
-        return self._merges.get(wanted, head) if wanted in self._held else None
+        if commit not in self._contained:
+            return None
+        return self._merges.get(commit, head)
 
     def extend(self, repo: Repository, tip: pygit2.Oid) -> None:
         """Walk what is new up to a tip."""
         self.tip = tip
-        found = None if tip in self.own else commit_object(repo, str(tip))
-        while found is not None and found.id not in self.own:
-            self.own.add(found.id)
-            self._merges |= dict.fromkeys(found.parent_ids[1:], str(found.id))
-            found = first_parent(repo, found)
+        newest = None if tip in self.main_line else find_commit(repo, str(tip))
+        while newest is not None and newest.id not in self.main_line:
+            self.main_line.add(newest.id)
+            self._merges |= dict.fromkeys(newest.parent_ids[1:], str(newest.id))
+            newest = find_first_parent(repo, newest)
         waiting = [tip]
         while waiting:
-            each = waiting.pop()
-            if each not in self._held:
-                self._held.add(each)
-                commit = repo.get(each)  # none at the edge of a shallow clone
-                waiting += commit.parent_ids if isinstance(commit, pygit2.Commit) else ()
+            ancestor = waiting.pop()
+            if ancestor in self._contained:
+                continue
+            self._contained.add(ancestor)
+            commit = repo.get(ancestor)  # none at the edge of a shallow clone
+            if isinstance(commit, pygit2.Commit):
+                waiting += commit.parent_ids
 
 
-def _goes_on(repo: Repository, before: pygit2.Oid, tip: pygit2.Oid) -> bool:
+def _is_extended(repo: Repository, before: pygit2.Oid, tip: pygit2.Oid) -> bool:
     """Whether a branch was only added to."""
     with suppress(pygit2.GitError, KeyError):
         return before == tip or repo.descendant_of(tip, before)
     return False
 
 
-def _has(found: pygit2.Commit, wanted: Mapping[str, pygit2.Oid | None]) -> bool:
-    return all(id_at(found, path) == content for path, content in wanted.items())
+def _has_contents(commit: pygit2.Commit, contents: Mapping[str, pygit2.Oid | None]) -> bool:
+    return all(find_id(commit, path) == content for path, content in contents.items())

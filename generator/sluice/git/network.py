@@ -35,7 +35,7 @@ def check_trust(environ: Mapping[str, str] = os.environ) -> None:
 
 
 @functools.cache
-def configure() -> None:
+def set_timeouts() -> None:
     """Give libgit2 the timeouts that it lacks; its settings belong to the whole process."""
     import pygit2  # noqa: PLC0415  # must not be read before the certificates were looked at
 
@@ -44,13 +44,13 @@ def configure() -> None:
     pygit2.settings.server_timeout = _TIMEOUT
 
 
-def seconds() -> tuple[float, float]:
-    """How long to wait for a connection, and for anything on it."""
+def read_timeouts() -> tuple[float, float]:
+    """Return the seconds to wait for a connection, and for anything on it."""
     return _CONNECT_TIMEOUT / 1000, _TIMEOUT / 1000
 
 
-def proxy_of(url: str) -> str | Literal[True] | None:
-    """The proxy for a URL by HTTPS_PROXY and NO_PROXY; True leaves it to Git's configuration.
+def choose_proxy(url: str) -> str | Literal[True] | None:
+    """Choose a URL's proxy by HTTPS_PROXY and NO_PROXY; True leaves it to Git's configuration.
 
     Plain HTTP goes straight to the server: libgit2 does not know proxies for it. Of NO_PROXY it
     does not know spaces, and so it is read as everything else here reads it.
@@ -61,10 +61,12 @@ def proxy_of(url: str) -> str | Literal[True] | None:
     if parts.scheme != "https" or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
     proxies = getproxies()
-    found = proxies.get("https") or proxies.get("all")
-    if not found:
+    proxy = proxies.get("https") or proxies.get("all")
+    if not proxy:
         return True
-    return found if "://" in found else f"http://{found}"
+    if "://" not in proxy:
+        return f"http://{proxy}"
+    return proxy
 
 
 if Path(os.environ.get(_CA, "")).is_file():

@@ -55,6 +55,11 @@ def pack(
     Objects that no ref leads to stay, since other processes may be about to use them; in a mirror,
     which can be fetched again, for two weeks. This handle lets go of the files that went.
 
+    Args:
+        repo: the repository.
+        is_stopping: asked again and again while Git works; true ends it.
+        is_mirror: whether all of it can be fetched again.
+
     Raises:
         UsageError: it cannot be packed, or there is no git; it is as good as before.
     """
@@ -79,26 +84,29 @@ def pack(
 
 
 def _is_loose(repo: Repository, objects: Path) -> bool:
-    limit = _setting(repo, *_LOOSE)
-    return limit > 0 and len(_names(objects / _SAMPLE)) > -(-limit // 256)
+    # Git spreads loose objects over 256 folders by their ids: one of them is sample enough.
+    limit = _read_setting(repo, *_LOOSE)
+    return limit > 0 and len(_list_names(objects / _SAMPLE)) > -(-limit // 256)
 
 
 def _has_many_packs(repo: Repository, objects: Path) -> bool:
-    limit = _setting(repo, *_PACKS)
-    names = _names(objects / "pack")
+    limit = _read_setting(repo, *_PACKS)
+    names = _list_names(objects / "pack")
     kept = {name[:-5] for name in names if name.endswith(".keep")}
     packs = [name for name in names if name.endswith(".pack") and name[:-5] not in kept]
-    return _setting(repo, *_LOOSE) > 0 and 0 < limit < len(packs)
+    return _read_setting(repo, *_LOOSE) > 0 and 0 < limit < len(packs)
 
 
-def _setting(repo: Repository, key: str, default: int) -> int:
+def _read_setting(repo: Repository, key: str, default: int) -> int:
+    if key not in repo.config:
+        return default
     try:
-        return repo.config.get_int(key) if key in repo.config else default
+        return repo.config.get_int(key)
     except (pygit2.GitError, ValueError):
         return default
 
 
-def _names(folder: Path) -> list[str]:
+def _list_names(folder: Path) -> list[str]:
     try:
         return [path.name for path in folder.iterdir()]
     except OSError:
@@ -106,10 +114,14 @@ def _names(folder: Path) -> list[str]:
 
 
 def _sweep(folder: Path) -> None:
-    before, free = time.time() - _STALE, _is_free(folder)
+    """Remove what killed processes left: what is old, and packs in the making of nobody."""
+    oldest = time.time() - _STALE
+    is_free = _is_free(folder)
     for path in chain.from_iterable(map(folder.glob, _LEFTOVERS)):
         with suppress(FileNotFoundError):  # another process sweeps too
-            if path.stat().st_mtime < before or (free and path.name.startswith(".tmp-")):
+            is_stale = path.stat().st_mtime < oldest
+            is_orphan = is_free and path.name.startswith(".tmp-")
+            if is_stale or is_orphan:
                 path.unlink()
 
 
@@ -127,6 +139,15 @@ def _is_free(folder: Path) -> bool:
     return False
 
 
+def _make_environment() -> dict[str, str]:
+    """Return ours without what leads Git to another repository, in a language that we read."""
+    environ = dict(os.environ)
+    for name in _LOCAL:
+        environ.pop(name, None)
+    environ["LC_ALL"] = "C"
+    return environ
+
+
 def _run(command: Sequence[str], is_stopping: Callable[[], bool]) -> bool:
     """Let Git pack, which is good at any moment that it is killed; whether it came to its end.
 
@@ -138,26 +159,32 @@ def _run(command: Sequence[str], is_stopping: Callable[[], bool]) -> bool:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        env={k: v for k, v in os.environ.items() if k not in _LOCAL} | {"LC_ALL": "C"},
+        env=_make_environment(),
         start_new_session=True,  # its helpers end with it
     )
-    said, was_stopped = _ended(process, is_stopping)
+    complaint, was_stopped = _wait_for_end(process, is_stopping)
     # Stopped, it may find its helper dead before it dies, and complain.
-    if process.returncode > 0 and not was_stopped and not any(words in said for words in _LATER):
-        reason = (said.splitlines() or ["it gives no reason"])[-1]
+    is_busy = any(words in complaint for words in _LATER)
+    if process.returncode > 0 and not was_stopped and not is_busy:
+        reason = (complaint.splitlines() or ["it gives no reason"])[-1]
         raise ChildProcessError(f"{reason}; run git gc there to see why")
     return process.returncode == 0
 
 
-def _ended(process: subprocess.Popen[bytes], is_stopping: Callable[[], bool]) -> tuple[str, bool]:
-    """Wait for the end, or bring it about; what was said by then, and whether it was brought."""
+def _wait_for_end(
+    process: subprocess.Popen[bytes], is_stopping: Callable[[], bool]
+) -> tuple[str, bool]:
+    """Wait for the end, or bring it about; return Git's complaint, and whether we ended it."""
     end = time.monotonic() + _LONGEST
     number, was_stopped = _END, False
     while True:
         try:
-            return process.communicate(timeout=_LOOK)[1].decode(errors="replace"), was_stopped
+            _, complaint = process.communicate(timeout=_LOOK)
+            return complaint.decode(errors="replace"), was_stopped
         except subprocess.TimeoutExpired:
-            if is_stopping() or time.monotonic() > end:
-                was_stopped = True
-                os.killpg(process.pid, number)
-                number = signal.SIGKILL if time.monotonic() > end + 10 * _LOOK else number
+            if not is_stopping() and time.monotonic() <= end:
+                continue
+        was_stopped = True
+        os.killpg(process.pid, number)
+        if time.monotonic() > end + 10 * _LOOK:  # it does not end when asked to
+            number = signal.SIGKILL

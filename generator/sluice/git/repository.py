@@ -8,7 +8,7 @@ from pygit2 import Repository
 
 from sluice.core.finding import UsageError
 
-__all__ = ["Repository", "commit_object", "init_bare", "open_repository", "resolve", "tree_object"]
+__all__ = ["Repository", "find_commit", "find_tree", "init_bare", "open_repository", "resolve"]
 
 
 def open_repository(path: str | PathLike[str]) -> Repository:
@@ -20,10 +20,10 @@ def open_repository(path: str | PathLike[str]) -> Repository:
     try:
         return Repository(fspath(path))
     except (pygit2.GitError, OSError, ValueError) as error:
-        raise UsageError(_why_not(path, str(error))) from error
+        raise UsageError(_explain_failure(path, str(error))) from error
 
 
-def _why_not(path: str | PathLike[str], reason: str) -> str:
+def _explain_failure(path: str | PathLike[str], reason: str) -> str:
     if "unknown object format" in reason:
         return f"{path}: SHA-256 repositories are not supported; use a SHA-1 repository"
     if "unsupported extension" in reason:
@@ -36,7 +36,11 @@ def _why_not(path: str | PathLike[str], reason: str) -> str:
 
 
 def init_bare(path: str | PathLike[str], head: str = "refs/heads/main") -> Repository:
-    """Create an empty bare repository whose HEAD names `head`; an existing one is opened."""
+    """Create an empty bare repository whose HEAD names `head`; an existing one is opened.
+
+    Raises:
+        UsageError: it cannot be created.
+    """
     try:
         return pygit2.init_repository(
             fspath(path), bare=True, initial_head=head.removeprefix("refs/heads/")
@@ -51,31 +55,35 @@ def resolve(repo: Repository, revision: str) -> str:
     Raises:
         UsageError: there is no such revision, or it is no commit.
     """
-    return str(commit_object(repo, revision).id)
+    return str(find_commit(repo, revision).id)
 
 
-def commit_object(repo: Repository, revision: str) -> pygit2.Commit:
+def find_commit(repo: Repository, revision: str) -> pygit2.Commit:
     """Return the commit that a revision names; UsageError when there is none."""
-    found = _object(repo, revision, "commit")
+    target = _find_object(repo, revision, "commit")
+    if isinstance(target, pygit2.Commit):
+        return target
     try:
-        return found if isinstance(found, pygit2.Commit) else found.peel(pygit2.Commit)
+        return target.peel(pygit2.Commit)
     except (pygit2.GitError, ValueError) as error:
         raise UsageError(f"{revision!r} is no commit") from error
 
 
-def tree_object(repo: Repository, revision: str) -> pygit2.Tree:
+def find_tree(repo: Repository, revision: str) -> pygit2.Tree:
     """Return the tree that a commit or tree revision names; UsageError when there is none."""
-    found = _object(repo, revision, "commit or tree")
+    target = _find_object(repo, revision, "commit or tree")
+    if isinstance(target, pygit2.Tree):
+        return target
     try:
-        return found if isinstance(found, pygit2.Tree) else found.peel(pygit2.Tree)
+        return target.peel(pygit2.Tree)
     except (pygit2.GitError, ValueError) as error:
-        if isinstance(found, pygit2.Commit):
-            missing = f"object {found.tree_id} is missing; run git fsck there, or fetch all of it"
+        if isinstance(target, pygit2.Commit):
+            missing = f"object {target.tree_id} is missing; run git fsck there, or fetch all of it"
             raise UsageError(f"{repo.path}: {missing}") from error
         raise UsageError(f"{revision!r} is no commit or tree") from error
 
 
-def _object(repo: Repository, revision: str, kind: str) -> pygit2.Object:
+def _find_object(repo: Repository, revision: str, kind: str) -> pygit2.Object:
     unknown = f"no {kind} is called {revision!r} in this repository"
     if "\0" in revision:
         raise UsageError(unknown)

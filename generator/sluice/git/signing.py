@@ -63,21 +63,26 @@ class Signer:
         return f"{self.form}:{self.key}"
 
 
-def signer_of(
+def find_signer(
     repo: Repository, committer: Signature, environ: Mapping[str, str] = os.environ
 ) -> Signer | None:
-    """Who signs the commits of a repository; None when they are not signed.
+    """Find who signs the commits of a repository; None when they are not signed.
+
+    Args:
+        repo: the repository.
+        committer: for whom to sign, where no key is named.
+        environ: where SLUICE_GIT_SIGNING may be.
 
     Raises:
         SigningError: when it is asked for and cannot be.
     """
     passphrase = environ.get(_PASSPHRASE, "")
-    asked = environ.get(_SETTING, "").strip()
-    if not asked:
-        return _configured(repo, committer, passphrase)
-    if asked == "off":
+    setting = environ.get(_SETTING, "").strip()
+    if not setting:
+        return _read_configured(repo, committer, passphrase)
+    if setting == "off":
         return None
-    form, _, key = asked.partition(":")
+    form, _, key = setting.partition(":")
     if form == "gpg" and key:
         return Signer("gpg", key, _PROGRAMS["gpg"], passphrase)
     if form == "ssh" and key:
@@ -85,30 +90,32 @@ def signer_of(
     raise SigningError(f"{_SETTING} must be gpg:KEY, ssh:FILE or off")
 
 
-def _configured(repo: Repository, committer: Signature, passphrase: str) -> Signer | None:
-    """As Git itself would sign."""
+def _read_configured(repo: Repository, committer: Signature, passphrase: str) -> Signer | None:
+    """Read from Git's configuration how Git itself would sign."""
     config = repo.config
     try:
         if "commit.gpgsign" not in config or not config.get_bool("commit.gpgsign"):
             return None
     except (pygit2.GitError, ValueError) as error:
         raise SigningError(f"commit.gpgSign of Git's configuration: {error}") from error
-    named = _value(repo, "gpg.format") or "openpgp"
+    named = _read_value(repo, "gpg.format") or "openpgp"
     form = _FORMATS.get(named.lower())
     if form is None:
         raise SigningError(f"gpg.format is {named}: commits can be signed by openpgp or ssh")
-    key = _value(repo, "user.signingkey")
+    key = _read_value(repo, "user.signingkey")
     if not key and form == "ssh":
         raise SigningError(f"commits are to be signed with ssh: set user.signingKey or {_SETTING}")
-    program = _value(repo, f"gpg.{named.lower()}.program")
+    program = _read_value(repo, f"gpg.{named.lower()}.program")
     if form == "gpg":
-        program = program or _value(repo, "gpg.program")
+        program = program or _read_value(repo, "gpg.program")
     program = str(Path(program or _PROGRAMS[form]).expanduser())
     return Signer(form, key or f"{committer.name} <{committer.email}>", program, passphrase)
 
 
-def _value(repo: Repository, key: str) -> str:
-    return (repo.config[key] or "") if key in repo.config else ""
+def _read_value(repo: Repository, key: str) -> str:
+    if key not in repo.config:
+        return ""
+    return repo.config[key] or ""
 
 
 def sign(signer: Signer, payload: bytes) -> str:
@@ -117,36 +124,40 @@ def sign(signer: Signer, payload: bytes) -> str:
     Raises:
         SigningError: in one line, without the passphrase.
     """
-    return (_by_gpg if signer.form == "gpg" else _by_ssh)(signer, payload)
+    if signer.form == "gpg":
+        return _sign_by_gpg(signer, payload)
+    return _sign_by_ssh(signer, payload)
 
 
-def _by_gpg(signer: Signer, payload: bytes) -> str:
+def _sign_by_gpg(signer: Signer, payload: bytes) -> str:
     command = [signer.program, "--batch", "--status-fd=2"]
-    reader = None
+    handles: tuple[int, ...] = ()
     if signer.passphrase:
-        reader = _readable(signer.passphrase)
+        reader = _open_secret(signer.passphrase)
+        handles = (reader,)
         command += ["--pinentry-mode=loopback", f"--passphrase-fd={reader}"]
     command += ["--detach-sign", "--armor", f"--local-user={signer.key}"]
     try:
-        done = _run(signer, command, payload, fds=() if reader is None else (reader,))
+        process = _run(signer, command, payload, fds=handles)
     finally:
-        if reader is not None:
-            os.close(reader)
-    text = done.stdout.decode(errors="replace")
-    if "[GNUPG:] SIG_CREATED " not in done.stderr.decode(errors="replace"):
-        raise _problem(signer, "no signature came")
+        for handle in handles:
+            os.close(handle)
+    text = process.stdout.decode(errors="replace")
+    # A program may end well and have signed nothing; this line says that it has.
+    if "[GNUPG:] SIG_CREATED " not in process.stderr.decode(errors="replace"):
+        raise _describe_problem(signer, "no signature came")
     return text
 
 
-def _readable(secret: str) -> int:
-    """A pipe to read a secret from once, which no list of processes shows."""
+def _open_secret(secret: str) -> int:
+    """Open a pipe to read a secret from once, which no list of processes shows."""
     reader, writer = os.pipe()
     with os.fdopen(writer, "wb") as pipe:
         pipe.write(secret.encode()[:4096] + b"\n")
     return reader
 
 
-def _by_ssh(signer: Signer, payload: bytes) -> str:
+def _sign_by_ssh(signer: Signer, payload: bytes) -> str:
     with TemporaryDirectory(prefix="sluice-") as name:
         folder = Path(name)
         content = folder / "commit"
@@ -161,17 +172,17 @@ def _by_ssh(signer: Signer, payload: bytes) -> str:
                 "SSH_ASKPASS_REQUIRE": "force",
                 _PASSPHRASE: signer.passphrase,
             }
-        key = _key_file(signer.key, folder)
+        key = _find_key_file(signer.key, folder)
         command = [signer.program, "-Y", "sign", "-n", "git", "-f", key, str(content)]
         _run(signer, command, None, environ)
         signature = folder / "commit.sig"
         if not signature.is_file():
-            raise _problem(signer, "no signature came")
+            raise _describe_problem(signer, "no signature came")
         return signature.read_text(encoding="ascii")
 
 
-def _key_file(key: str, folder: Path) -> str:
-    """The file of a key; one that is given in full is public, and the agent has the other half."""
+def _find_key_file(key: str, folder: Path) -> str:
+    """Find the file of a key; one given in full is public, and the agent has the other half."""
     literal = key.removeprefix("key::")
     if literal != key or key.startswith("ssh-"):
         public = folder / "key.pub"
@@ -190,7 +201,7 @@ def _run(
     """Run a program to its end; without a payload it may ask at the terminal."""
     environ = {**os.environ, "LC_ALL": "C", **(more or {})}
     try:
-        done = subprocess.run(  # noqa: S603  # the program that the user configured
+        process = subprocess.run(  # noqa: S603  # the program that the user configured
             command,
             input=payload,
             env=environ,
@@ -200,30 +211,36 @@ def _run(
             check=False,
         )
     except FileNotFoundError:
-        raise _problem(signer, f"there is no program {signer.program}: install it") from None
+        raise _describe_problem(
+            signer, f"there is no program {signer.program}: install it"
+        ) from None
     except OSError as error:
-        raise _problem(signer, f"{signer.program}: {error.strerror}") from None
+        raise _describe_problem(signer, f"{signer.program}: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise _problem(signer, f"no signature within {_SECONDS:.0f} seconds") from None
-    if done.returncode:
-        raise _problem(signer, _reason(done.stderr.decode(errors="replace")))
-    return done
+        raise _describe_problem(signer, f"no signature within {_SECONDS:.0f} seconds") from None
+    if process.returncode:
+        raise _describe_problem(signer, _find_reason(process.stderr.decode(errors="replace")))
+    return process
 
 
-def _reason(said: str) -> str:
-    """The line of a program's complaint that says most: its last, but for noise."""
-    lines = [line.strip() for line in said.splitlines()]
-    told = [line for line in lines if line and not _NOISE.match(line)]
-    for line in told:
+def _find_reason(output: str) -> str:
+    """Find the line of a program's complaint that says most: its last, but for noise."""
+    lines = [line.strip() for line in output.splitlines()]
+    complaints = [line for line in lines if line and not _NOISE.match(line)]
+    for line in complaints:
         if re.search(r"too open|incorrect passphrase|invalid format|libcrypto", line):
             return line
-    return told[-1] if told else "it gives no reason"
+    if not complaints:
+        return "it gives no reason"
+    return complaints[-1]
 
 
-def _problem(signer: Signer, reason: str) -> SigningError:
-    secret = signer.passphrase
-    said = (reason.replace(secret, "***") if secret else reason)[:200]
-    remedy = next((r for pattern, r in _REMEDIES if re.search(pattern, said, re.IGNORECASE)), "")
-    return SigningError(
-        f"commits cannot be signed with {signer}: {said}" + (f"; {remedy}" if remedy else "")
-    )
+def _describe_problem(signer: Signer, reason: str) -> SigningError:
+    if signer.passphrase:
+        reason = reason.replace(signer.passphrase, "***")
+    quote = reason[:200]
+    message = f"commits cannot be signed with {signer}: {quote}"
+    for pattern, remedy in _REMEDIES:
+        if re.search(pattern, quote, re.IGNORECASE):
+            return SigningError(f"{message}; {remedy}")
+    return SigningError(message)

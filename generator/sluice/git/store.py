@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import pygit2
+
 from sluice.core.model import Signature
 from sluice.git.commits import commit, merge_trees
-from sluice.git.history import first_parent, is_ancestor
+from sluice.git.history import find_first_parent, is_ancestor
 from sluice.git.merged import Merged
 from sluice.git.refs import RefMovedError, tip, update_ref
-from sluice.git.repository import Repository, commit_object
+from sluice.git.repository import Repository, find_commit
 from sluice.git.trees import list_tree, read_blob
 from sluice.git.write import write_tree
 
@@ -33,8 +35,8 @@ class Store:
 
     def entries(self, commit: str, prefix: str = "") -> Mapping[str, str]:
         """Return path → blob id under a directory, or of one file."""
-        found = list_tree(self._repo, commit, [prefix] if prefix else [])
-        return {path: entry.id for path, entry in found.items()}
+        tree = list_tree(self._repo, commit, [prefix] if prefix else [])
+        return {path: entry.id for path, entry in tree.items()}
 
     def read(self, blob: str) -> bytes:
         """Return the content of a blob."""
@@ -68,9 +70,7 @@ class Store:
 
     def line(self, commit: str) -> Iterator[tuple[str, Sequence[str]]]:
         """Yield (id, parents) from a commit back along first parents."""
-        found = commit_object(self._repo, commit)
-        while found is not None:
-            yield str(found.id), tuple(str(parent) for parent in found.parent_ids)
-            if (parent := first_parent(self._repo, found)) is None:
-                return
-            found = parent
+        child: pygit2.Commit | None = find_commit(self._repo, commit)
+        while child is not None:
+            yield str(child.id), tuple(str(parent) for parent in child.parent_ids)
+            child = find_first_parent(self._repo, child)

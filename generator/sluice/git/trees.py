@@ -9,7 +9,7 @@ from pygit2.enums import FileMode
 
 from sluice.core.finding import UsageError
 from sluice.git.faults import explains_faults
-from sluice.git.repository import Repository, tree_object
+from sluice.git.repository import Repository, find_tree
 
 LIMIT = 1 << 20
 DEPTH = 128
@@ -45,13 +45,21 @@ def list_tree(repo: Repository, revision: str, prefixes: Iterable[str] = ()) -> 
 
     A prefix is a directory or one file, in whole path components; no prefix means everything.
     A prefix that does not exist contributes nothing. Non-UTF-8 names are surrogate-escaped.
+
+    Args:
+        repo: the repository.
+        revision: a commit or a tree.
+        prefixes: of the paths.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
     """
-    root = tree_object(repo, revision)
-    return {
-        path: Entry(str(found.id), found.filemode)
-        for prefix in _outermost(prefixes)
-        for path, found in _under(root, prefix)
-    }
+    root = find_tree(repo, revision)
+    entries = {}
+    for prefix in _drop_nested(prefixes):
+        for path, entry in _walk_below(root, prefix):
+            entries[path] = Entry(str(entry.id), entry.filemode)
+    return entries
 
 
 @explains_faults
@@ -60,40 +68,59 @@ def read_tree(
 ) -> Tree:
     """Read the regular files under the given prefixes (see `list_tree`).
 
-    A file of more than `limit` bytes is reported, not loaded.
+    Args:
+        repo: the repository.
+        revision: a commit or a tree.
+        prefixes: of the paths.
+        limit: bytes; a larger file is reported, not loaded.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
     """
     files: dict[str, bytes] = {}
     links, oversized = set(), set()
-    root = tree_object(repo, revision)
-    for prefix in _outermost(prefixes):
-        for path, entry in _under(root, prefix):
+    root = find_tree(repo, revision)
+    for prefix in _drop_nested(prefixes):
+        for path, entry in _walk_below(root, prefix):
             if entry.filemode in {FileMode.LINK, FileMode.COMMIT}:
                 links.add(path)
-            elif _size(repo, entry.id) > limit:
+            elif _read_size(repo, entry.id) > limit:
                 oversized.add(path)
             else:
                 files[path] = repo.odb.read(entry.id)[1]
     return Tree(files, frozenset(links), frozenset(oversized))
 
 
-def _size(repo: Repository, blob: pygit2.Oid) -> int:
+def _read_size(repo: Repository, blob: pygit2.Oid) -> int:
     try:
         return repo.odb.read_header(blob)[1]
     except (pygit2.GitError, KeyError) as error:
-        raise absent(blob) from error
+        raise describe_absence(blob) from error
 
 
-def absent(blob: pygit2.Oid | str) -> UsageError:
-    """What to say of a blob that a tree names and the repository lacks."""
+def describe_absence(blob: pygit2.Oid | str) -> UsageError:
+    """Return what to say of a blob that a tree names and the repository lacks."""
     return UsageError(f"object {blob} is missing from this repository; {WHOLE}")
 
 
 @explains_faults
-def ids_at(repo: Repository, revision: str, paths: Iterable[str]) -> tuple[str | None, ...]:
-    """Return the ids of directories or files, which tell whether anything in them has changed."""
-    root = tree_object(repo, revision)
-    found = (_lookup(root, path.strip("/")) for path in paths)
-    return tuple(None if entry is None else str(entry.id) for entry in found)
+def find_ids(repo: Repository, revision: str, paths: Iterable[str]) -> tuple[str | None, ...]:
+    """Return the ids of directories or files, which tell whether anything in them has changed.
+
+    Args:
+        repo: the repository.
+        revision: a commit or a tree.
+        paths: of directories or files.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
+    """
+    root = find_tree(repo, revision)
+    ids: list[str | None] = []
+    for path in paths:
+        entry = _lookup(root, path.strip("/"))
+        ids.append(None if entry is None else str(entry.id))
+    return tuple(ids)
 
 
 @explains_faults
@@ -102,10 +129,10 @@ def read_blob(repo: Repository, blob: str) -> bytes:
     try:
         return repo.odb.read(blob)[1]
     except (pygit2.GitError, KeyError, ValueError) as error:
-        raise absent(blob) from error
+        raise describe_absence(blob) from error
 
 
-def blob_id(content: bytes) -> str:
+def compute_blob_id(content: bytes) -> str:
     """Return the id that a file of this content has in a repository."""
     return str(pygit2.hash(content))
 
@@ -116,23 +143,32 @@ def changed_paths(repo: Repository, old: str, new: str, prefix: str = "") -> lis
 
     Content, mode and kind all count. Equal subtrees are skipped by id, so the cost follows the
     size of the change, not of the repository.
+
+    Args:
+        repo: the repository.
+        old: the revision before.
+        new: the revision after.
+        prefix: a directory or a file; empty is everything.
+
+    Raises:
+        UsageError: there is no such revision, or an object is missing.
     """
-    prefix = prefix.strip("/")
-    before, after = _lookup(tree_object(repo, old), prefix), _lookup(tree_object(repo, new), prefix)
-    return sorted(_changed(prefix, before, after))
+    prefix = prefix.strip("/")  # whole components, as `list_tree` takes them
+    before, after = _lookup(find_tree(repo, old), prefix), _lookup(find_tree(repo, new), prefix)
+    return sorted(_walk_changed(prefix, before, after))
 
 
-def _changed(path: str, old: pygit2.Object | None, new: pygit2.Object | None) -> Iterator[str]:
-    if old is not None and new is not None and _same(old, new):
+def _walk_changed(path: str, old: pygit2.Object | None, new: pygit2.Object | None) -> Iterator[str]:
+    if old is not None and new is not None and _is_same(old, new):
         return
     _check_depth(path)
-    before, after = _children(old), _children(new)
+    before, after = _list_children(old), _list_children(new)
     if (old is not None and before is None) or (new is not None and after is None):
         yield path
     before, after = before or {}, after or {}
     for name in before.keys() | after.keys():
         below = f"{path}/{name}" if path else name
-        yield from _changed(below, before.get(name), after.get(name))
+        yield from _walk_changed(below, before.get(name), after.get(name))
 
 
 def _check_depth(path: str) -> None:
@@ -140,25 +176,29 @@ def _check_depth(path: str) -> None:
         raise UsageError(f"{path[:80]}… lies more than {DEPTH} directories deep")
 
 
-def _same(old: pygit2.Object, new: pygit2.Object) -> bool:
-    return old.id == new.id and _mode(old) == _mode(new)
+def _is_same(old: pygit2.Object, new: pygit2.Object) -> bool:
+    return old.id == new.id and _read_mode(old) == _read_mode(new)
 
 
-def _mode(entry: pygit2.Object) -> int:
+def _read_mode(entry: pygit2.Object) -> int:
     return FileMode.TREE if isinstance(entry, pygit2.Tree) else entry.filemode
 
 
-def _children(entry: pygit2.Object | None) -> dict[str, pygit2.Object] | None:
+def _list_children(entry: pygit2.Object | None) -> dict[str, pygit2.Object] | None:
     if not isinstance(entry, pygit2.Tree):
         return None
     return {child.name or "": child for child in entry}
 
 
-def _outermost(prefixes: Iterable[str]) -> list[str]:
+def _drop_nested(prefixes: Iterable[str]) -> list[str]:
     """Drop prefixes that lie inside another one."""
+    stripped = {prefix.strip("/") for prefix in prefixes}
+    # Sorted by components, what lies inside a prefix comes right after it.
+    ordered = sorted(stripped, key=lambda prefix: prefix.split("/")) or [""]
     kept: list[str] = []
-    for prefix in sorted({p.strip("/") for p in prefixes}, key=lambda p: p.split("/")) or [""]:
-        if not kept or (kept[-1] and not f"{prefix}/".startswith(f"{kept[-1]}/")):
+    for prefix in ordered:
+        is_inside = bool(kept) and (not kept[-1] or f"{prefix}/".startswith(f"{kept[-1]}/"))
+        if not is_inside:
             kept.append(prefix)
     return kept
 
@@ -172,19 +212,19 @@ def _lookup(root: pygit2.Tree, path: str) -> pygit2.Object | None:
         return None
 
 
-def _under(root: pygit2.Tree, prefix: str) -> Iterator[tuple[str, pygit2.Object]]:
-    found = _lookup(root, prefix)
-    if isinstance(found, pygit2.Tree):
-        yield from _leaves(found, f"{prefix}/" if prefix else "")
-    elif found is not None:
-        yield prefix, found
+def _walk_below(root: pygit2.Tree, prefix: str) -> Iterator[tuple[str, pygit2.Object]]:
+    entry = _lookup(root, prefix)
+    if isinstance(entry, pygit2.Tree):
+        yield from _walk_leaves(entry, f"{prefix}/" if prefix else "")
+    elif entry is not None:
+        yield prefix, entry
 
 
-def _leaves(tree: pygit2.Tree, prefix: str) -> Iterator[tuple[str, pygit2.Object]]:
+def _walk_leaves(tree: pygit2.Tree, prefix: str) -> Iterator[tuple[str, pygit2.Object]]:
     _check_depth(prefix)
     for entry in tree:
         path = f"{prefix}{entry.name}"
         if isinstance(entry, pygit2.Tree):
-            yield from _leaves(entry, f"{path}/")
+            yield from _walk_leaves(entry, f"{path}/")
         else:
             yield path, entry

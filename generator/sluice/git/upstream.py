@@ -19,8 +19,9 @@ import pygit2
 from sluice.core.finding import UsageError
 from sluice.git.callbacks import Login, redact
 from sluice.git.packing import pack
-from sluice.git.refs import RefMovedError, refs_under, tip, update_ref
-from sluice.git.remote import advertised, fetch, push, push_each
+from sluice.git.pushing import push, push_each
+from sluice.git.refs import RefMovedError, list_refs, tip, update_ref
+from sluice.git.remote import fetch, list_remote_refs
 from sluice.git.repository import Repository, init_bare
 
 __all__ = ["Direct", "Mirror", "Upstream", "open_mirror"]
@@ -43,11 +44,15 @@ class Upstream(Protocol):
     def calls(self) -> Mapping[str, int]:
         """How often it was looked at, fetched from and pushed to over the network."""
 
-    def made(self, ref: str, commit: str | None) -> bool:
-        """Whether a branch was lately brought there by us; None is for its end."""
+    def is_ours(self, ref: str, commit: str | None) -> bool:
+        """Whether it was us who lately moved a branch there; None is for its end."""
 
     def refresh(self) -> bool:
-        """Look at it again; whether any branch moved. UsageError: it cannot be read."""
+        """Look at it again, and return whether any branch moved.
+
+        Raises:
+            UsageError: it cannot be read.
+        """
 
     def move(self, ref: str, new: str | None, expected: str | None) -> None:
         """Compare and swap a branch; None is no branch.
@@ -59,13 +64,19 @@ class Upstream(Protocol):
         """
 
     def pack(self, is_stopping: Callable[[], bool]) -> bool:
-        """Pack what is here, where it has become much; whether it had. UsageError: it cannot be."""
+        """Pack what is here, where it has become much, and return whether it had.
+
+        Raises:
+            UsageError: it cannot be packed.
+        """
 
     def move_each(self, moves: Mapping[str, tuple[str | None, str | None]]) -> Collection[str]:
         """Compare and swap branches, {ref: (expected, new)}, in one conversation.
 
         Return those that moved; `move` says of another one why it does not.
-        UsageError: it cannot be reached.
+
+        Raises:
+            UsageError: it cannot be reached.
         """
 
 
@@ -76,7 +87,7 @@ class Direct:
         self.repository = repository
         self.calls: Mapping[str, int] = {}
 
-    def made(self, ref: str, commit: str | None) -> bool:
+    def is_ours(self, ref: str, commit: str | None) -> bool:
         """Nobody tells what is done to it."""
         del ref, commit
         return False
@@ -111,20 +122,20 @@ class Mirror:
         self.calls: Counter[str] = Counter()
         self._made: deque[tuple[str, str | None]] = deque(maxlen=_REMEMBERED)
 
-    def made(self, ref: str, commit: str | None) -> bool:
+    def is_ours(self, ref: str, commit: str | None) -> bool:
         """Whether it was pushed from here; also asked from other threads, in the midst of it."""
         return (ref, commit) in tuple(self._made)
 
     def refresh(self) -> bool:
         """Fetch if, and only if, a branch is not as it is here."""
         self.calls["look"] += 1
-        said = advertised(self.repository, login=self._login)
-        there = _followed(said)
-        with _alone(self.repository.path):
-            if there == _followed(refs_under(self.repository, "refs/heads/")):
+        refs = list_remote_refs(self.repository, login=self._login)
+        theirs = _select_followed(refs)
+        with _lock_mirror(self.repository.path):
+            if theirs == _select_followed(list_refs(self.repository, "refs/heads/")):
                 return False
             self.calls["fetch"] += 1
-            fetch(self.repository, _REFSPECS, login=self._login, said=said)
+            fetch(self.repository, _REFSPECS, login=self._login, refs=refs)
         return True
 
     def move(self, ref: str, new: str | None, expected: str | None) -> None:
@@ -135,7 +146,7 @@ class Mirror:
         self.calls["push"] += 1
         self._made.append((ref, new))  # what tells of it may be faster than the answer
         push(self.repository, {ref: (expected, new)}, login=self._login)
-        with _alone(self.repository.path):
+        with _lock_mirror(self.repository.path):
             update_ref(self.repository, ref, new, tip(self.repository, ref))
 
     def pack(self, is_stopping: Callable[[], bool]) -> bool:
@@ -147,7 +158,7 @@ class Mirror:
         self.calls["push"] += 1
         self._made.extend((ref, new) for ref, (_, new) in moves.items())
         moved = push_each(self.repository, moves, login=self._login)
-        with _alone(self.repository.path):
+        with _lock_mirror(self.repository.path):
             for ref in sorted(moved):
                 update_ref(self.repository, ref, moves[ref][1], tip(self.repository, ref))
         return moved
@@ -156,20 +167,29 @@ class Mirror:
 def open_mirror(url: str, folder: Path, login: Login | None = None) -> Mirror:
     """Return the mirror of `url` below `folder`, a new and empty one when there is none.
 
+    Args:
+        url: of the repository, without credentials.
+        folder: where mirrors are kept.
+        login: gives user name and password, where the environment has no token.
+
     Raises:
         UsageError: the folder cannot be used, or the address holds credentials.
     """
+    # The address is written into the mirror's configuration, where others may read it.
     if redact(url) != url and not url.startswith("ssh://"):
         raise UsageError(f"{redact(url)}: give it without credentials; they are SLUICE_GIT_TOKEN")
-    name = _PLAIN.sub("-", url.partition("://")[2].lower() or url.lower()).strip("-")[-60:]
-    path = folder / f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:8]}.git"
+    # A name that people recognise, and a digest that keeps two addresses apart.
+    address = url.partition("://")[2] or url
+    name = _PLAIN.sub("-", address.lower()).strip("-")[-60:]
+    digest = hashlib.sha256(url.encode()).hexdigest()[:8]
+    path = folder / f"{name}-{digest}.git"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise UsageError(f"{folder}: cannot keep a mirror there: {error.strerror}") from error
     if path.is_symlink():
         raise UsageError(f"{path} is a symbolic link: remove it, and a mirror is made anew")
-    with _alone(path):
+    with _lock_mirror(path):
         repository = init_bare(path)
         if "origin" not in repository.remotes.names():
             try:
@@ -179,13 +199,13 @@ def open_mirror(url: str, folder: Path, login: Login | None = None) -> Mirror:
     return Mirror(repository, login)
 
 
-def _followed(refs: Mapping[str, str]) -> dict[str, str]:
+def _select_followed(refs: Mapping[str, str]) -> dict[str, str]:
     exact, below = _FOLLOWED[0], _FOLLOWED[1].rstrip("*")
     return {ref: tip for ref, tip in refs.items() if ref == exact or ref.startswith(below)}
 
 
 @contextmanager
-def _alone(path: str | Path) -> Iterator[None]:
+def _lock_mirror(path: str | Path) -> Iterator[None]:
     """Keep other processes from a mirror; the lock, a file beside it, goes with the process."""
     lock = f"{Path(path)}.lock"
     try:

@@ -8,7 +8,7 @@ from pygit2.enums import FileMode
 
 from sluice.core.finding import UsageError
 from sluice.git.faults import explains_faults
-from sluice.git.repository import Repository, tree_object
+from sluice.git.repository import Repository, find_tree
 from sluice.git.trees import DEPTH
 
 _FORBIDDEN = frozenset({"", ".git", "git~1"})
@@ -31,25 +31,32 @@ def write_tree(repo: Repository, base: str | None, changes: Mapping[str, bytes |
     bytes, an overwritten file keeps its executable bit, emptied directories vanish. Deleting
     what is not there is no error.
 
+    Args:
+        repo: the repository.
+        base: a commit or a tree; None is an empty tree.
+        changes: path and new content; None deletes.
+
     Raises:
         UsageError: a path that Git must not hold, or one that would be both file and directory.
     """
-    root = tree_object(repo, base) if base else None
-    written = _write(repo, root, _nested(changes), "")
-    return str(written if written is not None else repo.TreeBuilder().write())
+    root = find_tree(repo, base) if base else None
+    tree = _write(repo, root, _nest_changes(changes), "")
+    if tree is None:  # nothing is left
+        tree = repo.TreeBuilder().write()
+    return str(tree)
 
 
-def _nested(changes: Mapping[str, bytes | None]) -> _Node:
+def _nest_changes(changes: Mapping[str, bytes | None]) -> _Node:
     root = _Node()
     for path, content in changes.items():
         node = root
-        for part in _parts(path):
+        for part in _split_path(path):
             node = node.below.setdefault(part, _Node())
         node.content, node.deleted = content, content is None
     return root
 
 
-def _parts(path: str) -> list[str]:
+def _split_path(path: str) -> list[str]:
     parts = path.split("/")
     if (
         "\0" in path
@@ -72,11 +79,14 @@ def _apply(repo: Repository, builder: pygit2.TreeBuilder, node: _Node, path: str
     name = path.rpartition("/")[2]
     old = builder.get(name)
     tree = old if isinstance(old, pygit2.Tree) else None
-    keeps = _write(repo, tree, node, path) if node.below else (tree.id if tree else None)
+    # What the directory of this name becomes; None when there is none, or nothing is left in it.
+    keeps = tree.id if tree else None
+    if node.below:
+        keeps = _write(repo, tree, node, path)
     if node.content is not None:
         if keeps is not None:
             raise UsageError(f"{path} is a directory that holds other files")
-        builder.insert(name, repo.create_blob(node.content), _mode(old))
+        builder.insert(name, repo.create_blob(node.content), _choose_mode(old))
     elif keeps is not None:
         if not (tree or node.deleted or old is None):
             raise UsageError(f"{path} is a file or a link; it cannot hold other files")
@@ -85,6 +95,7 @@ def _apply(repo: Repository, builder: pygit2.TreeBuilder, node: _Node, path: str
         builder.remove(name)
 
 
-def _mode(old: pygit2.Object | None) -> FileMode:
-    executable = old is not None and old.filemode == FileMode.BLOB_EXECUTABLE
-    return FileMode.BLOB_EXECUTABLE if executable else FileMode.BLOB
+def _choose_mode(old: pygit2.Object | None) -> FileMode:
+    if old is not None and old.filemode == FileMode.BLOB_EXECUTABLE:
+        return FileMode.BLOB_EXECUTABLE
+    return FileMode.BLOB

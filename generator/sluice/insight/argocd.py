@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from sluice.cluster.applications import read
+from sluice.cluster.applications import read_application
 from sluice.cluster.argocd import KubernetesCluster
-from sluice.cluster.rights import may
+from sluice.cluster.rights import is_allowed
 from sluice.core.cluster import Application
 from sluice.core.finding import UsageError
 from sluice.core.forge import Forge
@@ -55,7 +55,7 @@ def _list_rendered(workspace: Workspace) -> Iterator[tuple[tuple[str, str], Appl
     """The applications that this repository renders, as Argo CD would have them."""
     for manifest in workspace.render().values():
         if manifest.data["kind"] == "Application":
-            name, application = read(manifest.data)
+            name, application = read_application(manifest.data)
             yield (manifest.data["metadata"]["namespace"], name), application
 
 
@@ -100,7 +100,7 @@ def diagnose_refresh(workspace: Workspace, eyes: Observers) -> Diagnosis:
     if not isinstance(eyes.cluster, KubernetesCluster) or not namespaces:
         return Diagnosis("refresh", ok=True, said="not looked at: Argo CD is not asked")
     context = eyes.cluster.context
-    refused = [each for each in namespaces if not may(context, "patch", APPLICATIONS, each)]
+    refused = [each for each in namespaces if not is_allowed(context, "patch", APPLICATIONS, each)]
     if not refused:
         return Diagnosis("refresh", ok=True, said="Argo CD may be asked to look at Git at once")
     said = f"Argo CD may not be asked to look at once in {', '.join(refused)}"

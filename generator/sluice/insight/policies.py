@@ -46,8 +46,8 @@ class Tried:
 class Eyes:
     """How a cluster is asked; tests have another one."""
 
-    parameters: Callable[[str | None, str, str], Data | None] = admission.parameters
-    refusal: Callable[[str | None, str, Data], str] = admission.refusal
+    parameters: Callable[[str | None, str, str], Data | None] = admission.read_parameters
+    refusal: Callable[[str | None, str, Data], str] = admission.try_workload
 
 
 def diagnose_policies(workspace: Workspace, eyes: Eyes | None = None) -> Diagnosis:

@@ -71,15 +71,13 @@ class Prometheus:
 
     def __init__(self, address: str, environment: Mapping[str, str]) -> None:
         parts = _split(address)
-        self._shown = urlunsplit(
-            (parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")
-        )
-        headers, basic = _credentials(environment)
+        self._shown = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+        headers, login = _choose_credentials(environment)
         self._client = httpx.Client(
             base_url=self._shown.rstrip("/") + "/",
             headers=headers,
-            auth=httpx.BasicAuth(*basic) if basic else None,
-            verify=_trust(environment.get(f"{_PREFIX}CA", "")),
+            auth=login,
+            verify=_load_certificates(environment.get(f"{_PREFIX}CA", "")),
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             trust_env=False,
         )
@@ -101,12 +99,12 @@ class Prometheus:
             UsageError: in one line, when there is no answer or it is no good.
         """
         limit = f"{int(ANSWER_SECONDS)}s"
-        asked = {"query": promql, "time": f"{time:.3f}", "timeout": limit}
-        data, warnings = self._ask("api/v1/query", asked)
-        return Answer(_series(data, self._problem), warnings)
+        form = {"query": promql, "time": f"{time:.3f}", "timeout": limit}
+        data, warnings = self._ask("api/v1/query", form)
+        return Answer(_read_series(data, self._describe_problem), warnings)
 
-    def version(self) -> str:
-        """The version of the server, for `doctor`.
+    def read_version(self) -> str:
+        """Return the version of the server, for `doctor`.
 
         Raises:
             UsageError: when it does not say.
@@ -121,16 +119,20 @@ class Prometheus:
         except ValueError:
             answer = None
         if isinstance(answer, dict) and answer.get("status") == "error":
-            raise self._problem(f"refuses the query: {_quote(str(answer.get('error', '')))}")
+            raise self._describe_problem(
+                f"refuses the query: {_quote(str(answer.get('error', '')))}"
+            )
         if response.status_code != HTTPStatus.OK:
             status = response.status_code
-            raise self._problem(_ADVICE.get(status, f"answers with status {status}"))
+            raise self._describe_problem(_ADVICE.get(status, f"answers with status {status}"))
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), dict):
-            raise self._problem("answers, but not as Prometheus does: is a login page before it?")
-        return answer["data"], _warnings(answer)
+            raise self._describe_problem(
+                "answers, but not as Prometheus does: is a login page before it?"
+            )
+        return answer["data"], _read_warnings(answer)
 
     def _send(self, path: str, form: Mapping[str, str] | None) -> tuple[httpx.Response, bytes]:
-        """By POST, whose length nobody limits; by GET where only reading is allowed."""
+        """Send by POST, whose length nobody limits; by GET where only reading is allowed."""
         try:
             if form is None:
                 return self._read("GET", path)
@@ -138,71 +140,81 @@ class Prometheus:
             if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
                 return self._read("GET", path, params=form)
         except httpx.TimeoutException:
-            raise SilentError(self._said("does not answer in time")) from None
+            raise SilentError(self._describe("does not answer in time")) from None
         except CompressedError as error:
-            raise self._problem(f"cannot be read: {error}") from None
+            raise self._describe_problem(f"cannot be read: {error}") from None
         except httpx.HTTPError as error:
-            raise SilentError(self._said(f"does not answer: {_quote(str(error))}")) from None
+            raise SilentError(self._describe(f"does not answer: {_quote(str(error))}")) from None
         return response, body
 
     def _read(self, method: str, path: str, **more: Any) -> tuple[httpx.Response, bytes]:  # noqa: ANN401  # httpx's arguments
         body = bytearray()
         with (
-            within(WHOLE_SECONDS, lambda: SilentError(self._said("does not answer in time"))),
+            within(WHOLE_SECONDS, lambda: SilentError(self._describe("does not answer in time"))),
             self._client.stream(method, path, **more) as response,
         ):
             refuse_encoding(response)
             for part in response.iter_bytes():
                 body += part
                 if len(body) > SIZE_LIMIT:
-                    raise self._problem(f"answers with more than {SIZE_LIMIT >> 20} MiB")
+                    raise self._describe_problem(f"answers with more than {SIZE_LIMIT >> 20} MiB")
         return response, bytes(body)
 
-    def _problem(self, what: str) -> UsageError:
-        return UsageError(self._said(what))
+    def _describe_problem(self, problem: str) -> UsageError:
+        return UsageError(self._describe(problem))
 
-    def _said(self, what: str) -> str:
-        return f"Prometheus at {self._shown} {what}"
+    def _describe(self, problem: str) -> str:
+        return f"Prometheus at {self._shown} {problem}"
 
 
-def _warnings(answer: Mapping[str, Any]) -> tuple[str, ...]:
-    """What may be missing, in the words of the server or by the mark that some give instead."""
+def _read_warnings(answer: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what may be missing, in the server's words or by the mark that some give instead."""
     warnings = tuple(_quote(str(warning)) for warning in answer.get("warnings") or ())
-    return warnings or (("isPartial",) if answer.get("isPartial") is True else ())
+    if not warnings and answer.get("isPartial") is True:
+        return ("isPartial",)
+    return warnings
 
 
 def _split(address: str) -> Any:  # noqa: ANN401  # urllib's result
     try:
         parts = urlsplit(address)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        is_usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
-        usable = False
-    if not usable:
+        is_usable = False
+    if not is_usable:
         raise UsageError("the address of Prometheus must be http:// or https:// with a host")
     if "@" in parts.netloc:
-        wanted = f"{_PREFIX}USERNAME and {_PREFIX}PASSWORD"
-        raise UsageError(f"the address of Prometheus must not hold credentials: set {wanted}")
+        variables = f"{_PREFIX}USERNAME and {_PREFIX}PASSWORD"
+        raise UsageError(f"the address of Prometheus must not hold credentials: set {variables}")
     return parts
 
 
-def _credentials(environment: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, str] | None]:
+def _choose_credentials(
+    environment: Mapping[str, str],
+) -> tuple[dict[str, str], httpx.BasicAuth | None]:
+    """Return the headers of every request, and a login where there is no token."""
     headers = {"accept": "application/json", "user-agent": "sluice", **PLAIN}
-    if tenant := environment.get(f"{_PREFIX}TENANT"):
-        headers["x-scope-orgid"] = _header(tenant, "TENANT")
-    if token := environment.get(f"{_PREFIX}TOKEN"):
-        return headers | {"authorization": f"Bearer {_header(token, 'TOKEN')}"}, None
+    tenant = environment.get(f"{_PREFIX}TENANT")
+    if tenant:
+        headers["x-scope-orgid"] = _check_header(tenant, "TENANT")
+    token = environment.get(f"{_PREFIX}TOKEN")
+    if token:
+        headers["authorization"] = f"Bearer {_check_header(token, 'TOKEN')}"
+        return headers, None
     user = environment.get(f"{_PREFIX}USERNAME")
-    return headers, (user, environment.get(f"{_PREFIX}PASSWORD", "")) if user else None
+    if not user:
+        return headers, None
+    return headers, httpx.BasicAuth(user, environment.get(f"{_PREFIX}PASSWORD", ""))
 
 
-def _header(value: str, name: str) -> str:
+def _check_header(value: str, name: str) -> str:
     value = value.strip()
     if not (value.isascii() and value.isprintable()):
         raise UsageError(f"{_PREFIX}{name} holds what a header cannot")
     return value
 
 
-def _trust(certificates: str) -> ssl.SSLContext:
+def _load_certificates(certificates: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=certificates or None)
     except OSError as error:
@@ -210,20 +222,23 @@ def _trust(certificates: str) -> ssl.SSLContext:
         raise UsageError(f"{_PREFIX}CA {certificates} cannot be used: {reason}") from None
 
 
-def _series(data: Mapping[str, Any], problem: Any) -> list[Series]:  # noqa: ANN401  # makes errors
-    """A matrix or a vector; every sample as a number, NaN and infinities included."""
+def _read_series(data: Mapping[str, Any], problem: Any) -> list[Series]:  # noqa: ANN401  # makes errors
+    """Return a matrix or a vector; every sample as a number, NaN and infinities included."""
+    all_series = []
     try:
         kind = data["resultType"]
-        if kind == "matrix":
-            return [Series(r["metric"], [_sample(s) for s in r["values"]]) for r in data["result"]]
-        if kind == "vector":
-            return [Series(r["metric"], [_sample(r["value"])]) for r in data["result"]]
+        if kind in ("matrix", "vector"):
+            for item in data["result"]:
+                # A vector has one sample for each series, a matrix a list of them.
+                pairs = item["values"] if kind == "matrix" else [item["value"]]
+                all_series.append(Series(item["metric"], [_read_sample(pair) for pair in pairs]))
+            return all_series
     except (KeyError, TypeError, ValueError, IndexError, OverflowError):
         raise problem("gives samples that cannot be read") from None
     raise problem(f"gives a {_quote(str(kind))}, not series")
 
 
-def _sample(pair: Sequence[Any]) -> tuple[float, float]:
+def _read_sample(pair: Sequence[Any]) -> tuple[float, float]:
     time = float(pair[0])
     if not math.isfinite(time):
         raise ValueError("a sample without a time")

@@ -61,7 +61,7 @@ class _Watcher:
             self._changed.notify_all()
 
     def end(self, conversation: _Conversation) -> Problem | None:
-        """What it was cut for."""
+        """End a conversation, and return what it was cut for."""
         with self._changed:
             self._under_way.discard(conversation)
             return conversation.cut_for
@@ -73,11 +73,11 @@ class _Watcher:
                 self._judge()
                 if any(conversation.cut_for for conversation in self._under_way):
                     with suppress(OSError):  # tried again soon
-                        cut()
+                        cut_connections()
             time.sleep(_POLL)
 
     def _judge(self) -> None:
-        now, memory = time.monotonic(), _memory()
+        now, memory = time.monotonic(), _measure_memory()
         for conversation in self._under_way:
             if conversation.cut_for is not None:
                 continue
@@ -105,7 +105,7 @@ def within(seconds: float, late: Problem, too_large: Problem | None = None) -> I
     """
     if _watcher.given_up:
         raise late()
-    most = math.inf if too_large is None else _memory() + MOST_MEMORY
+    most = math.inf if too_large is None else _measure_memory() + MOST_MEMORY
     conversation = _Conversation(time.monotonic() + seconds, late, most, too_large or late)
     _watcher.begin(conversation)
     try:
@@ -122,8 +122,8 @@ def within(seconds: float, late: Problem, too_large: Problem | None = None) -> I
         raise problem()
 
 
-def _memory() -> int:
-    """Bytes of memory that this process has, without files; 0 where the system does not say."""
+def _measure_memory() -> int:
+    """Return the bytes of memory of this process, without files; 0 where the system is silent."""
     try:
         _, resident, shared = _SIZES.read_text(encoding="ascii").split()[:3]
     except (OSError, ValueError):
@@ -136,30 +136,33 @@ def give_up() -> None:
     _watcher.given_up = True
 
 
-def cut() -> None:
+def cut_connections() -> None:
     """Cut every connection that this process has made; those that it was asked for stay."""
-    streams = list(_streams())
-    own = {_port(each) for each in streams if _listens(each)}
-    for each in streams:
-        with each, suppress(OSError):
-            if _port(each) not in own:
-                each.shutdown(socket.SHUT_RDWR)
+    streams = list(_list_streams())
+    listening = {_read_port(stream) for stream in streams if _is_listening(stream)}
+    for stream in streams:
+        with stream, suppress(OSError):
+            # A connection that somebody made to us has the port that we listen on.
+            if _read_port(stream) not in listening:
+                stream.shutdown(socket.SHUT_RDWR)
 
 
-def _streams() -> Iterator[socket.socket]:
-    """The TCP sockets of this process, each by a handle of its own."""
+def _list_streams() -> Iterator[socket.socket]:
+    """Yield the TCP sockets of this process, each by a handle of its own."""
     folder = next(filter(os.path.isdir, _FOLDERS), None)
-    for name in os.listdir(folder) if folder else ():  # noqa: PTH208  # numbers, no paths
+    if folder is None:
+        return
+    for name in os.listdir(folder):  # noqa: PTH208  # numbers, no paths
         with suppress(OSError, ValueError):
-            found = _socket(os.dup(int(name)))
-            if found.family in _NETWORK and found.type == socket.SOCK_STREAM:
-                yield found
+            stream = _open_socket(os.dup(int(name)))
+            if stream.family in _NETWORK and stream.type == socket.SOCK_STREAM:
+                yield stream
             else:
-                found.close()
+                stream.close()
 
 
-def _socket(handle: int) -> socket.socket:
-    """The socket of a handle, which is closed when it is none."""
+def _open_socket(handle: int) -> socket.socket:
+    """Open the socket of a handle, which is closed when it is none."""
     try:
         return socket.socket(fileno=handle)
     except OSError:
@@ -167,9 +170,9 @@ def _socket(handle: int) -> socket.socket:
         raise
 
 
-def _listens(stream: socket.socket) -> bool:
+def _is_listening(stream: socket.socket) -> bool:
     return bool(stream.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 
-def _port(stream: socket.socket) -> int:
+def _read_port(stream: socket.socket) -> int:
     return int(stream.getsockname()[1])

@@ -41,7 +41,7 @@ _allowance = _Allowance()
 
 
 @contextmanager
-def allowance() -> Iterator[None]:
+def limit_conversation() -> Iterator[None]:
     """Bound all answers that are read inside together."""
     before = _allowance.left
     _allowance.left = LARGEST_CONVERSATION
@@ -60,8 +60,8 @@ def bound_answers() -> None:
 
     HTTPResponse.CONTENT_DECODERS = []
     if not hasattr(HTTPResponse.read, "__wrapped__"):
-        setattr(HTTPResponse, "read", _read_within(HTTPResponse.read))  # noqa: B010  # no subclass
-        setattr(HTTPResponse, "stream", _stream_within(HTTPResponse.stream))  # noqa: B010  # as above
+        setattr(HTTPResponse, "read", _bound_read(HTTPResponse.read))  # noqa: B010  # no subclass
+        setattr(HTTPResponse, "stream", _bound_stream(HTTPResponse.stream))  # noqa: B010  # as above
 
 
 def ask_for_plain_answers() -> None:
@@ -71,11 +71,11 @@ def ask_for_plain_answers() -> None:
     setattr(utils, "DEFAULT_ACCEPT_ENCODING", PLAIN["Accept-Encoding"])  # noqa: B010  # is final
 
 
-def _read_within(read: Callable[..., bytes]) -> Callable[..., bytes]:
-    """The method by which some read the rest of a body at once."""
+def _bound_read(read: Callable[..., bytes]) -> Callable[..., bytes]:
+    """Bound the method by which some read the rest of a body at once."""
 
     @wraps(read)
-    def bounded(
+    def read_bounded(
         answer: "HTTPResponse",
         amt: int | None = None,
         decode_content: bool | None = None,  # noqa: FBT001  # as the library calls it
@@ -91,16 +91,16 @@ def _read_within(read: Callable[..., bytes]) -> Callable[..., bytes]:
             answer._body = bytes(content)  # noqa: SLF001  # where `data` looks for it
         return bytes(content)
 
-    return bounded
+    return read_bounded
 
 
-def _stream_within(
+def _bound_stream(
     stream: Callable[..., Iterator[bytes]],
 ) -> Callable[..., Iterator[bytes]]:
-    """The method by which others read a body piece by piece, and then put it together."""
+    """Bound the method by which others read a body piece by piece, and then put it together."""
 
     @wraps(stream)
-    def bounded(
+    def stream_bounded(
         answer: "HTTPResponse",
         amt: int | None = _PIECE,
         decode_content: bool | None = None,  # noqa: FBT001  # as the library calls it
@@ -111,7 +111,7 @@ def _stream_within(
             _count(answer, len(piece), size)
             yield piece
 
-    return bounded
+    return stream_bounded
 
 
 def _count(answer: "HTTPResponse", more: int, size: int) -> None:

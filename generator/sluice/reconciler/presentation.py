@@ -116,7 +116,7 @@ def show_signals(
 
 
 def _as_moved(error: HeadMovedError) -> git.RefMovedError:
-    return git.RefMovedError(f"refs/heads/{error.branch}", error.expected, error.found)
+    return git.RefMovedError(f"refs/heads/{error.branch}", error.expected, error.actual)
 
 
 Step = Callable[[], object]

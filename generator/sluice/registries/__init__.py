@@ -70,7 +70,7 @@ def open_registry(url: str) -> Registry:
     if url.lower().endswith(_FILE_ENDINGS) and "://" not in url:
         return _create(_FILE, url)
     forms = ", ".join(kind.form for kind in KINDS)
-    raise UsageError(f"{_shown(url)} is not a registry: give {forms}")
+    raise UsageError(f"{_strip_login(url)} is not a registry: give {forms}")
 
 
 def _kind_of(scheme: str) -> RegistryKind | None:
@@ -83,7 +83,7 @@ def _create(kind: RegistryKind, address: str) -> Registry:
     return registry
 
 
-def _shown(url: str) -> str:
+def _strip_login(url: str) -> str:
     """Return the address without what may be a password."""
     scheme, separator, rest = url.partition("://")
     return f"{scheme}{separator}{rest.rpartition('@')[2]}"

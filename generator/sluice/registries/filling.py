@@ -18,7 +18,14 @@ class Filler:
     def register(
         self, name: str, source: str, metrics: Mapping[str, float], parameters: Mapping[str, str]
     ) -> str:
-        """Create the next version with a finished run of its own; return its number."""
+        """Create the next version with a finished run of its own; return its number.
+
+        Args:
+            name: of the model.
+            source: where its files are.
+            metrics: of its run.
+            parameters: of its run.
+        """
         client = self._client
         if not client.search_registered_models(f"name = '{name}'"):
             client.create_registered_model(name)

@@ -9,7 +9,7 @@ class Hooks:
     """Whether they are as they should be, what was found, and what to do."""
 
     ok: bool
-    said: str
+    summary: str
     remedy: str = ""
 
 

@@ -13,33 +13,34 @@ from urllib.parse import quote
 from sluice.core.finding import UsageError
 from sluice.core.model import MARK, Evaluation, ModelVersion
 from sluice.registries.hooks import Hooks
-from sluice.registries.mlflow_artifacts import relative
-from sluice.registries.mlflow_changes import changes
-from sluice.registries.mlflow_clients import Clients, Row_co, Search, connected
+from sluice.registries.mlflow_artifacts import make_relative
+from sluice.registries.mlflow_changes import list_changes
+from sluice.registries.mlflow_clients import Clients, connect
 from sluice.registries.mlflow_errors import (
     NOT_MLFLOW,
     WHOLE_SECONDS,
-    NonsenseError,
-    is_forbidden,
-    is_invalid,
+    explain_failures,
     is_missing,
-    next_page,
-    one_line,
-    redacted,
+    redact,
 )
 from sluice.registries.mlflow_evaluation import evaluate
-from sluice.registries.mlflow_filters import among, batches, like
-from sluice.registries.mlflow_hooks import hooks
-from sluice.registries.mlflow_workspaces import workspace
+from sluice.registries.mlflow_filters import match_any, split_batches
+from sluice.registries.mlflow_hooks import judge_hooks
+from sluice.registries.mlflow_search import (
+    MODELS_A_PAGE,
+    PLAIN_NAME,
+    check_model,
+    fetch_models,
+    fetch_version,
+    fetch_versions,
+    search_all,
+)
+from sluice.registries.mlflow_workspaces import read_workspace
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as Version
-    from mlflow.entities.model_registry import RegisteredModel
 
-_MODELS_A_PAGE = 1000
-_VERSIONS_A_PAGE = 10_000
 _SINCE = {"aliases": (2, 3), "logged models": (3, 0), "webhooks": (3, 3)}
-_PLAIN_NAME = re.compile(r"\w[\w .-]*")
 
 
 class MlflowRegistry:
@@ -50,7 +51,7 @@ class MlflowRegistry:
 
     @functools.cached_property
     def _clients(self) -> Clients:
-        return connected(self._uri)
+        return connect(self._uri)
 
     def versions(
         self,
@@ -59,19 +60,22 @@ class MlflowRegistry:
     ) -> Mapping[str, Sequence[ModelVersion]]:
         """Return every version of each named model, newest first; an absent name is absent."""
         clients = self._clients
-        with one_line(self._uri, seconds=WHOLE_SECONDS + len(names)):
-            models = _models(clients, sorted(set(names)))
-            found = _versions(clients, models)
-        return {name: _ordered(found[name], models[name].aliases, self._uri) for name in models}
+        with explain_failures(self._uri, seconds=WHOLE_SECONDS + len(names)):
+            models = fetch_models(clients, sorted(set(names)))
+            versions = fetch_versions(clients, models)
+        sorted_versions = {}
+        for name, model in models.items():
+            sorted_versions[name] = _sort_versions(versions[name], model.aliases, self._uri)
+        return sorted_versions
 
     def is_gone(self, name: str) -> bool:
         """Whether the server says that there is no such model, while it lists another one."""
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
         clients = self._clients
-        with one_line(self._uri):
+        with explain_failures(self._uri):
             try:
-                _named(clients.direct.get_registered_model(name), name)
+                check_model(clients.direct.get_registered_model(name), name)
             except UnicodeEncodeError:
                 return True
             except MlflowException as error:
@@ -85,42 +89,52 @@ class MlflowRegistry:
     def changes(self, since: int) -> Mapping[str, tuple[int, object]]:
         """Return the models that changed at or after `since`, and the last one; see watch.py."""
         client = self._clients.public
-        with one_line(self._uri):
-            return changes(client, since)
+        with explain_failures(self._uri):
+            return list_changes(client, since)
 
     def aliases(self, names: Collection[str]) -> Mapping[str, Mapping[str, str]]:
         """Return name → alias → version of those models that a search finds."""
         client = self._clients.public
-        search = functools.partial(client.search_registered_models, max_results=_MODELS_A_PAGE)
-        found: dict[str, Mapping[str, str]] = {}
-        with one_line(self._uri):
-            for batch in batches(filter(_PLAIN_NAME.fullmatch, sorted(names))):
-                for model in _search(search, among(batch)) or ():
-                    found[model.name] = {a: str(v) for a, v in model.aliases.items()}
-        return found
+        search = functools.partial(client.search_registered_models, max_results=MODELS_A_PAGE)
+        aliases: dict[str, Mapping[str, str]] = {}
+        with explain_failures(self._uri):
+            for batch in split_batches(filter(PLAIN_NAME.fullmatch, sorted(names))):
+                for model in search_all(search, match_any(batch)) or ():
+                    aliases[model.name] = {a: str(v) for a, v in model.aliases.items()}
+        return aliases
 
     def fresh(self, version: ModelVersion) -> ModelVersion:
-        """Return this version read anew."""
+        """Return this version read anew.
+
+        Raises:
+            UsageError: it is gone, or the server does not answer.
+        """
         clients = self._clients
-        with one_line(self._uri):
-            found = _version_of(clients, version.name, version.version)
-        if found is None or found.creation_timestamp != version.created:
-            named = f"version {version.version} of {version.name!r}"
-            raise UsageError(f"{named} is gone from the registry since it was listed")
-        return _version(found, version.aliases, self._uri)
+        with explain_failures(self._uri):
+            entity = fetch_version(clients, version.name, version.version)
+        # A name that is deleted and registered anew begins at version 1 again: only the time of
+        # its creation tells the two apart.
+        if entity is None or entity.creation_timestamp != version.created:
+            number = f"version {version.version} of {version.name!r}"
+            raise UsageError(f"{number} is gone from the registry since it was listed")
+        return _convert_version(entity, version.aliases, self._uri)
 
     def evaluation(self, version: ModelVersion) -> Evaluation:
         """Return the metrics of the version's logged model and runs, and its parameters."""
         client = self._clients.public
-        with one_line(self._uri):
+        with explain_failures(self._uri):
             return evaluate(client, version)
 
     def mark(self, version: ModelVersion, marks: Mapping[str, str]) -> None:
-        """Set these tags of a version; nothing where it is gone."""
+        """Set these tags of a version; nothing where it is gone.
+
+        Raises:
+            UsageError: the server refuses, or does not answer.
+        """
         from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
         clients = self._clients
-        with one_line(self._uri, "EDIT on the model to write tags"):
+        with explain_failures(self._uri, "EDIT on the model to write tags"):
             for key, value in marks.items():
                 try:
                     clients.direct.set_model_version_tag(version.name, version.version, key, value)
@@ -132,9 +146,13 @@ class MlflowRegistry:
         """Return the page of the version; nothing when the address is not a web server's."""
         if not self._is_web():
             return ""
-        name, number = quote(version.name, safe=""), quote(version.version, safe="")
-        within = f"?workspace={quote(place, safe='')}" if (place := workspace()) else ""
-        return f"{redacted(self._uri)}/#/models/{name}/versions/{number}{within}"
+        name = quote(version.name, safe="")
+        number = quote(version.version, safe="")
+        page = f"{redact(self._uri)}/#/models/{name}/versions/{number}"
+        workspace = read_workspace()
+        if workspace:
+            page += f"?workspace={quote(workspace, safe='')}"
+        return page
 
     def describe(self) -> str:
         """Return the server's version and address."""
@@ -142,167 +160,72 @@ class MlflowRegistry:
         if not self._is_web():
             from mlflow import __version__  # noqa: PLC0415 - slow: only when used
 
-            return f"MLflow client {__version__} at {redacted(self._uri)}"
-        version, within = self._server_version(), workspace()
-        place = f"MLflow {version} at {redacted(self._uri)}" + (within and f", workspace {within}")
-        return place + "".join(f", without {what}" for what in _lacking(version))
+            return f"MLflow client {__version__} at {redact(self._uri)}"
+        version = self._read_server_version()
+        text = f"MLflow {version} at {redact(self._uri)}"
+        workspace = read_workspace()
+        if workspace:
+            text += f", workspace {workspace}"
+        for feature in _list_lacking(version):
+            text += f", without {feature}"
+        return text
 
     def hooks(self) -> Hooks:
         """Look at the server's webhooks, and have a test delivered by those that lead to us."""
         client = self._clients.public
-        with one_line(self._uri):
-            return hooks(client.list_webhooks, client.test_webhook)
+        with explain_failures(self._uri):
+            return judge_hooks(client.list_webhooks, client.test_webhook)
 
-    def _server_version(self) -> str:
+    def _read_server_version(self) -> str:
         from mlflow.utils import credentials, rest_utils  # noqa: PLC0415 - slow: only when used
 
-        with one_line(self._uri):
+        with explain_failures(self._uri):
             access = credentials.get_default_host_creds(self._uri)  # type: ignore[no-untyped-call]
             answer = rest_utils.http_request_safe(access, "/version", "GET")  # type: ignore[no-untyped-call]
         version = str(answer.text.strip())
         if not re.fullmatch(r"\d+(\.\w+)+", version):
-            raise UsageError(f"MLflow at {redacted(self._uri)} {NOT_MLFLOW}")
+            raise UsageError(f"MLflow at {redact(self._uri)} {NOT_MLFLOW}")
         return version
 
     def _is_web(self) -> bool:
         return self._uri.startswith(("http://", "https://"))
 
 
-def _lacking(version: str) -> list[str]:
-    """What a server of this version does not have yet."""
+def _list_lacking(version: str) -> list[str]:
+    """List what a server of this version does not have yet."""
     number = tuple(map(int, re.findall(r"\d+", version)[:2]))
-    return [f"{what} ({since[0]}.{since[1]})" for what, since in _SINCE.items() if number < since]
+    lacking = []
+    for feature, (major, minor) in _SINCE.items():
+        if number < (major, minor):
+            lacking.append(f"{feature} ({major}.{minor})")
+    return lacking
 
 
-def _models(clients: Clients, names: Sequence[str]) -> dict[str, "RegisteredModel"]:
-    """Return each of these models that exists."""
-    search = functools.partial(clients.public.search_registered_models, max_results=_MODELS_A_PAGE)
-    found: dict[str, RegisteredModel] = {}
-    for batch in batches(filter(_PLAIN_NAME.fullmatch, names)):
-        found |= {model.name: model for model in _search(search, among(batch)) or ()}
-    # Not found is not absent: a tag can hide a model, and not every name fits into a filter.
-    for name in names:
-        if name not in found and (model := _model(clients, name)) is not None:
-            found[name] = model
-    return {name: found[name] for name in names if name in found}
-
-
-def _model(clients: Clients, name: str) -> "RegisteredModel | None":
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
-
-    try:
-        return _named(clients.direct.get_registered_model(name), name)
-    except UnicodeEncodeError:
-        return None
-    except MlflowException as error:
-        # Refused as a name: no model can have it. Forbidden: hidden from this account, and one
-        # such model must not hold up the others.
-        if is_missing(error) or is_invalid(error) or is_forbidden(error):
-            return None
-        raise
-
-
-def _versions(
-    clients: Clients, models: Mapping[str, "RegisteredModel"]
-) -> dict[str, dict[str, "Version"]]:
-    """Return version number → version of each of these models."""
-    search = functools.partial(clients.public.search_model_versions, max_results=_VERSIONS_A_PAGE)
-    found: dict[str, dict[str, Version]] = {name: {} for name in models}
-    one_by_one = [name for name in models if not _PLAIN_NAME.fullmatch(name)]
-    for batch in batches(filter(_PLAIN_NAME.fullmatch, models)):
-        rows = _search(search, among(batch))
-        if rows is None:
-            one_by_one += batch
-        _collect(rows or (), found)
-    for name in one_by_one:
-        _collect(_search(search, like(name)) or (), found)
-    for name, model in models.items():
-        _add_hidden(clients, model, found[name])
-    return found
-
-
-def _collect(rows: Iterable["Version"], found: dict[str, dict[str, "Version"]]) -> None:
-    for version in rows:
-        if version.name in found:
-            number = str(version.version)
-            found[version.name][number] = _numbered(version, version.name, number)
-
-
-def _add_hidden(clients: Clients, model: "RegisteredModel", found: dict[str, "Version"]) -> None:
-    """Fetch one by one the versions of a model that a tag hides from searches."""
-    known = {str(version.version) for version in model.latest_versions or ()}
-    known |= {str(number) for number in model.aliases.values()}
-    if known <= found.keys():
-        return
-    for number in map(str, range(1, max(map(int, known)) + 1)):
-        if number not in found and (version := _version_of(clients, model.name, number)):
-            found[number] = version
-
-
-def _version_of(clients: Clients, name: str, number: str) -> "Version | None":
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
-
-    try:
-        return _numbered(clients.direct.get_model_version(name, number), name, number)
-    except MlflowException as error:
-        if is_missing(error):
-            return None
-        raise
-
-
-def _named(model: "RegisteredModel", name: str) -> "RegisteredModel":
-    """The model, if the answer is about it: an answer of another form says nothing of it."""
-    if model.name != name:
-        raise NonsenseError(f"the model {name!r}")
-    return model
-
-
-def _numbered(version: "Version", name: str, number: str) -> "Version":
-    """The version, if the answer is about it."""
-    is_asked = (version.name, str(version.version)) == (name, number)
-    if not (is_asked and number.isdecimal() and version.creation_timestamp):
-        raise NonsenseError(f"version {number} of {name!r}")
-    return version
-
-
-def _search(search: Search[Row_co], condition: str) -> list[Row_co] | None:
-    """Return all rows, or None when this server's filters do not have such a condition."""
-    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
-
-    try:
-        page = search(condition)
-        rows = list(page)
-        tokens: set[str] = set()
-        while page.token:
-            page = search(condition, page_token=next_page(page.token, tokens))
-            rows += page
-    except MlflowException as error:
-        if is_invalid(error):
-            return None
-        raise
-    return rows
-
-
-def _ordered(
+def _sort_versions(
     versions: Mapping[str, "Version"], aliases: Mapping[str, str], uri: str
 ) -> tuple[ModelVersion, ...]:
     names: dict[str, list[str]] = {}
     for alias, number in sorted(aliases.items()):
         names.setdefault(str(number), []).append(alias)
     newest_first = sorted(versions.items(), key=lambda item: int(item[0]), reverse=True)
-    return tuple(_version(entity, names.get(number, ()), uri) for number, entity in newest_first)
+    return tuple(
+        _convert_version(entity, names.get(number, ()), uri) for number, entity in newest_first
+    )
 
 
-def _version(entity: "Version", aliases: Iterable[str], uri: str) -> ModelVersion:
-    stage, tags = entity.current_stage or "", dict(entity.tags)
+def _convert_version(entity: "Version", aliases: Iterable[str], uri: str) -> ModelVersion:
+    stage = entity.current_stage or ""
+    if stage == "None":  # what the server calls a version without a stage
+        stage = ""
+    tags = dict(entity.tags)
     return ModelVersion(
         name=entity.name,
         version=str(entity.version),
-        source=relative(entity.source or "", uri),
+        source=make_relative(entity.source or "", uri),
         created=entity.creation_timestamp,
         updated=entity.last_updated_timestamp or entity.creation_timestamp,
         run_id=entity.run_id or "",
-        stage="" if stage == "None" else stage,
+        stage=stage,
         aliases=tuple(aliases),
         tags={key: value for key, value in tags.items() if not key.startswith(MARK)},
         ready=entity.status == "READY",

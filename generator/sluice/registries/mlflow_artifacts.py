@@ -33,15 +33,15 @@ class UnlistedError(Exception):
     """Why there is no list of files, in words that follow `its files are not known: `."""
 
 
-def relative(source: str, tracking_uri: str) -> str:
-    """A source of the tracking server's own storage without the name of that server."""
+def make_relative(source: str, tracking_uri: str) -> str:
+    """Return a source in the tracking server's own storage without the name of that server."""
     stored = _STORED.fullmatch(source)
-    if stored and stored["host"] and stored["host"].lower() == _host(tracking_uri):
+    if stored and stored["host"] and stored["host"].lower() == _parse_host(tracking_uri):
         return f"mlflow-artifacts:/{stored['path']}"
     return source
 
 
-def _host(uri: str) -> str:
+def _parse_host(uri: str) -> str:
     return urlsplit(uri).netloc.rpartition("@")[2].lower()
 
 
@@ -56,9 +56,11 @@ class Folder:
     storage: str
     until: float = field(default_factory=lambda: time.monotonic() + _SECONDS)
 
-    def contents(self) -> Contents:
-        """Every file, and the configurations that have code loaded; why some are not known."""
-        files, loaders, gap = list[str](), list[str](), ""
+    def read_contents(self) -> Contents:
+        """List every file and the configurations that load code; say why some are not known."""
+        files: list[str] = []
+        loaders: list[str] = []
+        gap = ""
         try:
             self._list_into(files)
         except UnlistedError as error:
@@ -68,19 +70,20 @@ class Folder:
             gap = f"more than {_MOST_CONFIGS} configurations are among them"
         for path in configs[:_MOST_CONFIGS]:
             try:
-                loaders += [path] if self._loads_code(path) else []
+                if self._loads_code(path):
+                    loaders.append(path)
             except UnlistedError as error:
                 gap = str(error)
         return Contents(tuple(sorted(files)), tuple(loaders), gap)
 
-    def text(self, name: str) -> str:
-        """The text of one file; nothing where there is none that can be read."""
+    def read_text(self, name: str) -> str:
+        """Read the text of one file; nothing where there is none that can be read."""
         try:
-            return self._read(f"{self._root()}/{name}").decode(errors="replace")
+            return self._read(f"{self._find_root()}/{name}").decode(errors="replace")
         except UnlistedError:
             return ""
 
-    def _root(self) -> str:
+    def _find_root(self) -> str:
         stored = _STORED.fullmatch(self.storage)
         if stored is None or stored["host"]:
             raise UnlistedError(UNLISTED)
@@ -90,17 +93,21 @@ class Folder:
 
     def _list_into(self, files: list[str]) -> None:
         """Add every file to a list, which keeps those before something is in the way."""
-        root, folders = self._root(), [""]
+        root, folders = self._find_root(), [""]
         for count, folder in enumerate(folders):
             if count >= _MOST_FOLDERS or len(files) > _MOST_FILES:
                 raise UnlistedError(f"there are more than {_MOST_FILES} of them")
-            for name, is_folder in self._listed(f"{root}/{folder}".rstrip("/")):
-                (folders if is_folder else files).append(f"{folder}/{name}".lstrip("/"))
+            for name, is_folder in self._list(f"{root}/{folder}".rstrip("/")):
+                path = f"{folder}/{name}".lstrip("/")
+                if is_folder:
+                    folders.append(path)  # which this loop comes to later
+                else:
+                    files.append(path)
         if not files:
             raise UnlistedError("the registry lists none where the version is stored")
 
-    def _listed(self, path: str) -> Iterator[tuple[str, bool]]:
-        answer = self._json(self._get(_ROUTE, {"path": path}))
+    def _list(self, path: str) -> Iterator[tuple[str, bool]]:
+        answer = self._parse_json(self._get(_ROUTE, {"path": path}))
         entries = answer.get("files", []) if isinstance(answer, dict) else None
         if not isinstance(entries, list):
             raise UnlistedError(_NONSENSE)
@@ -111,18 +118,19 @@ class Folder:
             yield name, entry.get("is_dir") is True
 
     def _loads_code(self, path: str) -> bool:
-        waiting = [self._json(self._read(f"{self._root()}/{path}"))]
+        """Whether a configuration, or any part of it, names code to load."""
+        waiting = [self._parse_json(self._read(f"{self._find_root()}/{path}"))]
         while waiting:
-            found = waiting.pop()
-            if isinstance(found, dict):
-                if found.get(_CODE_OF_A_CONFIG):
+            value = waiting.pop()
+            if isinstance(value, dict):
+                if value.get(_CODE_OF_A_CONFIG):
                     return True
-                waiting += found.values()
-            elif isinstance(found, list):
-                waiting += found
+                waiting += value.values()
+            elif isinstance(value, list):
+                waiting += value
         return False
 
-    def _json(self, content: bytes) -> Any:  # noqa: ANN401  # whatever a stranger wrote
+    def _parse_json(self, content: bytes) -> Any:  # noqa: ANN401  # whatever a stranger wrote
         try:
             return json_of(content)
         except ValueError:
@@ -153,24 +161,24 @@ class Folder:
             raise UnlistedError("the registry's server does not hand them out") from None
         with answer:
             if answer.status_code != HTTPStatus.OK:
-                said = f"the registry's server refuses to hand them out ({answer.status_code})"
-                raise UnlistedError(said)
-            return self._body(answer.raw)
+                reason = f"the registry's server refuses to hand them out ({answer.status_code})"
+                raise UnlistedError(reason)
+            return self._read_body(answer.raw)
 
-    def _body(self, stream: Any) -> bytes:  # noqa: ANN401  # of a library without types
+    def _read_body(self, stream: Any) -> bytes:  # noqa: ANN401  # of a library without types
         from urllib3.exceptions import HTTPError  # noqa: PLC0415  # slow: only when used
 
-        found = bytearray()
+        content = bytearray()
         try:
             while piece := stream.read1(_PIECE, decode_content=False):
-                found += piece
-                if len(found) > _LARGEST_BYTES:
+                content += piece
+                if len(content) > _LARGEST_BYTES:
                     raise UnlistedError(f"the answer is larger than {_LARGEST_BYTES} bytes")
                 if time.monotonic() > self.until:
                     raise UnlistedError(_SLOW)
         except (HTTPError, OSError):
             raise UnlistedError("the registry's server breaks its answer off") from None
-        return bytes(found)
+        return bytes(content)
 
 
 _NONSENSE = "the registry's server answers, but not with a list of files"

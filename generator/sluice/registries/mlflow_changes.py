@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sluice.registries.mlflow_errors import next_page
+from sluice.registries.mlflow_errors import check_page
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -12,12 +12,12 @@ _A_PAGE = 100
 _NEWEST_FIRST = "last_updated_timestamp DESC"
 
 
-def changes(client: "MlflowClient", since: int) -> dict[str, tuple[int, object]]:
+def list_changes(client: "MlflowClient", since: int) -> dict[str, tuple[int, object]]:
     """Return name → time and state of the models that changed at or after `since`.
 
     The one that changed last is there in any case. Times are milliseconds of the server's clock.
     """
-    found: dict[str, tuple[int, object]] = {}
+    changed: dict[str, tuple[int, object]] = {}
     token: str | None = None
     tokens: set[str] = set()
     while True:
@@ -26,16 +26,17 @@ def changes(client: "MlflowClient", since: int) -> dict[str, tuple[int, object]]
         )
         for model in page:
             when = int(model.last_updated_timestamp or 0)
-            if found and when < since:
-                return found
-            found[model.name] = (when, _state(model))
+            if changed and when < since:
+                return changed
+            changed[model.name] = (when, _read_state(model))
         token = page.token
         if not token:
-            return found
-        token = next_page(token, tokens)
+            return changed
+        token = check_page(token, tokens)
 
 
-def _state(model: "RegisteredModel") -> object:
+def _read_state(model: "RegisteredModel") -> object:
+    """Return what differs whenever a stage, a version or an alias of the model does."""
     latest = model.latest_versions or ()
     stages = sorted((v.current_stage, v.version, v.last_updated_timestamp) for v in latest)
     return stages, sorted(model.aliases.items())

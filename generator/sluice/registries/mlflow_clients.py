@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from sluice.network.transport import ask_for_plain_answers, bound_answers
-from sluice.registries.mlflow_errors import one_line
+from sluice.registries.mlflow_errors import explain_failures
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -67,10 +67,10 @@ class Clients:
     direct: Direct
 
 
-def connected(uri: str) -> Clients:
+def connect(uri: str) -> Clients:
     """Return clients for the server at an address; nothing is asked of it yet."""
     _prepare()
-    with one_line(uri):
+    with explain_failures(uri):
         from mlflow import MlflowClient  # noqa: PLC0415 - slow: only when used
         from mlflow.tracking._model_registry.client import (  # noqa: PLC0415 - as above
             ModelRegistryClient,

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from sluice.core.finding import UsageError
 from sluice.network.deadlines import within
-from sluice.network.transport import TooLargeError, allowance
-from sluice.registries.mlflow_workspaces import is_about_workspaces, workspace
+from sluice.network.transport import TooLargeError, limit_conversation
+from sluice.registries.mlflow_workspaces import is_about_workspaces, read_workspace
 
 NOT_MLFLOW = (
     "answers, but not as MLflow does: give the tracking server's base address, and look for a "
@@ -51,8 +51,8 @@ class NonsenseError(ValueError):
 _MOST_PAGES = 1000
 
 
-def next_page(token: str, before: set[str]) -> str:
-    """The token of a page, which is added to those that were asked for before.
+def check_page(token: str, before: set[str]) -> str:
+    """Return the token of a page, and add it to those that were asked for before.
 
     Raises:
         NonsenseError: it was asked for already, or there is no end of pages.
@@ -64,22 +64,32 @@ def next_page(token: str, before: set[str]) -> str:
 
 
 @contextlib.contextmanager
-def one_line(uri: str, needs: str = TO_READ, seconds: float | None = None) -> Iterator[None]:
-    """Turn every failure of the client inside into a UsageError about `uri`.
+def explain_failures(
+    uri: str, needs: str = TO_READ, seconds: float | None = None
+) -> Iterator[None]:
+    """Turn every failure of the client inside into one line.
 
-    `needs` says which permission the account lacks when it is denied, `seconds` how long all of it
-    may take. The cause is not chained: it would show the address with its credentials.
+    Args:
+        uri: the server's address.
+        needs: which permission the account lacks when it is denied.
+        seconds: how long all of it may take; None is `WHOLE_SECONDS`.
+
+    Raises:
+        UsageError: about the address; it has no cause, which would show the credentials in it.
     """
     from google.protobuf import json_format  # type: ignore[import-untyped] # noqa: PLC0415 - slow
     from mlflow.exceptions import MlflowException  # noqa: PLC0415 - slow: only when used
 
     try:
-        with within(WHOLE_SECONDS if seconds is None else seconds, TimeoutError), allowance():
+        with (
+            within(WHOLE_SECONDS if seconds is None else seconds, TimeoutError),
+            limit_conversation(),
+        ):
             yield
     except TimeoutError:
         problem = _SLOW
     except MlflowException as error:
-        problem = _complaint(error, uri, needs)
+        problem = _describe_failure(error, uri, needs)
     except (json_format.ParseError, json.JSONDecodeError, RecursionError):
         problem = NOT_MLFLOW
     except NonsenseError as error:
@@ -91,15 +101,15 @@ def one_line(uri: str, needs: str = TO_READ, seconds: float | None = None) -> It
         problem = f"cannot be used: {_quote(str(error))}"
     else:
         return
-    raise UsageError(f"MLflow at {redacted(uri)} {problem}")
+    raise UsageError(f"MLflow at {redact(uri)} {problem}")
 
 
-def redacted(uri: str) -> str:
+def redact(uri: str) -> str:
     """Return the address without user, password, query and fragment."""
     try:
         parts = urlsplit(uri)
     except ValueError:
-        return uri.partition(":")[0] + ":..."
+        return uri.partition(":")[0] + ":..."  # it may hold a password in an odd place
     if not parts.netloc:
         return uri
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
@@ -107,9 +117,11 @@ def redacted(uri: str) -> str:
 
 def is_missing(error: Exception) -> bool:
     """Whether the server says that the thing asked for does not exist."""
-    known = getattr(error, "error_code", "") in {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}
-    known = known and _status_on_the_wire(error) in (HTTPStatus.NOT_FOUND, None)
-    return known and not is_about_workspaces(error)
+    if getattr(error, "error_code", "") not in {"RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"}:
+        return False
+    if _find_wire_status(error) not in (HTTPStatus.NOT_FOUND, None):
+        return False
+    return not is_about_workspaces(error)
 
 
 def is_unsupported(error: Exception) -> bool:
@@ -119,22 +131,23 @@ def is_unsupported(error: Exception) -> bool:
 
 def is_invalid(error: Exception) -> bool:
     """Whether the server finds the request's parameters wrong."""
-    known = getattr(error, "error_code", "") in {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
-    return known and not is_about_workspaces(error)
+    is_refused = getattr(error, "error_code", "") in {"INVALID_PARAMETER_VALUE", "BAD_REQUEST"}
+    return is_refused and not is_about_workspaces(error)
 
 
 def is_forbidden(error: Exception) -> bool:
     """Whether the server knows who asks, and does not let them see this one thing."""
-    return status_of(error) == HTTPStatus.FORBIDDEN and _WRONG_HOST not in str(error)
+    return find_status(error) == HTTPStatus.FORBIDDEN and _WRONG_HOST not in str(error)
 
 
-def _complaint(error: Exception, uri: str, needs: str) -> str:
-    status, text = status_of(error), str(error)
+def _describe_failure(error: Exception, uri: str, needs: str) -> str:
+    status, text = find_status(error), str(error)
     if is_about_workspaces(error):
-        named = f"workspace {workspace()!r}" if workspace() else "default workspace"
-        return f"has no {named}: set MLFLOW_WORKSPACE to one that it has, or unset it"
+        workspace = read_workspace()
+        name = f"workspace {workspace!r}" if workspace else "default workspace"
+        return f"has no {name}: set MLFLOW_WORKSPACE to one that it has, or unset it"
     if status is None:
-        return _connection_complaint(error.__cause__ or error.__context__, text)
+        return _describe_connection(error.__cause__ or error.__context__, text)
     if status in _ADVICE:
         return _ADVICE[HTTPStatus(status)]
     host = urlsplit(uri).netloc.rpartition("@")[2]
@@ -144,45 +157,49 @@ def _complaint(error: Exception, uri: str, needs: str) -> str:
         (redirected, "sends us to another address", _ELSEWHERE),
         (_WRONG_HOST in text, "rejects the host name", hosts),
         (status == HTTPStatus.FORBIDDEN, "denies access", f"the account needs {needs}"),
-        (status >= HTTPStatus.INTERNAL_SERVER_ERROR, "fails", _in_the_log()),
+        (status >= HTTPStatus.INTERNAL_SERVER_ERROR, "fails", _advise_log()),
     ):
         if applies:
             return f"{complaint} ({status}): {remedy}"
     return f"refuses ({status}): {_quote(text)}"
 
 
-def _in_the_log() -> str:
-    """What to do about a failure: the client shows no more of it than its number."""
-    where = "look into the server's log"
-    return f"{where}; if it has no workspaces, unset MLFLOW_WORKSPACE" if workspace() else where
+def _advise_log() -> str:
+    """Return what to do about a failure, of which the client shows no more than its number."""
+    advice = "look into the server's log"
+    if read_workspace():
+        advice += "; if it has no workspaces, unset MLFLOW_WORKSPACE"
+    return advice
 
 
-def status_of(error: Exception) -> int | None:
+def find_status(error: Exception) -> int | None:
     """Return the HTTP status that the server gave; None when there was no such answer."""
-    told = _status_on_the_wire(error)
-    if told is not None:
-        return told
+    status = _find_wire_status(error)
+    if status is not None:
+        return status
     if hasattr(error, "json"):
         return int(error.get_http_status_code())  # type: ignore[attr-defined]
-    found = _STATUS_IN_TEXT.search(str(error))
-    return int(found[1] or found[2]) if found else None
+    match = _STATUS_IN_TEXT.search(str(error))
+    if match is None:
+        return None
+    return int(match[1] or match[2])
 
 
-def _status_on_the_wire(error: Exception) -> int | None:
-    """The status of the answer that the client was looking at when it gave up.
+def _find_wire_status(error: Exception) -> int | None:
+    """Find the status of the answer that the client was looking at when it gave up.
 
     The client drops it where the JSON of an answer has no error code of MLflow's: a 401 of a proxy
     then looks like a failure of the server.
     """
-    found = None
+    status = None
     for frame, _ in traceback.walk_tb(error.__traceback__):
-        status = getattr(frame.f_locals.get("response"), "status_code", None)
-        if isinstance(status, int) and status >= HTTPStatus.MULTIPLE_CHOICES:
-            found = status
-    return found
+        code = getattr(frame.f_locals.get("response"), "status_code", None)
+        if isinstance(code, int) and code >= HTTPStatus.MULTIPLE_CHOICES:
+            status = code
+    return status
 
 
-def _connection_complaint(cause: BaseException | None, text: str) -> str:
+def _describe_connection(cause: BaseException | None, text: str) -> str:
     from requests import exceptions  # noqa: PLC0415 - slow: only when used
     from urllib3.exceptions import (  # noqa: PLC0415 - as above
         NameResolutionError,
@@ -191,22 +208,24 @@ def _connection_complaint(cause: BaseException | None, text: str) -> str:
     )
 
     inner = cause.args[0] if cause and cause.args else None
-    known = (cause, inner, getattr(inner, "reason", None))
+    causes = (cause, inner, getattr(inner, "reason", None))
     # The special before the general: all but the time-outs are connection errors too.
     for kind, complaint in (
         (TooLargeError, str(TooLargeError())),
         (exceptions.Timeout, _SLOW),
         (ReadTimeoutError, _SLOW),
-        (exceptions.SSLError, _untrusted(text)),
+        (exceptions.SSLError, _describe_certificate(text)),
         (exceptions.ProxyError, "is not reachable through the proxy: check HTTPS_PROXY, NO_PROXY"),
         (NameResolutionError, "is not reachable: its host name is unknown here"),
         (exceptions.ChunkedEncodingError, _BROKEN),
         (ProtocolError, _BROKEN),
         (exceptions.ConnectionError, "is not reachable: check that it runs, its address and port"),
     ):
-        if any(isinstance(each, kind) for each in known):
+        if any(isinstance(problem, kind) for problem in causes):
             return complaint
-    return NOT_MLFLOW if "not in a valid JSON format" in text else f"cannot be used: {_quote(text)}"
+    if "not in a valid JSON format" in text:
+        return NOT_MLFLOW
+    return f"cannot be used: {_quote(text)}"
 
 
 _ELSEWHERE = "give that one if it is the tracking server's, or look for a login page before it"
@@ -221,8 +240,8 @@ _UNTRUSTED = (
 )
 
 
-def _untrusted(text: str) -> str:
-    """What is wrong with a certificate, where OpenSSL says it."""
+def _describe_certificate(text: str) -> str:
+    """Return what is wrong with a certificate, where OpenSSL says it."""
     lowered = text.lower()
     if "certificate has expired" in lowered:
         return "has a certificate that has expired: renew it"

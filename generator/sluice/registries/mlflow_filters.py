@@ -10,7 +10,7 @@ _BATCH_CHARACTERS = 4000
 _NOT_LITERAL = re.compile(r"[^A-Za-z0-9 .-]")
 
 
-def batches(names: Iterable[str]) -> Iterator[list[str]]:
+def split_batches(names: Iterable[str]) -> Iterator[list[str]]:
     """Cut names into parts that fit into one request."""
     batch: list[str] = []
     length = 0
@@ -25,11 +25,11 @@ def batches(names: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def among(plain_names: Iterable[str]) -> str:
+def match_any(plain_names: Iterable[str]) -> str:
     """Return a filter that is true for these names, which have nothing to escape."""
     return "name IN ({})".format(", ".join(f"'{name}'" for name in plain_names))
 
 
-def like(name: str) -> str:
+def match_one(name: str) -> str:
     """Return a filter that is true for this name, whatever is in it, and for few others."""
     return f"name LIKE '{_NOT_LITERAL.sub('_', name)}'"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from sluice.core.bounded import yaml_of
 from sluice.core.model import Lineage, ModelVersion
-from sluice.registries.mlflow_artifacts import Folder, relative
+from sluice.registries.mlflow_artifacts import Folder, make_relative
 from sluice.registries.mlflow_errors import is_forbidden, is_invalid, is_missing, is_unsupported
-from sluice.registries.mlflow_workspaces import workspace
+from sluice.registries.mlflow_workspaces import read_workspace
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,7 +20,7 @@ _REVISIONS = ("base_model_revision", "source_model_revision", "base_revision", "
 _ADAPTERS = ("peft_type", "adapter", "peft_adaptor")
 
 
-def lineage(
+def collect_lineage(
     version: ModelVersion,
     run: "Run | None",
     logged: "LoggedModel | None",
@@ -36,96 +36,113 @@ def lineage(
         hops: the sources that its own source leads to.
         folder: where its files are.
     """
-    storage, card = folder.storage, _card(folder)
-    known = {**_told(run), **_card_facts(card), **(dict(logged.params or {}) if logged else {})}
-    known |= {key: value for key, value in version.tags.items() if value}
+    storage = folder.storage
+    # Of two that say the same thing the later one here counts: the version's own tags above all.
+    facts = _read_parameters(run) | _collect_facts(_read_card(folder))
+    if logged:
+        facts |= dict(logged.params or {})
+    facts |= {key: value for key, value in version.tags.items() if value}
     tags = dict(run.data.tags) if run else {}
     return Lineage(
-        workspace=workspace(),
+        workspace=read_workspace(),
         run_name=tags.get("mlflow.runName", ""),
         code=tags.get("mlflow.source.git.commit", ""),
-        repository=_without_login(tags.get("mlflow.source.git.repoURL", "")),
-        datasets=tuple(sorted(set(_datasets(run)))),
+        repository=_strip_login(tags.get("mlflow.source.git.repoURL", "")),
+        datasets=tuple(sorted(set(_list_datasets(run)))),
         logged_model=logged.model_id if logged else "",
         hops=tuple(hops),
         storage="" if storage == version.source else storage,
-        base=_first(known, _BASES),
-        base_revision=_first(known, _REVISIONS),
-        adapter=_first(known, _ADAPTERS),
+        base=_choose_first(facts, _BASES),
+        base_revision=_choose_first(facts, _REVISIONS),
+        adapter=_choose_first(facts, _ADAPTERS),
     )
 
 
-def folder_of(
+def find_folder(
     client: "MlflowClient",
     version: ModelVersion,
     logged: "LoggedModel | None",
     hops: Sequence[str],
 ) -> Folder:
-    """Where the files are."""
-    storage = relative(_storage(client, version, logged, hops), client.tracking_uri)
+    """Find where the files are.
+
+    Args:
+        client: of the server.
+        version: the version.
+        logged: its logged model, None when there is none.
+        hops: the sources that its own source leads to.
+    """
+    storage = make_relative(_find_storage(client, version, logged, hops), client.tracking_uri)
     return Folder(client.tracking_uri, storage)
 
 
-def _storage(
+def _find_storage(
     client: "MlflowClient",
     version: ModelVersion,
     logged: "LoggedModel | None",
     hops: Sequence[str],
 ) -> str:
-    """Where the files are; a source that names a place itself needs nobody to be asked."""
+    """Find where the files are; a source that names a place itself needs nobody to be asked."""
     if logged:
         return logged.artifact_location or ""
     last = hops[-1] if hops else version.source
+    if last.startswith("models:"):  # a copy of what cannot be followed
+        return ""
     if not last.startswith("runs:"):
-        return "" if last.startswith("models:") else last
-    return _quietly(client.get_model_version_download_uri, version.name, version.version) or ""
+        return last
+    return _ask_or_none(client.get_model_version_download_uri, version.name, version.version) or ""
 
 
-def _told(run: "Run | None") -> dict[str, str]:
+def _read_parameters(run: "Run | None") -> dict[str, str]:
     return dict(run.data.params) if run else {}
 
 
-def _datasets(run: "Run | None") -> Iterator[str]:
+def _list_datasets(run: "Run | None") -> Iterator[str]:
     inputs = run.inputs.dataset_inputs if run and run.inputs else []
-    for each in inputs:
-        yield "@".join(filter(None, (each.dataset.name, each.dataset.digest)))
+    for dataset in inputs:
+        yield "@".join(filter(None, (dataset.dataset.name, dataset.dataset.digest)))
 
 
-def _first(known: Mapping[str, str], names: Iterable[str]) -> str:
-    return next((str(known[name]) for name in names if known.get(name)), "")
+def _choose_first(facts: Mapping[str, str], names: Iterable[str]) -> str:
+    for name in names:
+        if facts.get(name):
+            return str(facts[name])
+    return ""
 
 
-def _card(folder: Folder) -> Mapping[str, object]:
-    """The model's own description, where the tracking server itself can hand it out."""
+def _read_card(folder: Folder) -> Mapping[str, object]:
+    """Read the model's own description, where the tracking server itself can hand it out."""
     try:
-        found = yaml_of(folder.text("MLmodel"))
+        card = yaml_of(folder.read_text("MLmodel"))
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return card if isinstance(card, dict) else {}
 
 
-def _card_facts(card: Mapping[str, object]) -> dict[str, str]:
-    """What the flavours say, the flattest form of it."""
+def _collect_facts(card: Mapping[str, object]) -> dict[str, str]:
+    """Collect what the flavours say, in the flattest form."""
     flavors = card.get("flavors")
+    if not isinstance(flavors, dict):
+        return {}
     facts: dict[str, str] = {}
-    for flavor in flavors.values() if isinstance(flavors, dict) else ():
+    for flavor in flavors.values():
         if isinstance(flavor, dict):
-            facts |= {str(k): v for k, v in flavor.items() if isinstance(v, str)}
+            facts |= {str(key): value for key, value in flavor.items() if isinstance(value, str)}
     return facts
 
 
-def _quietly(ask: Callable[..., str], *what: str) -> str | None:
-    """The answer, or None where the server has or gives none; other failures are failures."""
+def _ask_or_none(ask: Callable[..., str], *arguments: str) -> str | None:
+    """Return the answer, None where the server has or gives none; other failures are failures."""
     from mlflow.exceptions import MlflowException  # noqa: PLC0415  # slow: only when used
 
     try:
-        return ask(*what)
+        return ask(*arguments)
     except MlflowException as error:
-        known = (is_missing, is_unsupported, is_invalid, is_forbidden)
-        if any(kind(error) for kind in known):
+        kinds = (is_missing, is_unsupported, is_invalid, is_forbidden)
+        if any(kind(error) for kind in kinds):
             return None
         raise
 
 
-def _without_login(url: str) -> str:
+def _strip_login(url: str) -> str:
     return re.sub(r"//[^/@\s]*@", "//", url)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from sluice.core.finding import UsageError
 from sluice.core.model import Assessment
 from sluice.registries.mlflow import MlflowRegistry
-from sluice.registries.mlflow_errors import TO_WRITE, one_line
-from sluice.registries.mlflow_evaluation import RUNS_TAG, SCORERS_TAG, logged_model
+from sluice.registries.mlflow_errors import TO_WRITE, explain_failures
+from sluice.registries.mlflow_evaluation import RUNS_TAG, SCORERS_TAG
+from sluice.registries.mlflow_sources import find_logged_model
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,22 +31,29 @@ class Recorder:
         self._url = url.rstrip("/")
         self._client: MlflowClient = MlflowRegistry(self._url)._clients.public  # noqa: SLF001  # one way to open a client
 
-    def record(self, name: str, version: str, found: Sequence[Assessment]) -> dict[str, str]:
+    def record(self, name: str, version: str, assessments: Sequence[Assessment]) -> dict[str, str]:
         """Write a finished run for each task that has none yet; return task → run id.
 
         A run of the same content is not written twice, so that a broken import can be repeated.
 
+        Args:
+            name: of the model.
+            version: its number.
+            assessments: one for each task.
+
         Raises:
             UsageError: the server has no such version, or refuses.
         """
-        with one_line(self._url, TO_WRITE):
-            target = self._version(name, version)
-            experiment = self._experiment(target)
-            runs = {each.task: self._run(each, target, experiment) for each in found}
+        with explain_failures(self._url, TO_WRITE):
+            target = self._fetch_version(name, version)
+            experiment = self._find_experiment(target)
+            runs = {}
+            for assessment in assessments:
+                runs[assessment.task] = self._find_or_write(assessment, target, experiment)
             self._name_them(target, list(runs.values()))
         return runs
 
-    def _version(self, name: str, version: str) -> "Version":
+    def _fetch_version(self, name: str, version: str) -> "Version":
         from mlflow.exceptions import MlflowException  # noqa: PLC0415  # slow: only when used
 
         from sluice.registries.mlflow_errors import is_missing  # noqa: PLC0415  # as above
@@ -57,38 +65,44 @@ class Recorder:
                 raise UsageError(f"the registry has no version {version} of {name!r}") from None
             raise
 
-    def _experiment(self, target: "Version") -> str:
+    def _find_experiment(self, target: "Version") -> str:
         if not target.run_id:
             return _DEFAULT_EXPERIMENT
         return str(self._client.get_run(target.run_id).info.experiment_id)
 
-    def _run(self, each: Assessment, target: "Version", experiment: str) -> str:
-        mark = _mark(each, target)
-        known = self._client.search_runs(
+    def _find_or_write(self, assessment: Assessment, target: "Version", experiment: str) -> str:
+        mark = _make_mark(assessment, target)
+        runs = self._client.search_runs(
             [experiment], f"tags.`{_MARK}` = '{mark}' AND attributes.status = 'FINISHED'"
         )
-        return str(known[0].info.run_id) if known else self._written(each, target, experiment, mark)
+        if runs:
+            return str(runs[0].info.run_id)
+        return self._write(assessment, target, experiment, mark)
 
-    def _written(self, each: Assessment, target: "Version", experiment: str, mark: str) -> str:
+    def _write(self, assessment: Assessment, target: "Version", experiment: str, mark: str) -> str:
         from mlflow.entities import Dataset, DatasetInput, LoggedModelInput  # noqa: PLC0415  # slow
 
-        client, model_id = self._client, logged_model(self._client, target.source or "")
-        tags = {_MARK: mark, SCORERS_TAG: each.scorers, "mlflow.runName": f"evaluation {each.task}"}
+        client, model_id = self._client, find_logged_model(self._client, target.source or "")
+        tags = {
+            _MARK: mark,
+            SCORERS_TAG: assessment.scorers,
+            "mlflow.runName": f"evaluation {assessment.task}",
+        }
         run_id = str(client.create_run(experiment, tags=tags).info.run_id)
-        for key, value in each.parameters.items():
+        for key, value in assessment.parameters.items():
             client.log_param(run_id, key, value)
-        dataset = Dataset(each.dataset, each.digest, "external", "{}")
+        dataset = Dataset(assessment.dataset, assessment.digest, "external", "{}")
         models = [LoggedModelInput(model_id)] if model_id else None
         client.log_inputs(run_id, datasets=[DatasetInput(dataset)], models=models)
-        when = each.recorded or int(1000 * time.time())
-        for name, measured in each.metrics.items():
+        when = assessment.recorded or int(1000 * time.time())
+        for name, measured in assessment.metrics.items():
             client.log_metric(
                 run_id,
                 name,
                 measured,
                 timestamp=when,
-                dataset_name=each.dataset,
-                dataset_digest=each.digest,
+                dataset_name=assessment.dataset,
+                dataset_digest=assessment.digest,
                 model_id=model_id,
             )
         client.set_terminated(run_id, "FINISHED")
@@ -96,7 +110,7 @@ class Recorder:
 
     def _name_them(self, target: "Version", runs: Sequence[str]) -> None:
         """Let the version name its runs; a logged model knows them by itself."""
-        if logged_model(self._client, target.source or ""):
+        if find_logged_model(self._client, target.source or ""):
             return
         before = str(target.tags.get(RUNS_TAG, "")).replace(",", " ").split()
         after = list(dict.fromkeys([*before, *runs]))
@@ -106,8 +120,14 @@ class Recorder:
             )
 
 
-def _mark(each: Assessment, target: "Version") -> str:
-    """What makes an import the same: its content, and the version it is about."""
+def _make_mark(assessment: Assessment, target: "Version") -> str:
+    """Compute what makes an import the same: its content, and the version it is about."""
     about = (target.name, target.version, target.creation_timestamp)
-    content = (each.task, sorted(each.metrics.items()), each.recorded, each.digest, each.scorers)
+    content = (
+        assessment.task,
+        sorted(assessment.metrics.items()),
+        assessment.recorded,
+        assessment.digest,
+        assessment.scorers,
+    )
     return hashlib.sha256(repr((about, content)).encode()).hexdigest()

@@ -7,8 +7,8 @@ import re
 _NO_WORKSPACE = re.compile(r"Workspace (name )?'[^']*' (not found|must )|Active workspace ('|is r)")
 
 
-def workspace() -> str:
-    """The part that this process looks at; empty is the server's default one."""
+def read_workspace() -> str:
+    """Return the part that this process looks at; empty is the server's default one."""
     return os.environ.get("MLFLOW_WORKSPACE", "").strip()
 
 

@@ -31,7 +31,7 @@ _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @contextlib.contextmanager
-def running_server(
+def serve_registry(
     directory: Path, on_ready: Callable[[str], object] | None = None
 ) -> Iterator[str]:
     """Serve a registry kept under `directory` and give its URL; end it and its children after.
@@ -46,7 +46,7 @@ def running_server(
         raise UsageError("the registry server is not installed: pip install 'sluice-gitops[demo]'")
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    with _ending_on_sigterm():
+    with _end_on_sigterm():
         process, url = _start(directory)
         try:
             if on_ready:
@@ -57,7 +57,7 @@ def running_server(
 
 
 @contextlib.contextmanager
-def _ending_on_sigterm() -> Iterator[None]:
+def _end_on_sigterm() -> Iterator[None]:
     """Let SIGTERM unwind this process: its default ends us and leaves the server running."""
     ours = threading.current_thread() is threading.main_thread()
     if not ours or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
@@ -72,8 +72,8 @@ def _ending_on_sigterm() -> Iterator[None]:
 
 def _start(directory: Path) -> tuple[subprocess.Popen[bytes], str]:
     for _ in range(_ATTEMPTS):
-        port, mark = _free_port(), secrets.token_hex()
-        process = _spawn(_command(directory, port, mark), directory)
+        port, mark = _choose_port(), secrets.token_hex()
+        process = _spawn(_make_command(directory, port, mark), directory)
         url = f"http://{_HOST}:{port}"
         try:
             ready = _wait(process, url, mark)
@@ -84,10 +84,10 @@ def _start(directory: Path) -> tuple[subprocess.Popen[bytes], str]:
             return process, url
         # Most likely another program took the port in between: choose again.
         _end(process)
-    raise UsageError(f"the registry server does not start: {_last_line(directory / LOG_NAME)}")
+    raise UsageError(f"the registry server does not start: {_read_last_line(directory / LOG_NAME)}")
 
 
-def _command(directory: Path, port: int, mark: str) -> list[str]:
+def _make_command(directory: Path, port: int, mark: str) -> list[str]:
     return [
         *(sys.executable, "-m", "mlflow", "server", "--host", _HOST, "--port", str(port)),
         *("--backend-store-uri", f"sqlite:///{directory / 'registry.db'}"),
@@ -101,7 +101,7 @@ def _spawn(command: list[str], directory: Path) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 - our own interpreter and arguments, no shell
             command,
             cwd=directory,
-            env=_environment(),
+            env=_make_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -109,7 +109,7 @@ def _spawn(command: list[str], directory: Path) -> subprocess.Popen[bytes]:
         )
 
 
-def _environment() -> dict[str, str]:
+def _make_environment() -> dict[str, str]:
     """Return this process's environment without settings that were meant for another server."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_")}
     return kept | {
@@ -119,7 +119,7 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
+def _choose_port() -> int:
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         port: int = probe.getsockname()[1]
@@ -162,6 +162,9 @@ def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
         os.killpg(process.pid, number)
 
 
-def _last_line(log: Path) -> str:
+def _read_last_line(log: Path) -> str:
     lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote no log")
+    for line in reversed(lines):
+        if line.strip():
+            return line.strip()
+    return "it wrote no log"

@@ -33,9 +33,11 @@ class Dated(Registry, Protocol):
         """Name → alias → version; a model that a search does not find is absent."""
 
 
-def watched(registry: Registry) -> Registry:
+def watch_registry(registry: Registry) -> Registry:
     """Return a registry for many looks: the same, or one that remembers."""
-    return Watch(registry) if isinstance(registry, Dated) else registry
+    if isinstance(registry, Dated):
+        return Watch(registry)
+    return registry
 
 
 class Watch:
@@ -45,24 +47,26 @@ class Watch:
         self._registry, self._clock = registry, clock
         self.calls: Counter[str] = Counter()
         self._names: frozenset[str] = frozenset()
-        self._known: dict[str, Sequence[ModelVersion]] = {}
+        self._versions: dict[str, Sequence[ModelVersion]] = {}
         self._states: dict[str, tuple[int, object]] = {}
         self._newest = 0
         self._read_all = 0.0
 
     def versions(self, names: Collection[str], aliased: Collection[str] | None = None) -> Versions:
         """Return every version of each named model; `aliased` are those followed by alias."""
-        wanted = frozenset(names)
-        stale = self._clock() - self._read_all >= RESYNC
-        whole = stale or wanted != self._names or not self._newest
+        followed = frozenset(names)
+        is_stale = self._clock() - self._read_all >= RESYNC
+        is_new = followed != self._names or not self._newest
         # Until all is read, nothing is: a change that was seen and not read would be forgotten.
         self._names = frozenset()
-        if whole:
-            self._read_everything(wanted)
+        if is_stale or is_new:
+            self._read_everything(followed)
         else:
-            self._read_some(self._changed(wanted) | self._moved(wanted, aliased))
-        self._names = wanted
-        return dict(self._known)
+            changed = self._find_changed(followed)
+            moved = self._find_moved(followed, aliased)
+            self._read_some(changed | moved)
+        self._names = followed
+        return dict(self._versions)
 
     def is_gone(self, name: str) -> bool:
         """Whether the registry says itself that there is no such model; always asked anew."""
@@ -75,58 +79,65 @@ class Watch:
         return self._registry.fresh(version)
 
     def evaluation(self, version: ModelVersion) -> Evaluation:
-        """What was measured on this version; always read anew."""
+        """Return what was measured on this version; always read anew."""
         self.calls["evaluation"] += 1
         return self._registry.evaluation(version)
 
     def url(self, version: ModelVersion) -> str:
-        """Where a person can look at it."""
+        """Return where a person can look at it."""
         return self._registry.url(version)
 
     def describe(self) -> str:
-        """The server and its version."""
+        """Return the server and its version."""
         return self._registry.describe()
 
     def _read_everything(self, names: frozenset[str]) -> None:
         # The time first: what changes while the rest is read is then found by the next look.
         self._states = dict(self._poll(self._newest - OVERLAP if self._newest else 2**62))
         self.calls["read"] += 1
-        self._known = dict(self._registry.versions(names))
+        self._versions = dict(self._registry.versions(names))
         self._read_all = self._clock()
 
     def _read_some(self, names: frozenset[str]) -> None:
         if not names:
             return
         self.calls["read"] += 1
-        found = self._registry.versions(names)
+        versions = self._registry.versions(names)
         for name in names:
-            if name in found:
-                self._known[name] = found[name]
+            if name in versions:
+                self._versions[name] = versions[name]
             else:
-                self._known.pop(name, None)
+                self._versions.pop(name, None)
 
-    def _changed(self, wanted: frozenset[str]) -> frozenset[str]:
-        found = self._poll(self._newest - OVERLAP)
-        different = {name for name, state in found.items() if self._states.get(name) != state}
-        self._states = dict(found)
-        return wanted & different
+    def _find_changed(self, names: frozenset[str]) -> frozenset[str]:
+        # Its times are taken before a commit: what was late is found in the overlap.
+        states = self._poll(self._newest - OVERLAP)
+        different = {name for name, state in states.items() if self._states.get(name) != state}
+        self._states = dict(states)
+        return names & different
 
     def _poll(self, since: int) -> Mapping[str, tuple[int, object]]:
         self.calls["poll"] += 1
-        found = self._registry.changes(since)
-        self._newest = max([self._newest, *(when for when, _ in found.values())])
-        return found
+        states = self._registry.changes(since)
+        for when, _ in states.values():
+            self._newest = max(self._newest, when)
+        return states
 
-    def _moved(self, wanted: frozenset[str], aliased: Collection[str] | None) -> frozenset[str]:
-        """Those whose aliases are not as they were, or that are not found any more."""
-        swept = wanted if aliased is None else wanted & frozenset(aliased)
+    def _find_moved(self, names: frozenset[str], aliased: Collection[str] | None) -> frozenset[str]:
+        """Find those whose aliases are not as they were, or that are there no more."""
+        swept = names if aliased is None else names & frozenset(aliased)
         if not swept:
             return frozenset()
         self.calls["sweep"] += 1
-        found = self._registry.aliases(swept)
-        return frozenset(name for name in swept if found.get(name) != self._aliases(name))
+        aliases = self._registry.aliases(swept)
+        return frozenset(
+            name for name in swept if aliases.get(name) != self._remember_aliases(name)
+        )
 
-    def _aliases(self, name: str) -> Mapping[str, str] | None:
-        if name not in self._known:
+    def _remember_aliases(self, name: str) -> Mapping[str, str] | None:
+        if name not in self._versions:
             return None
-        return {alias: v.version for v in self._known[name] for alias in v.aliases}
+        aliases: dict[str, str] = {}
+        for version in self._versions[name]:
+            aliases |= dict.fromkeys(version.aliases, version.version)
+        return aliases

@@ -70,7 +70,7 @@ def run_isolated(work: Callable[[Begin], Result]) -> Result | Died:
     child = _fork()
     if child == 0:
         os.close(receiving)
-        _be_child(work, step, sending)
+        _run_child(work, step, sending)
     os.close(sending)
     try:
         with os.fdopen(receiving, "rb") as pipe:
@@ -82,8 +82,10 @@ def run_isolated(work: Callable[[Begin], Result]) -> Result | Died:
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status != 0:
         (last,) = _STEP.unpack_from(step, 0)
-        return Died(None if last == _NONE else last, _reason(status))
-    result: Result = _received(answer)
+        if last == _NONE:
+            last = None
+        return Died(last, _explain_status(status))
+    result: Result = _unpack_answer(answer)
     return result
 
 
@@ -100,11 +102,11 @@ def _fork() -> int:
         raise UsageError(f"cannot start a process for policies: {error.strerror}") from None
 
 
-def _reason(status: int) -> str:
+def _explain_status(status: int) -> str:
     return _REASONS.get(status, f"ends the process that judges it (status {status})")
 
 
-def _be_child(work: Callable[[Begin], Result], step: mmap.mmap, sending: int) -> None:
+def _run_child(work: Callable[[Begin], Result], step: mmap.mmap, sending: int) -> None:
     """Do the work, send what came of it, and end."""
     code = 1
     try:
@@ -117,7 +119,7 @@ def _be_child(work: Callable[[Begin], Result], step: mmap.mmap, sending: int) ->
             signal.setitimer(signal.ITIMER_VIRTUAL, STEP_SECONDS)
             signal.setitimer(signal.ITIMER_REAL, STANDSTILL_SECONDS)
 
-        answer = _answer(work, begin)
+        answer = _pack_answer(work, begin)
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         with os.fdopen(sending, "wb") as pipe:
             pipe.write(answer)
@@ -130,7 +132,7 @@ def _be_child(work: Callable[[Begin], Result], step: mmap.mmap, sending: int) ->
         os._exit(code)
 
 
-def _answer(work: Callable[[Begin], Result], begin: Begin) -> bytes:
+def _pack_answer(work: Callable[[Begin], Result], begin: Begin) -> bytes:
     try:
         return pickle.dumps((True, work(begin)))
     except FindingsError as error:
@@ -143,13 +145,15 @@ def _answer(work: Callable[[Begin], Result], begin: Begin) -> bytes:
         return pickle.dumps((False, RuntimeError(traceback.format_exc())))
 
 
-def _received(answer: bytes) -> Any:  # noqa: ANN401  # the work's own result
+def _unpack_answer(answer: bytes) -> Any:  # noqa: ANN401  # the work's own result
     is_result, content = pickle.loads(answer)  # noqa: S301  # from our own child
     if is_result:
         return content
     if isinstance(content, list):
         raise FindingsError(content)
-    raise UsageError(content) if isinstance(content, str) else content
+    if isinstance(content, str):
+        raise UsageError(content)
+    raise content
 
 
 def _limit_itself() -> None:
@@ -159,16 +163,16 @@ def _limit_itself() -> None:
         signal.signal(number, signal.SIG_DFL)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    taken = _address_space()
+    mapped = _measure_address_space()
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    wanted = taken + MEMORY
-    if taken and (hard == resource.RLIM_INFINITY or wanted < hard):
+    limit = mapped + MEMORY
+    if mapped and (hard == resource.RLIM_INFINITY or limit < hard):
         with suppress(OSError, ValueError):
-            resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+            resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
 
 
-def _address_space() -> int:
-    """Bytes that this process has mapped; 0 where the system does not say."""
+def _measure_address_space() -> int:
+    """Return the bytes that this process has mapped; 0 where the system does not say."""
     try:
         pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     except (OSError, ValueError, IndexError):

@@ -50,7 +50,7 @@ class Outlet(io.TextIOBase):
 
 
 @contextmanager
-def outlets() -> Iterator[None]:
+def open_outlets() -> Iterator[None]:
     """Print through outlets from here on."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = Outlet(before[0]), Outlet(before[1])

@@ -73,7 +73,7 @@ def _find_rewritten(
         if path.rpartition("/")[2] == git.ATTRIBUTES:
             yield path, "only the root of a repository may say how files are checked out"
     paths = [path for path in entries.keys() | read.keys() if path.endswith(layout.APPLIED)]
-    marked = git.rewriting(repository, sorted(prefix + path for path in paths), prefix)
+    marked = git.find_rewritten(repository, sorted(prefix + path for path in paths), prefix)
     for path, attribute in marked.items():
         yield path.removeprefix(prefix), f"{git.ATTRIBUTES} gives it {attribute}"
     for path in sorted(paths):
@@ -89,6 +89,6 @@ def _find_rewritten(
 
 def _reads_otherwise(repository: git.Repository, entry: git.Entry, content: bytes) -> bool:
     """Whether a file differs from the committed one by more than the ends of its lines."""
-    if not entry.is_file or entry.id == git.blob_id(content):
+    if not entry.is_file or entry.id == git.compute_blob_id(content):
         return False
     return unix_lines(git.read_blob(repository, entry.id)) != unix_lines(content)

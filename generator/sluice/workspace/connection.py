@@ -136,7 +136,7 @@ def _find_origin(root: str | None, forge: str | None) -> str:
     clone = git.open_repository(Path(root or "."))
     if clone.is_bare:
         return clone.path
-    url = git.remote_url(clone)
+    url = git.read_remote_url(clone)
     if url is None:
         raise UsageError("this repository has no remote `origin`; name one with --repository")
     if is_remote(url):

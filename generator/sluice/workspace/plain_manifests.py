@@ -38,7 +38,7 @@ def _find_problems(manifests: Manifests, version: str) -> Iterator[Finding]:
     for loaded in manifests.objects:
         yield from _shape(loaded, schemas, version)
     pairs = manifests.pairs()
-    table = deprecations(resources.catalog_file("deprecations"))
+    table = deprecations(resources.read_catalog_file("deprecations"))
     zones = frozenset(available_timezones())
     for problem in (
         *semantic_problems(pairs, version, read_semantic_rules(), zones=zones),

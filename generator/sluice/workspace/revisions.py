@@ -31,7 +31,9 @@ class Revision:
 
     def changed(self, now: Mapping[str, bytes]) -> list[str]:
         """Which files are different now, by path."""
-        same = {path for path, raw in now.items() if self.files.get(path) == git.blob_id(raw)}
+        same = {
+            path for path, raw in now.items() if self.files.get(path) == git.compute_blob_id(raw)
+        }
         return sorted((now.keys() | self.files.keys()) - same)
 
     def rewritten_evidence(self, top: Path) -> list[str]:
@@ -42,7 +44,7 @@ class Revision:
         changed = git.changed_paths(self.repository, self.name, "HEAD", folder)
         inner = [path.removeprefix(self.prefix) for path in changed]
         paths = [path for path in inner if layout.is_evidence(path)]
-        before = git.ids_at(self.repository, self.name, self.inside(paths))
+        before = git.find_ids(self.repository, self.name, self.inside(paths))
         return [
             path
             for path, blob in zip(paths, before, strict=True)

@@ -17,7 +17,7 @@ from sluice.system import resources
 def read_all_pages() -> dict[str, Page]:
     """Every page of a rule, by its id."""
     written: dict[str, Any] = {}
-    for text in resources.files(resources.directory("catalog") / "rules").values():
+    for text in resources.read_files(resources.find_directory("catalog") / "rules").values():
         entries: Any = yaml_rs.loads(text)
         written |= entries
     return pages_of(written)
@@ -48,7 +48,7 @@ def page(rule: str, root: Path | None) -> Page:
         raise UsageError(f"there is no rule {rule}{hint}")
     if "/" in rule and found.rule == _decided():
         return _read_policy_page(rule.partition("/")[2], root)
-    bad, good = resources.examples(found.rule)
+    bad, good = resources.read_examples(found.rule)
     return replace(found, bad=found.bad or bad, good=found.good or good)
 
 
@@ -63,7 +63,7 @@ def _read_policy_page(name: str, root: Path | None) -> Page:
     from sluice.core.documents.objects import read_all  # noqa: PLC0415  # as above
     from sluice.core.policy.reading import is_policy  # noqa: PLC0415  # as above
 
-    folder = (root / layout.POLICIES) if root else resources.directory(layout.POLICIES)
+    folder = (root / layout.POLICIES) if root else resources.find_directory(layout.POLICIES)
     for path in sorted(folder.glob("*.yaml")):
         try:
             parts = read_all(path.name, path.read_bytes())

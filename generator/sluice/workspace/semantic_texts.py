@@ -9,4 +9,4 @@ from sluice.system import resources
 @lru_cache(maxsize=1)
 def read_semantic_rules() -> Rules:
     """The rules about objects; nothing is read before one of them is broken."""
-    return Rules(partial(resources.catalog_file, "rules/sem"))
+    return Rules(partial(resources.read_catalog_file, "rules/sem"))

@@ -51,7 +51,7 @@ def make_toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
         path = f"{layout.CATALOG}/{family}/{name}.yaml"
         raw = files.get(path)
         if raw is None:
-            return resources.catalog_entry(family, name)
+            return resources.read_catalog_entry(family, name)
         document = load(path, raw)
         _raise_problems(family, name, document, partial(_surroundings, read, names))
         return document.data
@@ -59,7 +59,7 @@ def make_toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
     def names(family: Family) -> tuple[str, ...]:
         entries = (layout.entry_of(path) for path in files)
         added = {entry[1] for entry in entries if entry and entry[0] == family}
-        return tuple(sorted(added | set(resources.catalog_names(family))))
+        return tuple(sorted(added | set(resources.list_catalog(family))))
 
     catalog = Catalog(read, names)
     return Toolkit(schemas, catalog, Renderer(_read_templates(), catalog), _kubernetes_schemas())
@@ -128,14 +128,14 @@ def _surroundings(read: Read, names: Names) -> "Surroundings":
     """
     from sluice.core.checks.surroundings import Surroundings  # noqa: PLC0415  # as above
 
-    brought = resources.catalog_entry
+    brought = resources.read_catalog_entry
     return Surroundings(_spec_fields(), names, brought, lambda: set(_variants(read, names)))
 
 
 def _variants(read: Read, names: Names) -> Iterator[str]:
     """The names that accelerators, and the engines that Sluice brings, have for images."""
-    for name in resources.catalog_names("engines"):
-        entry = resources.catalog_entry("engines", name) or {}
+    for name in resources.list_catalog("engines"):
+        entry = resources.read_catalog_entry("engines", name) or {}
         yield from entry.get("image", {}).get("variants", {})
     for name in names("accelerators"):
         try:
@@ -148,7 +148,7 @@ def _variants(read: Read, names: Names) -> Iterator[str]:
 # What the package carries is the same for every tree, and takes long to be compiled.
 @lru_cache(maxsize=1)
 def _read_schemas() -> Schemas:
-    return Schemas(resources.schema)
+    return Schemas(resources.read_schema)
 
 
 @lru_cache(maxsize=1)
@@ -160,7 +160,7 @@ def _spec_fields() -> "SpecFields":
 
 @lru_cache(maxsize=1)
 def _read_templates() -> Templates:
-    return Templates(resources.templates)
+    return Templates(resources.read_templates)
 
 
 @lru_cache(maxsize=1)
@@ -169,5 +169,5 @@ def _kubernetes_schemas() -> KubernetesSchemas:
 
 
 def _kubernetes() -> dict[str, Any]:
-    folder = resources.directory("schemas") / "kubernetes"
+    folder = resources.find_directory("schemas") / "kubernetes"
     return merge(json.loads(path.read_bytes()) for path in sorted(folder.glob("*.json")))

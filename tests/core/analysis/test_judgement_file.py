@@ -16,7 +16,7 @@ from sluice.core.analysis.judgement import judge
 from sluice.core.finding import FindingsError, UsageError
 from sluice.system import resources
 
-SCHEMA = resources.schema(judgement_file.SCHEMA)
+SCHEMA = resources.read_schema(judgement_file.SCHEMA)
 
 
 def evidence(**gate: object) -> dict[str, Any]:

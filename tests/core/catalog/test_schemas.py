@@ -16,7 +16,7 @@ from sluice.core.finding import Finding
 from sluice.system import resources
 from sluice.workspace.toolkit import check_entries, make_toolkit
 
-BROUGHT = [(family, name) for family in FAMILIES for name in resources.catalog_names(family)]
+BROUGHT = [(family, name) for family in FAMILIES for name in resources.list_catalog(family)]
 ALIKE = 2
 """Entries of a family say much the same: so many of them are spoilt each time, the rest is slow."""
 FREE = (
@@ -54,7 +54,7 @@ Pointer = tuple[str | int, ...]
 
 
 def brought(family: Family, name: str) -> Any:  # noqa: ANN401  # any YAML
-    return copy.deepcopy(resources.catalog_entry(family, name))
+    return copy.deepcopy(resources.read_catalog_entry(family, name))
 
 
 def told(family: Family, name: str, entry: object) -> list[Finding]:
@@ -134,7 +134,7 @@ def spoilt() -> list[ParameterSet]:
     """Every entry that Sluice brings; the first ones of each family each time."""
     cases = []
     for family in FAMILIES:
-        for index, name in enumerate(resources.catalog_names(family)):
+        for index, name in enumerate(resources.list_catalog(family)):
             marks = [pytest.mark.slow] if index >= ALIKE else []
             cases.append(pytest.param(family, name, marks=marks, id=f"{family}/{name}"))
     return cases

@@ -9,7 +9,9 @@ from sluice.core.kubernetes.deprecations import RULES, deprecation_problems, dep
 from sluice.core.kubernetes.rules.problem import Problem
 from sluice.system import resources
 
-DATA = yaml.safe_load((resources.directory("catalog") / "deprecations.yaml").read_text("utf-8"))
+DATA = yaml.safe_load(
+    (resources.find_directory("catalog") / "deprecations.yaml").read_text("utf-8")
+)
 TABLE = deprecations(DATA)
 ORACLE = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
 OLDEST, NEWEST = 25, 37

@@ -11,7 +11,7 @@ from sluice.core.promotion.message import (
     stamped,
     withdrawn,
 )
-from sluice.forges.bodies import joined, replaced
+from sluice.forges.bodies import join_part, replace_part
 
 HEAD, LIMIT = "1" * 40, 60_000
 
@@ -42,10 +42,10 @@ REMARKED = ours("2").replace("Version 2.", "Version 2. I doubt that.")
 def test_a_copy_stays_as_somebody_left_it(before: str, after: str) -> None:
     there = f"{before}{ours('2')}{after}"
     assert read_marker(there) == ("2", ())
-    told = joined(there, ours("3"), LIMIT)
+    told = join_part(there, ours("3"), LIMIT)
     assert (told, read_marker(told)) == (f"{before}{ours('3')}{after}", ("3", ()))
-    assert joined(told, ours("3"), LIMIT) == told
-    closed = replaced(f"{there}\n\nWritten meanwhile.", withdrawn(there), LIMIT)
+    assert join_part(told, ours("3"), LIMIT) == told
+    closed = replace_part(f"{there}\n\nWritten meanwhile.", withdrawn(there), LIMIT)
     assert closed.startswith(before)
     assert closed.endswith(f"{after}\n\nWritten meanwhile.")
     assert (read_marker(closed), closed.count("Withdrawn by sluice")) == (None, 1)
@@ -53,10 +53,10 @@ def test_a_copy_stays_as_somebody_left_it(before: str, after: str) -> None:
 
 def test_what_is_withdrawn_with_an_emptied_text_is_still_no_persons_no() -> None:
     assert is_emptied("Not now.")
-    closed = replaced("Not now.", withdrawn("Not now."), LIMIT)
+    closed = replace_part("Not now.", withdrawn("Not now."), LIMIT)
     assert not is_emptied(closed)
     assert closed.endswith("Not now.")
 
 
 def test_a_text_without_our_part_is_not_doubled_by_giving_it_back() -> None:
-    assert joined("Mine.", given_back("Mine."), LIMIT).count("Mine.") == 1
+    assert join_part("Mine.", given_back("Mine."), LIMIT).count("Mine.") == 1

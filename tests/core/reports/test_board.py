@@ -32,7 +32,7 @@ TAGS = {
     *("svg", "rect", "line", "path", "text"),
 }
 LINKS = "../models"
-PAGES = PageTemplates(resources.pages)
+PAGES = PageTemplates(resources.read_pages)
 
 
 def page(found: dict[str, Any], links: str | None) -> str:
@@ -235,9 +235,9 @@ def test_a_template_that_names_what_is_not_there_is_a_mistake() -> None:
         PageTemplates(lambda: {"x.html.j2": "{{ board.colour }}"}).render("x.html.j2", board={})
 
 
-@pytest.mark.parametrize("name", sorted(resources.pages()))
+@pytest.mark.parametrize("name", sorted(resources.read_pages()))
 def test_no_page_turns_escaping_off(name: str) -> None:
-    tree = jinja2.Environment(autoescape=True).parse(resources.pages()[name])
+    tree = jinja2.Environment(autoescape=True).parse(resources.read_pages()[name])
     assert {node.name for node in tree.find_all(nodes.Filter)} <= {"e"}
     assert not list(tree.find_all(nodes.ScopedEvalContextModifier))
     assert not list(tree.find_all(nodes.EvalContextModifier))

@@ -20,7 +20,7 @@ def waivers(*entries: str) -> list[Waiver]:
     text = "waivers:\n" + "".join(
         f"  - {{owner: a, reason: b, expires: 2026-06-01, {entry}}}\n" for entry in entries
     )
-    return read_waivers({PATH: text.encode()}, Schemas(resources.schema))
+    return read_waivers({PATH: text.encode()}, Schemas(resources.read_schema))
 
 
 def outcome(entry: str, found: Finding = FOUND, *, complete: bool = True) -> list[str]:
@@ -96,9 +96,9 @@ def test_an_error_that_stops_the_rendering_cannot_be_waived() -> None:
 )
 def test_a_waiver_without_its_parts_is_refused(text: str, rule: str) -> None:
     with pytest.raises(FindingsError) as raised:
-        read_waivers({PATH: text.encode()}, Schemas(resources.schema))
+        read_waivers({PATH: text.encode()}, Schemas(resources.read_schema))
     assert [finding.rule for finding in raised.value.findings] == [rule]
 
 
 def test_no_file_is_no_waivers() -> None:
-    assert read_waivers({}, Schemas(resources.schema)) == []
+    assert read_waivers({}, Schemas(resources.read_schema)) == []

@@ -157,7 +157,7 @@ def test_two_runs_are_the_same() -> None:
 
 
 def test_the_schema_is_valid() -> None:
-    jsonschema.Draft202012Validator.check_schema(resources.schema(SCHEMA))
+    jsonschema.Draft202012Validator.check_schema(resources.read_schema(SCHEMA))
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
@@ -181,13 +181,13 @@ def test_the_format_that_the_module_documents_is_accepted() -> None:
     text = "\n".join(
         line[4:] for line in (scenario.__doc__ or "").splitlines() if line[:4] == "    "
     )
-    assert read("x.yaml", text.encode(), resources.schema(SCHEMA)).until == 3 * 3600
+    assert read("x.yaml", text.encode(), resources.read_schema(SCHEMA)).until == 3 * 3600
 
 
 def test_the_format_that_help_shows_is_accepted() -> None:
     text = cli.commands["simulate"].help or ""
     shown = textwrap.dedent(text.partition("\b\n")[2])
-    assert list(simulate(read("x.yaml", shown.encode(), resources.schema(SCHEMA))))
+    assert list(simulate(read("x.yaml", shown.encode(), resources.read_schema(SCHEMA))))
 
 
 @pytest.mark.parametrize(
@@ -211,4 +211,4 @@ def test_a_broken_scenario_is_a_finding(
     assert command.run(file=str(path), form="text") == 1
     assert rule in capsys.readouterr().out
     with pytest.raises(FindingsError):
-        read("x.yaml", path.read_bytes(), resources.schema(SCHEMA))
+        read("x.yaml", path.read_bytes(), resources.read_schema(SCHEMA))

@@ -72,7 +72,7 @@ def played(name: str, *changes: tuple[str, str]) -> list[Tick]:
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)
-    return list(simulate(read(name, text.encode(), resources.schema(SCHEMA))))
+    return list(simulate(read(name, text.encode(), resources.read_schema(SCHEMA))))
 
 
 def course(ticks: list[Tick]) -> str:

@@ -28,7 +28,7 @@ ODD: tuple[object, ...] = (
 """Values that a schema may accept and nobody expects."""
 
 NOTHING = Specs({}, {}, [])
-PAGES = PageTemplates(resources.pages)
+PAGES = PageTemplates(resources.read_pages)
 
 
 def key_paths(node: object, path: Path_ = ()) -> Iterator[Path_]:
@@ -155,7 +155,7 @@ def odd_entries(entry: Any) -> Iterator[tuple[Path_, tuple[object, ...]]]:  # no
 
 def check_own_entries(family: Any, step: int) -> None:  # noqa: ANN401  # a literal
     """An odd entry of a repository's own catalog is a finding, or it renders."""
-    entry = trees.plain(resources.catalog_entry(family, OWN[family]))
+    entry = trees.plain(resources.read_catalog_entry(family, OWN[family]))
     places = list(odd_entries(entry))
     for path, values in places[::step]:
         odd = copy.deepcopy(entry)

@@ -19,7 +19,7 @@ from sluice.core.specs.schema import FILES, KINDS, Schemas
 from sluice.system import resources
 from support import hostile, trees
 
-SCHEMAS = Schemas(resources.schema)
+SCHEMAS = Schemas(resources.read_schema)
 
 
 def properties(kind: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

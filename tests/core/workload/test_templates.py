@@ -12,7 +12,7 @@ from sluice.core.workload.bind import Templates
 from sluice.system import resources
 from support import contexts, hostile
 
-TEMPLATES = sorted(resources.templates())
+TEMPLATES = sorted(resources.read_templates())
 EXAMPLES = 20_000 // len(TEMPLATES) + 1
 TEXT_AGAIN = (
     nodes.Macro,
@@ -25,7 +25,7 @@ TEXT_AGAIN = (
 """What would turn printed tokens into text and print that text again."""
 
 
-SHARED = Templates(resources.templates)
+SHARED = Templates(resources.read_templates)
 """Compiling takes longer than rendering."""
 
 
@@ -52,13 +52,13 @@ def test_hostile_values_arrive_unchanged_and_nothing_else_changes(name: str) -> 
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_a_template_never_makes_text_of_what_was_printed(name: str) -> None:
-    tree = jinja2.Environment(autoescape=True).parse(resources.templates()[name])
+    tree = jinja2.Environment(autoescape=True).parse(resources.read_templates()[name])
     assert not list(tree.find_all(TEXT_AGAIN))
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_a_template_holds_no_token_and_no_filter_beyond_the_few_allowed(name: str) -> None:
-    source = resources.templates()[name]
+    source = resources.read_templates()[name]
     assert "⟦" not in source
     filters = {
         node.name
@@ -68,7 +68,7 @@ def test_a_template_holds_no_token_and_no_filter_beyond_the_few_allowed(name: st
 
 
 def test_releases_of_one_shape_share_one_parsed_text() -> None:
-    templates = Templates(resources.templates)
+    templates = Templates(resources.read_templates)
     for number in range(50):
         values = {"path": f"/{number}", "period": number, "timeout": 1, "failures": 2}
         templates.render("release/probe.yaml.j2", values)
@@ -76,11 +76,11 @@ def test_releases_of_one_shape_share_one_parsed_text() -> None:
 
 
 def test_no_engine_and_no_vendor_is_named_in_the_program() -> None:
-    package = resources.directory("templates").parent
-    engines = resources.catalog_names("engines")
+    package = resources.find_directory("templates").parent
+    engines = resources.list_catalog("engines")
     entries = [
-        resources.catalog_entry("accelerators", name) or {}
-        for name in resources.catalog_names("accelerators")
+        resources.read_catalog_entry("accelerators", name) or {}
+        for name in resources.list_catalog("accelerators")
     ]
     words = re.compile(
         "|".join(

@@ -247,7 +247,7 @@ def test_what_others_have_is_not_ours_to_keep(one: RemoteLoop) -> None:
     put(one.repository, {"x": b"y"}, "refs/heads/feature", onto=git.resolve(one.repository, "main"))
     one.chat()
     (mirror,) = (one.folder / "state").glob("*.git")
-    assert set(git.refs_under(git.open_repository(mirror), "refs/heads/")) == {MAIN}
+    assert set(git.list_refs(git.open_repository(mirror), "refs/heads/")) == {MAIN}
 
 
 def test_a_memory_saves_work_and_changes_no_outcome(one: RemoteLoop) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sluice.forges import webhooks
-from sluice.forges.echoes import Made, is_echo
+from sluice.forges.echoes import IsOurs, is_echo
 from sluice.reconciler.daemon.server import Delivery, Verifier
 from sluice.registries import verify_delivery
 
@@ -17,7 +17,7 @@ def read_verifiers(
     kind: str | None,
     environ: Mapping[str, str],
     clock: Callable[[], float] = time.time,
-    made: Made = lambda _ref, _commit: False,
+    made: IsOurs = lambda _ref, _commit: False,
 ) -> dict[str, Verifier]:
     """Return source → how its deliveries are verified.
 
@@ -37,7 +37,7 @@ def read_verifiers(
     return known
 
 
-def _forge_verifier(kind: str, secret: str, clock: Callable[[], float], made: Made) -> Verifier:
+def _forge_verifier(kind: str, secret: str, clock: Callable[[], float], made: IsOurs) -> Verifier:
     def verify(headers: Mapping[str, str], body: bytes) -> Delivery:
         delivery = webhooks.verify(kind, headers, body, secret, clock())
         given = {name.lower(): value for name, value in headers.items()}

@@ -44,7 +44,7 @@ def list_changes(
     while start is not None:
         start, here = None, key
         paths = (layout.release_path(here), layout.rollout_path(here))
-        for commit in git.history_of(repository, revision, paths):
+        for commit in git.walk_history(repository, revision, paths):
             yield commit, here
             origin = _find_origin(repository, commit, here)
             if origin:

@@ -67,7 +67,7 @@ class Base:
         own = (f"{layout.ENVIRONMENTS}/{key}", *layout.rendered_paths(key), *_COMMON)
         paths = (*own, layout.environment_path(key.environment))
         return (
-            git.ids_at(repository, self.commit, paths),
+            git.find_ids(repository, self.commit, paths),
             tuple(totals.get(s) for s in (key.environment, f"{key.environment}/{key.team}")),
             (standing.use, standing.claims.contested, route_claims(specs, catalog).contested),
         )
@@ -213,7 +213,7 @@ class CycleSnapshot:
 
     def branches(self) -> Sequence[str]:
         """Every shared branch that is there, or that a pull request is of."""
-        refs = git.refs_under(self._repository, f"{ref_of(BRANCHES)}/")
+        refs = git.list_refs(self._repository, f"{ref_of(BRANCHES)}/")
         there = (ref.removeprefix("refs/heads/") for ref in refs)
         return [branch for branch in dict.fromkeys((*self.pulls, *there)) if is_group(branch)]
 

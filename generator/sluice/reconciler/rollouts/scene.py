@@ -80,7 +80,7 @@ class Base:
     @cached_property
     def revisions(self) -> dict[Key, list[Revision]]:
         """What became of each rollout.yaml, newest first."""
-        changes = git.file_changes(
+        changes = git.collect_file_changes(
             self.repository, self.commit, layout.ENVIRONMENTS, "rollout.yaml", LOOKBACK
         )
         found = {}

@@ -218,7 +218,7 @@ def _recover(
 
 def _sweep_rest(scene: Scene, living: set[str], observers: Observers) -> None:
     """Close and delete what is left of rollouts that are over."""
-    heads = git.refs_under(scene.repository, f"refs/heads/{BRANCHES}/")
+    heads = git.list_refs(scene.repository, f"refs/heads/{BRANCHES}/")
     names = {ref.removeprefix("refs/heads/"): head for ref, head in heads.items()}
     stale = {n: h for n, h in names.items() if n.endswith(SUFFIX) and n not in living}
     pulls = _list_pulls(scene, observers) if stale and not scene.dry_run else None

@@ -103,7 +103,7 @@ def test_what_we_render_has_no_problem() -> None:
 def test_what_strict_schemas_accept_is_refused(case: str) -> None:
     path, value, rule = ACCEPTED_BY_SCHEMAS[case]
     data = changed(path, value)
-    folder = resources.directory("schemas") / "kubernetes"
+    folder = resources.find_directory("schemas") / "kubernetes"
     merged = merge(json.loads(file.read_bytes()) for file in sorted(folder.glob("*.json")))
     schema = schema_for(merged, "1.34", "apps/v1", "Deployment")
     assert schema is not None
