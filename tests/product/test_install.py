@@ -77,7 +77,7 @@ def test_the_wheel_holds_all_that_a_command_reads(wheel: Path) -> None:
     assert "sluice/catalog/rules/sem.yaml" in held
     others = {name for name in held if not name.startswith("sluice/policies/tests/")}
     assert not any("/tests/" in name or name.startswith("tests") for name in others)
-    assert wheel.stat().st_size < 1_400_000
+    assert wheel.stat().st_size < 1_600_000
 
 
 def test_the_wheel_works_in_an_empty_environment_elsewhere(wheel: Path, tmp_path: Path) -> None:
