@@ -12,6 +12,7 @@ from typing import Any
 from sluice.core.analysis.counts import Absolute, Gate, Parameters
 from sluice.core.analysis.judgement_file import gate_of
 from sluice.core.analysis.queries import check_bound
+from sluice.core.analysis.signal_table import ERRORS, FIELDS, REFUSALS, Signal, signal_of
 from sluice.core.catalog.entries import Engine, Gateway
 from sluice.core.finding import Finding
 from sluice.core.specs.environment_records import EnvironmentSpec
@@ -21,21 +22,9 @@ from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import plan_of
 from sluice.core.specs.rollout_records import SignalGate
 
-HISTOGRAMS = ("timeToFirstToken", "timePerOutputToken")
 LOAD = "runningRequests"
 CACHE = ("cacheHits", "cacheQueries")
 BURST = 1
-_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "errors": {"absolute": {"p0": 0.005, "p1": 0.02}, "minRequests": 50},
-    "timeToFirstToken": {"matched": True, "minRequests": 50},
-    "timePerOutputToken": {"matched": True, "minRequests": 50},
-    "preemptions": {"excluded": 3.0, "minRequests": 50},
-    "length": {"excluded": 1.5, "twoSided": True, "minRequests": 50},
-    "custom": {"minRequests": 50},
-    "refusals": {},
-}
-REFUSALS = "refusals"
-"""Answers that blame the client, which nothing has to pass: each kind is compared by itself."""
 LOST = "lost before the engine"
 _LOST_RATES = Absolute(0.02, 0.1)
 _LOST_RATIO = 1.5
@@ -82,13 +71,19 @@ def watches_beside(
     Where both the engine and the gateway count failed answers, both are read: the engine knows
     nothing of requests that never reached it.
     """
+<<<<<<< HEAD
     given = spec.rollout.analysis.gates or ()
     refusals = next((g for g in given if g.signal == REFUSALS), SignalGate(REFUSALS))
     errors = next((gate for gate in given if gate.signal == "errors"), SignalGate("errors"))
+=======
+    given = spec.get("rollout", {}).get("analysis", {}).get("gates") or []
+    refusals: Mapping[str, Any] = next((g for g in given if signal_of(g) is REFUSALS), {})
+    errors = next((gate for gate in given if signal_of(gate) is ERRORS), {"signal": ERRORS.name})
+>>>>>>> 471c614 (x)
     found = list(_refusals(refusals, engine.counters, None))
     if gateway is not None:
         found += _refusals(refusals, gateway.counters, gateway)
-        if "errors" in engine.counters and "errors" in gateway.counters:
+        if ERRORS.name in engine.counters and ERRORS.name in gateway.counters:
             found += _edge(errors, gateway)
     return tuple(found)
 
@@ -96,10 +91,14 @@ def watches_beside(
 def _refusals(
     given: SignalGate, counters: Mapping[str, Mapping[str, Any]], gateway: Gateway | None
 ) -> Iterator[Watch]:
-    counted = counters.get(REFUSALS)
+    counted = counters.get(REFUSALS.name)
     if counted is None:
         return
+<<<<<<< HEAD
     named = given.name or REFUSALS
+=======
+    named = given.get("name", REFUSALS.name)
+>>>>>>> 471c614 (x)
     for kind, bad in counted["kinds"].items():
         name = f"{named}: {kind}{' at the gateway' if gateway else ''}"
         gate = replace(gate_of({**_fields_of(given), "name": name}), required=False)
@@ -109,16 +108,24 @@ def _refusals(
 
 def _edge(given: SignalGate, gateway: Gateway) -> Iterator[Watch]:
     """Failed answers as clients see them, and requests of which the engine knows nothing."""
+<<<<<<< HEAD
     fields = {**_DEFAULTS["errors"], **_fields_of(given)}
     counted = gateway.counters["errors"]
     requests, bad = _counter(counted["requests"]), _counter(counted["bad"])
     name = f"{given.name or 'errors'} at the gateway"
+=======
+    fields = {**ERRORS.defaults, **given}
+    counted = gateway.counters[ERRORS.name]
+    requests, bad = _counter(counted["requests"]), _counter(counted["bad"])
+    name = f"{given.get('name', ERRORS.name)} at the gateway"
+>>>>>>> 471c614 (x)
     gate = replace(gate_of({**fields, "name": name}), required=False)
     yield Watch(gate, requests=requests, bad=bad, gateway=gateway)
     lost = Gate(LOST, tolerated=_LOST_RATIO, absolute=_LOST_RATES, required=False)
     yield Watch(lost, requests=requests, gateway=gateway)
 
 
+<<<<<<< HEAD
 def _given(spec: ReleaseSpec, engine: Engine, gateway: Gateway | None) -> list[SignalGate]:
     asked = spec.rollout.analysis.gates
     if asked is not None and any(gate.signal != REFUSALS for gate in asked):
@@ -135,9 +142,30 @@ def _watch(given: SignalGate, engine: Engine, gateway: Gateway | None) -> Watch 
         metric = engine.metrics.get(signal)
         return Watch(gate, metric, given.above or 0.0) if metric else None
     counters = _own_counters(given) if signal == "custom" else engine.counters.get(signal)
+=======
+def _given(
+    spec: Mapping[str, Any], engine: Engine, gateway: Gateway | None
+) -> list[Mapping[str, Any]]:
+    written = spec.get("rollout", {}).get("analysis", {}).get("gates")
+    passing = [gate for gate in written or () if not signal_of(gate).only_compared]
+    if passing:
+        return passing
+    counted = ERRORS.name in engine.counters or (gateway and ERRORS.name in gateway.counters)
+    return [{"signal": ERRORS.name}] if counted else []
+
+
+def _watch(given: Mapping[str, Any], engine: Engine, gateway: Gateway | None) -> Watch | None:
+    signal = signal_of(given)
+    fields = {**signal.defaults, **given, "name": given.get("name", signal.name)}
+    gate = gate_of(fields)
+    if signal.is_timed:
+        metric = engine.metrics.get(signal.name)
+        return Watch(gate, metric, given.get("above", 0.0)) if metric else None
+    counters = given if signal.is_own else engine.counters.get(signal.name)
+>>>>>>> 471c614 (x)
     counts = gateway if counters is None else None
     if counts is not None:
-        counters = counts.counters.get(signal)
+        counters = counts.counters.get(signal.name)
     if counters is None or not {"requests", "bad"} <= counters.keys():
         return None  # a counter that is missing is REF070
     requests, bad = _counter(counters["requests"]), _counter(counters["bad"])
@@ -215,8 +243,13 @@ def check_comparison(release: Release, engine: Engine) -> Iterator[Finding]:
     if caches(release.spec):
         wanted |= dict.fromkeys(CACHE, "the hits of its cache")
     unknown = [what for metric, what in wanted.items() if metric not in engine.metrics]
+<<<<<<< HEAD
     for index, given in enumerate(release.spec.rollout.analysis.gates or ()):
         if unknown and given.signal in HISTOGRAMS and given.signal in engine.metrics:
+=======
+    for index, given in enumerate(release.value("rollout.analysis.gates", ())):
+        if unknown and signal_of(given).is_timed and given["signal"] in engine.metrics:
+>>>>>>> 471c614 (x)
             place = release.origin(("rollout", "analysis", "gates", index))[0]
             message = f"{engine.title} tells nothing of {unknown[0]}: {given.signal} is undecided"
             yield Finding(place, "REF070", message, "use another signal, or custom")
@@ -234,6 +267,7 @@ def _guard_problems(release: Release, engine: Engine) -> Iterator[Finding]:
 def _problems(
     given: SignalGate, engine: Engine, gateway: Gateway | None
 ) -> Iterator[tuple[str, str]]:
+<<<<<<< HEAD
     signal, own = given.signal, _own_counters(given)
     known = len(own) > 1
     if signal == "custom" and not known:
@@ -249,30 +283,61 @@ def _problems(
     if signal == REFUSALS:
         yield from _useless(given)
     gate = gate_of({**_DEFAULTS[signal], **_fields_of(given), "name": signal})
+=======
+    signal = signal_of(given)
+    for name in sorted(given.keys() - FIELDS):
+        yield f"nothing asks for {name}, so that the gate would pass without it", "remove it"
+    known = given.get("requests") is not None and given.get("bad") is not None
+    own = {"requests", "bad"} & given.keys()
+    if signal.is_own and not known:
+        yield f"{signal.name} needs the counters `requests` and `bad`", "add both"
+    elif not signal.is_own and own:
+        remedy = "remove requests and bad, or write custom"
+        yield f"{signal.name} has counters of its own", remedy
+    elif not signal.is_own and not _is_counted(signal, engine, gateway):
+        yield (
+            f"{engine.title} has no metric for {signal.name}",
+            _counted_at_the_edge(signal, gateway),
+        )
+    elif signal.is_timed:
+        yield from _threshold(given, engine)
+    if not signal.is_timed and "above" in given:
+        yield f"{signal.name} counts events, and nothing is above a time", "remove `above`"
+    yield from _useless(signal, given)
+    gate = gate_of({**signal.defaults, **given, "name": signal.name})
+>>>>>>> 471c614 (x)
     if gate.excluded <= gate.tolerated:
         yield "the excluded ratio is not above the tolerated one", "raise `excluded`"
     yield from _rates(gate.absolute)
 
 
+<<<<<<< HEAD
 def _useless(given: SignalGate) -> Iterator[tuple[str, str]]:
     """Fields of a gate that nothing has to pass and that is compared only."""
     fields = written(given)
     for useless in ("excluded", "absolute", "minRequests"):
         if useless in fields:
             said = f"refusals have no use for {useless}: nothing waits for them to pass"
+=======
+def _useless(signal: Signal, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Fields of a gate that nothing has to pass and that is compared only."""
+    for useless in signal.without:
+        if useless in given:
+            said = f"{signal.name} have no use for {useless}: nothing waits for them to pass"
+>>>>>>> 471c614 (x)
             yield said, "remove it"
 
 
-def _counted_at_the_edge(signal: str, gateway: Gateway | None) -> str:
+def _counted_at_the_edge(signal: Signal, gateway: Gateway | None) -> str:
     remedy = "use another signal, or custom"
-    if signal != "errors" or gateway is not None:
+    if not signal.at_the_edge or gateway is not None:
         return remedy
     return f"{remedy}; or say in monitoring.gateway of the environment who counts at the edge"
 
 
-def _is_counted(signal: str, engine: Engine, gateway: Gateway | None) -> bool:
+def _is_counted(signal: Signal, engine: Engine, gateway: Gateway | None) -> bool:
     known = {*engine.metrics, *engine.counters, *(gateway.counters if gateway else ())}
-    return signal in known
+    return signal.name in known
 
 
 def _threshold(given: SignalGate, engine: Engine) -> Iterator[tuple[str, str]]:

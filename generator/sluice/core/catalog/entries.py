@@ -16,6 +16,13 @@ from sluice.core.catalog.devices import (
 from sluice.core.catalog.records import read_from, read_record
 from sluice.core.catalog.settings import Setting, in_range, settings_from
 from sluice.core.catalog.stores import Store, store_from
+<<<<<<< HEAD
+=======
+from sluice.core.catalog.thresholds import Thresholds
+from sluice.core.documents.load import Document
+from sluice.core.finding import Finding, FindingsError, Place
+from sluice.core.memory.architecture import architecture_from
+>>>>>>> 471c614 (x)
 from sluice.core.memory.preflight import FractionOf
 from sluice.core.paths import Api, read_api
 from sluice.core.specs.resolve import Described
@@ -162,14 +169,21 @@ class Catalog:
     Args:
         read: gives the parsed entry of a family, or None when there is none.
         names: gives the names of a family.
+        thresholds: from which numbers on somebody is told.
     """
 
     def __init__(
         self,
         read: Callable[[Family, str], Mapping[str, Any] | None],
         names: Callable[[Family], Sequence[str]],
+        thresholds: Thresholds,
     ) -> None:
+<<<<<<< HEAD
         self.entry = cache(read)
+=======
+        self.thresholds = thresholds
+        self._read = cache(read)
+>>>>>>> 471c614 (x)
         self.names = cache(names)
         self.engine = cache(self._engine)
         self.accelerator = cache(self._accelerator)

@@ -6,21 +6,32 @@ from functools import partial
 from sluice.core import layout
 from sluice.core.finding import Finding, Place
 from sluice.core.gates import windows
+<<<<<<< HEAD
+=======
+from sluice.core.gates.table import problems_of
+from sluice.core.gates.words import Gate
+>>>>>>> 471c614 (x)
 from sluice.core.layout import Key
 from sluice.core.specs.reader import written
 from sluice.core.specs.resolve import Environment, Release
+<<<<<<< HEAD
 from sluice.core.specs.rollout_records import Gate
 from sluice.core.units import seconds
+=======
+>>>>>>> 471c614 (x)
 
 Where = Callable[[], Place]
 """Gives a place; to find one is slow, and there is a need for it only where something is wrong."""
 
+<<<<<<< HEAD
 _ONE_OF = ("metric", "approval", "soak")
 _OF_A_METRIC = {
     *("min", "max", "maxRegression", "better", "standardErrors", "errorMetric"),
     *("dataset", "maxAge", "afterRegistration", "safety", "measuredBy"),
 }
 
+=======
+>>>>>>> 471c614 (x)
 
 def check_gates(release: Release) -> Iterator[Finding]:
     """What is wrong with a release's own conditions."""
@@ -62,6 +73,7 @@ def check_soaks(
 
 
 def _gate(gate: Gate, where: Where) -> Iterator[Finding]:
+<<<<<<< HEAD
     given = written(gate)
     subjects = [name for name in _ONE_OF if name in given]
     stray = sorted(_OF_A_METRIC & given.keys()) if gate.metric is None else []
@@ -92,6 +104,10 @@ def _metric(gate: Gate, where: Where) -> Iterator[Finding]:
     if gate.better is not None and gate.max_regression is None and not has_limit:
         message = "better counts with a limit or maxRegression only"
         yield Finding(where(), "REF060", message, "remove it")
+=======
+    for rule, message, remedy in problems_of(gate):
+        yield Finding(where(), rule, message, remedy)
+>>>>>>> 471c614 (x)
 
 
 def _soak(

@@ -1,13 +1,9 @@
 """Whether what was measured on a version meets the conditions of a release."""
 
-import math
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Literal
 
+<<<<<<< HEAD
 from sluice.core.gates.words import better_is_lower, condition
 from sluice.core.gates.writers import counted, writer
 from sluice.core.model import Evaluation, Measurement
@@ -17,6 +13,21 @@ from sluice.core.units import seconds
 # Milliseconds that the clock of who measured may be ahead of ours.
 _CLOCKS_DIFFER = 3_600_000
 Kind = Literal["measurement", "limit", "regression", "age", "approval", "soak", "origin"]
+=======
+from sluice.core.gates.case import Case, Times
+from sluice.core.gates.complaints import excuse
+from sluice.core.gates.table import (
+    IN_TURN,
+    SUBJECTS,
+    Kind,
+    condition,
+    conditions_of,
+    unknown_properties,
+)
+from sluice.core.gates.words import Gate, better_is_lower
+from sluice.core.gates.writers import writer
+from sluice.core.model import Evaluation, Measurement
+>>>>>>> 471c614 (x)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,7 @@ class GateResult:
         return not (self.passed or self.waiting)
 
 
+<<<<<<< HEAD
 @dataclass(frozen=True, slots=True)
 class Times:
     """When it is, and when the version was registered; milliseconds since the epoch."""
@@ -85,6 +97,8 @@ class _Case:
         return self.gate.max_regression is not None and self.baseline is not None
 
 
+=======
+>>>>>>> 471c614 (x)
 def judge(
     gates: Sequence[Gate],
     candidate: Evaluation,
@@ -100,69 +114,77 @@ def judge(
             then an allowed regression has nothing to hold against.
         times: needed by conditions on the age of a measurement.
     """
-    return [
-        _judge(_Case(gate, counted(gate, candidate), _counted(gate, baseline), times or Times()))
-        for gate in gates
-    ]
+    results = []
+    for gate in gates:
+        before = None if baseline is None else _admitted(gate, baseline)
+        results.append(_judge(Case(gate, _admitted(gate, candidate), before, times or Times())))
+    return results
 
 
-def _counted(gate: Gate, baseline: Evaluation | None) -> Evaluation | None:
-    return counted(gate, baseline) if baseline else None
+def _admitted(gate: Gate, evaluation: Evaluation) -> Evaluation:
+    """What of an evaluation counts for a gate."""
+    for record in conditions_of(gate):
+        if record.admit is not None:
+            evaluation = record.admit(gate, evaluation)
+    return evaluation
 
 
-def standard_error(evaluation: Evaluation | None, metric: str, named: str = "") -> float | None:
-    """The standard error that was recorded for a metric; None when there is none to trust.
+def refuse_unknown(gate: Gate) -> GateResult | None:
+    """The refusal of a gate with a property that nothing asks; None where there is none.
 
-    Harnesses write it as `acc_stderr`, and with a filter as `acc_stderr_none` for `acc_none`.
+    A condition that is ignored would let everything pass.
     """
-    if evaluation is None:
+    names = unknown_properties(gate)
+    if not names:
         return None
-    cuts = [match.start() for match in re.finditer("[_,]", metric)]
-    guesses = [f"{metric}_stderr", *(f"{metric[:cut]}_stderr{metric[cut:]}" for cut in cuts[::-1])]
-    for name in [named] if named else guesses:
-        found = evaluation.measurements.get(name)
-        if found and not found.doubt and math.isfinite(found.value) and found.value >= 0:
-            return found.value
-    return None
+    subject = gate.get("metric") or next((name for name in SUBJECTS if name in gate), "gate")
+    reason = f"nothing asks for {' and '.join(names)}, so that nobody can say whether it is met"
+    return GateResult(str(subject), condition(gate), None, None, passed=False, reason=reason)
 
 
+<<<<<<< HEAD
 def _judge(case: _Case) -> GateResult:
     gate, metric = case.gate, case.metric
     measured = case.candidate.measurements.get(metric)
     before = case.baseline.measurements.get(metric) if case.baseline else None
     kind, reason = _verdict(case, measured, before)
     named = gate.error_metric or ""
+=======
+def _judge(case: Case) -> GateResult:
+    gate, measured, before = case.gate, case.measured, case.before
+    kind, reason = _verdict(case)
+>>>>>>> 471c614 (x)
     return GateResult(
-        metric,
+        case.metric,
         condition(gate),
         measured.value if measured else None,
         before.value if before else None,
         not reason,
         reason,
         kind=kind,
-        error=standard_error(case.candidate, metric, named),
-        baseline_error=standard_error(case.baseline, metric, named),
+        error=case.error,
+        baseline_error=case.error_before,
         dataset=measured.dataset if measured else "",
         safety=bool(gate.safety),
         lower_is_better=better_is_lower(gate),
-        note="" if reason else _excuse(case, measured, before),
+        note="" if reason else excuse(case),
         comparable=comparable(measured, before),
         writers=(writer(measured), writer(before)),
     )
 
 
-def _verdict(
-    case: _Case, measured: Measurement | None, before: Measurement | None
-) -> tuple[Kind, str]:
+def _verdict(case: Case) -> tuple[Kind, str]:
     """What the gate fails on and why; the reason is empty when it passes."""
-    if measured is None:
-        return "measurement", _missing(case.metric, "this version", case.candidate)
-    for kind, reason in _complaints(case, measured, before):
-        if reason:
-            return kind, reason
+    for kind in IN_TURN:
+        for record in conditions_of(case.gate):
+            if record.kind == kind and record.complain is not None:
+                reason = record.complain(case)
+                if reason:
+                    return kind, reason
     return "limit", ""
 
 
+<<<<<<< HEAD
 def _complaints(
     case: _Case, measured: Measurement, before: Measurement | None
 ) -> Iterator[tuple[Kind, str]]:
@@ -230,11 +252,14 @@ def _beyond(case: _Case, measured: Measurement) -> str:
     return ""
 
 
+=======
+>>>>>>> 471c614 (x)
 def comparable(one: Measurement | None, other: Measurement | None) -> bool:
     """Whether two numbers of a metric come from the same questions, asked and judged alike."""
     if one is None or other is None:
         return True
     return (one.dataset, one.scorers) == (other.dataset, other.scorers)
+<<<<<<< HEAD
 
 
 def _incomparable(case: _Case, measured: Measurement, before: Measurement | None) -> str:
@@ -309,3 +334,5 @@ def _exact(value: float) -> Decimal:
 
 def _date(milliseconds: int) -> str:
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M} UTC"
+=======
+>>>>>>> 471c614 (x)

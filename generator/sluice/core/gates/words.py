@@ -1,4 +1,4 @@
-"""What a gate asks, in words, and which way its metric counts."""
+"""What properties of a gate say in words, and which way its metric counts."""
 
 from sluice.core.specs.reader import written
 from sluice.core.specs.rollout_records import Gate
@@ -12,6 +12,7 @@ WRITERS = {
 """What a gate can ask of who wrote a number, each as it begins in a sentence."""
 
 
+<<<<<<< HEAD
 def condition(gate: Gate) -> str:
     """The condition in words."""
     parts = []
@@ -35,6 +36,36 @@ def condition(gate: Gate) -> str:
     for kind, beginning in WRITERS.items():
         if named := writers.get(kind):
             parts.append(f"{beginning} {' or '.join(named)}")
+=======
+def no_words(_gate: Gate) -> str:
+    """Nothing: other properties say it."""
+    return ""
+
+
+def of_regression(gate: Gate) -> str:
+    """How much worse than the deployed version it may be."""
+    worse = "higher" if better_is_lower(gate) else "lower"
+    return f"at most {gate['maxRegression']} {worse} than the deployed version"
+
+
+def of_errors(gate: Gate) -> str:
+    """What standard errors do to the other conditions."""
+    against = "clear of it by" if gate.get("safety") else "give or take"
+    return f"{against} {gate['standardErrors']} standard errors"
+
+
+def of_registration(gate: Gate) -> str:
+    """That it must be measured late enough, where it must."""
+    return "measured after the version was registered" if gate["afterRegistration"] else ""
+
+
+def of_writers(gate: Gate) -> str:
+    """Whose numbers count."""
+    named = gate["measuredBy"]
+    parts = [
+        f"{begin} {' or '.join(named[kind])}" for kind, begin in WRITERS.items() if kind in named
+    ]
+>>>>>>> 471c614 (x)
     return ", ".join(parts)
 
 

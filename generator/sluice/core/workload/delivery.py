@@ -1,22 +1,31 @@
 """A release that a controller in the cluster rolls out, for teams that have one.
 
 Git then says what is wanted, and not how far it has come; routes are the controller's to change.
+What each controller does is in its record (`core.takeover.controller`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
+<<<<<<< HEAD
 from sluice.core.specs.records import ReleaseSpec
+=======
+from sluice.core.specs.resolve import Variant, lookup
+>>>>>>> 471c614 (x)
 from sluice.core.specs.rollout_plan import plan_of
+from sluice.core.takeover.controller import Controller
 
+<<<<<<< HEAD
 STEADY = ("rolling", "recreate")
 """Strategies by which Kubernetes itself replaces pods: no two versions stand side by side."""
+=======
+>>>>>>> 471c614 (x)
 MINUTE = 60
 LOOKS = 10
 """How often a controller looks that does so at regular times, where nothing else sets them."""
 
 
+<<<<<<< HEAD
 @dataclass(frozen=True, slots=True)
 class Controller:
     """What a controller is given, how it tells versions apart, and what it makes by itself.
@@ -87,30 +96,42 @@ def is_elsewhere(spec: ReleaseSpec) -> bool:
 
 
 def workload(spec: ReleaseSpec) -> tuple[str, str]:
+=======
+def workload(variant: Variant) -> tuple[str, str]:
+>>>>>>> 471c614 (x)
     """API version and kind of the workload on one node."""
-    found = controller(spec)
-    return found.workload if found else ("apps/v1", "Deployment")
+    mover = variant.takeover.controller
+    return mover.workload if mover else ("apps/v1", "Deployment")
 
 
+<<<<<<< HEAD
 def names(spec: ReleaseSpec, release: str) -> set[str]:
+=======
+def names(mover: Controller | None, release: str) -> set[str]:
+>>>>>>> 471c614 (x)
     """The names of objects that there are because of a controller."""
-    found = controller(spec)
-    if found is None:
+    if mover is None:
         return set()
-    return {f"{release}-canary", *({f"{release}-primary"} if found.makes_services else ())}
+    return {f"{release}-canary", *({f"{release}-primary"} if mover.copies_stable else ())}
 
 
+<<<<<<< HEAD
 def plan(spec: ReleaseSpec) -> dict[str, Any]:
     """What the templates of a controller use: steps and times, all in seconds."""
     found, strategy = plan_of(spec), spec.rollout.strategy
+=======
+def plan(variant: Variant) -> dict[str, Any]:
+    """What the templates of a controller use: steps and times, all in seconds."""
+    found, strategy = plan_of(variant.spec), variant.takeover.strategy
+>>>>>>> 471c614 (x)
     soaks = [step.soak for step in found.steps]
-    rhythm = looks(soaks, once_a_step=strategy == "canary")
+    rhythm = looks(soaks, once_a_step=strategy.is_weighted)
     return {
         "steps": [{"weight": s.weight, "soak": s.soak, "manual": s.manual} for s in found.steps],
-        "weighed": strategy == "canary",
-        "chosen": strategy == "ab",
-        "copied": strategy == "shadow",
-        "all_at_once": strategy == "blue-green",
+        "weighed": strategy.is_weighted,
+        "chosen": strategy.chooses,
+        "copied": strategy.copies,
+        "all_at_once": strategy.is_switched,
         "manual": any(step.manual for step in found.steps),
         "soak": max(1, sum(soaks)),
         "window": found.rollback_window,
@@ -120,15 +141,26 @@ def plan(spec: ReleaseSpec) -> dict[str, Any]:
     }
 
 
+<<<<<<< HEAD
 def managed_route(spec: ReleaseSpec, release: str, provider: str | None) -> str | None:
+=======
+def managed_route(variant: Variant, release: str) -> str | None:
+>>>>>>> 471c614 (x)
     """The name of the rule that a controller adds to a route of ours while it rolls out.
 
-    An Ingress has none: a second one has it all.
+    Where the candidate has a second route, that has it all.
     """
-    mover = controller(spec)
-    if mover is None or provider in (None, "nginx", *mover.makes_routes):
+    takeover = variant.takeover
+    provider = takeover.provider
+    if not takeover.is_elsewhere or provider is None or provider.has_second_route:
         return None
+<<<<<<< HEAD
     adds = spec.rollout.strategy == "shadow" or spec.rollout.match
+=======
+    if takeover.pairing.makes_route:
+        return None
+    adds = takeover.strategy.copies or lookup(variant.spec, "rollout.match")
+>>>>>>> 471c614 (x)
     return f"{release}-candidate" if adds else None
 
 

@@ -11,9 +11,15 @@ from sluice.core.analysis.queries import Question, promql, quoted, spellings
 from sluice.core.analysis.samples import INFINITE
 from sluice.core.analysis.signals import Watch, own_labels, warm_up, watches
 from sluice.core.catalog.entries import Engine, Gateway
+<<<<<<< HEAD
 from sluice.core.specs.records import ReleaseSpec
 from sluice.core.specs.resolve import Release
+=======
+from sluice.core.specs.resolve import Release, Variant, lookup
+>>>>>>> 471c614 (x)
 from sluice.core.specs.rollout_plan import plan_of
+from sluice.core.takeover.controller import Controller
+from sluice.core.takeover.records import Takeover
 from sluice.core.workload import delivery
 from sluice.core.workload.routing import words
 
@@ -28,15 +34,21 @@ def measurements(
     release: Release, engine: Engine, gateway: Gateway | None
 ) -> Iterator[dict[str, Any]]:
     """The share of bad events of the new pods, as a query, with the rate that is too much."""
+<<<<<<< HEAD
     spec = release.spec
     address = release.environment.spec.monitoring.prometheus.address
     found = delivery.controller(spec)
     if found is None or not address or is_blind(spec):
+=======
+    spec, found = release.spec, release.takeover.controller
+    address = lookup(release.environment.spec, "monitoring.prometheus.address", "")
+    if found is None or not address or is_blind(release.takeover):
+>>>>>>> 471c614 (x)
         return
     for watch in watches(spec, engine, gateway):
         if watch.gate.absolute is None:
             continue
-        query = _share(watch, _arm(watch, release, found), window(spec))
+        query = _share(watch, _arm(watch, release, found), window(release.variants[-1]))
         query = _without_placeholders(query, found.arm)
         limit = f"{watch.gate.absolute.p1:f}".rstrip("0")
         yield {
@@ -51,41 +63,64 @@ def measurements(
         }
 
 
+<<<<<<< HEAD
 def is_blind(spec: ReleaseSpec) -> bool:
+=======
+def is_blind(takeover: Takeover) -> bool:
+>>>>>>> 471c614 (x)
     """Whether a controller judges before the new version gets anything: nothing would be counted.
 
     It takes that for a failure.
     """
+<<<<<<< HEAD
     found = delivery.controller(spec)
     return found is not None and found.makes_services and spec.rollout.strategy == "blue-green"
 
 
 def timing(spec: ReleaseSpec) -> dict[str, Any]:
+=======
+    mover = takeover.controller
+    return mover is not None and mover.looks_once_a_step and takeover.strategy.is_switched
+
+
+def timing(variant: Variant) -> dict[str, Any]:
+>>>>>>> 471c614 (x)
     """When controllers that ask every minute begin, and when too little was counted too often.
 
     After a switch they ask a number of times: one that asks for ever would never be done.
     """
-    kept = plan_of(spec).rollback_window - warm_up(spec)
+    kept = plan_of(variant.spec).rollback_window - warm_up(variant.spec)
     return {
-        "initial_delay": f"{warm_up(spec)}s",
-        "inconclusive": -(-window(spec) // delivery.MINUTE),
+        "initial_delay": f"{warm_up(variant.spec)}s",
+        "inconclusive": -(-window(variant) // delivery.MINUTE),
         "count": max(1, kept // delivery.MINUTE),
     }
 
 
+<<<<<<< HEAD
 def window(spec: ReleaseSpec) -> int:
+=======
+def window(variant: Variant) -> int:
+>>>>>>> 471c614 (x)
     """Seconds that a query looks back: what a step is judged by, without its warm-up.
 
     A controller that asks once a step, at its end, asks about the whole of it.
     """
+<<<<<<< HEAD
     found, plan = delivery.controller(spec), plan_of(spec)
     shortest = min(step.soak for step in plan.steps)
     if found is not None and found.makes_services and spec.rollout.strategy == "canary":
         return max(LEAST, shortest - warm_up(spec))
+=======
+    mover, strategy = variant.takeover.controller, variant.takeover.strategy
+    shortest = min(step.soak for step in plan_of(variant.spec).steps)
+    if mover is not None and mover.looks_once_a_step and strategy.is_weighted:
+        return max(LEAST, shortest - warm_up(variant.spec))
+>>>>>>> 471c614 (x)
     return max(SHORTEST, min(shortest, LONGEST))
 
 
-def _arm(watch: Watch, release: Release, found: delivery.Controller) -> dict[str, tuple[str, ...]]:
+def _arm(watch: Watch, release: Release, found: Controller) -> dict[str, tuple[str, ...]]:
     """The labels of the new pods, or of what the gateway sends to them."""
     namespace, name = release.environment.spec.namespace, release.key.name
     everywhere = own_labels(release.environment.spec)

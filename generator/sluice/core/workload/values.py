@@ -54,8 +54,12 @@ def common(release: Release) -> dict[str, Any]:
 
 def is_versioned(variant: Variant) -> bool:
     """Whether each version has a workload of its own, so that taking over only moves routes."""
+<<<<<<< HEAD
     steady = variant.spec.rollout.strategy in delivery.STEADY
     return not steady and not delivery.is_elsewhere(variant.spec)
+=======
+    return variant.takeover.is_ours
+>>>>>>> 471c614 (x)
 
 
 def workload_name(release: Release, variant: Variant) -> str:
@@ -70,7 +74,7 @@ def selector_of(release: Release, variant: Variant) -> dict[str, str]:
     Of workloads that are named by version the selector has the version too, against rule 28: two of
     them run at once, each behind a Service of its own, and only the route moves.
     """
-    mover = delivery.controller(variant.spec)
+    mover = variant.takeover.controller
     if mover is not None and mover.app:
         return {mover.app: release.key.name}
     selector = {f"{LABEL}/release": release.key.name}
@@ -110,13 +114,13 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
         "pod_annotations": facts
         | queue["queue_annotations"]
         | ({CONFIG_NOTE: config} if config else {}),
-        **group(spec),
-        **_scaling(spec, sizing.startup_budget(spec, engine, catalog) // 2),
+        **group(parts.variant),
+        **_scaling(parts.variant, sizing.startup_budget(spec, engine, catalog) // 2),
         "least_replicas": _least_replicas(release, parts.variant),
         "room": has_room(release.environment, spec, catalog),
         **queue,
         **placement(release.environment, spec, parts.accelerator, parts.given),
-        **_leaving(spec),
+        **_leaving(parts.variant),
     }
 
 
@@ -167,7 +171,7 @@ def object_names(release: Release) -> set[str]:
     """The names of the objects that a release has in its namespace."""
     named = [v for v in release.variants if v.version]
     found = {release.key.name, *(workload_name(release, v) for v in named)}
-    found |= delivery.names(release.spec, release.key.name)
+    found |= delivery.names(release.takeover.controller, release.key.name)
     if release.rollout is None:
         return found
     return found | {service_name(release, v) for v in named} | {f"{release.key.name}-canary"}
@@ -189,20 +193,25 @@ def _facts(spec: ReleaseSpec) -> dict[str, str]:
     return facts | {f"{LABEL}/{key}": said for key, said in calling.notes(spec).items()}
 
 
+<<<<<<< HEAD
 def group(spec: ReleaseSpec) -> dict[str, Any]:
+=======
+def group(variant: Variant) -> dict[str, Any]:
+>>>>>>> 471c614 (x)
     """The kind of the workload: one that a node cannot hold is a set of groups of pods.
 
     Only a group's leader answers, so only it is selected.
     """
-    nodes = parallel_of(spec).nodes
+    nodes = parallel_of(variant.spec).nodes
     return {
         "nodes": nodes,
-        "workload_api": GROUPS if nodes > 1 else delivery.workload(spec)[0],
+        "workload_api": GROUPS if nodes > 1 else delivery.workload(variant)[0],
         "answers": True,
-        "workload_kind": "LeaderWorkerSet" if nodes > 1 else delivery.workload(spec)[1],
+        "workload_kind": "LeaderWorkerSet" if nodes > 1 else delivery.workload(variant)[1],
     }
 
 
+<<<<<<< HEAD
 def _scaling(spec: ReleaseSpec, load_time: int) -> dict[str, Any]:
     """Replicas, and how fast they change: a replica is not given up sooner than one can start."""
     scaling, patience = spec.scaling, spec.scaling.scale_down.stabilization
@@ -216,6 +225,25 @@ def _scaling(spec: ReleaseSpec, load_time: int) -> dict[str, Any]:
         "scale_down": min(max(300, load_time), 3600) if patience is None else patience,
         "up_policies": list(_policies(scaling.scale_up.step)),
         "down_policies": list(_policies(scaling.scale_down.step)),
+=======
+def _scaling(variant: Variant, load_time: int) -> dict[str, Any]:
+    """Replicas, and how fast they change: a replica is not given up sooner than one can start."""
+    spec = variant.spec
+    scaling = spec.get("scaling", {})
+    owned = "max" in scaling
+    return {
+        "replicas": None if counted_elsewhere(variant) else scaling.get("replicas", 1),
+        "least_replicas": least_replicas(spec),
+        "most_replicas": most_replicas(spec),
+        "scaled": owned,
+        "targets": scaling.get("target", {}),
+        "scale_up": seconds(lookup(scaling, "scaleUp.stabilization", "30s")),
+        "scale_down": seconds(
+            lookup(scaling, "scaleDown.stabilization", f"{min(max(300, load_time), 3600)}s")
+        ),
+        "up_policies": list(_policies(scaling.get("scaleUp", {}))),
+        "down_policies": list(_policies(scaling.get("scaleDown", {}))),
+>>>>>>> 471c614 (x)
     }
 
 
@@ -229,10 +257,17 @@ def _least_replicas(release: Release, variant: Variant) -> int:
     return floor(standing, bounds, stable=variant.role == "stable")
 
 
+<<<<<<< HEAD
 def counted_elsewhere(spec: ReleaseSpec) -> bool:
     """Whether the cluster sets the replicas: a scaler, or a controller that takes them all away."""
     mover = delivery.controller(spec)
     return spec.scaling.is_automatic or (mover is not None and mover.makes_services)
+=======
+def counted_elsewhere(variant: Variant) -> bool:
+    """Whether the cluster sets the replicas: a scaler, or a controller that takes them all away."""
+    mover = variant.takeover.controller
+    return "max" in variant.spec.get("scaling", {}) or (mover is not None and mover.copies_stable)
+>>>>>>> 471c614 (x)
 
 
 def _policies(step: ScalingStep | None) -> Iterator[dict[str, Any]]:
@@ -241,6 +276,7 @@ def _policies(step: ScalingStep | None) -> Iterator[dict[str, Any]]:
         yield {"type": "Pods", "value": step.replicas, "periodSeconds": step.period}
 
 
+<<<<<<< HEAD
 def _leaving(spec: ReleaseSpec) -> dict[str, Any]:
     drain, spot = spec.lifecycle.pod_drain, spec.placement.spot
     notice = spot.grace_period if spot else 0
@@ -248,6 +284,16 @@ def _leaving(spec: ReleaseSpec) -> dict[str, Any]:
         "pre_stop": str(PRE_STOP),
         "grace_period": max(PRE_STOP + drain + PRE_STOP, notice),
         "recreate": spec.rollout.strategy == "recreate",
+=======
+def _leaving(variant: Variant) -> dict[str, Any]:
+    spec = variant.spec
+    drain = seconds(lookup(spec, "lifecycle.drain", f"{DEFAULT_DRAIN}s"))
+    notice = seconds(lookup(spec, "placement.spot.gracePeriod", "0s"))
+    return {
+        "pre_stop": str(PRE_STOP),
+        "grace_period": max(PRE_STOP + drain + PRE_STOP, notice),
+        "recreate": variant.takeover.strategy.stops_first,
+>>>>>>> 471c614 (x)
     }
 
 
