@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from sluice.core.catalog.entries import Catalog
+from sluice.core.gates import judge as judging
 from sluice.core.gates import table as gate_table
-from sluice.core.gates.judge import judge
 from sluice.core.gates.table import CONDITIONS, Condition
+from sluice.core.specs.reader import read_record
+from sluice.core.specs.rollout_records import Gate
 from sluice.core.specs.schema import Schemas
 from sluice.core.takeover import strategy
 from sluice.core.takeover.strategy import STRATEGIES
@@ -26,6 +28,8 @@ from support.additions import (
     accept_controller,
     accept_provider,
     accept_strategy,
+    count_samples,
+    gate_record,
     paired,
     too_few,
 )
@@ -194,11 +198,16 @@ def test_a_controller_does_what_its_record_says_and_its_name_nothing(like: str, 
 
 
 def test_a_condition_is_asked_as_soon_as_it_has_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = {"metric": "acc", "min": 0.5, NAME: 1000}
-    assert gate_table.unknown_properties(gate) == [NAME]
-    record = Condition(NAME, complain=too_few, say=lambda given: f"of {given[NAME]} samples")
-    monkeypatch.setattr(gate_table, "CONDITIONS", {**CONDITIONS, NAME: record})
-    assert gate_table.unknown_properties(gate) == []
-    (result,) = judge([gate], gate_examples.evaluation(0.9), None)
+    written = {"metric": "acc", "min": 0.5, NAME: 1000}
+    assert gate_table.unknown_properties(written) == [NAME]
+    record = Condition(NAME, complain=too_few, say=count_samples)
+    for module in (gate_table, judging):
+        monkeypatch.setattr(module, "CONDITIONS", {**CONDITIONS, NAME: record})
+    refusal = judging.refuse_unknown(read_record(Gate, written), written)
+    assert refusal is not None, "the record of a gate has no field for it"
+    assert refusal.reason.startswith(f"nothing asks for {NAME}")
+    gate = read_record(gate_record(), written)
+    assert judging.refuse_unknown(gate, written) is None
+    (result,) = judging.judge([gate], gate_examples.evaluation(0.9), None)
     assert result.reason == "nobody counted 1000 samples"
     assert result.condition == "at least 0.5, of 1000 samples"

@@ -1,11 +1,12 @@
 """Something new, step by step as docs/extending.md says: each step gives the house that has it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import make_dataclass, replace
 from typing import Any
 
 from sluice.core.gates.case import Case
 from sluice.core.gates.table import Condition
+from sluice.core.specs.rollout_records import Gate
 from sluice.core.takeover.controller import Controller
 from sluice.core.takeover.records import Records
 from sluice.core.takeover.strategy import Strategy
@@ -84,7 +85,18 @@ def _with_pairings(house: House) -> House:
 
 def too_few(case: Case) -> str:
     """A gate that wants a number of samples, of which nobody has any."""
-    return f"nobody counted {case.gate[NAME]} samples"
+    return f"nobody counted {getattr(case.gate, NAME)} samples"
+
+
+def count_samples(gate: Gate) -> str:
+    """The number of samples that a gate wants, in words."""
+    return f"of {getattr(gate, NAME)} samples"
+
+
+def gate_record() -> Any:  # noqa: ANN401  # a type that no checker knows
+    """The record of a gate with a field for the new property."""
+    fields = [(name, kind, None) for name, kind in Gate.__annotations__.items()]
+    return make_dataclass("Gate", [*fields, (NAME, int, None)], frozen=True)
 
 
 def _with_record(house: House, **fields: Any) -> House:  # noqa: ANN401  # fields of any type
@@ -117,9 +129,12 @@ PROVIDER_STEPS: Mapping[str, Take] = {
 }
 CONDITION_STEPS: Mapping[str, Take] = {
     "schema": lambda house: _changed(house, RELEASE, _accept_property),
+    "field": lambda house: replace(house, gate_fields=house.gate_fields | {NAME}),
     "record": lambda house: replace(house, conditions={**house.conditions, NAME: Condition(NAME)}),
     "judging": lambda house: _with_record(house, complain=too_few),
-    "words": lambda house: _with_record(house, say=lambda gate: f"of {gate[NAME]} samples"),
+    "words": lambda house: _with_record(
+        house, say=lambda gate: f"of {getattr(gate, NAME)} samples"
+    ),
     "example": lambda house: replace(house, examples=house.examples | {NAME}),
     "case": lambda house: replace(house, cases=f"{house.cases}\n    - {NAME}: 3\n"),
 }

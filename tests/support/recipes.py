@@ -15,6 +15,8 @@ from sluice.core.gates.conditions import JUDGES
 from sluice.core.gates.table import CONDITIONS, Condition
 from sluice.core.gates.words import no_words
 from sluice.core.observation.live_routes import RULES_OF
+from sluice.core.specs.reader import key_of
+from sluice.core.specs.rollout_records import Gate
 from sluice.core.takeover import scaler
 from sluice.core.takeover.controller import OWN
 from sluice.core.takeover.records import Records
@@ -35,7 +37,8 @@ RELEASE, ENVIRONMENT, GATEWAY = (
 class House:
     """Every place that has to know of a strategy, a provider, a controller or a gate's property.
 
-    `cases` is the text of all valid cases; `readers` are the kinds of routes that can be read from
+    `gate_fields` are the properties that the record of a gate has a field for; `cases` is the text
+    of all valid cases; `readers` are the kinds of routes that can be read from
     a cluster, `rendered` those that have an application of their own; `examples` are the
     properties of a gate of which a test shows that they are asked.
     """
@@ -47,6 +50,7 @@ class House:
     templates: Mapping[str, str]
     gateways: Mapping[str, tuple[str, ...]]
     cases: str
+    gate_fields: frozenset[str] = frozenset(map(key_of, Gate._fields))
     judges: frozenset[str] = frozenset(JUDGES)
     readers: frozenset[str] = frozenset(RULES_OF)
     rendered: frozenset[str] = ROUTES
@@ -235,6 +239,11 @@ def _schema_of_condition(at: House, name: str) -> Iterator[str]:
         yield f"schemas/{RELEASE} accepts no {name} in a gate"
 
 
+def _field_of_condition(at: House, name: str) -> Iterator[str]:
+    if name not in at.gate_fields:
+        yield f"Gate in core/specs/rollout_records.py has no field for {name}"
+
+
 def _record_of_condition(at: House, name: str) -> Iterator[str]:
     if name not in at.conditions:
         yield f"core/gates/table.py has no record of {name}"
@@ -318,6 +327,7 @@ CONDITION = Recipe(
     lambda at: {*at.gate, *at.conditions},
     {
         "schema": _schema_of_condition,
+        "field": _field_of_condition,
         "record": _record_of_condition,
         "judging": _judging_of_condition,
         "words": _words_of_condition,

@@ -5,12 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-<<<<<<< HEAD
 from sluice.core.finding import Finding, FindingsError, failed, in_order
-=======
-from sluice.core.finding import Finding, FindingsError
 from sluice.core.model import RouteKind
->>>>>>> 471c614 (x)
 from sluice.core.pipeline import Toolkit
 from sluice.workspace.toolkit import make_toolkit
 from sluice.workspace.workspace import Workspace

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sluice.core.model import RouteKind
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:

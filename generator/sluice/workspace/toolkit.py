@@ -5,27 +5,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-<<<<<<< HEAD
 from sluice.core import layout
 from sluice.core.catalog.entries import FAMILIES, Catalog, Family
+from sluice.core.catalog.thresholds import Thresholds, thresholds_from
 from sluice.core.documents.load import Document, load
 from sluice.core.finding import Finding, FindingsError, Place, in_order
-=======
-from sluice.core.catalog.entries import Catalog, Family, entry_problems
-from sluice.core.catalog.thresholds import Thresholds, thresholds_from
-from sluice.core.documents.load import load
-from sluice.core.finding import FindingsError
->>>>>>> 471c614 (x)
 from sluice.core.kubernetes.closure import merge
 from sluice.core.kubernetes.schemas import KubernetesSchemas
 from sluice.core.names import nearest
 from sluice.core.pipeline import Toolkit
 from sluice.core.specs.schema import Schemas
-<<<<<<< HEAD
-from sluice.core.unforeseen import UnforeseenError, finding, isolated
-=======
 from sluice.core.takeover.records import Records, read_records
->>>>>>> 471c614 (x)
+from sluice.core.unforeseen import UnforeseenError, finding, isolated
 from sluice.core.workload.bind import Templates
 from sluice.core.workload.render import Renderer
 from sluice.system import resources

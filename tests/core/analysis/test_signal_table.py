@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from sluice.core.analysis.signal_table import FIELDS, SIGNALS
-from sluice.core.analysis.signals import check_analysis, guards, watches
+from sluice.core.analysis.signals import check_analysis, watches
 from sluice.core.layout import Key
+from sluice.core.specs.records import read_release
 from support import recipes, trees
 
 ENGINE = trees.tools().catalog.engine("vllm", "0.33.0")
@@ -36,7 +37,7 @@ def analysis() -> Any:  # noqa: ANN401  # JSON
 
 def watched(gate: dict[str, Any]) -> object:
     assert ENGINE
-    return watches({"rollout": {"analysis": {"gates": [gate]}}}, ENGINE)
+    return watches(read_release({"rollout": {"analysis": {"gates": [gate]}}}), ENGINE)
 
 
 @pytest.mark.parametrize("name", sorted(FIELDS))
@@ -69,5 +70,5 @@ def test_each_guard_of_the_schema_is_asked() -> None:
     fields = {"queue": 7, "cache": 0.5, "for": "7m"}
     assert analysis()["guards"]["properties"].keys() == fields.keys()
     for name, value in fields.items():
-        given = guards({"rollout": {"analysis": {"guards": {name: value}}}})
-        assert given != guards({}), name
+        given = read_release({"rollout": {"analysis": {"guards": {name: value}}}})
+        assert given.rollout.analysis.guards != read_release({}).rollout.analysis.guards, name

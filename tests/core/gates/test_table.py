@@ -11,6 +11,8 @@ from sluice.core.gates.table import CONDITIONS, condition, unknown_properties
 from sluice.core.gates.words import WRITERS
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, ModelVersion
+from sluice.core.specs.reader import read_record
+from sluice.core.specs.rollout_records import Gate
 from support import gate_examples, recipes, trees
 from support.gate_examples import EXAMPLES, Example
 
@@ -65,7 +67,8 @@ def test_every_condition_is_in_the_sentence() -> None:
     for name, example in EXAMPLES.items():
         record = CONDITIONS[name]
         if not record.is_subject and record.complain is not None and name != "safety":
-            assert record.say(example.gate) in condition(example.gate) != "", name
+            gate = read_record(Gate, example.gate)
+            assert record.say(gate) in condition(gate) != "", name
 
 
 def test_the_properties_are_those_of_the_schema() -> None:

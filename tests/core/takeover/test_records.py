@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sluice.core.specs.records import ReleaseSpec
 from sluice.core.takeover.controller import OWN, controller_from
 from sluice.core.takeover.provider import provider_from
 from sluice.core.takeover.records import Takeover
@@ -56,18 +57,21 @@ def test_what_a_provider_refuses_is_something_that_is_asked_of_it() -> None:
 
 def test_a_steady_strategy_needs_no_controller() -> None:
     for name in RECORDS.controllers:
-        takeover = RECORDS.takeover({"strategy": "rolling", "controller": name}, None)
+        takeover = RECORDS.takeover("rolling", name, None)
         assert (takeover.controller, takeover.mover, takeover.is_ours) == (None, name, False)
 
 
 def test_a_release_that_says_nothing_is_replaced_by_kubernetes() -> None:
-    assert RECORDS.takeover({}, None) == Takeover(STRATEGIES["rolling"], OWN)
+    silent = ReleaseSpec().rollout
+    takeover = RECORDS.takeover(silent.strategy, silent.controller, None)
+    assert takeover == Takeover(STRATEGIES["rolling"], OWN)
 
 
 @pytest.mark.parametrize(("field", "name"), [("strategy", "linear"), ("controller", "mover")])
 def test_a_name_without_a_record_is_never_taken_for_another(field: str, name: str) -> None:
+    chosen = {"strategy": "canary", "controller": OWN, field: name}
     with pytest.raises(KeyError, match=name):
-        RECORDS.takeover({"strategy": "canary", field: name}, None)
+        RECORDS.takeover(chosen["strategy"], chosen["controller"], None)
 
 
 @pytest.mark.parametrize(

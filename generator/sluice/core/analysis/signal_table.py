@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sluice.core.specs.rollout_records import SignalGate
+
 
 @dataclass(frozen=True, slots=True)
 class Signal:
@@ -57,6 +59,6 @@ REFUSALS = _ALL[-1]
 """What is compared in every rollout, whether or not a gate names it."""
 
 
-def signal_of(gate: Mapping[str, Any]) -> Signal:
+def signal_of(gate: SignalGate) -> Signal:
     """The signal that a gate of a rollout names."""
-    return SIGNALS[gate["signal"]]
+    return SIGNALS[gate.signal]

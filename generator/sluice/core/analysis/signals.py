@@ -71,15 +71,9 @@ def watches_beside(
     Where both the engine and the gateway count failed answers, both are read: the engine knows
     nothing of requests that never reached it.
     """
-<<<<<<< HEAD
     given = spec.rollout.analysis.gates or ()
-    refusals = next((g for g in given if g.signal == REFUSALS), SignalGate(REFUSALS))
-    errors = next((gate for gate in given if gate.signal == "errors"), SignalGate("errors"))
-=======
-    given = spec.get("rollout", {}).get("analysis", {}).get("gates") or []
-    refusals: Mapping[str, Any] = next((g for g in given if signal_of(g) is REFUSALS), {})
-    errors = next((gate for gate in given if signal_of(gate) is ERRORS), {"signal": ERRORS.name})
->>>>>>> 471c614 (x)
+    refusals = next((g for g in given if signal_of(g) is REFUSALS), SignalGate(REFUSALS.name))
+    errors = next((gate for gate in given if signal_of(gate) is ERRORS), SignalGate(ERRORS.name))
     found = list(_refusals(refusals, engine.counters, None))
     if gateway is not None:
         found += _refusals(refusals, gateway.counters, gateway)
@@ -94,11 +88,7 @@ def _refusals(
     counted = counters.get(REFUSALS.name)
     if counted is None:
         return
-<<<<<<< HEAD
-    named = given.name or REFUSALS
-=======
-    named = given.get("name", REFUSALS.name)
->>>>>>> 471c614 (x)
+    named = given.name or REFUSALS.name
     for kind, bad in counted["kinds"].items():
         name = f"{named}: {kind}{' at the gateway' if gateway else ''}"
         gate = replace(gate_of({**_fields_of(given), "name": name}), required=False)
@@ -108,61 +98,33 @@ def _refusals(
 
 def _edge(given: SignalGate, gateway: Gateway) -> Iterator[Watch]:
     """Failed answers as clients see them, and requests of which the engine knows nothing."""
-<<<<<<< HEAD
-    fields = {**_DEFAULTS["errors"], **_fields_of(given)}
-    counted = gateway.counters["errors"]
-    requests, bad = _counter(counted["requests"]), _counter(counted["bad"])
-    name = f"{given.name or 'errors'} at the gateway"
-=======
-    fields = {**ERRORS.defaults, **given}
+    fields = {**ERRORS.defaults, **_fields_of(given)}
     counted = gateway.counters[ERRORS.name]
     requests, bad = _counter(counted["requests"]), _counter(counted["bad"])
-    name = f"{given.get('name', ERRORS.name)} at the gateway"
->>>>>>> 471c614 (x)
+    name = f"{given.name or ERRORS.name} at the gateway"
     gate = replace(gate_of({**fields, "name": name}), required=False)
     yield Watch(gate, requests=requests, bad=bad, gateway=gateway)
     lost = Gate(LOST, tolerated=_LOST_RATIO, absolute=_LOST_RATES, required=False)
     yield Watch(lost, requests=requests, gateway=gateway)
 
 
-<<<<<<< HEAD
 def _given(spec: ReleaseSpec, engine: Engine, gateway: Gateway | None) -> list[SignalGate]:
-    asked = spec.rollout.analysis.gates
-    if asked is not None and any(gate.signal != REFUSALS for gate in asked):
-        return [gate for gate in asked if gate.signal != REFUSALS]
-    counted = "errors" in engine.counters or (gateway and "errors" in gateway.counters)
-    return [SignalGate("errors")] if counted else []
-
-
-def _watch(given: SignalGate, engine: Engine, gateway: Gateway | None) -> Watch | None:
-    signal = given.signal
-    fields = {**_DEFAULTS[signal], **_fields_of(given), "name": given.name or signal}
-    gate = gate_of(fields)
-    if signal in HISTOGRAMS:
-        metric = engine.metrics.get(signal)
-        return Watch(gate, metric, given.above or 0.0) if metric else None
-    counters = _own_counters(given) if signal == "custom" else engine.counters.get(signal)
-=======
-def _given(
-    spec: Mapping[str, Any], engine: Engine, gateway: Gateway | None
-) -> list[Mapping[str, Any]]:
-    written = spec.get("rollout", {}).get("analysis", {}).get("gates")
-    passing = [gate for gate in written or () if not signal_of(gate).only_compared]
+    gates = spec.rollout.analysis.gates or ()
+    passing = [gate for gate in gates if not signal_of(gate).only_compared]
     if passing:
         return passing
     counted = ERRORS.name in engine.counters or (gateway and ERRORS.name in gateway.counters)
-    return [{"signal": ERRORS.name}] if counted else []
+    return [SignalGate(ERRORS.name)] if counted else []
 
 
-def _watch(given: Mapping[str, Any], engine: Engine, gateway: Gateway | None) -> Watch | None:
+def _watch(given: SignalGate, engine: Engine, gateway: Gateway | None) -> Watch | None:
     signal = signal_of(given)
-    fields = {**signal.defaults, **given, "name": given.get("name", signal.name)}
+    fields = {**signal.defaults, **_fields_of(given), "name": given.name or signal.name}
     gate = gate_of(fields)
     if signal.is_timed:
         metric = engine.metrics.get(signal.name)
-        return Watch(gate, metric, given.get("above", 0.0)) if metric else None
-    counters = given if signal.is_own else engine.counters.get(signal.name)
->>>>>>> 471c614 (x)
+        return Watch(gate, metric, given.above or 0.0) if metric else None
+    counters = _own_counters(given) if signal.is_own else engine.counters.get(signal.name)
     counts = gateway if counters is None else None
     if counts is not None:
         counters = counts.counters.get(signal.name)
@@ -219,9 +181,10 @@ def check_analysis(
 ) -> Iterator[Finding]:
     """What is wrong with the gates of a release beside their shape."""
     gates = release.spec.rollout.analysis.gates or ()
+    documents = release.spec.written("rollout.analysis.gates") or ()
     names: set[str] = set()
-    for index, given in enumerate(gates):
-        problems = list(_problems(given, engine, gateway))
+    for index, (given, document) in enumerate(zip(gates, documents, strict=True)):
+        problems = [*_unknown(document), *_problems(given, engine, gateway)]
         name = given.name or given.signal
         if name in names:
             problems.append((f"two gates are {name!r}", "give one another `name`"))
@@ -243,13 +206,8 @@ def check_comparison(release: Release, engine: Engine) -> Iterator[Finding]:
     if caches(release.spec):
         wanted |= dict.fromkeys(CACHE, "the hits of its cache")
     unknown = [what for metric, what in wanted.items() if metric not in engine.metrics]
-<<<<<<< HEAD
     for index, given in enumerate(release.spec.rollout.analysis.gates or ()):
-        if unknown and given.signal in HISTOGRAMS and given.signal in engine.metrics:
-=======
-    for index, given in enumerate(release.value("rollout.analysis.gates", ())):
-        if unknown and signal_of(given).is_timed and given["signal"] in engine.metrics:
->>>>>>> 471c614 (x)
+        if unknown and signal_of(given).is_timed and given.signal in engine.metrics:
             place = release.origin(("rollout", "analysis", "gates", index))[0]
             message = f"{engine.title} tells nothing of {unknown[0]}: {given.signal} is undecided"
             yield Finding(place, "REF070", message, "use another signal, or custom")
@@ -264,31 +222,17 @@ def _guard_problems(release: Release, engine: Engine) -> Iterator[Finding]:
             yield Finding(place, "REF070", message, "remove it")
 
 
+def _unknown(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Fields of a gate as it is written that its record has not."""
+    for name in sorted(document.keys() - FIELDS):
+        yield f"nothing asks for {name}, so that the gate would pass without it", "remove it"
+
+
 def _problems(
     given: SignalGate, engine: Engine, gateway: Gateway | None
 ) -> Iterator[tuple[str, str]]:
-<<<<<<< HEAD
-    signal, own = given.signal, _own_counters(given)
+    signal, own = signal_of(given), _own_counters(given)
     known = len(own) > 1
-    if signal == "custom" and not known:
-        yield "custom needs the counters `requests` and `bad`", "add both"
-    elif signal != "custom" and own:
-        yield f"{signal} has counters of its own", "remove requests and bad, or write custom"
-    elif signal != "custom" and not _is_counted(signal, engine, gateway):
-        yield f"{engine.title} has no metric for {signal}", _counted_at_the_edge(signal, gateway)
-    elif signal in HISTOGRAMS:
-        yield from _threshold(given, engine)
-    if signal not in HISTOGRAMS and given.above is not None:
-        yield f"{signal} counts events, and nothing is above a time", "remove `above`"
-    if signal == REFUSALS:
-        yield from _useless(given)
-    gate = gate_of({**_DEFAULTS[signal], **_fields_of(given), "name": signal})
-=======
-    signal = signal_of(given)
-    for name in sorted(given.keys() - FIELDS):
-        yield f"nothing asks for {name}, so that the gate would pass without it", "remove it"
-    known = given.get("requests") is not None and given.get("bad") is not None
-    own = {"requests", "bad"} & given.keys()
     if signal.is_own and not known:
         yield f"{signal.name} needs the counters `requests` and `bad`", "add both"
     elif not signal.is_own and own:
@@ -301,30 +245,21 @@ def _problems(
         )
     elif signal.is_timed:
         yield from _threshold(given, engine)
-    if not signal.is_timed and "above" in given:
+    if not signal.is_timed and given.above is not None:
         yield f"{signal.name} counts events, and nothing is above a time", "remove `above`"
     yield from _useless(signal, given)
-    gate = gate_of({**signal.defaults, **given, "name": signal.name})
->>>>>>> 471c614 (x)
+    gate = gate_of({**signal.defaults, **_fields_of(given), "name": signal.name})
     if gate.excluded <= gate.tolerated:
         yield "the excluded ratio is not above the tolerated one", "raise `excluded`"
     yield from _rates(gate.absolute)
 
 
-<<<<<<< HEAD
-def _useless(given: SignalGate) -> Iterator[tuple[str, str]]:
+def _useless(signal: Signal, given: SignalGate) -> Iterator[tuple[str, str]]:
     """Fields of a gate that nothing has to pass and that is compared only."""
     fields = written(given)
-    for useless in ("excluded", "absolute", "minRequests"):
-        if useless in fields:
-            said = f"refusals have no use for {useless}: nothing waits for them to pass"
-=======
-def _useless(signal: Signal, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Fields of a gate that nothing has to pass and that is compared only."""
     for useless in signal.without:
-        if useless in given:
+        if useless in fields:
             said = f"{signal.name} have no use for {useless}: nothing waits for them to pass"
->>>>>>> 471c614 (x)
             yield said, "remove it"
 
 

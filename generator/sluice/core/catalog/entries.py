@@ -16,13 +16,7 @@ from sluice.core.catalog.devices import (
 from sluice.core.catalog.records import read_from, read_record
 from sluice.core.catalog.settings import Setting, in_range, settings_from
 from sluice.core.catalog.stores import Store, store_from
-<<<<<<< HEAD
-=======
 from sluice.core.catalog.thresholds import Thresholds
-from sluice.core.documents.load import Document
-from sluice.core.finding import Finding, FindingsError, Place
-from sluice.core.memory.architecture import architecture_from
->>>>>>> 471c614 (x)
 from sluice.core.memory.preflight import FractionOf
 from sluice.core.paths import Api, read_api
 from sluice.core.specs.resolve import Described
@@ -178,12 +172,8 @@ class Catalog:
         names: Callable[[Family], Sequence[str]],
         thresholds: Thresholds,
     ) -> None:
-<<<<<<< HEAD
-        self.entry = cache(read)
-=======
         self.thresholds = thresholds
-        self._read = cache(read)
->>>>>>> 471c614 (x)
+        self.entry = cache(read)
         self.names = cache(names)
         self.engine = cache(self._engine)
         self.accelerator = cache(self._accelerator)

@@ -66,13 +66,8 @@ def _any(release: Release, mover: Controller) -> Iterator[Said]:
         switched = names_of(lambda strategy: strategy.is_switched)
         remedy = f"use {switched}, or give the environment `traffic`"
         yield ("rollout", "strategy"), message, remedy
-<<<<<<< HEAD
-    for field in _UNKNOWN[name]:
-        if release.spec.says(f"rollout.{field}"):
-=======
     for field in mover.without:
-        if field in release.value("rollout"):
->>>>>>> 471c614 (x)
+        if release.spec.says(f"rollout.{field}"):
             yield ("rollout", field), f"{name} has nothing that {field} could become", _OTHER
 
 
@@ -97,15 +92,9 @@ def _tests(release: Release, name: str) -> Iterator[Said]:
 
 
 def _gates(release: Release, name: str, engine: Engine, gateway: Gateway | None) -> Iterator[Said]:
-<<<<<<< HEAD
     asked = release.spec.rollout.analysis.gates or ()
     address = release.environment.spec.monitoring.prometheus.address
-    blind = measurements.is_blind(release.spec)
-=======
-    written = release.value("rollout.analysis.gates", ())
-    address = lookup(release.environment.spec, "monitoring.prometheus.address")
     blind = measurements.is_blind(release.takeover)
->>>>>>> 471c614 (x)
     found = [w for w in watches(release.spec, engine, gateway) if not w.gate.observe]
     judged = address and any(watch.gate.absolute is not None for watch in found)
     if asked and not address:
@@ -118,26 +107,16 @@ def _gates(release: Release, name: str, engine: Engine, gateway: Gateway | None)
             " nobody counts failed answers; or let a person approve each step"
         )
         yield _MOVER, message, remedy
-<<<<<<< HEAD
     if asked and blind:
-=======
-    if written and blind:
         strategy = release.takeover.strategy.name
->>>>>>> 471c614 (x)
         message = (
             f"{name} judges a {strategy} rollout before the new version gets a request, and takes"
             " it back where nothing is counted"
         )
-<<<<<<< HEAD
-        yield _GATES, message, "use canary or shadow, leave the gates away, or let sluice judge"
-    if any(gate.signal == REFUSALS for gate in asked):
-        message = f"{name} compares no versions, so it has no use for refusals"
-=======
         fed = names_of(lambda strategy: strategy.is_fed)
         yield _GATES, message, f"use {fed}, leave the gates away, or let sluice judge"
-    for signal in sorted({gate["signal"] for gate in written if signal_of(gate).only_compared}):
+    for signal in sorted({gate.signal for gate in asked if signal_of(gate).only_compared}):
         message = f"{name} compares no versions, so it has no use for {signal}"
->>>>>>> 471c614 (x)
         yield _GATES, message, "remove the gate, or let sluice judge"
     for watch in watches(release.spec, engine, gateway):
         if watch.gate.absolute is None:
@@ -163,11 +142,7 @@ def _steps(release: Release, name: str) -> Iterator[Said]:
             f" {warm_up(release.spec)} s leaves less than {measurements.LEAST} s to look at"
         )
         yield at, message, "give the steps a longer soak, or a shorter rollout.analysis.warmUp"
-<<<<<<< HEAD
-    if strategy != "canary" and release.spec.says("rollout.analysis.warmUp"):
-=======
-    if not is_weighted and "warmUp" in release.value("rollout.analysis", {}):
->>>>>>> 471c614 (x)
+    if not is_weighted and release.spec.says("rollout.analysis.warmUp"):
         message = f"{name} looks from the first minute on where it raises no weight"
         yield ("rollout", "analysis", "warmUp"), message, "remove it, or let sluice judge"
     for index, gate in enumerate(release.spec.rollout.analysis.gates or ()):
@@ -178,39 +153,24 @@ def _steps(release: Release, name: str) -> Iterator[Said]:
 
 def _copies(release: Release, name: str) -> Iterator[Said]:
     """What a controller that keeps the stable version as a copy of its own cannot do."""
-<<<<<<< HEAD
-    scaling, rollout = release.spec.scaling, release.spec.rollout
-    traffic = values.traffic(release.environment, release.spec)
-    provider = traffic["provider"] if traffic else None
+    scaling = release.spec.scaling
     if not scaling.is_automatic and scaling.least > 1:
-=======
-    scaling = release.value("scaling", {})
-    if "max" not in scaling and least_replicas(release.spec) > 1:
->>>>>>> 471c614 (x)
         message = f"{name} starts one replica of a version, and leaves more to an autoscaler"
         yield ("scaling", "replicas"), message, "write min, max and a target"
     if scaling.least == 0:
         message = f"{name} takes a version that sleeps for one that is gone"
         yield ("scaling", "min"), message, "set min to 1, or let sluice do it"
-<<<<<<< HEAD
-    if strategy == "canary" and rollout.match is not None:
-        message = f"{name} gives either a share or chosen requests to the new version"
-        yield ("rollout", "match"), message, "remove it, or let sluice do both"
-    if provider == "gateway" and rollout.mirror != _FULL:
-        message = f"{name} tells the Gateway API to copy all requests, or none"
-        yield ("rollout", "mirror"), message, "remove it, use istio, or let sluice do it"
-=======
 
 
 def _routing(release: Release, mover: Controller) -> Iterator[Said]:
     """What a controller cannot have a route do."""
-    rollout, provider = release.value("rollout"), release.takeover.provider
-    if mover.share_or_chosen and release.takeover.strategy.is_weighted and "match" in rollout:
+    rollout, takeover = release.spec.rollout, release.takeover
+    provider = takeover.provider
+    if mover.share_or_chosen and takeover.strategy.is_weighted and rollout.match is not None:
         message = f"{mover.name} gives either a share or chosen requests to the new version"
         yield ("rollout", "match"), message, "remove it, or let sluice do both"
-    is_part = rollout.get("mirror", _FULL) != _FULL
-    if provider is not None and release.takeover.pairing.copies == "all" and is_part:
+    is_part = rollout.mirror != _FULL
+    if provider is not None and takeover.pairing.copies == "all" and is_part:
         message = f"{mover.name} tells {provider.title} to copy all requests, or none"
         remedy = f"remove it, use {' or '.join(mover.copying_some)}, or let sluice do it"
         yield ("rollout", "mirror"), message, remedy
->>>>>>> 471c614 (x)

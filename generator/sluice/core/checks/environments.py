@@ -133,29 +133,17 @@ def _serves(catalog: Catalog, name: str, provider: str) -> bool:
 
 def _autoscaling(environment: Environment) -> Iterator[Finding]:
     spec = environment.spec
-<<<<<<< HEAD
-    if spec.autoscaling.provider != "keda":
-        return
-    problems = []
-    if spec.autoscaling.prometheus is None:
-        message = "KEDA asks Prometheus, and no address is given"
-        problems.append((message, "add autoscaling.prometheus"))
-    if not spec.monitoring.pod_monitor:
-        message = "KEDA's query selects by labels that the PodMonitor puts on the metrics"
-=======
-    scaling = spec.get("autoscaling", {})
     scaler = environment.scaler
     if not scaler.queries:
         return
     problems = []
-    if "prometheus" not in scaling:
+    if spec.autoscaling.prometheus is None:
         message = f"{scaler.title} asks Prometheus, and no address is given"
         problems.append((message, "add autoscaling.prometheus"))
-    if not spec.get("monitoring", {}).get("podMonitor"):
+    if not spec.monitoring.pod_monitor:
         message = (
             f"{scaler.title}'s query selects by labels that the PodMonitor puts on the metrics"
         )
->>>>>>> 471c614 (x)
         problems.append((message, "set monitoring.podMonitor to true"))
     for message, remedy in problems:
         place = environment.document.place(("spec", "autoscaling", "provider"))
@@ -164,30 +152,17 @@ def _autoscaling(environment: Environment) -> Iterator[Finding]:
 
 def _provider(environment: Environment) -> Iterator[Finding]:
     """Whether the traffic provider has what it needs and nothing that it would ignore."""
-<<<<<<< HEAD
-    traffic = environment.spec.traffic
-    if traffic is None:
+    traffic, provider = environment.spec.traffic, environment.provider
+    if traffic is None or provider is None:
         return
-    provider, given = traffic.provider, written(traffic)
-    for field, (providers, needed) in PROVIDER_FIELDS.items():
-        where = ("spec", "traffic", field)
-        if field in given and provider not in providers:
-            place = environment.document.place(where, key=True)
-            message = f"{provider} has nothing that {field} could become"
-            yield Finding(place, "REF020", message, "remove it")
-        elif needed and field not in given and provider in providers:
-=======
-    traffic, provider = environment.spec.get("traffic", {}), environment.takeover_of({}).provider
-    if provider is None:
-        return
-    for field in sorted(environment.records.provider_fields & traffic.keys()):
+    given = written(traffic)
+    for field in sorted(environment.records.provider_fields & given.keys()):
         if field not in provider.fields:
             place = environment.document.place(("spec", "traffic", field), key=True)
             message = f"{provider.name} has nothing that {field} could become"
             yield Finding(place, "REF020", message, "remove it")
     for field, needed in provider.fields.items():
-        if needed and field not in traffic:
->>>>>>> 471c614 (x)
+        if needed and field not in given:
             place = environment.document.place(("spec", "traffic", "provider"))
             message = f"routes of {provider.name} need {field}"
             yield Finding(place, "REF020", message, f"add traffic.{field}")

@@ -46,12 +46,8 @@ def _engine_of(variant: Variant, catalog: Catalog) -> Engine | None:
 
 def _keeps_rewrite(release: Release) -> bool:
     """Whether a rule that a controller adds is a copy of ours, filters included."""
-<<<<<<< HEAD
-    return provider == "gateway" and release.spec.rollout.strategy != "shadow"
-=======
     provider, strategy = release.takeover.provider, release.takeover.strategy
     return provider is not None and provider.added_rules_keep_path and not strategy.copies
->>>>>>> 471c614 (x)
 
 
 def _place(release: Release) -> Place:

@@ -145,25 +145,14 @@ def _scaling(release: Release) -> Iterator[Finding]:
 
 
 def _traffic(release: Release) -> Iterator[Finding]:
-<<<<<<< HEAD
-    traffic = values.traffic(release.environment, release.spec)
+    traffic, provider = values.traffic(release.environment, release.spec), release.takeover.provider
     if traffic is None and release.spec.says("traffic"):
         place = release.place("traffic", key=True)
         message = "the environment has no traffic provider, so this would do nothing"
         yield Finding(place, "REF009", message, "add spec.traffic to the environment")
-    for field, remedy in _OF_RELEASES.items() if traffic is not None else ():
-        own = written(release.spec.traffic).get(field)
-        if traffic and own is not None and traffic["provider"] not in PROVIDER_FIELDS[field][0]:
-=======
-    traffic, provider = values.traffic(release.environment, release.spec), release.takeover.provider
-    if traffic is None and release.value("traffic") is not None:
-        place = release.place("traffic", key=True)
-        message = "the environment has no traffic provider, so this would do nothing"
-        yield Finding(place, "REF009", message, "add spec.traffic to the environment")
+    own = written(release.spec.traffic)
     for field, remedy in _OF_RELEASES.items() if provider is not None else ():
-        own = release.value(f"traffic.{field}")
-        if provider is not None and own is not None and field not in provider.fields:
->>>>>>> 471c614 (x)
+        if provider is not None and field in own and field not in provider.fields:
             place = release.place(f"traffic.{field}", key=True)
             message = f"{provider.name} has nothing that {field} could become"
             yield Finding(place, "REF020", message, remedy)

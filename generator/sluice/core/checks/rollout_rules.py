@@ -27,21 +27,12 @@ _OF_SOME: Mapping[str, Callable[[Strategy], bool]] = {
 
 def check_rollout(release: Release, catalog: Catalog) -> Iterator[Finding]:
     """Every finding about strategy, steps, analysis and rollout.yaml."""
-<<<<<<< HEAD
-    strategy = release.spec.rollout.strategy
-    yield from _steps(release, strategy)
-    yield from _fields(release, strategy)
-    if strategy not in delivery.STEADY:
-        yield from _provider(release, strategy)
-    engine = catalog.engine(release.spec.engine.name, release.spec.engine.version)
-=======
     strategy = release.takeover.strategy
     yield from _steps(release, strategy)
     yield from _fields(release, strategy)
     if strategy.has_candidate:
         yield from _provider(release)
-    engine = catalog.engine(release.value("engine.name"), release.value("engine.version"))
->>>>>>> 471c614 (x)
+    engine = catalog.engine(release.spec.engine.name, release.spec.engine.version)
     if engine is not None and engine.status != "refused":
         gateway = gateway_of(release, catalog)
         if not release.takeover.is_elsewhere:
@@ -53,16 +44,10 @@ def check_rollout(release: Release, catalog: Catalog) -> Iterator[Finding]:
     yield from _file(release, strategy)
 
 
-<<<<<<< HEAD
-def _steps(release: Release, strategy: str) -> Iterator[Finding]:
-    steps = release.spec.rollout.steps
-    if strategy == "canary" and not steps:
-=======
 def _steps(release: Release, strategy: Strategy) -> Iterator[Finding]:
-    steps = release.value("rollout.steps")
+    steps = release.spec.rollout.steps
     weighted = f"`strategy: {names_of(lambda strategy: strategy.is_weighted)}`"
     if strategy.needs_steps and not steps:
->>>>>>> 471c614 (x)
         place = release.place("rollout.strategy")
         yield Finding(
             place, "REF007", f"a {strategy.name} needs steps", "add `steps` with weight and soak"
@@ -73,13 +58,8 @@ def _steps(release: Release, strategy: Strategy) -> Iterator[Finding]:
         message = "steps have a meaning for versions side by side only"
         yield Finding(place, "REF007", message, f"remove them, or write {weighted}")
         return
-<<<<<<< HEAD
     weights = [step.weight for step in steps]
-    if strategy == "canary" and weights and weights != sorted(set(weights)):
-=======
-    weights = [step["weight"] for step in steps or ()]
     if strategy.is_weighted and weights and weights != sorted(set(weights)):
->>>>>>> 471c614 (x)
         place, message = release.place("rollout.steps"), f"the weights {weights} do not grow"
         yield Finding(place, "REF007", message, "put them in order")
     if not strategy.is_weighted and any(weights):
@@ -92,13 +72,8 @@ def _steps(release: Release, strategy: Strategy) -> Iterator[Finding]:
 
 def _fields(release: Release, strategy: Strategy) -> Iterator[Finding]:
     """Fields that only some strategies honour, or need."""
-<<<<<<< HEAD
     rollout = release.spec.written("rollout") or {}
-    if strategy in delivery.STEADY:
-=======
-    rollout = release.value("rollout", {})
     if not strategy.has_candidate:
->>>>>>> 471c614 (x)
         known = {"strategy", "steps", "controller"}
         for field in sorted(rollout.keys() - known):
             place = release.place(f"rollout.{field}", key=True)
@@ -126,31 +101,17 @@ def _provider(release: Release) -> Iterator[Finding]:
             remedy = f"give the environment `traffic`, or use {switched} or {DEFAULT.name}"
             yield Finding(release.place("rollout.strategy"), "REF071", message, remedy)
         return
-<<<<<<< HEAD
-    asked = [("strategy", strategy)]
-    asked += [("match", kind) for kind in release.spec.written("rollout.match") or ()]
-    for field, what in asked:
-        reason, remedy = IMPOSSIBLE.get((traffic["provider"], what), ("", ""))
-        if reason:
-            place = release.place(f"rollout.{field}", key=field == "match")
-            message = f"{traffic['provider']} cannot do {what}: {reason}"
-            yield Finding(place, "REF071", message, remedy)
-    match = release.spec.rollout.match
-    cookie = match.cookie if match else None
-    if cookie and traffic["provider"] == "nginx" and cookie.value != "always":
-=======
     wanted = [("strategy", strategy.shown, strategy.name)]
-    wanted += [("match", kind, kind) for kind in release.value("rollout.match", {})]
+    wanted += [("match", kind, kind) for kind in release.spec.written("rollout.match") or ()]
     for field, what, name in wanted:
         refusal = provider.refuses.get(what)
         if refusal is not None:
             place = release.place(f"rollout.{field}", key=field == "match")
             message = f"{provider.name} cannot do {name}: {refusal.reason}"
             yield Finding(place, "REF071", message, refusal.remedy)
-    cookie = release.value("rollout.match.cookie")
-    only = provider.cookie_value
-    if cookie and only and cookie["value"] != only:
->>>>>>> 471c614 (x)
+    match, only = release.spec.rollout.match, provider.cookie_value
+    cookie = match.cookie if match else None
+    if cookie and only and cookie.value != only:
         place = release.place("rollout.match.cookie.value")
         message = f"{provider.name} sends a request to the new version when the cookie is `{only}`"
         yield Finding(place, "REF071", message, f"write `value: {only}`")

@@ -4,16 +4,10 @@ from collections.abc import Iterator
 
 from sluice.core.analysis.signals import warm_up
 from sluice.core.finding import Finding, Severity
-<<<<<<< HEAD
 from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import LONGEST, plan_of
+from sluice.core.specs.rollout_records import RolloutStep
 from sluice.core.units import duration
-from sluice.core.workload import delivery
-=======
-from sluice.core.specs.resolve import Release, lookup
-from sluice.core.specs.rollout_plan import LONGEST, plan_of, seconds_of
-from sluice.core.units import duration, seconds
->>>>>>> 471c614 (x)
 
 BATCH = 60
 """Seconds that are counted together."""
@@ -21,14 +15,8 @@ BATCH = 60
 
 def check_times(release: Release) -> Iterator[Finding]:
     """What of the steps could only wait; controllers in the cluster have times of their own."""
-<<<<<<< HEAD
-    for index in range(len(release.spec.rollout.steps)):
-        for field, message, remedy in _of_step(release, strategy, index):
-=======
-    steps = release.value("rollout.steps", ())
-    for index, step in enumerate(steps):
-        for field, message, remedy in _of_step(release, step):
->>>>>>> 471c614 (x)
+    for index, step in enumerate(release.spec.rollout.steps):
+        for field, message, remedy in _of_step(release, step, index):
             path = ("rollout", "steps", index, field)
             yield Finding(release.origin(path)[0], "REF075", message, remedy)
     if not release.takeover.is_ours:
@@ -37,13 +25,8 @@ def check_times(release: Release) -> Iterator[Finding]:
     yield from _measured(release)
 
 
-<<<<<<< HEAD
-def _of_step(release: Release, strategy: str, index: int) -> Iterator[tuple[str, str, str]]:
-=======
-def _of_step(release: Release, step: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
->>>>>>> 471c614 (x)
+def _of_step(release: Release, step: RolloutStep, index: int) -> Iterator[tuple[str, str, str]]:
     """Of one step: the field, what is wrong with it, and what to do."""
-    step = release.spec.rollout.steps[index]
     longest = max(step.soak, LONGEST) if step.max_soak is None else step.max_soak
     if longest < step.soak:
         text = release.spec.written("rollout.steps")[index]
@@ -54,17 +37,10 @@ def _of_step(release: Release, step: Mapping[str, Any]) -> Iterator[tuple[str, s
         warming = duration(warm_up(release.spec))
         remedy = "make maxSoak longer, or rollout.analysis.warmUp shorter"
         yield "maxSoak", f"{message} {warming}, and a batch {duration(BATCH)}", remedy
-<<<<<<< HEAD
-    unseen = strategy == "blue-green"
-    unseen |= strategy == "canary" and not release.spec.rollout.match
-    automatic = step.approval == "automatic"
-    if step.weight == 0 and unseen and automatic and not delivery.is_elsewhere(release.spec):
-=======
-    matched = bool(release.value("rollout.match"))
+    matched = release.spec.rollout.match is not None
     unseen = release.takeover.strategy.is_unseen(matched=matched)
-    automatic = step.get("approval", "automatic") == "automatic"
-    if step["weight"] == 0 and unseen and automatic and not release.takeover.is_elsewhere:
->>>>>>> 471c614 (x)
+    automatic = step.approval == "automatic"
+    if step.weight == 0 and unseen and automatic and not release.takeover.is_elsewhere:
         message = "no request reaches the new version in this step, so that nothing lets it go on"
         yield "weight", message, "add `approval: manual`, or give it a weight"
 

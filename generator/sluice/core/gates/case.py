@@ -4,8 +4,8 @@ import math
 import re
 from dataclasses import dataclass
 
-from sluice.core.gates.words import Gate
 from sluice.core.model import Evaluation, Measurement
+from sluice.core.specs.rollout_records import Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Case:
     @property
     def metric(self) -> str:
         """The name of the metric."""
-        return str(self.gate["metric"])
+        return str(self.gate.metric)
 
     @property
     def measured(self) -> Measurement | None:
@@ -50,12 +50,12 @@ class Case:
     @property
     def error(self) -> float | None:
         """The standard error of the version's measurement; None when there is none to trust."""
-        return standard_error(self.candidate, self.metric, self.gate.get("errorMetric", ""))
+        return standard_error(self.candidate, self.metric, self.gate.error_metric or "")
 
     @property
     def error_before(self) -> float | None:
         """The same of the deployed version."""
-        return standard_error(self.baseline, self.metric, self.gate.get("errorMetric", ""))
+        return standard_error(self.baseline, self.metric, self.gate.error_metric or "")
 
 
 def standard_error(evaluation: Evaluation | None, metric: str, named: str = "") -> float | None:

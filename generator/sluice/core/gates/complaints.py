@@ -26,14 +26,14 @@ def distrusted(case: Case) -> str:
 
 def without_dataset(case: Case) -> str:
     """That a metric of safety does not say on what it was measured."""
-    if not case.gate["safety"] or case.measured is None or case.measured.dataset:
+    if not case.gate.safety or case.measured is None or case.measured.dataset:
         return ""
     return f"no dataset is recorded with {case.metric} of this version"
 
 
 def on_another_dataset(case: Case) -> str:
     """That it was measured on something else than the gate names."""
-    wanted, metric, measured = case.gate["dataset"], case.metric, case.measured
+    wanted, metric, measured = case.gate.dataset, case.metric, case.measured
     if measured is None or not measured.dataset:
         return f"no dataset is recorded with {metric} of this version"
     digest = measured.dataset.rpartition("@")[2]
@@ -44,8 +44,8 @@ def on_another_dataset(case: Case) -> str:
 
 def too_old(case: Case) -> str:
     """That it was measured longer ago than it may have been."""
-    problem, measured, limit = _without_time(case), case.measured, case.gate["maxAge"]
-    if problem or measured is None:
+    problem, measured, limit = _without_time(case), case.measured, case.gate.max_age
+    if problem or measured is None or limit is None:
         return problem
     if case.times.now - measured.recorded > 1000 * seconds(limit):
         when = _date(measured.recorded)
@@ -58,7 +58,7 @@ def before_registration(case: Case) -> str:
     problem, measured = _without_time(case), case.measured
     if problem or measured is None:
         return problem
-    if case.gate["afterRegistration"] and measured.recorded < case.times.registered:
+    if case.gate.after_registration and measured.recorded < case.times.registered:
         when = _date(measured.recorded)
         return f"{case.metric} was measured on {when}, before the version was registered"
     return ""
@@ -66,27 +66,27 @@ def before_registration(case: Case) -> str:
 
 def unknown_error(case: Case) -> str:
     """That a metric of safety has no standard error to be clear of its limits by."""
-    if case.gate.get("safety") and case.error is None:
+    if case.gate.safety and case.error is None:
         return f"no standard error is recorded with {case.metric} of this version"
     return ""
 
 
 def below(case: Case) -> str:
     """That the value is below the least one."""
-    margin, limit, measured = _margin(case), case.gate["min"], case.measured
+    margin, limit, measured = _margin(case), case.gate.min, case.measured
     if margin is None or measured is None:
         return unknown_error(case)
-    if measured.value - margin < limit:
+    if limit is not None and measured.value - margin < limit:
         return f"{case.metric} is {measured.value}{_give_or_take(case)}, below {limit}"
     return ""
 
 
 def above(case: Case) -> str:
     """That the value is above the greatest one."""
-    margin, limit, measured = _margin(case), case.gate["max"], case.measured
+    margin, limit, measured = _margin(case), case.gate.max, case.measured
     if margin is None or measured is None:
         return unknown_error(case)
-    if measured.value + margin > limit:
+    if limit is not None and measured.value + margin > limit:
         return f"{case.metric} is {measured.value}{_give_or_take(case)}, above {limit}"
     return ""
 
@@ -101,9 +101,10 @@ def regressed(case: Case) -> str:
 def excuse(case: Case) -> str:
     """What a regression that is more than allowed passed by."""
     measured, before = case.measured, case.before
-    if "maxRegression" not in case.gate or measured is None or before is None:
+    allowed = case.gate.max_regression
+    if allowed is None or measured is None or before is None:
         return ""
-    over = _worse(case, measured, before) - _exact(case.gate["maxRegression"])
+    over = _worse(case, measured, before) - _exact(allowed)
     return f"worse by {over:.4g} more than allowed, but within the noise" if over > 0 else ""
 
 
@@ -132,13 +133,13 @@ def _without_time(case: Case) -> str:
 
 def _margin(case: Case) -> float | None:
     """By how much a value must be clear of its limits; None where that is not known."""
-    if not case.gate.get("safety") or "standardErrors" not in case.gate:
+    if not case.gate.safety or case.gate.standard_errors is None:
         return 0.0
-    return None if case.error is None else float(case.gate["standardErrors"] * case.error)
+    return None if case.error is None else float(case.gate.standard_errors * case.error)
 
 
 def _give_or_take(case: Case) -> str:
-    if not case.gate.get("safety") or "standardErrors" not in case.gate:
+    if not case.gate.safety or case.gate.standard_errors is None:
         return ""
     return f" give or take {_margin(case):.4g}"
 
@@ -161,17 +162,16 @@ def _incomparable(case: Case) -> str:
 
 
 def _worse_than_allowed(case: Case) -> str:
-    measured, before = case.measured, case.before
-    if measured is None or before is None:
+    measured, before, allowed = case.measured, case.before, case.gate.max_regression
+    if measured is None or before is None or allowed is None:
         return ""
-    gate, metric, worse = case.gate, case.metric, _worse(case, measured, before)
-    allowed, noise = gate["maxRegression"], _noise(case)
+    metric, worse, noise = case.metric, _worse(case, measured, before), _noise(case)
     if noise is None:
         return f"no standard error is recorded with {metric} of both versions"
     if worse - _exact(noise) <= _exact(allowed):
         return ""
     shown = f" and {noise:.4g} of noise" if noise > 0 else ""
-    if gate.get("standardErrors") and noise == 0:
+    if case.gate.standard_errors and noise == 0:
         shown = "; the standard errors of both that might excuse it are 0 or not recorded"
     change = f"{metric} went from {before.value} to {measured.value}, worse by more than {allowed}"
     return change + shown
@@ -188,14 +188,14 @@ def _noise(case: Case) -> float | None:
     Standard errors excuse a regression, except that of a safety metric: there they add to it, and
     None says that they are unknown.
     """
-    times = case.gate.get("standardErrors", 0)
+    times = case.gate.standard_errors or 0
     mine, theirs = case.error, case.error_before
     if not times:
         return 0.0
     if mine is None or theirs is None:
-        return None if case.gate.get("safety") else 0.0
+        return None if case.gate.safety else 0.0
     noise = float(times * math.hypot(mine, theirs))
-    return -noise if case.gate.get("safety") else noise
+    return -noise if case.gate.safety else noise
 
 
 def _exact(value: float) -> Decimal:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any, cast
 
 from sluice.core.gates.case import Times
 from sluice.core.gates.judge import GateResult, judge, refuse_unknown
@@ -11,6 +12,8 @@ from sluice.core.gates.table import COMPARING, conditions_of
 from sluice.core.gates.windows import hold
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, ModelVersion
+from sluice.core.specs.reader import written
+from sluice.core.specs.records import lookup
 from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_records import Approval, Gate, Soak
 from sluice.core.units import seconds
@@ -51,18 +54,13 @@ def asks_history(
 
     Reading a history is slow, and a version that passes everything needs none.
     """
-<<<<<<< HEAD
     promotion = release.environment.spec.promotion
-    found = [_soaked(release, gate.soak) for gate in gates_of(release) if gate.soak]
-=======
-    promotion = release.environment.spec.get("promotion", {})
     found = [
-        _soaked(release, gate[condition.name])
+        _soaked(release, written(gate)[condition.name])
         for gate in gates_of(release)
         for condition in conditions_of(gate)
         if condition.needs_history
     ]
->>>>>>> 471c614 (x)
     results = judge_all(release, version, candidate, baseline, Circumstances(now))
     compared = any(result.failed and result.kind in COMPARING for result in results)
     if compared or hold(promotion, now):
@@ -87,33 +85,27 @@ def judge_all(
     A version that served here before has passed once: what compares it with its successor, or
     asks for its age, is then left to a person instead of refusing it.
     """
-<<<<<<< HEAD
-    times = Times(1000 * about.now, version.created)
-    rollback = is_rollback(release, version, about)
-    results = []
-    for gate in gates_of(release):
-        if gate.approval is not None:
-            results.append(_approval(gate.approval, version))
-        elif gate.soak is not None:
-            results.append(_soak(release, gate.soak, version, about))
-        else:
-            results += judge([gate], candidate, baseline, times)
-    return tuple(_softened(result) if rollback else result for result in results)
-=======
     subject = _Subject(release, version, candidate, baseline, about)
-    results = [_judge_one(gate, subject) for gate in gates_of(release)]
+    gates = zip(gates_of(release), _documents_of(release), strict=True)
+    results = [_judge_one(gate, document, subject) for gate, document in gates]
     if not is_rollback(release, version, about):
         return tuple(results)
     return tuple(_softened(result) for result in results)
 
 
-def _judge_one(gate: Gate, subject: "_Subject") -> GateResult:
-    refusal = refuse_unknown(gate)
+def _documents_of(release: Release) -> list[Mapping[str, Any]]:
+    """The same gates as they are written, in the same order."""
+    shared = lookup(release.environment.spec.document, "promotion.gates") or []
+    return [*shared, *(release.spec.written("gates") or [])]
+
+
+def _judge_one(gate: Gate, document: Mapping[str, Any], subject: _Subject) -> GateResult:
+    refusal = refuse_unknown(gate, document)
     if refusal is not None:
         return refusal
-    name = next(name for name in JUDGES if name in gate)
+    properties = written(gate)
+    name = next((name for name in JUDGES if name in properties), "metric")
     return JUDGES[name](gate, subject)
->>>>>>> 471c614 (x)
 
 
 def waits(
@@ -139,19 +131,14 @@ def _softened(result: GateResult) -> GateResult:
     return replace(result, waiting=True, reason=said)
 
 
-<<<<<<< HEAD
-def _approval(gate: Approval, version: ModelVersion) -> GateResult:
-    tag, values = gate.tag, gate.values
-=======
 def _metric(gate: Gate, subject: _Subject) -> GateResult:
     times = Times(1000 * subject.about.now, subject.version.created)
     return judge([gate], subject.candidate, subject.baseline, times)[0]
 
 
 def _approval(gate: Gate, subject: _Subject) -> GateResult:
-    approval, version = gate["approval"], subject.version
-    tag, values = approval["tag"], approval.get("values", ())
->>>>>>> 471c614 (x)
+    tag, values = cast("Approval", gate.approval)  # JUDGES gives it no other gates
+    version = subject.version
     found = version.tags.get(tag, "").strip()
     listed = " or ".join(values)
     wanted = f"tag {tag} is {listed}" if values else f"tag {tag} is set"
@@ -164,18 +151,12 @@ def _approval(gate: Gate, subject: _Subject) -> GateResult:
     return GateResult("approval", wanted, None, None, False, reason, True, "approval")
 
 
-<<<<<<< HEAD
-def _soak(release: Release, gate: Soak, version: ModelVersion, about: Circumstances) -> GateResult:
-    key = _soaked(release, gate)
-    wanted = f"served for {gate.duration} in one piece as {key}"
-    needed = seconds(gate.duration)
-=======
 def _soak(gate: Gate, subject: _Subject) -> GateResult:
-    soak, version, about = gate["soak"], subject.version, subject.about
+    soak = cast("Soak", gate.soak)  # JUDGES gives it no other gates
+    version, about = subject.version, subject.about
     key = _soaked(subject.release, soak)
-    wanted = f"served for {soak['duration']} in one piece as {key}"
-    needed = seconds(soak["duration"])
->>>>>>> 471c614 (x)
+    wanted = f"served for {soak.duration} in one piece as {key}"
+    needed = seconds(soak.duration)
     times = served(about.tenures.get(key, ()), version)
     enough = next((time for time in times if time.length(about.now) >= needed), None)
     if enough:

@@ -6,14 +6,16 @@ and not here is never asked, so that a gate with it fails.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sluice.core.gates import complaints, problems, words
 from sluice.core.gates.case import Case
 from sluice.core.gates.problems import Problem
-from sluice.core.gates.words import WRITERS, Gate
+from sluice.core.gates.words import WRITERS
 from sluice.core.gates.writers import counted
 from sluice.core.model import Evaluation
+from sluice.core.specs.reader import written
+from sluice.core.specs.rollout_records import Gate
 
 Kind = Literal["measurement", "limit", "regression", "age", "approval", "soak", "origin"]
 IN_TURN: tuple[Kind, ...] = ("measurement", "age", "limit", "regression")
@@ -62,10 +64,10 @@ _ALL = (
     Condition(
         "min",
         complain=complaints.below,
-        say=lambda gate: f"at least {gate['min']}",
+        say=lambda gate: f"at least {gate.min}",
         find_problems=problems.of_limits,
     ),
-    Condition("max", complain=complaints.above, say=lambda gate: f"at most {gate['max']}"),
+    Condition("max", complain=complaints.above, say=lambda gate: f"at most {gate.max}"),
     Condition(
         "maxRegression",
         kind="regression",
@@ -86,13 +88,13 @@ _ALL = (
         "dataset",
         kind="measurement",
         complain=complaints.on_another_dataset,
-        say=lambda gate: f"on {gate['dataset']}",
+        say=lambda gate: f"on {gate.dataset}",
     ),
     Condition(
         "maxAge",
         kind="age",
         complain=complaints.too_old,
-        say=lambda gate: f"not older than {gate['maxAge']}",
+        say=lambda gate: f"not older than {gate.max_age}",
         compares=True,
         lapses=True,
     ),
@@ -135,7 +137,8 @@ COMPARING: frozenset[Kind] = frozenset(record.kind for record in _ALL if record.
 
 def conditions_of(gate: Gate) -> list[Condition]:
     """The records of a gate's properties that have one, in the order of a sentence."""
-    return [condition for name, condition in CONDITIONS.items() if name in gate]
+    properties = written(gate)
+    return [condition for name, condition in CONDITIONS.items() if name in properties]
 
 
 def problems_of(gate: Gate) -> list[Problem]:
@@ -146,13 +149,17 @@ def problems_of(gate: Gate) -> list[Problem]:
     return [problem for record in conditions_of(gate) for problem in record.find_problems(gate)]
 
 
-def unknown_properties(gate: Gate) -> list[str]:
-    """Properties of a gate, and of what is in them, that nothing asks; a gate with one fails."""
-    names = sorted(gate.keys() - CONDITIONS.keys())
-    for condition in conditions_of(gate):
-        if condition.fields:
-            inner = gate[condition.name].keys() - set(condition.fields)
-            names += [f"{condition.name}.{name}" for name in sorted(inner)]
+def unknown_properties(document: Mapping[str, Any]) -> list[str]:
+    """Properties of a gate, and of what is in them, that nothing asks; a gate with one fails.
+
+    Args:
+        document: the gate as it is written: its record has none of what nothing asks.
+    """
+    names = sorted(document.keys() - CONDITIONS.keys())
+    for name, condition in CONDITIONS.items():
+        if condition.fields and isinstance(document.get(name), Mapping):
+            inner = document[name].keys() - set(condition.fields)
+            names += [f"{name}.{field}" for field in sorted(inner)]
     return names
 
 

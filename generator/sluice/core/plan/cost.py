@@ -11,12 +11,8 @@ from sluice.core.capacity.quota import has_room
 from sluice.core.catalog.entries import Catalog
 from sluice.core.layout import Key
 from sluice.core.pipeline import Specs
-<<<<<<< HEAD
 from sluice.core.specs.records import ReleaseSpec
-from sluice.core.specs.resolve import Environment, Release
-=======
-from sluice.core.specs.resolve import Environment, Release, Spec, Variant, lookup
->>>>>>> 471c614 (x)
+from sluice.core.specs.resolve import Environment, Release, Variant
 
 HOURS_PER_MONTH = 730
 
@@ -130,21 +126,12 @@ def release_totals(release: Release, catalog: Catalog) -> Totals:
     return now
 
 
-<<<<<<< HEAD
-def most_in_rollout(spec: ReleaseSpec, *, room: bool) -> int:
-    """Replicas at most while a new version takes over: of both, or one more than usual."""
-    strategy, most = spec.rollout.strategy, spec.scaling.most
-    if strategy == "recreate":
-        return most
-    return most + int(room) if strategy == "rolling" else 2 * most
-=======
 def most_in_rollout(variant: Variant, *, room: bool) -> int:
     """Replicas at most while a new version takes over: of both, or one more than usual."""
-    strategy, most = variant.takeover.strategy, most_replicas(variant.spec)
+    strategy, most = variant.takeover.strategy, variant.spec.scaling.most
     if strategy.has_candidate:
         return 2 * most
     return most if strategy.stops_first else most + int(room)
->>>>>>> 471c614 (x)
 
 
 def hourly_price(environment: Environment, spec: ReleaseSpec, catalog: Catalog) -> float | None:

@@ -70,21 +70,12 @@ def outlook(release: Release, specs: Specs, catalog: Catalog, rate: float) -> Ou
         rate: requests a second, over both versions.
     """
     use = standings(specs, catalog)[release.key.environment].use
-<<<<<<< HEAD
-    steady = release.spec.rollout.strategy in delivery.STEADY
-    if release.rollout is None and not steady:  # a second version comes beside the one counted
-        use = use.changed((), (release,), catalog)
-    return Outlook(
-        tuple(_replacing(release, catalog) if steady else _stages(release, catalog, rate)),
-        release.spec.accelerator.name,
-=======
     side_by_side = release.takeover.strategy.has_candidate
     if release.rollout is None and side_by_side:  # a second version comes beside the one counted
         use = use.changed((), (release,), catalog)
     return Outlook(
         tuple(_stages(release, catalog, rate) if side_by_side else _replacing(release, catalog)),
-        release.value("accelerator.name"),
->>>>>>> 471c614 (x)
+        release.spec.accelerator.name,
         quota_of(release.environment),
         left_over(release.environment, use),
         tuple(_notes(release)),
@@ -94,27 +85,15 @@ def outlook(release: Release, specs: Specs, catalog: Catalog, rate: float) -> Ou
 def _replacing(release: Release, catalog: Catalog) -> Iterator[Stage]:
     """Kubernetes replaces pods: all requests meet the new version as soon as it is ready."""
     spec, price = release.spec, hourly_price(release.environment, release.spec, catalog)
-<<<<<<< HEAD
-    rolling = spec.rollout.strategy == "rolling"
-    more = rolling and has_room(release.environment, spec, catalog)
-=======
-    more = not release.takeover.strategy.stops_first and has_room(
-        release.environment, spec, catalog
-    )
->>>>>>> 471c614 (x)
+    stops_first = release.takeover.strategy.stops_first
+    more = not stops_first and has_room(release.environment, spec, catalog)
     held = devices(spec) if more else 0
     yield Stage("replacing", FULL, 0, 0, 0.0, held, 0.0, None if price is None else 0.0)
 
 
 def _notes(release: Release) -> Iterator[str]:
-<<<<<<< HEAD
-    strategy = release.spec.rollout.strategy
-    mover = delivery.controller(release.spec)
-    if strategy == "recreate":
-=======
     strategy, mover = release.takeover.strategy, release.takeover.controller
     if strategy.stops_first:
->>>>>>> 471c614 (x)
         yield "it is down until new replicas are ready: the old ones stop first"
     if not strategy.has_candidate:
         yield "nothing is judged: every request meets the new version once it is ready"
@@ -154,13 +133,8 @@ def _stages(release: Release, catalog: Catalog, rate: float) -> Iterator[Stage]:
 
 def _mirrored(release: Release) -> int:
     """Percent of the requests of which the new version gets copies."""
-<<<<<<< HEAD
-    shadow = release.spec.rollout.strategy == "shadow"
-    return release.spec.rollout.mirror if shadow else 0
-=======
     copies = release.takeover.strategy.copies
-    return int(lookup(release.spec, "rollout.mirror", FULL)) if copies else 0
->>>>>>> 471c614 (x)
+    return release.spec.rollout.mirror if copies else 0
 
 
 def _candidate(release: Release, share: int) -> int:
@@ -171,17 +145,9 @@ def _candidate(release: Release, share: int) -> int:
 
     A controller that replaces the workload by one of its own starts no more than the share asks.
     """
-<<<<<<< HEAD
-    spec, mover = release.spec, delivery.controller(release.spec)
-    follows = mover is not None and not mover.makes_services
-    by_share = follows and spec.rollout.strategy == "canary"
-    least = 1 if by_share else spec.scaling.least
-    replicas: int = max(least, math.ceil(share * spec.scaling.most / FULL))
-=======
     spec, mover = release.spec, release.takeover.controller
     follows = mover is not None and not mover.copies_stable
     by_share = follows and release.takeover.strategy.is_weighted
-    least = 1 if by_share else least_replicas(spec)
-    replicas: int = max(least, math.ceil(share * most_replicas(spec) / FULL))
->>>>>>> 471c614 (x)
+    least = 1 if by_share else spec.scaling.least
+    replicas: int = max(least, math.ceil(share * spec.scaling.most / FULL))
     return replicas * devices(spec)

@@ -14,7 +14,7 @@ from sluice.core.promotion import lineage
 from sluice.core.promotion.chart import chart
 from sluice.core.promotion.lineage import Origin
 from sluice.core.promotion.message import Story, marker
-from sluice.core.takeover.strategy import strategy_of
+from sluice.core.takeover.strategy import DEFAULT, strategy_of
 from sluice.core.units import bytes_text
 
 _MOST_ROWS = 20
@@ -165,7 +165,7 @@ def _cost(before: Totals, after: Totals) -> str:
 
 
 def _rollout(story: Story) -> str:
-    strategy = strategy_of(story.rollout)
+    strategy = strategy_of(story.rollout.get("strategy", DEFAULT.name))
     steps = story.rollout.get("steps", ())
     begins = ""
     if not strategy.has_candidate and not strategy.stops_first:

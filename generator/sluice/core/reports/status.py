@@ -193,11 +193,7 @@ def _gate(gate: Gate) -> str:
 
 def _rollout(release: Release, rollout: Rollout) -> dict[str, Any]:
     return {
-<<<<<<< HEAD
-        "strategy": release.spec.rollout.strategy,
-=======
         "strategy": release.takeover.strategy.name,
->>>>>>> 471c614 (x)
         "state": rollout.state,
         "candidate": rollout.candidate,
         "stable": rollout.stable,

@@ -10,13 +10,11 @@ from sluice.core.documents.source import Pointer
 from sluice.core.finding import Place
 from sluice.core.layout import Key
 from sluice.core.model import Follow
-<<<<<<< HEAD
 from sluice.core.specs.environment_records import EnvironmentSpec
 from sluice.core.specs.records import ReleaseSpec, lookup, read_environment, read_release
-=======
+from sluice.core.takeover.provider import Provider
 from sluice.core.takeover.records import Records, Takeover
 from sluice.core.takeover.scaler import Scaler
->>>>>>> 471c614 (x)
 
 Role = Literal["stable", "candidate"]
 Spec = Mapping[str, Any]
@@ -31,46 +29,25 @@ class Environment:
     records: Records = field(default_factory=Records, compare=False, repr=False)
     """What strategies, providers, controllers and scalers do; the same for all environments."""
 
-<<<<<<< HEAD
     @cached_property
     def spec(self) -> EnvironmentSpec:
         """What it says, with the defaults of what it does not."""
         return read_environment(self.document.data["spec"])
-=======
-    @property
-    def spec(self) -> Spec:
-        spec: Spec = self.document.data["spec"]
-        return spec
 
     @property
     def scaler(self) -> Scaler:
         """What scales the releases here."""
-        return self.records.scaler(lookup(self.spec, "autoscaling.provider"))
+        return self.records.scalers[self.spec.autoscaling.provider]
 
-    def takeover_of(self, spec: Spec) -> Takeover:
+    @property
+    def provider(self) -> Provider | None:
+        """What routes requests to the releases here; None where nobody outside reaches them."""
+        traffic = self.spec.traffic
+        return None if traffic is None else self.records.providers[traffic.provider]
+
+    def takeover_of(self, spec: ReleaseSpec) -> Takeover:
         """What a release with this resolved spec goes by when a version takes over."""
-        provider = lookup(self.spec, "traffic.provider")
-        return self.records.takeover(spec.get("rollout", {}), provider)
-
-    @property
-    def defaults(self) -> Spec:
-        defaults: Spec = self.spec.get("defaults", {})
-        return defaults
-
-    @property
-    def kubernetes_version(self) -> str:
-        return str(self.spec["cluster"]["kubernetesVersion"])
-
-    @property
-    def follows(self) -> Follow | None:
-        """What of the registry this environment follows, if anything."""
-        return _follow(self.spec)
-
-
-def _follow(spec: Spec) -> Follow | None:
-    follows = spec.get("follows")
-    return Follow(**follows) if follows else None
->>>>>>> 471c614 (x)
+        return self.records.takeover(spec.rollout.strategy, spec.rollout.controller, self.provider)
 
 
 class Described(str):

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sluice.core.takeover import scaler
 from sluice.core.takeover.controller import OWN, Controller, Pairing, controller_from
 from sluice.core.takeover.provider import Provider, provider_from
 from sluice.core.takeover.scaler import Scaler, scaler_from
@@ -65,34 +64,26 @@ class Records:
     controllers: Mapping[str, Controller] = field(default_factory=dict)
     scalers: Mapping[str, Scaler] = field(default_factory=dict)
 
-    def takeover(self, rollout: Mapping[str, Any], provider: str | None) -> Takeover:
+    def takeover(self, strategy: str, mover: str, provider: Provider | None) -> Takeover:
         """The records that a release goes by: the one place where names become records.
 
         Args:
-            rollout: `rollout` of its resolved spec.
+            strategy: the one that its `rollout` names.
+            mover: who moves the weight, as its `rollout` says.
             provider: the traffic provider of its environment, if it has one.
 
         Raises:
             KeyError: for a name that has no record; schemas accept none.
         """
-        chosen = strategy_of(rollout)
-        mover = str(rollout.get("controller", OWN))
-        moved = chosen.has_candidate and mover != OWN
-        return Takeover(
-            chosen,
-            mover,
-            self.controllers[mover] if moved else None,
-            None if provider is None else self.providers[provider],
-        )
+        chosen = strategy_of(strategy)
+        is_moved = chosen.has_candidate and mover != OWN
+        controller = self.controllers[mover] if is_moved else None
+        return Takeover(chosen, mover, controller, provider)
 
     @property
     def provider_fields(self) -> set[str]:
         """Fields of `traffic` that only some providers honour."""
         return {field for provider in self.providers.values() for field in provider.fields}
-
-    def scaler(self, name: str | None) -> Scaler:
-        """The scaler of an environment, which may name none."""
-        return self.scalers[name or scaler.DEFAULT]
 
 
 def read_records(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 Shown = Literal["all", "none", "share", "chosen", "copies"]
 """Which requests a new version gets before it takes over.
@@ -95,13 +95,13 @@ DEFAULT = _ALL[0]
 """The strategy of a release that names none."""
 
 
-def strategy_of(rollout: Mapping[str, Any]) -> Strategy:
-    """The strategy that the `rollout` of a spec names, or the one for none.
+def strategy_of(name: str) -> Strategy:
+    """The strategy of this name.
 
     Raises:
         KeyError: for a name that has no record; schemas accept none.
     """
-    return STRATEGIES[rollout.get("strategy", DEFAULT.name)]
+    return STRATEGIES[name]
 
 
 def names_of(

@@ -27,25 +27,14 @@ class Address(NamedTuple):
 
 def gateway_of(environment: Environment) -> Gateway | None:
     """The gateway at which the releases of an environment are reached, if any."""
-<<<<<<< HEAD
-    traffic = environment.spec.traffic
-    if traffic is None:
+    traffic, provider = environment.spec.traffic, environment.provider
+    if traffic is None or provider is None:
         return None
-    name = traffic.class_name or _DEFAULT_CLASS
+    name = traffic.class_name or provider.default_class
     if traffic.gateway is not None:
         namespace = traffic.gateway.namespace or environment.spec.namespace
         name = f"{namespace}/{traffic.gateway.name}"
-    return Gateway(environment.spec.cluster.server, traffic.provider, name)
-=======
-    traffic, provider = environment.spec.get("traffic"), environment.takeover_of({}).provider
-    if traffic is None or provider is None:
-        return None
-    name = traffic.get("className", provider.default_class)
-    if "gateway" in traffic:
-        named = traffic["gateway"]
-        name = f"{named.get('namespace', environment.spec['namespace'])}/{named['name']}"
-    return Gateway(environment.spec["cluster"]["server"], provider.name, name)
->>>>>>> 471c614 (x)
+    return Gateway(environment.spec.cluster.server, provider.name, name)
 
 
 def address_of(release: Release) -> Address | None:
@@ -66,13 +55,8 @@ def taken_first(release: Release, address: Address) -> str | None:
     """
     if not address.first_rule:
         return None
-<<<<<<< HEAD
-    added = delivery.managed_route(release.spec, release.key.name, address.gateway.provider)
-    if release.spec.rollout.match and added:
-=======
     added = delivery.managed_route(release.variants[-1], release.key.name)
-    if release.value("rollout.match") and added:
->>>>>>> 471c614 (x)
+    if release.spec.rollout.match and added:
         return "/"
     if address.path == "/" and not release.spec.rollout.match:
         return None

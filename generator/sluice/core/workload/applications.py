@@ -180,15 +180,8 @@ def _scaled_kinds(release: Release) -> Iterator[dict[str, str]]:
 
 def _moved_routes(release: Release) -> Iterator[dict[str, Any]]:
     """The routes whose weights a controller in the cluster sets, and to which it adds rules."""
-<<<<<<< HEAD
-    traffic = release.environment.spec.traffic
-    provider = traffic.provider if traffic else ""
-    route, mover = _WEIGHTS.get(provider), delivery.controller(release.spec)
-    if route is None or mover is None or release.spec.rollout.strategy == "blue-green":
-=======
     takeover, provider = release.takeover, release.takeover.provider
     if provider is None or provider.has_second_route or not takeover.is_elsewhere:
->>>>>>> 471c614 (x)
         return
     if takeover.strategy.is_switched:
         return

@@ -11,12 +11,7 @@ from sluice.core.analysis.queries import Question, promql, quoted, spellings
 from sluice.core.analysis.samples import INFINITE
 from sluice.core.analysis.signals import Watch, own_labels, warm_up, watches
 from sluice.core.catalog.entries import Engine, Gateway
-<<<<<<< HEAD
-from sluice.core.specs.records import ReleaseSpec
-from sluice.core.specs.resolve import Release
-=======
-from sluice.core.specs.resolve import Release, Variant, lookup
->>>>>>> 471c614 (x)
+from sluice.core.specs.resolve import Release, Variant
 from sluice.core.specs.rollout_plan import plan_of
 from sluice.core.takeover.controller import Controller
 from sluice.core.takeover.records import Takeover
@@ -34,16 +29,9 @@ def measurements(
     release: Release, engine: Engine, gateway: Gateway | None
 ) -> Iterator[dict[str, Any]]:
     """The share of bad events of the new pods, as a query, with the rate that is too much."""
-<<<<<<< HEAD
-    spec = release.spec
-    address = release.environment.spec.monitoring.prometheus.address
-    found = delivery.controller(spec)
-    if found is None or not address or is_blind(spec):
-=======
     spec, found = release.spec, release.takeover.controller
-    address = lookup(release.environment.spec, "monitoring.prometheus.address", "")
+    address = release.environment.spec.monitoring.prometheus.address
     if found is None or not address or is_blind(release.takeover):
->>>>>>> 471c614 (x)
         return
     for watch in watches(spec, engine, gateway):
         if watch.gate.absolute is None:
@@ -63,28 +51,16 @@ def measurements(
         }
 
 
-<<<<<<< HEAD
-def is_blind(spec: ReleaseSpec) -> bool:
-=======
 def is_blind(takeover: Takeover) -> bool:
->>>>>>> 471c614 (x)
     """Whether a controller judges before the new version gets anything: nothing would be counted.
 
     It takes that for a failure.
     """
-<<<<<<< HEAD
-    found = delivery.controller(spec)
-    return found is not None and found.makes_services and spec.rollout.strategy == "blue-green"
-
-
-def timing(spec: ReleaseSpec) -> dict[str, Any]:
-=======
     mover = takeover.controller
     return mover is not None and mover.looks_once_a_step and takeover.strategy.is_switched
 
 
 def timing(variant: Variant) -> dict[str, Any]:
->>>>>>> 471c614 (x)
     """When controllers that ask every minute begin, and when too little was counted too often.
 
     After a switch they ask a number of times: one that asks for ever would never be done.
@@ -97,26 +73,15 @@ def timing(variant: Variant) -> dict[str, Any]:
     }
 
 
-<<<<<<< HEAD
-def window(spec: ReleaseSpec) -> int:
-=======
 def window(variant: Variant) -> int:
->>>>>>> 471c614 (x)
     """Seconds that a query looks back: what a step is judged by, without its warm-up.
 
     A controller that asks once a step, at its end, asks about the whole of it.
     """
-<<<<<<< HEAD
-    found, plan = delivery.controller(spec), plan_of(spec)
-    shortest = min(step.soak for step in plan.steps)
-    if found is not None and found.makes_services and spec.rollout.strategy == "canary":
-        return max(LEAST, shortest - warm_up(spec))
-=======
     mover, strategy = variant.takeover.controller, variant.takeover.strategy
     shortest = min(step.soak for step in plan_of(variant.spec).steps)
     if mover is not None and mover.looks_once_a_step and strategy.is_weighted:
         return max(LEAST, shortest - warm_up(variant.spec))
->>>>>>> 471c614 (x)
     return max(SHORTEST, min(shortest, LONGEST))
 
 

@@ -174,15 +174,9 @@ def _adapter(
 def _monitor(
     render: Render, release: Release, part: Parts, shared: Mapping[str, Any], limits: Thresholds
 ) -> Iterator[Any]:
-<<<<<<< HEAD
     monitoring = release.environment.spec.monitoring
     if monitoring.pod_monitor and "path" in part.engine.metrics:
-        mover = delivery.controller(part.variant.spec)
-=======
-    monitoring = release.environment.spec.get("monitoring", {})
-    if monitoring.get("podMonitor") and "path" in part.engine.metrics:
         mover = part.variant.takeover.controller
->>>>>>> 471c614 (x)
         more = {
             "engine": part.engine,
             "pod_label": mover.pod_label if mover else None,
@@ -202,13 +196,8 @@ def _alerts(
             "namespace": release.environment.spec.namespace,
             scaling.label_of(f"{LABEL}/release"): release.key.name,
         }
-<<<<<<< HEAD
         sleeps = any(v.spec.scaling.may_sleep for v in release.variants)
-        rules = alerts(part.engine, pods, sleeps=sleeps)
-=======
-        sleeps = any(v.spec.get("scaling", {}).get("min", 1) == 0 for v in release.variants)
         rules = alerts(part.engine, pods, limits, sleeps=sleeps)
->>>>>>> 471c614 (x)
         if values.is_versioned(part.variant):
             rules += following(str(release.key), limits.late)
         if rules:
@@ -269,15 +258,10 @@ def _backends(release: Release, *, pooled: bool) -> Iterator[dict[str, Any]]:
         weight = release.weight if variant.role == "candidate" else FULL - release.weight
         service = values.service_name(release, variant)
         yield _backend(service, weight if len(variants) > 1 else FULL, pooled=pooled)
-<<<<<<< HEAD
-    split = release.spec.rollout.strategy != "blue-green" and traffic["provider"] != "nginx"
-    if split and delivery.is_elsewhere(release.spec):  # the controller writes the weights
-=======
     takeover = release.takeover
     split = takeover.provider is not None and not takeover.provider.has_second_route
     if split and takeover.is_elsewhere and not takeover.strategy.is_switched:
         # The controller writes the weights.
->>>>>>> 471c614 (x)
         yield _backend(f"{release.key.name}-canary", 0, pooled=False)
 
 

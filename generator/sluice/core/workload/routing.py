@@ -3,15 +3,10 @@
 from typing import Any
 
 from sluice.core.catalog.entries import Catalog, Gateway
-<<<<<<< HEAD
 from sluice.core.specs.reader import written
 from sluice.core.specs.resolve import Release, Variant
 from sluice.core.specs.rollout_records import Pair
-from sluice.core.workload import delivery, values
-=======
-from sluice.core.specs.resolve import Release, Variant, lookup
 from sluice.core.workload import values
->>>>>>> 471c614 (x)
 
 FULL = 100
 UNNAMED = ("WARMING", "ROLLED_BACK")
@@ -55,23 +50,13 @@ def chosen(release: Release) -> dict[str, Any]:
 
 def asked_for(release: Release) -> dict[str, Any]:
     """What of these the release asks for, whether or not a candidate is ready."""
-<<<<<<< HEAD
     rollout = release.spec.rollout
     header = rollout.match.header if rollout.match else None
     cookie = rollout.match.cookie if rollout.match else None
     return {
         "match_header": header and {"name": header.name.lower(), "value": header.value},
         "match_cookie": cookie and {**written(cookie), "pattern": _cookie_pattern(cookie)},
-        "mirror_percent": rollout.mirror if rollout.strategy == "shadow" else None,
-=======
-    match = release.value("rollout.match", {})
-    header, cookie = match.get("header"), match.get("cookie")
-    copies = release.takeover.strategy.copies
-    return {
-        "match_header": header and {**header, "name": header["name"].lower()},
-        "match_cookie": cookie and {**cookie, "pattern": _cookie_pattern(cookie)},
-        "mirror_percent": release.value("rollout.mirror", FULL) if copies else None,
->>>>>>> 471c614 (x)
+        "mirror_percent": rollout.mirror if release.takeover.strategy.copies else None,
     }
 
 

@@ -54,12 +54,7 @@ def common(release: Release) -> dict[str, Any]:
 
 def is_versioned(variant: Variant) -> bool:
     """Whether each version has a workload of its own, so that taking over only moves routes."""
-<<<<<<< HEAD
-    steady = variant.spec.rollout.strategy in delivery.STEADY
-    return not steady and not delivery.is_elsewhere(variant.spec)
-=======
     return variant.takeover.is_ours
->>>>>>> 471c614 (x)
 
 
 def workload_name(release: Release, variant: Variant) -> str:
@@ -193,11 +188,7 @@ def _facts(spec: ReleaseSpec) -> dict[str, str]:
     return facts | {f"{LABEL}/{key}": said for key, said in calling.notes(spec).items()}
 
 
-<<<<<<< HEAD
-def group(spec: ReleaseSpec) -> dict[str, Any]:
-=======
 def group(variant: Variant) -> dict[str, Any]:
->>>>>>> 471c614 (x)
     """The kind of the workload: one that a node cannot hold is a set of groups of pods.
 
     Only a group's leader answers, so only it is selected.
@@ -211,39 +202,20 @@ def group(variant: Variant) -> dict[str, Any]:
     }
 
 
-<<<<<<< HEAD
-def _scaling(spec: ReleaseSpec, load_time: int) -> dict[str, Any]:
+def _scaling(variant: Variant, load_time: int) -> dict[str, Any]:
     """Replicas, and how fast they change: a replica is not given up sooner than one can start."""
-    scaling, patience = spec.scaling, spec.scaling.scale_down.stabilization
+    scaling = variant.spec.scaling
+    patience = scaling.scale_down.stabilization
     return {
-        "replicas": None if counted_elsewhere(spec) else scaling.replicas,
-        "least_replicas": spec.scaling.least,
-        "most_replicas": spec.scaling.most,
+        "replicas": None if counted_elsewhere(variant) else scaling.replicas,
+        "least_replicas": scaling.least,
+        "most_replicas": scaling.most,
         "scaled": scaling.is_automatic,
         "targets": scaling.target,
         "scale_up": scaling.scale_up.stabilization,
         "scale_down": min(max(300, load_time), 3600) if patience is None else patience,
         "up_policies": list(_policies(scaling.scale_up.step)),
         "down_policies": list(_policies(scaling.scale_down.step)),
-=======
-def _scaling(variant: Variant, load_time: int) -> dict[str, Any]:
-    """Replicas, and how fast they change: a replica is not given up sooner than one can start."""
-    spec = variant.spec
-    scaling = spec.get("scaling", {})
-    owned = "max" in scaling
-    return {
-        "replicas": None if counted_elsewhere(variant) else scaling.get("replicas", 1),
-        "least_replicas": least_replicas(spec),
-        "most_replicas": most_replicas(spec),
-        "scaled": owned,
-        "targets": scaling.get("target", {}),
-        "scale_up": seconds(lookup(scaling, "scaleUp.stabilization", "30s")),
-        "scale_down": seconds(
-            lookup(scaling, "scaleDown.stabilization", f"{min(max(300, load_time), 3600)}s")
-        ),
-        "up_policies": list(_policies(scaling.get("scaleUp", {}))),
-        "down_policies": list(_policies(scaling.get("scaleDown", {}))),
->>>>>>> 471c614 (x)
     }
 
 
@@ -257,17 +229,10 @@ def _least_replicas(release: Release, variant: Variant) -> int:
     return floor(standing, bounds, stable=variant.role == "stable")
 
 
-<<<<<<< HEAD
-def counted_elsewhere(spec: ReleaseSpec) -> bool:
-    """Whether the cluster sets the replicas: a scaler, or a controller that takes them all away."""
-    mover = delivery.controller(spec)
-    return spec.scaling.is_automatic or (mover is not None and mover.makes_services)
-=======
 def counted_elsewhere(variant: Variant) -> bool:
     """Whether the cluster sets the replicas: a scaler, or a controller that takes them all away."""
     mover = variant.takeover.controller
-    return "max" in variant.spec.get("scaling", {}) or (mover is not None and mover.copies_stable)
->>>>>>> 471c614 (x)
+    return variant.spec.scaling.is_automatic or (mover is not None and mover.copies_stable)
 
 
 def _policies(step: ScalingStep | None) -> Iterator[dict[str, Any]]:
@@ -276,24 +241,13 @@ def _policies(step: ScalingStep | None) -> Iterator[dict[str, Any]]:
         yield {"type": "Pods", "value": step.replicas, "periodSeconds": step.period}
 
 
-<<<<<<< HEAD
-def _leaving(spec: ReleaseSpec) -> dict[str, Any]:
-    drain, spot = spec.lifecycle.pod_drain, spec.placement.spot
+def _leaving(variant: Variant) -> dict[str, Any]:
+    drain, spot = variant.spec.lifecycle.pod_drain, variant.spec.placement.spot
     notice = spot.grace_period if spot else 0
     return {
         "pre_stop": str(PRE_STOP),
         "grace_period": max(PRE_STOP + drain + PRE_STOP, notice),
-        "recreate": spec.rollout.strategy == "recreate",
-=======
-def _leaving(variant: Variant) -> dict[str, Any]:
-    spec = variant.spec
-    drain = seconds(lookup(spec, "lifecycle.drain", f"{DEFAULT_DRAIN}s"))
-    notice = seconds(lookup(spec, "placement.spot.gracePeriod", "0s"))
-    return {
-        "pre_stop": str(PRE_STOP),
-        "grace_period": max(PRE_STOP + drain + PRE_STOP, notice),
         "recreate": variant.takeover.strategy.stops_first,
->>>>>>> 471c614 (x)
     }
 
 

@@ -97,11 +97,7 @@ class Observers:
     ) -> Objects | None:
         try:
             with isolated("the routes of a cluster"):
-<<<<<<< HEAD
-                return reader.routes(provider, environment.spec.namespace)
-=======
-                return reader.routes(kind, environment.spec["namespace"])
->>>>>>> 471c614 (x)
+                return reader.routes(kind, environment.spec.namespace)
         except (ForbiddenError, AbsentError) as error:
             self.gaps.append(f"the routes of {environment.name} are not read: {error}")
         except UsageError as error:
