@@ -1,4 +1,4 @@
-"""The routes of a cluster as they are there now, by the traffic provider that reads them."""
+"""The routes of a cluster as they are there now, of one kind each time."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -7,14 +7,8 @@ from typing import Any
 from sluice.cluster.connection import AbsentError, connected, every
 from sluice.core.bounded import json_of
 from sluice.core.finding import UsageError
-from sluice.core.model import Routes
+from sluice.core.model import RouteKind, Routes
 
-KINDS: Mapping[str, tuple[str, str, str, str]] = {
-    "gateway": ("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute"),
-    "istio": ("networking.istio.io", "v1", "virtualservices", "VirtualService"),
-    "nginx": ("networking.k8s.io", "v1", "ingresses", "Ingress"),
-}
-"""API group, version, plural and kind of the routes of each traffic provider."""
 Objects = Mapping[str, Mapping[str, Any]]
 
 
@@ -28,14 +22,13 @@ class KubernetesRoutes:
     def __init__(self, context: str = "") -> None:
         self._context = context or None
 
-    def routes(self, provider: str, namespace: str) -> Objects:
-        """Every route of a provider in a namespace, by name."""
-        kind = KINDS[provider]
+    def routes(self, kind: RouteKind, namespace: str) -> Objects:
+        """Every route of a kind in a namespace, by name."""
         try:
-            with connected(self._context, f"cannot list {kind[2]} in {namespace}") as api:
+            with connected(self._context, f"cannot list {kind.plural} in {namespace}") as api:
                 return _by_name(every(api, kind[:3], namespace))
         except AbsentError:
-            raise AbsentError(f"the cluster has no {kind[2]}.{kind[0]}") from None
+            raise AbsentError(f"the cluster has no {kind.plural}.{kind.group}") from None
 
 
 class FileRoutes:
@@ -44,15 +37,14 @@ class FileRoutes:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
 
-    def routes(self, provider: str, namespace: str) -> Objects:
-        """Every route of a provider in a namespace, by name."""
+    def routes(self, kind: RouteKind, namespace: str) -> Objects:
+        """Every route of a kind in a namespace, by name."""
         try:
             items = json_of(self._path.read_bytes())["items"]
-            kind = KINDS[provider][3]
             return _by_name(
                 item
                 for item in items
-                if item["kind"] == kind
+                if item["kind"] == kind.kind
                 and item["metadata"].get("namespace", namespace) == namespace
             )
         except OSError as error:

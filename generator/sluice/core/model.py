@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 State = Literal["open", "merged", "closed"]
 
@@ -342,8 +342,17 @@ class Cluster(Protocol):
         """End the sync of an application, if it is still under way at that revision."""
 
 
+class RouteKind(NamedTuple):
+    """The kind of the routes that a traffic provider reads, as the API server knows it."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+
+
 class Routes(Protocol):
     """The routes of a cluster, read only. Unreachable or refusing: UsageError."""
 
-    def routes(self, provider: str, namespace: str) -> Mapping[str, Mapping[str, Any]]:
-        """Every route of a traffic provider in a namespace, by name, as the API server has it."""
+    def routes(self, kind: RouteKind, namespace: str) -> Mapping[str, Mapping[str, Any]]:
+        """Every route of a kind in a namespace, by name, as the API server has it."""

@@ -9,7 +9,6 @@ from sluice.cluster.rights import may
 from sluice.core.finding import UsageError
 from sluice.core.model import Application, Forge
 from sluice.core.observation.following import DELAY, place, same_source
-from sluice.core.workload import values
 from sluice.forges.answers import RefusedError
 from sluice.forges.hooks import Hooked
 from sluice.insight.diagnosis import Diagnosis
@@ -78,9 +77,9 @@ def diagnose_routes(workspace: Workspace, eyes: Observers) -> Diagnosis:
     """Whether the routes themselves can be read; that is optional."""
     seen: dict[str, bool] = {}
     for name, environment in sorted(workspace.specs.environments.items()):
-        traffic = values.traffic(environment, {})
-        if traffic is not None:
-            objects = eyes.live_routes(environment, traffic["provider"])
+        provider = environment.takeover_of({}).provider
+        if provider is not None:
+            objects = eyes.live_routes(environment, provider.route)
             seen[name] = objects is not None
     why = dict.fromkeys([*eyes.gaps, *eyes.problems])
     unread = [name for name, known in seen.items() if not known]

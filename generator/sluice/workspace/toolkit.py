@@ -12,6 +12,7 @@ from sluice.core.kubernetes.schemas import KubernetesSchemas
 from sluice.core.pipeline import Toolkit
 from sluice.core.specs.load import load
 from sluice.core.specs.schema import Schemas
+from sluice.core.takeover.records import Records, read_records
 from sluice.core.workload.bind import Templates
 from sluice.core.workload.render import Renderer
 from sluice.system import resources
@@ -52,7 +53,8 @@ def toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
         return tuple(sorted(added | set(resources.catalog_names(family))))
 
     catalog = Catalog(read, names)
-    return Toolkit(schemas, catalog, Renderer(_templates(), catalog), _kubernetes_schemas())
+    renderer = Renderer(_templates(), catalog)
+    return Toolkit(schemas, catalog, renderer, _kubernetes_schemas(), _records())
 
 
 # What the package carries is the same for every tree, and takes long to be compiled.
@@ -64,6 +66,11 @@ def _schemas() -> Schemas:
 @lru_cache(maxsize=1)
 def _templates() -> Templates:
     return Templates(resources.templates)
+
+
+@lru_cache(maxsize=1)
+def _records() -> Records:
+    return read_records(resources.catalog_entry, resources.catalog_names)
 
 
 @lru_cache(maxsize=1)

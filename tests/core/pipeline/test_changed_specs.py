@@ -47,7 +47,9 @@ def grown(tree_of: Tree, traffic: str = "provider: nginx") -> dict[str, bytes]:
 
 def changed(specs: Specs, owner: Owner, traits: Traits, traffic: str = "provider: nginx") -> Specs:
     """As a proposal does it: the one release is read beside its environment."""
-    return specs.changed(pipeline.read(grown({owner: traits}, traffic), trees.tools().schemas))
+    tools = trees.tools()
+    files = grown({owner: traits}, traffic)
+    return specs.changed(pipeline.read(files, tools.schemas, tools.records))
 
 
 @settings(max_examples=150, deadline=None)

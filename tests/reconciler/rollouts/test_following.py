@@ -12,7 +12,7 @@ from prometheus_client import generate_latest
 from sluice import cli, git
 from sluice.cluster.connection import ForbiddenError
 from sluice.core.finding import UsageError
-from sluice.core.model import Application, Operation
+from sluice.core.model import Application, Operation, RouteKind
 from sluice.core.observation.following import Following, Hindrance
 from sluice.core.promotion.message import marker, read_marker, stamped
 from sluice.core.specs.rollout_plan import FULL
@@ -23,6 +23,7 @@ from sluice.reconciler.rollouts.observers import Observers
 from sluice.reconciler.rollouts.tick import tick
 from sluice.reconciler.runtime import Outcome, World
 from sluice.workspace.identity import AUTHOR as ROBOT
+from support import trees
 from support.git_fixtures import MAIN, run_git
 from support.loop import KEY
 from support.stage import Stage
@@ -51,8 +52,8 @@ class Live:
     error: UsageError | None = None
     third: int = 0
 
-    def routes(self, provider: str, namespace: str) -> Mapping[str, Mapping[str, Any]]:
-        assert (provider, namespace) == ("gateway", "ai-inference")
+    def routes(self, kind: RouteKind, namespace: str) -> Mapping[str, Mapping[str, Any]]:
+        assert (kind.kind, namespace) == ("HTTPRoute", "ai-inference")
         if self.error:
             raise self.error
         shares = {"chat-v1": FULL - self.weight - self.third, "chat-v2": self.weight}
@@ -295,7 +296,7 @@ def test_status_and_its_text_tell_what_the_cluster_gives(
     head = git.resolve(stage.loop.repository, MAIN)
     items = [_item("production.chat", head), _item("production.chat.routes", head)]
     (tmp_path / "apps.json").write_text(json.dumps({"items": items}))
-    live = list(Live(50).routes("gateway", "ai-inference").values())
+    live = list(Live(50).routes(trees.route_kind("gateway"), "ai-inference").values())
     (tmp_path / "routes.json").write_text(json.dumps({"items": live}))
     monkeypatch.setenv("SLUICE_ARGOCD", f"file:{tmp_path / 'apps.json'}")
     monkeypatch.setenv("SLUICE_ROUTES", f"production=file:{tmp_path / 'routes.json'}")

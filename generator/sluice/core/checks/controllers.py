@@ -1,6 +1,6 @@
 """What a controller in the cluster cannot do of what a rollout asks for, and why."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from sluice.core.analysis.signals import REFUSALS, warm_up, watches
 from sluice.core.capacity.parallel import parallel_of
@@ -9,15 +9,12 @@ from sluice.core.catalog.entries import Engine, Gateway
 from sluice.core.finding import Finding, Place
 from sluice.core.specs.resolve import Release, lookup
 from sluice.core.specs.rollout_plan import plan_of
-from sluice.core.workload import delivery, measurements, values
+from sluice.core.takeover.controller import Controller
+from sluice.core.takeover.strategy import names_of
+from sluice.core.workload import measurements, values
 
 _OTHER = "leave `controller` away: sluice can do it"
 _FULL = 100
-_UNKNOWN: Mapping[str, tuple[str, ...]] = {
-    "argo-rollouts": ("maxFailureAge", "maxWait"),
-    "flagger": ("rollbackWindow", "maxFailureAge", "maxWait"),
-}
-"""Fields of a rollout that a controller has nothing for."""
 _VALUES = ("controller", "strategy")
 """Fields whose value is what is wrong; of others it is that they are there."""
 
@@ -28,16 +25,19 @@ _GATES = ("rollout", "analysis", "gates")
 
 
 def check_controller(
-    release: Release, strategy: str, engine: Engine, gateway: Gateway | None
+    release: Release, engine: Engine, gateway: Gateway | None
 ) -> Iterator[Finding]:
     """What the controller of a release, if it has one, cannot do."""
-    if not delivery.is_elsewhere(release.spec):
+    mover = release.takeover.controller
+    if mover is None:
         return
-    name = delivery.name_of(release.spec)
-    problems = [*_any(release, name, strategy), *_tests(release, name)]
-    problems += _gates(release, name, engine, gateway)
-    if delivery.CONTROLLERS[name].makes_services:
-        problems += [*_steps(release, name, strategy), *_copies(release, name, strategy)]
+    problems = [*_any(release, mover), *_tests(release, mover.name)]
+    problems += _gates(release, mover.name, engine, gateway)
+    if mover.looks_once_a_step:
+        problems += _steps(release, mover.name)
+    if mover.copies_stable:
+        problems += _copies(release, mover.name)
+    problems += _routing(release, mover)
     for path, message, remedy in problems:
         yield Finding(_place(release, path), "REF073", message, remedy)
 
@@ -47,29 +47,27 @@ def _place(release: Release, path: tuple[str | int, ...]) -> Place:
     return release.origin(path, key=named)[0]
 
 
-def _any(release: Release, name: str, strategy: str) -> Iterator[Said]:
-    if strategy not in delivery.CONTROLLERS[name].strategies:
-        yield _MOVER, f"{name} has nothing for the strategy {strategy}", _OTHER
+def _any(release: Release, mover: Controller) -> Iterator[Said]:
+    name, strategy = mover.name, release.takeover.strategy
+    if strategy.shown not in mover.shown:
+        yield _MOVER, f"{name} has nothing for the strategy {strategy.name}", _OTHER
     if parallel_of(release.spec).nodes > 1:
         yield _MOVER, f"{name} knows no groups of pods", _OTHER
     traffic = values.traffic(release.environment, release.spec)
     if traffic is not None and traffic["pool"] is not None:
         yield _MOVER, f"{name} moves weights between Services, not between pools", _OTHER
-    if strategy == "shadow" and traffic and traffic["provider"] not in _copying(name):
-        message = f"{name} ignores that requests are to be copied by {traffic['provider']}"
-        yield ("rollout", "strategy"), message, f"use {' or '.join(_copying(name))}, or {_OTHER}"
-    if traffic is None and strategy != "blue-green":
+    provider = release.takeover.provider
+    if strategy.copies and provider and provider.name not in mover.copying:
+        message = f"{name} ignores that requests are to be copied by {provider.name}"
+        yield ("rollout", "strategy"), message, f"use {' or '.join(mover.copying)}, or {_OTHER}"
+    if provider is None and strategy.needs_route:
         message = f"without a route {name} can only switch from one version to the other"
-        remedy = "use blue-green, or give the environment `traffic`"
+        switched = names_of(lambda each: each.is_switched)
+        remedy = f"use {switched}, or give the environment `traffic`"
         yield ("rollout", "strategy"), message, remedy
-    for field in _UNKNOWN[name]:
+    for field in mover.without:
         if field in release.value("rollout"):
             yield ("rollout", field), f"{name} has nothing that {field} could become", _OTHER
-
-
-def _copying(name: str) -> list[str]:
-    """The providers of traffic by which a controller has requests copied."""
-    return sorted(delivery.CONTROLLERS[name].makes_copies)
 
 
 def _tests(release: Release, name: str) -> Iterator[Said]:
@@ -93,7 +91,7 @@ def _tests(release: Release, name: str) -> Iterator[Said]:
 def _gates(release: Release, name: str, engine: Engine, gateway: Gateway | None) -> Iterator[Said]:
     written = release.value("rollout.analysis.gates", ())
     address = lookup(release.environment.spec, "monitoring.prometheus.address")
-    blind = measurements.is_blind(release.spec)
+    blind = measurements.is_blind(release.takeover)
     found = [w for w in watches(release.spec, engine, gateway) if not w.gate.observe]
     judged = address and any(watch.gate.absolute is not None for watch in found)
     if written and not address:
@@ -107,11 +105,13 @@ def _gates(release: Release, name: str, engine: Engine, gateway: Gateway | None)
         )
         yield _MOVER, message, remedy
     if written and blind:
+        strategy = release.takeover.strategy.name
         message = (
-            f"{name} judges a blue-green rollout before the new version gets a request, and takes"
+            f"{name} judges a {strategy} rollout before the new version gets a request, and takes"
             " it back where nothing is counted"
         )
-        yield _GATES, message, "use canary or shadow, leave the gates away, or let sluice judge"
+        fed = names_of(lambda each: each.is_fed)
+        yield _GATES, message, f"use {fed}, leave the gates away, or let sluice judge"
     if any(gate["signal"] == REFUSALS for gate in written):
         message = f"{name} compares no versions, so it has no use for refusals"
         yield _GATES, message, "remove the gate, or let sluice judge"
@@ -121,24 +121,25 @@ def _gates(release: Release, name: str, engine: Engine, gateway: Gateway | None)
             yield _GATES, message, "add `absolute`, or let sluice judge"
 
 
-def _steps(release: Release, name: str, strategy: str) -> Iterator[Said]:
+def _steps(release: Release, name: str) -> Iterator[Said]:
     """What a controller that looks at regular times cannot do."""
+    is_weighted = release.takeover.strategy.is_weighted
     at, plan = ("rollout", "steps"), plan_of(release.spec)
     if any(step.manual for step in plan.steps):
         message = f"{name} asks a webhook whether to go on, and there is none that a person answers"
         remedy = "give it steps with a soak and without `approval: manual`, or let sluice wait"
         yield (at if release.value("rollout.steps") else _MOVER), message, remedy
     soaks = {step.soak for step in plan.steps}
-    if strategy == "canary" and len(soaks) > 1:
+    if is_weighted and len(soaks) > 1:
         message = f"{name} stays at each weight for the same time"
         yield at, message, "give all steps the same soak, or let sluice do it"
-    if strategy == "canary" and min(soaks) < warm_up(release.spec) + measurements.LEAST:
+    if is_weighted and min(soaks) < warm_up(release.spec) + measurements.LEAST:
         message = (
             f"{name} looks once, at the end of a step, and the warm-up of"
             f" {warm_up(release.spec)} s leaves less than {measurements.LEAST} s to look at"
         )
         yield at, message, "give the steps a longer soak, or a shorter rollout.analysis.warmUp"
-    if strategy != "canary" and "warmUp" in release.value("rollout.analysis", {}):
+    if not is_weighted and "warmUp" in release.value("rollout.analysis", {}):
         message = f"{name} looks from the first minute on where it raises no weight"
         yield ("rollout", "analysis", "warmUp"), message, "remove it, or let sluice judge"
     for index, gate in enumerate(release.value("rollout.analysis.gates", ())):
@@ -147,20 +148,25 @@ def _steps(release: Release, name: str, strategy: str) -> Iterator[Said]:
             yield (*_GATES, index, "mode"), message, "remove the gate, or let sluice observe"
 
 
-def _copies(release: Release, name: str, strategy: str) -> Iterator[Said]:
+def _copies(release: Release, name: str) -> Iterator[Said]:
     """What a controller that keeps the stable version as a copy of its own cannot do."""
-    scaling, rollout = release.value("scaling", {}), release.value("rollout")
-    traffic = values.traffic(release.environment, release.spec)
-    provider = traffic["provider"] if traffic else None
+    scaling = release.value("scaling", {})
     if "max" not in scaling and least_replicas(release.spec) > 1:
         message = f"{name} starts one replica of a version, and leaves more to an autoscaler"
         yield ("scaling", "replicas"), message, "write min, max and a target"
     if least_replicas(release.spec) == 0:
         message = f"{name} takes a version that sleeps for one that is gone"
         yield ("scaling", "min"), message, "set min to 1, or let sluice do it"
-    if strategy == "canary" and "match" in rollout:
-        message = f"{name} gives either a share or chosen requests to the new version"
+
+
+def _routing(release: Release, mover: Controller) -> Iterator[Said]:
+    """What a controller cannot have a route do."""
+    rollout, provider = release.value("rollout"), release.takeover.provider
+    if mover.share_or_chosen and release.takeover.strategy.is_weighted and "match" in rollout:
+        message = f"{mover.name} gives either a share or chosen requests to the new version"
         yield ("rollout", "match"), message, "remove it, or let sluice do both"
-    if provider == "gateway" and rollout.get("mirror", _FULL) != _FULL:
-        message = f"{name} tells the Gateway API to copy all requests, or none"
-        yield ("rollout", "mirror"), message, "remove it, use istio, or let sluice do it"
+    is_part = rollout.get("mirror", _FULL) != _FULL
+    if provider is not None and release.takeover.pairing.copies == "all" and is_part:
+        message = f"{mover.name} tells {provider.title} to copy all requests, or none"
+        remedy = f"remove it, use {' or '.join(mover.copying_some)}, or let sluice do it"
+        yield ("rollout", "mirror"), message, remedy

@@ -8,28 +8,25 @@ from sluice.core.finding import Finding, Severity
 from sluice.core.specs.resolve import Release, lookup
 from sluice.core.specs.rollout_plan import LONGEST, plan_of, seconds_of
 from sluice.core.units import duration, seconds
-from sluice.core.workload import delivery
 
 BATCH = 60
 """Seconds that are counted together."""
 
 
-def check_times(release: Release, strategy: str) -> Iterator[Finding]:
+def check_times(release: Release) -> Iterator[Finding]:
     """What of the steps could only wait; controllers in the cluster have times of their own."""
     steps = release.value("rollout.steps", ())
     for index, step in enumerate(steps):
-        for field, message, remedy in _of_step(release, strategy, step):
+        for field, message, remedy in _of_step(release, step):
             path = ("rollout", "steps", index, field)
             yield Finding(release.origin(path)[0], "REF075", message, remedy)
-    if strategy in delivery.STEADY or delivery.is_elsewhere(release.spec):
+    if not release.takeover.is_ours:
         return
     yield from _failure_age(release)
     yield from _measured(release)
 
 
-def _of_step(
-    release: Release, strategy: str, step: Mapping[str, Any]
-) -> Iterator[tuple[str, str, str]]:
+def _of_step(release: Release, step: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Of one step: the field, what is wrong with it, and what to do."""
     soak = seconds(step["soak"])
     longest = seconds_of(step, "maxSoak", max(soak, LONGEST))
@@ -41,10 +38,10 @@ def _of_step(
         warming = duration(warm_up(release.spec))
         remedy = "make maxSoak longer, or rollout.analysis.warmUp shorter"
         yield "maxSoak", f"{message} {warming}, and a batch {duration(BATCH)}", remedy
-    unseen = strategy == "blue-green"
-    unseen |= strategy == "canary" and not release.value("rollout.match")
+    matched = bool(release.value("rollout.match"))
+    unseen = release.takeover.strategy.is_unseen(matched=matched)
     automatic = step.get("approval", "automatic") == "automatic"
-    if step["weight"] == 0 and unseen and automatic and not delivery.is_elsewhere(release.spec):
+    if step["weight"] == 0 and unseen and automatic and not release.takeover.is_elsewhere:
         message = "no request reaches the new version in this step, so that nothing lets it go on"
         yield "weight", message, "add `approval: manual`, or give it a weight"
 

@@ -1,10 +1,11 @@
 """What the routes that are in the cluster give a candidate, whatever Git says of them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sluice.core.specs.rollout_plan import FULL
+from sluice.core.takeover.provider import Provider
 
 _CANARY = "nginx.ingress.kubernetes.io/canary"
 _WEIGHT, _TOTAL = f"{_CANARY}-weight", f"{_CANARY}-weight-total"
@@ -32,7 +33,7 @@ class LiveRoutes:
 
 
 def live_routes(
-    provider: str,
+    provider: Provider,
     objects: Mapping[str, Object],
     release: str,
     candidate: str,
@@ -50,15 +51,14 @@ def live_routes(
     if release not in objects:
         return LiveRoutes((), f"the cluster has no route {release}")
     own = {candidate, *stable}
-    if provider == "nginx":
+    if provider.has_second_route:
         main, canary = objects[release], objects.get(f"{release}-canary")
         share = _of_ingresses(main, canary, candidate)
         taking = _backends(canary) if canary is not None and _taken(canary) else set()
         return LiveRoutes(
             _percent([share]), astray=tuple(sorted((_backends(main) | taking) - own - {""}))
         )
-    rules_of = {"gateway": _of_http_route, "istio": _of_virtual_service}[provider]
-    rules = list(rules_of(objects[release]))
+    rules = list(RULES_OF[provider.route.kind](objects[release]))
     problem = _refusal(objects[release]) if rules else f"the route {release} leads nowhere"
     shares = [_share(backends, candidate) for backends in rules]
     return LiveRoutes(_percent(shares), problem, _astray(rules, own))
@@ -98,6 +98,13 @@ def _of_virtual_service(route: Object) -> Iterator[Backends]:
         ]
         if backends:
             yield backends
+
+
+RULES_OF: Mapping[str, Callable[[Object], Iterator[Backends]]] = {
+    "HTTPRoute": _of_http_route,
+    "VirtualService": _of_virtual_service,
+}
+"""How the rules of each kind of route are read that has the weights of both versions."""
 
 
 def _service(destination: Object) -> str:

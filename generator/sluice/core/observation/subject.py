@@ -204,7 +204,7 @@ def _arm(release: Release, variant: Variant, catalog: Catalog) -> Arm | None:
     said = words(release, values.service_name(release, variant))
     gateway = gateway_of(release, catalog)
     beside = {w.gate.name: w for w in watches_beside(release.spec, engine, gateway)}
-    workload = values.workload_name(release, variant), values.group(variant.spec)["workload_kind"]
+    workload = values.workload_name(release, variant), values.group(variant)["workload_kind"]
     return Arm(
         labels,
         engine,

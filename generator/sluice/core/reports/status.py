@@ -191,7 +191,7 @@ def _gate(gate: Mapping[str, Any]) -> str:
 
 def _rollout(release: Release, rollout: Rollout) -> dict[str, Any]:
     return {
-        "strategy": release.value("rollout.strategy", "rolling"),
+        "strategy": release.takeover.strategy.name,
         "state": rollout.state,
         "candidate": rollout.candidate,
         "stable": rollout.stable,

@@ -9,6 +9,8 @@ from sluice.core.finding import Place
 from sluice.core.layout import Key
 from sluice.core.model import Follow
 from sluice.core.specs.load import Document, Pointer
+from sluice.core.takeover.records import Records, Takeover
+from sluice.core.takeover.scaler import Scaler
 
 Role = Literal["stable", "candidate"]
 Spec = Mapping[str, Any]
@@ -20,11 +22,23 @@ class Environment:
 
     name: str
     document: Document
+    records: Records = field(default_factory=Records, compare=False, repr=False)
+    """What strategies, providers, controllers and scalers do; the same for all environments."""
 
     @property
     def spec(self) -> Spec:
         spec: Spec = self.document.data["spec"]
         return spec
+
+    @property
+    def scaler(self) -> Scaler:
+        """What scales the releases here."""
+        return self.records.scaler(lookup(self.spec, "autoscaling.provider"))
+
+    def takeover_of(self, spec: Spec) -> Takeover:
+        """What a release with this resolved spec goes by when a version takes over."""
+        provider = lookup(self.spec, "traffic.provider")
+        return self.records.takeover(spec.get("rollout", {}), provider)
 
     @property
     def defaults(self) -> Spec:
@@ -59,6 +73,7 @@ class Variant:
 
     spec: Spec
     role: Role
+    takeover: Takeover
 
     @property
     def version(self) -> str:
@@ -105,9 +120,17 @@ class Release:
     def variants(self) -> tuple[Variant, ...]:
         """The versions that run, the stable one first."""
         if self.rollout is None:
-            return (Variant(self.spec, "stable"),)
+            return (Variant(self.spec, "stable", self.takeover),)
         stable = self._resolved(self.rollout.data["spec"]["stable"]["spec"])
-        return Variant(stable, "stable"), Variant(self.spec, "candidate")
+        return (
+            Variant(stable, "stable", self.environment.takeover_of(stable)),
+            Variant(self.spec, "candidate", self.takeover),
+        )
+
+    @cached_property
+    def takeover(self) -> Takeover:
+        """How the newest version takes over: its strategy, its controller, its provider."""
+        return self.environment.takeover_of(self.spec)
 
     @cached_property
     def stable(self) -> "Release | None":

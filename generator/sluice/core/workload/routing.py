@@ -5,7 +5,7 @@ from typing import Any
 
 from sluice.core.catalog.entries import Catalog, Gateway
 from sluice.core.specs.resolve import Release, Variant, lookup
-from sluice.core.workload import delivery, values
+from sluice.core.workload import values
 
 FULL = 100
 UNNAMED = ("WARMING", "ROLLED_BACK")
@@ -20,9 +20,8 @@ since it can begin before the candidate is ready."""
 
 def has_routes(release: Release) -> bool:
     """Whether a release has routes of its own; some controllers in the cluster make theirs."""
-    traffic = values.traffic(release.environment, release.spec)
-    mover = delivery.controller(release.spec)
-    return traffic is not None and not (mover and traffic["provider"] in mover.makes_routes)
+    takeover = release.takeover
+    return takeover.provider is not None and not takeover.pairing.makes_route
 
 
 def named(release: Release) -> tuple[Variant, ...]:
@@ -52,11 +51,11 @@ def asked_for(release: Release) -> dict[str, Any]:
     """What of these the release asks for, whether or not a candidate is ready."""
     match = release.value("rollout.match", {})
     header, cookie = match.get("header"), match.get("cookie")
-    shadow = release.value("rollout.strategy") == "shadow"
+    copies = release.takeover.strategy.copies
     return {
         "match_header": header and {**header, "name": header["name"].lower()},
         "match_cookie": cookie and {**cookie, "pattern": _cookie_pattern(cookie)},
-        "mirror_percent": release.value("rollout.mirror", FULL) if shadow else None,
+        "mirror_percent": release.value("rollout.mirror", FULL) if copies else None,
     }
 
 

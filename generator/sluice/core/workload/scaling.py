@@ -15,12 +15,6 @@ IDLE_AFTER = "10m"
 
 _NEVER_MORE = "1000000"
 """Requests a second for each replica: the signal that wakes never asks for a second one."""
-_HPA_FIELDS = ("fallback", "idleAfter")
-
-
-def provider(environment: Environment) -> str:
-    """What scales in an environment."""
-    return str(lookup(environment.spec, "autoscaling.provider", "hpa"))
 
 
 def targets(engine: Engine, asked: Mapping[str, Any], pods: Mapping[str, str]) -> Iterator[Any]:
@@ -97,25 +91,34 @@ def label_of(name: str) -> str:
 def check_scaling(release: Release) -> Iterator[Finding]:
     """What the environment's scaler cannot do; that the bounds are in order is said elsewhere."""
     scaling = release.value("scaling", {})
-    keda = provider(release.environment) == "keda"
+    scaler = release.environment.scaler
     asleep = scaling.get("min", 1) == 0
-    if asleep and not keda:
-        message = "no replicas at all need a scaler that something wakes, which an HPA is not"
-        remedy = "set min to 1, or autoscaling.provider of the environment to keda"
+    if asleep and not scaler.wakes:
+        message = (
+            f"no replicas at all need a scaler that something wakes, which {scaler.title} is not"
+        )
+        remedy = f"set min to 1, or autoscaling.provider of the environment to {_waking(release)}"
         yield Finding(release.place("scaling.min"), "REF055", message, remedy)
     elif asleep and lookup(release.environment.spec, "autoscaling.wakeUp") is None:
         message = "at no replicas an engine has no metrics, so nothing would wake it"
         remedy = "set autoscaling.wakeUp of the environment to the gateway's count of requests"
         yield Finding(release.place("scaling.min"), "REF055", message, remedy)
-    for field in _HPA_FIELDS if not keda else ():
+    for field in scaler.without:
         if field in scaling:
             place = release.place(f"scaling.{field}", key=True)
-            message = f"an HPA has nothing that {field} could become"
+            message = f"{scaler.title} has nothing that {field} could become"
             yield Finding(place, "REF055", message, "remove it")
-    if keda and "idleAfter" in scaling and not asleep:
+    if scaler.wakes and "idleAfter" in scaling and not asleep:
         place = release.place("scaling.idleAfter", key=True)
         message = "idleAfter is for the last replica, which stays with min above 0"
         yield Finding(place, "REF055", message, "remove it, or set min to 0")
-    if keda and "fallback" in scaling and scaling["fallback"] > scaling.get("max", 0):
+    takes_fallback = "fallback" in scaling and "fallback" not in scaler.without
+    if takes_fallback and scaling["fallback"] > scaling.get("max", 0):
         message = f"fallback {scaling['fallback']} is above max {scaling.get('max', 0)}"
         yield Finding(release.place("scaling.fallback"), "REF055", message, "lower it")
+
+
+def _waking(release: Release) -> str:
+    """The scalers that can wake what sleeps, in words."""
+    scalers = release.environment.records.scalers.values()
+    return " or ".join(sorted(scaler.name for scaler in scalers if scaler.wakes))

@@ -54,8 +54,7 @@ def common(release: Release) -> dict[str, Any]:
 
 def is_versioned(variant: Variant) -> bool:
     """Whether each version has a workload of its own, so that taking over only moves routes."""
-    steady = lookup(variant.spec, "rollout.strategy", "rolling") in delivery.STEADY
-    return not steady and not delivery.is_elsewhere(variant.spec)
+    return variant.takeover.is_ours
 
 
 def workload_name(release: Release, variant: Variant) -> str:
@@ -70,7 +69,7 @@ def selector_of(release: Release, variant: Variant) -> dict[str, str]:
     Of workloads that are named by version the selector has the version too, against rule 28: two of
     them run at once, each behind a Service of its own, and only the route moves.
     """
-    mover = delivery.controller(variant.spec)
+    mover = variant.takeover.controller
     if mover is not None and mover.app:
         return {mover.app: release.key.name}
     selector = {f"{LABEL}/release": release.key.name}
@@ -110,13 +109,13 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
         "pod_annotations": facts
         | queue["queue_annotations"]
         | ({CONFIG_NOTE: config} if config else {}),
-        **group(spec),
-        **_scaling(spec, sizing.startup_budget(spec, engine, catalog) // 2),
+        **group(parts.variant),
+        **_scaling(parts.variant, sizing.startup_budget(spec, engine, catalog) // 2),
         "least_replicas": _least_replicas(release, parts.variant),
         "room": has_room(release.environment, spec, catalog),
         **queue,
         **placement(release.environment, spec, parts.accelerator, parts.given),
-        **_leaving(spec),
+        **_leaving(parts.variant),
     }
 
 
@@ -167,7 +166,7 @@ def object_names(release: Release) -> set[str]:
     """The names of the objects that a release has in its namespace."""
     named = [v for v in release.variants if "version" in v.spec.get("model", {})]
     found = {release.key.name, *(workload_name(release, v) for v in named)}
-    found |= delivery.names(release.spec, release.key.name)
+    found |= delivery.names(release.takeover.controller, release.key.name)
     if release.rollout is None:
         return found
     return found | {service_name(release, v) for v in named} | {f"{release.key.name}-canary"}
@@ -189,26 +188,27 @@ def _facts(spec: Mapping[str, Any]) -> dict[str, str]:
     return facts | {f"{LABEL}/{key}": said for key, said in calling.notes(spec).items()}
 
 
-def group(spec: Mapping[str, Any]) -> dict[str, Any]:
+def group(variant: Variant) -> dict[str, Any]:
     """The kind of the workload: one that a node cannot hold is a set of groups of pods.
 
     Only a group's leader answers, so only it is selected.
     """
-    nodes = parallel_of(spec).nodes
+    nodes = parallel_of(variant.spec).nodes
     return {
         "nodes": nodes,
-        "workload_api": GROUPS if nodes > 1 else delivery.workload(spec)[0],
+        "workload_api": GROUPS if nodes > 1 else delivery.workload(variant)[0],
         "answers": True,
-        "workload_kind": "LeaderWorkerSet" if nodes > 1 else delivery.workload(spec)[1],
+        "workload_kind": "LeaderWorkerSet" if nodes > 1 else delivery.workload(variant)[1],
     }
 
 
-def _scaling(spec: Mapping[str, Any], load_time: int) -> dict[str, Any]:
+def _scaling(variant: Variant, load_time: int) -> dict[str, Any]:
     """Replicas, and how fast they change: a replica is not given up sooner than one can start."""
+    spec = variant.spec
     scaling = spec.get("scaling", {})
     owned = "max" in scaling
     return {
-        "replicas": None if counted_elsewhere(spec) else scaling.get("replicas", 1),
+        "replicas": None if counted_elsewhere(variant) else scaling.get("replicas", 1),
         "least_replicas": least_replicas(spec),
         "most_replicas": most_replicas(spec),
         "scaled": owned,
@@ -232,10 +232,10 @@ def _least_replicas(release: Release, variant: Variant) -> int:
     return floor(standing, bounds, stable=variant.role == "stable")
 
 
-def counted_elsewhere(spec: Mapping[str, Any]) -> bool:
+def counted_elsewhere(variant: Variant) -> bool:
     """Whether the cluster sets the replicas: a scaler, or a controller that takes them all away."""
-    mover = delivery.controller(spec)
-    return "max" in spec.get("scaling", {}) or (mover is not None and mover.makes_services)
+    mover = variant.takeover.controller
+    return "max" in variant.spec.get("scaling", {}) or (mover is not None and mover.copies_stable)
 
 
 def _policies(side: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -246,13 +246,14 @@ def _policies(side: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"type": "Pods", "value": int(step["replicas"]), "periodSeconds": period}
 
 
-def _leaving(spec: Mapping[str, Any]) -> dict[str, Any]:
+def _leaving(variant: Variant) -> dict[str, Any]:
+    spec = variant.spec
     drain = seconds(lookup(spec, "lifecycle.drain", f"{DEFAULT_DRAIN}s"))
     notice = seconds(lookup(spec, "placement.spot.gracePeriod", "0s"))
     return {
         "pre_stop": str(PRE_STOP),
         "grace_period": max(PRE_STOP + drain + PRE_STOP, notice),
-        "recreate": lookup(spec, "rollout.strategy") == "recreate",
+        "recreate": variant.takeover.strategy.stops_first,
     }
 
 
