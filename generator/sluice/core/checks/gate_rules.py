@@ -6,20 +6,13 @@ from functools import partial
 from sluice.core import layout
 from sluice.core.finding import Finding, Place
 from sluice.core.gates import windows
+from sluice.core.gates.table import problems_of
 from sluice.core.gates.words import Gate
 from sluice.core.layout import Key
 from sluice.core.specs.resolve import Environment, Release
-from sluice.core.units import seconds
 
 Where = Callable[[], Place]
 """Gives a place; to find one is slow, and there is a need for it only where something is wrong."""
-
-_ONE_OF = ("metric", "approval", "soak")
-_LIMITS = {"min", "max"}
-_OF_A_METRIC = {
-    *(_LIMITS | {"maxRegression", "better", "standardErrors", "errorMetric"}),
-    *("dataset", "maxAge", "afterRegistration", "safety", "measuredBy"),
-}
 
 
 def check_gates(release: Release) -> Iterator[Finding]:
@@ -62,34 +55,8 @@ def check_soaks(
 
 
 def _gate(gate: Gate, where: Where) -> Iterator[Finding]:
-    subjects = [name for name in _ONE_OF if name in gate]
-    stray = sorted(_OF_A_METRIC & gate.keys()) if "metric" not in gate else []
-    if len(subjects) != 1 or stray:
-        named = ", ".join([*subjects, *stray])
-        message = f"a gate asks one thing: a metric, an approval or a soak, not {named}"
-        yield Finding(where(), "REF060", message, "write one gate for each")
-    elif "metric" in gate:
-        yield from _metric(gate, where)
-    elif "soak" in gate and not seconds(gate["soak"]["duration"]):
-        yield Finding(where(), "REF060", "a soak of no time asks nothing", "give it a duration")
-
-
-def _metric(gate: Gate, where: Where) -> Iterator[Finding]:
-    if gate.get("min", float("-inf")) > gate.get("max", float("inf")):
-        yield Finding(where(), "REF012", "no value is above min and below max", "correct it")
-    if gate.get("safety") and not _LIMITS & gate.keys():
-        message = "a metric of safety needs a limit: no regression is harmless by being small"
-        yield Finding(where(), "REF060", message, "add min or max")
-    counted = "maxRegression" in gate or gate.get("safety")
-    if "standardErrors" in gate and not counted:
-        message = "standardErrors counts with maxRegression or safety only"
-        yield Finding(where(), "REF060", message, "add one of them, or remove it")
-    if "errorMetric" in gate and "standardErrors" not in gate:
-        message = "errorMetric counts with standardErrors only"
-        yield Finding(where(), "REF060", message, "add standardErrors, or remove it")
-    if "better" in gate and "maxRegression" not in gate and not _LIMITS & gate.keys():
-        message = "better counts with a limit or maxRegression only"
-        yield Finding(where(), "REF060", message, "remove it")
+    for rule, message, remedy in problems_of(gate):
+        yield Finding(where(), rule, message, remedy)
 
 
 def _soak(

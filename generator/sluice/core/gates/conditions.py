@@ -1,12 +1,14 @@
 """All conditions on a version together: on its metrics, on people, and on other environments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sluice.core.gates.judge import GateResult, Times, judge
+from sluice.core.gates.case import Times
+from sluice.core.gates.judge import GateResult, judge, refuse_unasked
 from sluice.core.gates.serving_periods import Tenure, served
+from sluice.core.gates.table import COMPARING, conditions_of
 from sluice.core.gates.windows import hold
 from sluice.core.gates.words import Gate
 from sluice.core.layout import Key
@@ -14,8 +16,16 @@ from sluice.core.model import Evaluation, ModelVersion
 from sluice.core.specs.resolve import Release
 from sluice.core.units import seconds
 
-# What a person may decide against when a version goes back to where it was.
-_COMPARISONS = ("regression", "age")
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What a gate is judged with: the version, what was measured, and the circumstances."""
+
+    release: Release
+    version: ModelVersion
+    candidate: Evaluation
+    baseline: Evaluation | None
+    about: "Circumstances"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +54,14 @@ def asks_history(
     Reading a history is slow, and a version that passes everything needs none.
     """
     promotion = release.environment.spec.get("promotion", {})
-    found = [_soaked(release, gate["soak"]) for gate in gates_of(release) if "soak" in gate]
+    found = [
+        _soaked(release, gate[condition.name])
+        for gate in gates_of(release)
+        for condition in conditions_of(gate)
+        if condition.needs_history
+    ]
     results = judge_all(release, version, candidate, baseline, Circumstances(now))
-    compared = any(result.failed and result.kind in _COMPARISONS for result in results)
+    compared = any(result.failed and result.kind in COMPARING for result in results)
     if compared or hold(promotion, now):
         found.append(release.key)
     return list(dict.fromkeys(found))
@@ -69,17 +84,19 @@ def judge_all(
     A version that served here before has passed once: what compares it with its successor, or
     asks for its age, is then left to a person instead of refusing it.
     """
-    times = Times(1000 * about.now, version.created)
-    rollback = is_rollback(release, version, about)
-    results = []
-    for gate in gates_of(release):
-        if "approval" in gate:
-            results.append(_approval(gate["approval"], version))
-        elif "soak" in gate:
-            results.append(_soak(release, gate["soak"], version, about))
-        else:
-            results += judge([gate], candidate, baseline, times)
-    return tuple(_softened(result) if rollback else result for result in results)
+    subject = _Subject(release, version, candidate, baseline, about)
+    results = [_judge_one(gate, subject) for gate in gates_of(release)]
+    if not is_rollback(release, version, about):
+        return tuple(results)
+    return tuple(_softened(result) for result in results)
+
+
+def _judge_one(gate: Gate, subject: "_Subject") -> GateResult:
+    refusal = refuse_unasked(gate)
+    if refusal is not None:
+        return refusal
+    name = next(name for name in JUDGES if name in gate)
+    return JUDGES[name](gate, subject)
 
 
 def waits(
@@ -99,14 +116,20 @@ def waits(
 
 
 def _softened(result: GateResult) -> GateResult:
-    if not result.failed or result.kind not in _COMPARISONS:
+    if not result.failed or result.kind not in COMPARING:
         return result
     said = f"{result.reason}; it served before, so a person decides"
     return replace(result, waiting=True, reason=said)
 
 
-def _approval(gate: Mapping[str, Any], version: ModelVersion) -> GateResult:
-    tag, values = gate["tag"], gate.get("values", ())
+def _metric(gate: Gate, subject: _Subject) -> GateResult:
+    times = Times(1000 * subject.about.now, subject.version.created)
+    return judge([gate], subject.candidate, subject.baseline, times)[0]
+
+
+def _approval(gate: Gate, subject: _Subject) -> GateResult:
+    approval, version = gate["approval"], subject.version
+    tag, values = approval["tag"], approval.get("values", ())
     found = version.tags.get(tag, "").strip()
     listed = " or ".join(values)
     wanted = f"tag {tag} is {listed}" if values else f"tag {tag} is set"
@@ -119,12 +142,11 @@ def _approval(gate: Mapping[str, Any], version: ModelVersion) -> GateResult:
     return GateResult("approval", wanted, None, None, False, reason, True, "approval")
 
 
-def _soak(
-    release: Release, gate: Mapping[str, Any], version: ModelVersion, about: Circumstances
-) -> GateResult:
-    key = _soaked(release, gate)
-    wanted = f"served for {gate['duration']} in one piece as {key}"
-    needed = seconds(gate["duration"])
+def _soak(gate: Gate, subject: _Subject) -> GateResult:
+    soak, version, about = gate["soak"], subject.version, subject.about
+    key = _soaked(subject.release, soak)
+    wanted = f"served for {soak['duration']} in one piece as {key}"
+    needed = seconds(soak["duration"])
     times = served(about.tenures.get(key, ()), version)
     enough = next((time for time in times if time.length(about.now) >= needed), None)
     if enough:
@@ -139,6 +161,14 @@ def _soak(
         said = "it has not served there"
     reason = f"version {version.version} has not {wanted}: {said}"
     return GateResult("soak", wanted, None, None, False, reason, True, "soak")
+
+
+JUDGES: Mapping[str, Callable[[Gate, _Subject], GateResult]] = {
+    "approval": _approval,
+    "soak": _soak,
+    "metric": _metric,
+}
+"""Who judges a gate, by what it is about."""
 
 
 def _minute(time: int) -> str:

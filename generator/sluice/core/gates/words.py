@@ -1,4 +1,4 @@
-"""What a gate asks, in words, and which way its metric counts."""
+"""What properties of a gate say in words, and which way its metric counts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,28 +14,34 @@ WRITERS = {
 _BOUNDS = {"min", "max", "maxRegression"}
 
 
-def condition(gate: Gate) -> str:
-    """The condition in words."""
-    parts = []
-    if "min" in gate:
-        parts.append(f"at least {gate['min']}")
-    if "max" in gate:
-        parts.append(f"at most {gate['max']}")
-    if "maxRegression" in gate:
-        worse = "higher" if better_is_lower(gate) else "lower"
-        parts.append(f"at most {gate['maxRegression']} {worse} than the deployed version")
-    if "standardErrors" in gate:
-        against = "clear of it by" if gate.get("safety") else "give or take"
-        parts.append(f"{against} {gate['standardErrors']} standard errors")
-    if "dataset" in gate:
-        parts.append(f"on {gate['dataset']}")
-    if "maxAge" in gate:
-        parts.append(f"not older than {gate['maxAge']}")
-    if gate.get("afterRegistration"):
-        parts.append("measured after the version was registered")
-    for kind, beginning in WRITERS.items():
-        if named := gate.get("measuredBy", {}).get(kind):
-            parts.append(f"{beginning} {' or '.join(named)}")
+def no_words(_gate: Gate) -> str:
+    """Nothing: other properties say it."""
+    return ""
+
+
+def of_regression(gate: Gate) -> str:
+    """How much worse than the deployed version it may be."""
+    worse = "higher" if better_is_lower(gate) else "lower"
+    return f"at most {gate['maxRegression']} {worse} than the deployed version"
+
+
+def of_errors(gate: Gate) -> str:
+    """What standard errors do to the other conditions."""
+    against = "clear of it by" if gate.get("safety") else "give or take"
+    return f"{against} {gate['standardErrors']} standard errors"
+
+
+def of_registration(gate: Gate) -> str:
+    """That it must be measured late enough, where it must."""
+    return "measured after the version was registered" if gate["afterRegistration"] else ""
+
+
+def of_writers(gate: Gate) -> str:
+    """Whose numbers count."""
+    named = gate["measuredBy"]
+    parts = [
+        f"{begin} {' or '.join(named[kind])}" for kind, begin in WRITERS.items() if kind in named
+    ]
     return ", ".join(parts)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from sluice.core.gates.judge import GateResult
+from sluice.core.gates.table import conditions_of
 from sluice.core.gates.words import Gate
 from sluice.core.layout import Key
 from sluice.core.model import PullRequest
@@ -33,7 +34,7 @@ def merges_later(promotion: Mapping[str, Any], gates: Sequence[Gate]) -> bool:
     """
     if promotion.get("windows") or promotion.get("freezes"):
         return False
-    return not any({"approval", "maxAge"} & gate.keys() for gate in gates)
+    return not any(condition.lapses for gate in gates for condition in conditions_of(gate))
 
 
 def is_left_to_forge(pull: PullRequest) -> bool:

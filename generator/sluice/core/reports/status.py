@@ -14,7 +14,7 @@ from sluice.core.capacity.quota import Use, least_replicas, left_over, most_repl
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.references import REQUIRED, missing
 from sluice.core.finding import in_order
-from sluice.core.gates.words import condition
+from sluice.core.gates.table import condition
 from sluice.core.layout import Key
 from sluice.core.model import Application, PullRequest
 from sluice.core.observation.argocd import application_name, routes_name
