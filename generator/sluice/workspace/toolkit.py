@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from sluice.core.catalog.entries import Catalog, Family, entry_problems
+from sluice.core.catalog.thresholds import Thresholds, thresholds_from
 from sluice.core.finding import FindingsError
 from sluice.core.kubernetes.closure import merge
 from sluice.core.kubernetes.schemas import KubernetesSchemas
@@ -52,7 +53,7 @@ def toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
         added = {p[len(prefix) : -5] for p in files if p.startswith(prefix)}
         return tuple(sorted(added | set(resources.catalog_names(family))))
 
-    catalog = Catalog(read, names)
+    catalog = Catalog(read, names, _thresholds())
     renderer = Renderer(_templates(), catalog)
     return Toolkit(schemas, catalog, renderer, _kubernetes_schemas(), _records())
 
@@ -66,6 +67,11 @@ def _schemas() -> Schemas:
 @lru_cache(maxsize=1)
 def _templates() -> Templates:
     return Templates(resources.templates)
+
+
+@lru_cache(maxsize=1)
+def _thresholds() -> Thresholds:
+    return thresholds_from(resources.catalog_file("alerts"))
 
 
 @lru_cache(maxsize=1)

@@ -359,7 +359,7 @@ def test_the_alerts_ask_for_what_the_metrics_have() -> None:
     telemetry.following({KEY: Following(0, 10, "route", 1, (Hindrance("hangs", ""),))})
     telemetry.asks({KEY: "rescue"})
     text = generate_latest(telemetry.registry).decode()
-    differs, hindered, rescue, decide = alerts(KEY)
+    differs, hindered, rescue, decide = alerts(KEY, 300)
     assert (
         differs["said"] == "Git says {{ $labels.git }} %, the cluster gives {{ $labels.cluster }} %"
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from sluice.core.capacity.parallel import parallel_of
 from sluice.core.catalog.entries import Catalog
+from sluice.core.catalog.thresholds import Thresholds
 from sluice.core.emit import emit
 from sluice.core.paths import route_words
 from sluice.core.specs.resolve import Release, Spec
@@ -56,7 +57,7 @@ def objects(render: Render, release: Release, catalog: Catalog) -> Iterator[Any]
             yield render("release/disruption-budget.yaml.j2", own)
     yield from _services(render, release, shared)
     yield from _adapter(render, release, parts, shared)
-    yield from _monitor(render, release, parts[0], shared)
+    yield from _monitor(render, release, parts[0], shared, catalog.thresholds)
     yield from _network(render, release, parts, shared)
     yield from _routes(render, release, parts, shared)
 
@@ -171,7 +172,7 @@ def _adapter(
 
 
 def _monitor(
-    render: Render, release: Release, part: Parts, shared: Mapping[str, Any]
+    render: Render, release: Release, part: Parts, shared: Mapping[str, Any], limits: Thresholds
 ) -> Iterator[Any]:
     monitoring = release.environment.spec.get("monitoring", {})
     if monitoring.get("podMonitor") and "path" in part.engine.metrics:
@@ -183,11 +184,11 @@ def _monitor(
             "release_selector": {f"{LABEL}/release": release.key.name},
         }
         yield render("release/pod-monitor.yaml.j2", {**shared, **more})
-        yield from _alerts(render, release, part, {**shared, "labels": more["labels"]})
+        yield from _alerts(render, release, part, {**shared, "labels": more["labels"]}, limits)
 
 
 def _alerts(
-    render: Render, release: Release, part: Parts, shared: Mapping[str, Any]
+    render: Render, release: Release, part: Parts, shared: Mapping[str, Any], limits: Thresholds
 ) -> Iterator[Any]:
     """Rules over the metrics that the PodMonitor collects, by the labels that it puts on them."""
     if release.environment.spec["monitoring"].get("alerts"):
@@ -196,9 +197,9 @@ def _alerts(
             scaling.label_of(f"{LABEL}/release"): release.key.name,
         }
         sleeps = any(v.spec.get("scaling", {}).get("min", 1) == 0 for v in release.variants)
-        rules = alerts(part.engine, pods, sleeps=sleeps)
+        rules = alerts(part.engine, pods, limits, sleeps=sleeps)
         if values.is_versioned(part.variant):
-            rules += following(str(release.key))
+            rules += following(str(release.key), limits.late)
         if rules:
             yield render("release/alerts.yaml.j2", {**shared, "rules": rules})
 
