@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from sluice.core.analysis.signals import REFUSALS, warm_up, watches
+from sluice.core.analysis.signal_table import signal_of
+from sluice.core.analysis.signals import warm_up, watches
 from sluice.core.capacity.parallel import parallel_of
 from sluice.core.capacity.quota import least_replicas
 from sluice.core.catalog.entries import Engine, Gateway
@@ -112,8 +113,8 @@ def _gates(release: Release, name: str, engine: Engine, gateway: Gateway | None)
         )
         fed = names_of(lambda each: each.is_fed)
         yield _GATES, message, f"use {fed}, leave the gates away, or let sluice judge"
-    if any(gate["signal"] == REFUSALS for gate in written):
-        message = f"{name} compares no versions, so it has no use for refusals"
+    for signal in sorted({gate["signal"] for gate in written if signal_of(gate).only_compared}):
+        message = f"{name} compares no versions, so it has no use for {signal}"
         yield _GATES, message, "remove the gate, or let sluice judge"
     for watch in watches(release.spec, engine, gateway):
         if watch.gate.absolute is None:

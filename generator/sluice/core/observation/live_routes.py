@@ -105,6 +105,8 @@ RULES_OF: Mapping[str, Callable[[Object], Iterator[Backends]]] = {
     "VirtualService": _of_virtual_service,
 }
 """How the rules of each kind of route are read that has the weights of both versions."""
+SECOND_ROUTES = ("Ingress",)
+"""Kinds of routes of which a second one takes the candidate's requests from the first."""
 
 
 def _service(destination: Object) -> str:

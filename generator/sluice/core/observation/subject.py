@@ -7,6 +7,7 @@ from sluice.core import names
 from sluice.core.analysis.counts import Answered, Batch, Parameters
 from sluice.core.analysis.queries import Question, arm_labels, buckets
 from sluice.core.analysis.samples import INFINITE, STALE, Series, grid_of
+from sluice.core.analysis.signal_table import ERRORS
 from sluice.core.analysis.signals import (
     Counter,
     Guards,
@@ -75,7 +76,7 @@ class Arm:
 
         The gateway's tells where the engine counts nothing at all.
         """
-        counted = self.engine.counters.get("errors")
+        counted = self.engine.counters.get(ERRORS.name)
         if counted is not None:
             return Question(counted["requests"]["metric"], self.labels)
         edge = next((w for w in self.watches.values() if w.gateway and w.requests), None)
