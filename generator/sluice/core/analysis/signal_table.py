@@ -43,6 +43,14 @@ _ALL = (
     Signal("refusals", {}, only_compared=True, without=("excluded", "absolute", "minRequests")),
 )
 SIGNALS: Mapping[str, Signal] = {signal.name: signal for signal in _ALL}
+FIELDS = frozenset(
+    {
+        *("signal", "name", "mode", "minRequests"),
+        *("above", "requests", "bad"),
+        *("tolerated", "excluded", "absolute"),
+    }
+)
+"""Fields of a gate that something asks: a gate with another one is refused, not ignored."""
 ERRORS = _ALL[0]
 """What a release is judged by that names no signal: failed answers."""
 REFUSALS = _ALL[-1]

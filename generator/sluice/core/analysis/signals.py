@@ -12,7 +12,7 @@ from typing import Any
 from sluice.core.analysis.counts import Absolute, Gate, Parameters
 from sluice.core.analysis.judgement_file import gate_of
 from sluice.core.analysis.queries import check_bound
-from sluice.core.analysis.signal_table import ERRORS, REFUSALS, Signal, signal_of
+from sluice.core.analysis.signal_table import ERRORS, FIELDS, REFUSALS, Signal, signal_of
 from sluice.core.catalog.entries import Engine, Gateway
 from sluice.core.finding import Finding
 from sluice.core.specs.resolve import Release
@@ -246,6 +246,8 @@ def _problems(
     given: Mapping[str, Any], engine: Engine, gateway: Gateway | None
 ) -> Iterator[tuple[str, str]]:
     signal = signal_of(given)
+    for name in sorted(given.keys() - FIELDS):
+        yield f"nothing asks for {name}, so that the gate would pass without it", "remove it"
     known = given.get("requests") is not None and given.get("bad") is not None
     own = {"requests", "bad"} & given.keys()
     if signal.is_own and not known:
