@@ -195,10 +195,10 @@ def test_a_controller_does_what_its_record_says_and_its_name_nothing(like: str, 
 
 def test_a_condition_is_asked_as_soon_as_it_has_a_record(monkeypatch: pytest.MonkeyPatch) -> None:
     gate = {"metric": "acc", "min": 0.5, NAME: 1000}
-    assert gate_table.unasked(gate) == [NAME]
+    assert gate_table.unknown_properties(gate) == [NAME]
     record = Condition(NAME, complain=too_few, say=lambda given: f"of {given[NAME]} samples")
     monkeypatch.setattr(gate_table, "CONDITIONS", {**CONDITIONS, NAME: record})
-    assert gate_table.unasked(gate) == []
+    assert gate_table.unknown_properties(gate) == []
     (result,) = judge([gate], gate_examples.evaluation(0.9), None)
     assert result.reason == "nobody counted 1000 samples"
     assert result.condition == "at least 0.5, of 1000 samples"

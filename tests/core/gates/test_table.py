@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sluice.core.gates.conditions import Circumstances, judge_all
-from sluice.core.gates.table import CONDITIONS, condition, unasked
+from sluice.core.gates.table import CONDITIONS, condition, unknown_properties
 from sluice.core.gates.words import WRITERS
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, ModelVersion
@@ -48,7 +48,7 @@ def test_a_property_decides_by_itself(name: str) -> None:
 )
 def test_a_gate_with_a_property_that_nothing_asks_fails(gate: dict[str, Any]) -> None:
     assert not passes(gate, Example(gate, gate_examples.evaluation(0.9, user="eval-bot")))
-    (name,) = unasked(gate)
+    (name,) = unknown_properties(gate)
     assert name.partition(".")[2] not in WRITERS
 
 

@@ -63,7 +63,7 @@ def _any(release: Release, mover: Controller) -> Iterator[Said]:
         yield ("rollout", "strategy"), message, f"use {' or '.join(mover.copying)}, or {_OTHER}"
     if provider is None and strategy.needs_route:
         message = f"without a route {name} can only switch from one version to the other"
-        switched = names_of(lambda each: each.is_switched)
+        switched = names_of(lambda strategy: strategy.is_switched)
         remedy = f"use {switched}, or give the environment `traffic`"
         yield ("rollout", "strategy"), message, remedy
     for field in mover.without:
@@ -111,7 +111,7 @@ def _gates(release: Release, name: str, engine: Engine, gateway: Gateway | None)
             f"{name} judges a {strategy} rollout before the new version gets a request, and takes"
             " it back where nothing is counted"
         )
-        fed = names_of(lambda each: each.is_fed)
+        fed = names_of(lambda strategy: strategy.is_fed)
         yield _GATES, message, f"use {fed}, leave the gates away, or let sluice judge"
     for signal in sorted({gate["signal"] for gate in written if signal_of(gate).only_compared}):
         message = f"{name} compares no versions, so it has no use for {signal}"

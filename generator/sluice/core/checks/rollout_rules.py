@@ -46,7 +46,7 @@ def check_rollout(release: Release, catalog: Catalog) -> Iterator[Finding]:
 
 def _steps(release: Release, strategy: Strategy) -> Iterator[Finding]:
     steps = release.value("rollout.steps")
-    weighted = f"`strategy: {names_of(lambda each: each.is_weighted)}`"
+    weighted = f"`strategy: {names_of(lambda strategy: strategy.is_weighted)}`"
     if strategy.needs_steps and not steps:
         place = release.place("rollout.strategy")
         yield Finding(
@@ -97,7 +97,7 @@ def _provider(release: Release) -> Iterator[Finding]:
     if provider is None:
         if strategy.needs_route and not release.takeover.is_elsewhere:
             message = f"{strategy.name} needs a route, and the environment has no traffic"
-            switched = names_of(lambda each: each.is_switched)
+            switched = names_of(lambda strategy: strategy.is_switched)
             remedy = f"give the environment `traffic`, or use {switched} or {DEFAULT.name}"
             yield Finding(release.place("rollout.strategy"), "REF071", message, remedy)
         return

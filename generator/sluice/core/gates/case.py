@@ -73,7 +73,7 @@ def standard_error(evaluation: Evaluation | None, metric: str, named: str = "") 
     cuts = [match.start() for match in re.finditer("[_,]", metric)]
     guesses = [f"{metric}_stderr", *(f"{metric[:cut]}_stderr{metric[cut:]}" for cut in cuts[::-1])]
     for name in [named] if named else guesses:
-        found = evaluation.measurements.get(name)
-        if found and not found.doubt and math.isfinite(found.value) and found.value >= 0:
-            return found.value
+        error = evaluation.measurements.get(name)
+        if error and not error.doubt and math.isfinite(error.value) and error.value >= 0:
+            return error.value
     return None

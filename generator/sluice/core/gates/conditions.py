@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sluice.core.gates.case import Times
-from sluice.core.gates.judge import GateResult, judge, refuse_unasked
+from sluice.core.gates.judge import GateResult, judge, refuse_unknown
 from sluice.core.gates.serving_periods import Tenure, served
 from sluice.core.gates.table import COMPARING, conditions_of
 from sluice.core.gates.windows import hold
@@ -92,7 +92,7 @@ def judge_all(
 
 
 def _judge_one(gate: Gate, subject: "_Subject") -> GateResult:
-    refusal = refuse_unasked(gate)
+    refusal = refuse_unknown(gate)
     if refusal is not None:
         return refusal
     name = next(name for name in JUDGES if name in gate)

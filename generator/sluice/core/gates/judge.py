@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 from sluice.core.gates.case import Case, Times
 from sluice.core.gates.complaints import excuse
-from sluice.core.gates.table import IN_TURN, SUBJECTS, Kind, condition, conditions_of, unasked
+from sluice.core.gates.table import (
+    IN_TURN,
+    SUBJECTS,
+    Kind,
+    condition,
+    conditions_of,
+    unknown_properties,
+)
 from sluice.core.gates.words import Gate, better_is_lower
 from sluice.core.gates.writers import writer
 from sluice.core.model import Evaluation, Measurement
@@ -75,18 +82,18 @@ def judge(
 
 def _admitted(gate: Gate, evaluation: Evaluation) -> Evaluation:
     """What of an evaluation counts for a gate."""
-    for each in conditions_of(gate):
-        if each.admit is not None:
-            evaluation = each.admit(gate, evaluation)
+    for record in conditions_of(gate):
+        if record.admit is not None:
+            evaluation = record.admit(gate, evaluation)
     return evaluation
 
 
-def refuse_unasked(gate: Gate) -> GateResult | None:
+def refuse_unknown(gate: Gate) -> GateResult | None:
     """The refusal of a gate with a property that nothing asks; None where there is none.
 
     A condition that is ignored would let everything pass.
     """
-    names = unasked(gate)
+    names = unknown_properties(gate)
     if not names:
         return None
     subject = gate.get("metric") or next((name for name in SUBJECTS if name in gate), "gate")
@@ -118,11 +125,12 @@ def _judge(case: Case) -> GateResult:
 
 def _verdict(case: Case) -> tuple[Kind, str]:
     """What the gate fails on and why; the reason is empty when it passes."""
-    asked = [each for each in conditions_of(case.gate) if each.complain is not None]
-    for each in sorted(asked, key=lambda each: IN_TURN.index(each.kind)):
-        reason = each.complain(case) if each.complain is not None else ""
-        if reason:
-            return each.kind, reason
+    for kind in IN_TURN:
+        for record in conditions_of(case.gate):
+            if record.kind == kind and record.complain is not None:
+                reason = record.complain(case)
+                if reason:
+                    return kind, reason
     return "limit", ""
 
 

@@ -129,7 +129,7 @@ _ALL = (
 )
 CONDITIONS: Mapping[str, Condition] = {condition.name: condition for condition in _ALL}
 SUBJECTS = tuple(condition.name for condition in _ALL if condition.is_subject)
-COMPARING: frozenset[Kind] = frozenset(each.kind for each in _ALL if each.compares)
+COMPARING: frozenset[Kind] = frozenset(record.kind for record in _ALL if record.compares)
 """Kinds of failures that a person may decide against for a version that served before."""
 
 
@@ -143,10 +143,10 @@ def problems_of(gate: Gate) -> list[Problem]:
     mixed = list(problems.of_subjects(gate, SUBJECTS))
     if mixed:
         return mixed
-    return [problem for each in conditions_of(gate) for problem in each.find_problems(gate)]
+    return [problem for record in conditions_of(gate) for problem in record.find_problems(gate)]
 
 
-def unasked(gate: Gate) -> list[str]:
+def unknown_properties(gate: Gate) -> list[str]:
     """Properties of a gate, and of what is in them, that nothing asks; a gate with one fails."""
     names = sorted(gate.keys() - CONDITIONS.keys())
     for condition in conditions_of(gate):
@@ -158,4 +158,4 @@ def unasked(gate: Gate) -> list[str]:
 
 def condition(gate: Gate) -> str:
     """A gate in words."""
-    return ", ".join(filter(None, (each.say(gate) for each in conditions_of(gate))))
+    return ", ".join(filter(None, (record.say(gate) for record in conditions_of(gate))))

@@ -101,10 +101,11 @@ def _routing(render: Render, part: Parts, own: Mapping[str, Any]) -> Any:  # noq
 
 
 def _workload_template(part: Parts, kind: str) -> str:
+    """The template of a workload: of its controller, if that has a kind of its own."""
     mover = part.variant.takeover.controller
-    if kind in _WORKLOADS or mover is None:
-        return _WORKLOADS[kind]
-    return f"controllers/{mover.name}/{mover.template}"
+    if mover is not None and mover.template and kind == mover.workload[1]:
+        return f"controllers/{mover.name}/{mover.template}"
+    return _WORKLOADS[kind]
 
 
 def _services(render: Render, release: Release, shared: Mapping[str, Any]) -> Iterator[Any]:
