@@ -89,6 +89,19 @@ def test_the_search_finds_what_it_should(source: str, names: list[str]) -> None:
     assert [name for _, name in compared(source)] == names
 
 
+def test_no_module_names_what_the_catalog_brings() -> None:
+    """Kubernetes' own words, `gateway` and `hpa`, are no vendor's."""
+    brought = {*RECORDS.providers, *RECORDS.controllers, *RECORDS.scalers} - {"gateway", "hpa"}
+    words = re.compile("|".join(rf"\b{re.escape(name)}\b" for name in brought), re.IGNORECASE)
+    found = [
+        name
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if not (name := path.relative_to(PACKAGE).as_posix()).startswith("core/kubernetes/")
+        if words.search(path.read_text("utf-8"))
+    ]
+    assert found == []
+
+
 def test_no_template_branches_on_a_name() -> None:
     words = re.compile("|".join(rf"""["']{re.escape(name)}["']""" for name in sorted(NAMES)))
     found = [

@@ -14,7 +14,7 @@ from typing import Any
 from sluice.core.gates.conditions import JUDGES
 from sluice.core.gates.table import CONDITIONS, Condition
 from sluice.core.gates.words import no_words
-from sluice.core.observation.live_routes import RULES_OF, SECOND_ROUTES
+from sluice.core.observation.live_routes import RULES_OF
 from sluice.core.takeover import scaler
 from sluice.core.takeover.controller import OWN
 from sluice.core.takeover.records import Records
@@ -24,6 +24,8 @@ from sluice.system import resources
 from support import trees
 from support.gate_examples import EXAMPLES
 
+SECOND_ROUTES = ("Ingress",)
+"""Kinds of routes that are read where the candidate has one of its own."""
 RELEASE, ENVIRONMENT, GATEWAY = (
     f"{name}.schema.json" for name in ("model-release", "environment", "gateway")
 )
@@ -46,7 +48,7 @@ class House:
     gateways: Mapping[str, tuple[str, ...]]
     cases: str
     judges: frozenset[str] = frozenset(JUDGES)
-    readers: frozenset[str] = frozenset({*RULES_OF, *SECOND_ROUTES})
+    readers: frozenset[str] = frozenset(RULES_OF)
     rendered: frozenset[str] = ROUTES
     examples: frozenset[str] = frozenset(EXAMPLES)
 
@@ -146,7 +148,10 @@ def _application_of_provider(at: House, name: str) -> Iterator[str]:
 
 def _reading_of_provider(at: House, name: str) -> Iterator[str]:
     provider = at.records.providers.get(name)
-    if provider is not None and provider.route.kind not in at.readers:
+    if provider is None:
+        return
+    readers = SECOND_ROUTES if provider.has_second_route else at.readers
+    if provider.route.kind not in readers:
         yield f"core/observation/live_routes.py reads no {provider.route.kind}"
 
 

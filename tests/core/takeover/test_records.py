@@ -14,7 +14,7 @@ from support import recipes, trees
 
 RECORDS = trees.tools().records
 ROUTE = {"group": "g", "version": "v1", "plural": "as", "kind": "A"}
-PROVIDER = {"name": "a", "title": "A", "route": ROUTE}
+PROVIDER = {"name": "a", "title": "A", "route": ROUTE, "weights": ".spec.weight"}
 CONTROLLER = {
     "name": "a",
     "workload": {"apiVersion": "apps/v1", "kind": "Deployment"},
@@ -82,8 +82,13 @@ def test_an_entry_has_each_key_that_it_needs_and_no_other(
     with pytest.raises(ValueError, match="titel is not one of name"):
         read({**entry, "titel": "A"})
     for key in entry:
-        with pytest.raises(ValueError, match=f"lacks {key}"):
+        with pytest.raises(ValueError, match=f"lacks {key}|needs {key}"):
             read({other: value for other, value in entry.items() if other != key})
+
+
+def test_a_provider_writes_weights_in_one_way() -> None:
+    with pytest.raises(ValueError, match="a needs weights, or shareAnnotation, and not both"):
+        provider_from({**PROVIDER, "shareAnnotation": "example.com/canary"})
 
 
 def test_a_controller_shows_requests_in_ways_that_there_are() -> None:

@@ -26,6 +26,8 @@ class Provider:
         route: the kind of its routes.
         weights: the path of the weights in a route. Empty where a second route of the same kind
             takes the candidate's requests from the first one.
+        share_annotation: the annotation by which a second route does so; with `-weight` at its
+            end it is the one that says how many percent.
         rules: the path of the rules in a route.
         refuses: what it cannot do: a way to show the candidate, or what requests are matched by.
         cookie_value: the one value of a cookie that it matches; empty where any will do.
@@ -41,6 +43,7 @@ class Provider:
     title: str
     route: RouteKind
     weights: str = ""
+    share_annotation: str = ""
     rules: str = ""
     refuses: Mapping[str, Refusal] = field(default_factory=dict)
     cookie_value: str = ""
@@ -60,6 +63,7 @@ _KEYS = {
     "title": "title",
     "route": "route",
     "weights": "weights",
+    "shareAnnotation": "share_annotation",
     "rules": "rules",
     "refuses": "refuses",
     "cookieValue": "cookie_value",
@@ -75,9 +79,12 @@ def provider_from(entry: Mapping[str, Any]) -> Provider:
     """Read the entry of a traffic provider.
 
     Raises:
-        ValueError: for a key that is missing, or that means nothing.
+        ValueError: for a key that is missing or means nothing, or where it is not said how
+            weights are written.
     """
     read = read_fields(entry, _KEYS, _REQUIRED)
+    if ("weights" in read) == ("share_annotation" in read):
+        raise ValueError(f"{read['name']} needs weights, or shareAnnotation, and not both")
     read["route"] = RouteKind(**read["route"])
     refuses = read.get("refuses", {})
     read["refuses"] = {what: Refusal(**refusal) for what, refusal in refuses.items()}
