@@ -55,7 +55,8 @@ def _one(many: dict[str, bytes], rendered: dict[str, bytes]) -> dict[str, float]
     key = Key("production", "team0", "chat-0")
     environment = "environments/production/environment.yaml"
     spec = f"environments/{key}/release.yaml"
-    specs = pipeline.read({environment: many[environment], spec: many[spec]}, tools.schemas)
+    near = {environment: many[environment], spec: many[spec]}
+    specs = pipeline.read(near, tools.schemas, tools.records)
     pipeline.render(specs, tools, [key])
     began = time.perf_counter()
     again, _ = pipeline.render(specs, tools, [key])

@@ -12,6 +12,7 @@ from sluice.cluster.rights import is_allowed
 from sluice.cluster.routes import FileRoutes, KubernetesRoutes, open_routes
 from sluice.core.finding import UsageError
 from support.cluster_api import Api, server
+from support.trees import route_kind
 
 __all__ = ["server"]
 
@@ -101,13 +102,13 @@ def test_a_refusal_says_what_was_refused(
 
 def test_routes_are_read_by_their_provider(server: type[Api], monkeypatch: Any) -> None:  # noqa: ANN401  # pytest's
     server.answers[INGRESSES] = [page("chat", following="x"), page("chat-canary")]
-    assert list(KubernetesRoutes().routes("nginx", "ai")) == ["chat", "chat-canary"]
+    assert list(KubernetesRoutes().routes(route_kind("nginx"), "ai")) == ["chat", "chat-canary"]
     monkeypatch.setattr(server, "status", 404)
     with pytest.raises(AbsentError, match=r"the cluster has no httproutes\.gateway\.networking"):
-        KubernetesRoutes().routes("gateway", "ai")
+        KubernetesRoutes().routes(route_kind("gateway"), "ai")
     monkeypatch.setattr(server, "status", 403)
     with pytest.raises(ForbiddenError, match="cannot list virtualservices in ai"):
-        KubernetesRoutes().routes("istio", "ai")
+        KubernetesRoutes().routes(route_kind("istio"), "ai")
 
 
 @pytest.mark.parametrize("allowed", [True, False])
@@ -150,7 +151,7 @@ def test_a_file_of_routes_that_cannot_be_read(
     if content is not None:
         path.write_text(content)
     with pytest.raises(UsageError, match=said):
-        FileRoutes(str(path)).routes("nginx", "ai")
+        FileRoutes(str(path)).routes(route_kind("nginx"), "ai")
 
 
 def test_a_file_has_routes_of_many_kinds_and_namespaces(tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def test_a_file_has_routes_of_many_kinds_and_namespaces(tmp_path: Path) -> None:
         {"kind": "HTTPRoute", "metadata": {"name": "c", "namespace": "ai"}},
     ]
     path.write_text(json.dumps({"items": items}))
-    assert list(FileRoutes(str(path)).routes("nginx", "ai")) == ["a"]
+    assert list(FileRoutes(str(path)).routes(route_kind("nginx"), "ai")) == ["a"]
 
 
 def test_what_is_in_a_file_cannot_be_refreshed(tmp_path: Path) -> None:

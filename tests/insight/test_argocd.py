@@ -12,6 +12,7 @@ from sluice.cluster.argocd import KubernetesCluster, open_cluster
 from sluice.cluster.connection import ForbiddenError
 from sluice.core.finding import UsageError
 from sluice.core.forge import Forge, Hook
+from sluice.core.model import RouteKind
 from sluice.forges.answers import RefusedError
 from sluice.forges.family import Family
 from sluice.forges.gitea import Gitea
@@ -147,8 +148,8 @@ class Told:
 
     error: UsageError | None = None
 
-    def routes(self, provider: str, namespace: str) -> Mapping[str, Mapping[str, Any]]:
-        assert (bool(provider), bool(namespace)) == (True, True)
+    def routes(self, kind: RouteKind, namespace: str) -> Mapping[str, Mapping[str, Any]]:
+        assert (bool(kind.plural), bool(namespace)) == (True, True)
         if self.error:
             raise self.error
         return {}

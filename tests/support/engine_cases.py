@@ -71,7 +71,7 @@ def release(engine: Engine, /, **spec: Mapping[str, Any]) -> Release:
         "spec": whole,
     }
     raw = yaml.safe_dump(document, sort_keys=False).encode()
-    specs = pipeline.read({**_base(), trees.RELEASE: raw}, tools().schemas)
+    specs = pipeline.read({**_base(), trees.RELEASE: raw}, tools().schemas, tools().records)
     assert specs.findings == []
     return next(iter(specs.releases.values()))
 

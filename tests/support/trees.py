@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sluice.core.finding import Finding, FindingsError, failed, in_order
+from sluice.core.model import RouteKind
 from sluice.core.pipeline import Toolkit
 from sluice.workspace.toolkit import make_toolkit
 from sluice.workspace.workspace import Workspace
@@ -51,6 +52,11 @@ def cases(kind: str) -> list[Path]:
 def tools() -> Toolkit:
     """Schemas, catalog and templates; compiled once for all tests."""
     return make_toolkit()
+
+
+def route_kind(provider: str) -> RouteKind:
+    """The kind of the routes of a traffic provider."""
+    return tools().records.providers[provider].route
 
 
 def workspace_of(files: Mapping[str, bytes]) -> Workspace:

@@ -1,4 +1,4 @@
-"""The routes of a cluster as they are there now, by the traffic provider that reads them."""
+"""The routes of a cluster as they are there now, of one kind each time."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -8,13 +8,8 @@ from sluice.cluster.connection import AbsentError, connect, list_objects
 from sluice.core.bounded import json_of
 from sluice.core.cluster import Routes
 from sluice.core.finding import UsageError
+from sluice.core.model import RouteKind
 
-KINDS: Mapping[str, tuple[str, str, str, str]] = {
-    "gateway": ("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute"),
-    "istio": ("networking.istio.io", "v1", "virtualservices", "VirtualService"),
-    "nginx": ("networking.k8s.io", "v1", "ingresses", "Ingress"),
-}
-"""API group, version, plural and kind of the routes of each traffic provider."""
 Objects = Mapping[str, Mapping[str, Any]]
 
 
@@ -28,19 +23,18 @@ class KubernetesRoutes:
     def __init__(self, context: str = "") -> None:
         self._context = context or None
 
-    def routes(self, provider: str, namespace: str) -> Objects:
-        """Every route of a provider in a namespace, by name.
+    def routes(self, kind: RouteKind, namespace: str) -> Objects:
+        """Every route of a kind in a namespace, by name.
 
         Raises:
             AbsentError: the cluster does not know the kind.
             UsageError: it does not answer.
         """
-        kind = KINDS[provider]
         try:
-            with connect(self._context, f"cannot list {kind[2]} in {namespace}") as api:
+            with connect(self._context, f"cannot list {kind.plural} in {namespace}") as api:
                 return _index_by_name(list_objects(api, kind[:3], namespace))
         except AbsentError:
-            raise AbsentError(f"the cluster has no {kind[2]}.{kind[0]}") from None
+            raise AbsentError(f"the cluster has no {kind.plural}.{kind.group}") from None
 
 
 class FileRoutes:
@@ -49,19 +43,18 @@ class FileRoutes:
     def __init__(self, path: str) -> None:
         self._path = Path(path)
 
-    def routes(self, provider: str, namespace: str) -> Objects:
-        """Every route of a provider in a namespace, by name.
+    def routes(self, kind: RouteKind, namespace: str) -> Objects:
+        """Every route of a kind in a namespace, by name.
 
         Raises:
             UsageError: the file cannot be read.
         """
         try:
             items = json_of(self._path.read_bytes())["items"]
-            kind = KINDS[provider][3]
             routes = []
             for item in items:
                 is_here = item["metadata"].get("namespace", namespace) == namespace
-                if is_here and item["kind"] == kind:
+                if is_here and item["kind"] == kind.kind:
                     routes.append(item)
             return _index_by_name(routes)
         except OSError as error:

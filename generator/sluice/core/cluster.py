@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sluice.core.model import RouteKind
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -85,5 +87,5 @@ class Cluster(Protocol):
 class Routes(Protocol):
     """The routes of a cluster, read only. Unreachable or refusing: UsageError."""
 
-    def routes(self, provider: str, namespace: str) -> Mapping[str, Mapping[str, Any]]:
-        """Every route of a traffic provider in a namespace, by name, as the API server has it."""
+    def routes(self, kind: RouteKind, namespace: str) -> Mapping[str, Mapping[str, Any]]:
+        """Every route of a kind in a namespace, by name, as the API server has it."""

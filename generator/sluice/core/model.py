@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 MARK = "sluice.release/"
 """How the tags begin that Sluice itself writes on a version, where it is told to."""
@@ -189,3 +189,12 @@ class Signature:
 
     name: str
     email: str
+
+
+class RouteKind(NamedTuple):
+    """The kind of the routes that a traffic provider reads, as the API server knows it."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str

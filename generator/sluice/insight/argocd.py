@@ -10,8 +10,6 @@ from sluice.core.cluster import Application
 from sluice.core.finding import UsageError
 from sluice.core.forge import Forge
 from sluice.core.observation.following import DELAY, place, same_source
-from sluice.core.specs.records import ReleaseSpec
-from sluice.core.workload import values
 from sluice.forges.answers import RefusedError
 from sluice.insight.diagnosis import Diagnosis
 from sluice.reconciler.rollouts.observers import UNSET, Observers
@@ -79,9 +77,9 @@ def diagnose_routes(workspace: Workspace, eyes: Observers) -> Diagnosis:
     """Whether the routes themselves can be read; that is optional."""
     seen: dict[str, bool] = {}
     for name, environment in sorted(workspace.specs.environments.items()):
-        traffic = values.traffic(environment, ReleaseSpec())
-        if traffic is not None:
-            objects = eyes.live_routes(environment, traffic["provider"])
+        provider = environment.provider
+        if provider is not None:
+            objects = eyes.live_routes(environment, provider.route)
             seen[name] = objects is not None
     why = dict.fromkeys([*eyes.gaps, *eyes.problems])
     unread = [name for name, known in seen.items() if not known]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sluice.core import layout
 from sluice.core.catalog.entries import FAMILIES, Catalog, Family
+from sluice.core.catalog.thresholds import Thresholds, thresholds_from
 from sluice.core.documents.load import Document, load
 from sluice.core.finding import Finding, FindingsError, Place, in_order
 from sluice.core.kubernetes.closure import merge
@@ -14,6 +15,7 @@ from sluice.core.kubernetes.schemas import KubernetesSchemas
 from sluice.core.names import nearest
 from sluice.core.pipeline import Toolkit
 from sluice.core.specs.schema import Schemas
+from sluice.core.takeover.records import Records, read_records
 from sluice.core.unforeseen import UnforeseenError, finding, isolated
 from sluice.core.workload.bind import Templates
 from sluice.core.workload.render import Renderer
@@ -61,8 +63,9 @@ def make_toolkit(own: Mapping[str, bytes] | None = None) -> Toolkit:
         added = {entry[1] for entry in entries if entry and entry[0] == family}
         return tuple(sorted(added | set(resources.list_catalog(family))))
 
-    catalog = Catalog(read, names)
-    return Toolkit(schemas, catalog, Renderer(_read_templates(), catalog), _kubernetes_schemas())
+    catalog = Catalog(read, names, _thresholds())
+    renderer = Renderer(_read_templates(), catalog)
+    return Toolkit(schemas, catalog, renderer, _kubernetes_schemas(), _records())
 
 
 def check_entries(catalog: Catalog, paths: Iterable[str]) -> list[Finding]:
@@ -161,6 +164,16 @@ def _spec_fields() -> "SpecFields":
 @lru_cache(maxsize=1)
 def _read_templates() -> Templates:
     return Templates(resources.read_templates)
+
+
+@lru_cache(maxsize=1)
+def _thresholds() -> Thresholds:
+    return thresholds_from(resources.read_catalog_file("alerts"))
+
+
+@lru_cache(maxsize=1)
+def _records() -> Records:
+    return read_records(resources.read_catalog_entry, resources.list_catalog)
 
 
 @lru_cache(maxsize=1)

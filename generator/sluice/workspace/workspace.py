@@ -41,7 +41,7 @@ class Workspace:
         if self.carried:
             return self.carried[1]
         below = {p: r for p, r in self.files.items() if p.startswith(f"{layout.ENVIRONMENTS}/")}
-        specs = pipeline.read(below, self.tools.schemas)
+        specs = pipeline.read(below, self.tools.schemas, self.tools.records)
         linked = [references.link(path) for path in self.links]
         odd = [references.odd(path) for path in self.odd]
         return replace(specs, findings=[*specs.findings, *linked, *odd])

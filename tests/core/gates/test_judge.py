@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice.core.gates.judge import GateResult, Times, judge, standard_error
-from sluice.core.gates.words import condition
+from sluice.core.gates.case import Times, standard_error
+from sluice.core.gates.judge import GateResult, judge
+from sluice.core.gates.table import condition
 from sluice.core.model import Evaluation, Measurement
 from sluice.core.specs.reader import read_record
 from sluice.core.specs.rollout_records import Gate

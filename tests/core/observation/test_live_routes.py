@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from sluice.core.observation.live_routes import LiveRoutes, live_routes
-from support import reference
+from support import reference, trees
 
+PROVIDERS = trees.tools().records.providers
 CANDIDATE = "chat-v8"
 STABLE = ("chat", "chat-v7")
 RULE: dict[str, Any] = {"matches": [{"path": {"type": "PathPrefix", "value": "/v1"}}]}
@@ -19,7 +20,7 @@ BY_HEADER = {
 
 def weights(provider: str, *objects: dict[str, Any]) -> LiveRoutes:
     named = {each["metadata"]["name"]: each for each in objects}
-    return live_routes(provider, named, "chat", CANDIDATE, STABLE)
+    return live_routes(PROVIDERS[provider], named, "chat", CANDIDATE, STABLE)
 
 
 def http_route(*rules: dict[str, Any], **more: Any) -> dict[str, Any]:  # noqa: ANN401  # fields
@@ -248,4 +249,5 @@ def test_what_is_rendered_is_read_as_what_git_says(
         and manifest.data["metadata"]["namespace"] == "ai-inference"
     }
     stable = ("chat", "chat-v1")
-    assert live_routes(provider, objects, "chat", "chat-v2", stable) == LiveRoutes((weight,))
+    found = live_routes(PROVIDERS[provider], objects, "chat", "chat-v2", stable)
+    assert found == LiveRoutes((weight,))

@@ -17,7 +17,9 @@ CHANGES = st.lists(st.tuples(OWNERS, TRAITS), min_size=1, max_size=4)
 
 def changed(specs: Specs, owner: Owner, traits: Traits, traffic: str = "provider: nginx") -> Specs:
     """As a proposal does it: the one release is read beside its environment."""
-    return specs.changed(pipeline.read(grown({owner: traits}, traffic), trees.tools().schemas))
+    tools = trees.tools()
+    files = grown({owner: traits}, traffic)
+    return specs.changed(pipeline.read(files, tools.schemas, tools.records))
 
 
 @settings(max_examples=150)

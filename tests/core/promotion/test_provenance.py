@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sluice.core.gates.judge import judge
-from sluice.core.gates.words import condition
+from sluice.core.gates.table import condition
 from sluice.core.layout import Key
 from sluice.core.model import Contents, Evaluation, Lineage, Measurement, ModelVersion
 from sluice.core.promotion.provenance import code_among, judge_provenance

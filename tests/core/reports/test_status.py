@@ -76,8 +76,15 @@ def test_the_text_of_the_reference() -> None:
 
 
 def test_what_nobody_said_is_not_taken_for_nothing() -> None:
-    unasked, none = release(seen({})), release(seen({}, Outside(pulls=(), applications={})))
-    assert (unasked["pulls"], unasked["argocd"], unasked["following"]) == (None, None, None)
+    unknown_properties, none = (
+        release(seen({})),
+        release(seen({}, Outside(pulls=(), applications={}))),
+    )
+    assert (
+        unknown_properties["pulls"],
+        unknown_properties["argocd"],
+        unknown_properties["following"],
+    ) == (None, None, None)
     assert (none["pulls"], none["argocd"]) == ([], None)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from sluice.core.checks.rollout_rules import IMPOSSIBLE
+from sluice.core.takeover.strategy import STRATEGIES
 from support import trees
 
 ROUTED = ("canary", "ab", "shadow", "blue-green")
@@ -292,7 +292,8 @@ def check(made: Shape, stepping: Sequence[str]) -> None:
 
 
 def is_possible(made: Shape) -> bool:
-    if any((made.provider, word) in IMPOSSIBLE for word in (made.strategy, *made.match)):
+    refused = trees.tools().records.providers[made.provider].refuses
+    if any(word in refused for word in (STRATEGIES[made.strategy].shown, *made.match)):
         return False
     cookie = made.match.get("cookie", {"value": "always"})
     return made.provider != "nginx" or cookie["value"] == "always"

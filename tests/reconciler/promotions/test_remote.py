@@ -256,11 +256,11 @@ def test_a_memory_saves_work_and_changes_no_outcome(one: RemoteLoop) -> None:
     assert [o.what for o in cycle(world) if o.release == KEY] == ["proposed"]
     assert [o.what for o in cycle(world) if o.release == KEY] == ["unchanged"]
 
-    def unasked(*_: object) -> None:
+    def unknown_properties(*_: object) -> None:
         raise AssertionError
 
     forgetful = replace(world, registry=one.registry)
-    object.__setattr__(forgetful.registry, "evaluation", unasked)
+    object.__setattr__(forgetful.registry, "evaluation", unknown_properties)
     assert [o.what for o in cycle(forgetful) if o.release == KEY] == ["unchanged"]
     one.register(3)
     asked = [(o.what, o.cause) for o in cycle(forgetful) if o.release == KEY]

@@ -13,6 +13,7 @@ from sluice import cli, git
 from sluice.cluster.connection import ForbiddenError
 from sluice.core.cluster import Application, Operation
 from sluice.core.finding import UsageError
+from sluice.core.model import RouteKind
 from sluice.core.observation.following import Following, Hindrance
 from sluice.core.promotion.message import marker, read_marker, stamped
 from sluice.core.promotion.outcome import Outcome
@@ -24,6 +25,7 @@ from sluice.reconciler.rollouts.observers import Observers
 from sluice.reconciler.rollouts.tick import move_each
 from sluice.reconciler.runtime import Runtime
 from sluice.workspace.identity import AUTHOR as ROBOT
+from support import trees
 from support.git_fixtures import MAIN, run_git
 from support.loop import KEY
 from support.stage import Stage
@@ -52,8 +54,8 @@ class Live:
     error: UsageError | None = None
     third: int = 0
 
-    def routes(self, provider: str, namespace: str) -> Mapping[str, Mapping[str, Any]]:
-        assert (provider, namespace) == ("gateway", "ai-inference")
+    def routes(self, kind: RouteKind, namespace: str) -> Mapping[str, Mapping[str, Any]]:
+        assert (kind.kind, namespace) == ("HTTPRoute", "ai-inference")
         if self.error:
             raise self.error
         shares = {"chat-v1": FULL - self.weight - self.third, "chat-v2": self.weight}
@@ -296,7 +298,7 @@ def test_status_and_its_text_tell_what_the_cluster_gives(
     head = git.resolve(stage.loop.repository, MAIN)
     items = [_item("production.chat", head), _item("production.chat.routes", head)]
     (tmp_path / "apps.json").write_text(json.dumps({"items": items}))
-    live = list(Live(50).routes("gateway", "ai-inference").values())
+    live = list(Live(50).routes(trees.route_kind("gateway"), "ai-inference").values())
     (tmp_path / "routes.json").write_text(json.dumps({"items": live}))
     monkeypatch.setenv("SLUICE_ARGOCD", f"file:{tmp_path / 'apps.json'}")
     monkeypatch.setenv("SLUICE_ROUTES", f"production=file:{tmp_path / 'routes.json'}")
@@ -359,7 +361,7 @@ def test_the_alerts_ask_for_what_the_metrics_have() -> None:
     telemetry.following({KEY: Following(0, 10, "route", 1, (Hindrance("hangs", ""),))})
     telemetry.asks({KEY: "rescue"})
     text = generate_latest(telemetry.registry).decode()
-    differs, hindered, rescue, decide = alerts(KEY)
+    differs, hindered, rescue, decide = alerts(KEY, 300)
     assert (
         differs["said"] == "Git says {{ $labels.git }} %, the cluster gives {{ $labels.cluster }} %"
     )

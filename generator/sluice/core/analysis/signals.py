@@ -12,6 +12,7 @@ from typing import Any
 from sluice.core.analysis.counts import Absolute, Gate, Parameters
 from sluice.core.analysis.judgement_file import gate_of
 from sluice.core.analysis.queries import check_bound
+from sluice.core.analysis.signal_table import ERRORS, FIELDS, REFUSALS, Signal, signal_of
 from sluice.core.catalog.entries import Engine, Gateway
 from sluice.core.finding import Finding
 from sluice.core.specs.environment_records import EnvironmentSpec
@@ -21,21 +22,9 @@ from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import plan_of
 from sluice.core.specs.rollout_records import SignalGate
 
-HISTOGRAMS = ("timeToFirstToken", "timePerOutputToken")
 LOAD = "runningRequests"
 CACHE = ("cacheHits", "cacheQueries")
 BURST = 1
-_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "errors": {"absolute": {"p0": 0.005, "p1": 0.02}, "minRequests": 50},
-    "timeToFirstToken": {"matched": True, "minRequests": 50},
-    "timePerOutputToken": {"matched": True, "minRequests": 50},
-    "preemptions": {"excluded": 3.0, "minRequests": 50},
-    "length": {"excluded": 1.5, "twoSided": True, "minRequests": 50},
-    "custom": {"minRequests": 50},
-    "refusals": {},
-}
-REFUSALS = "refusals"
-"""Answers that blame the client, which nothing has to pass: each kind is compared by itself."""
 LOST = "lost before the engine"
 _LOST_RATES = Absolute(0.02, 0.1)
 _LOST_RATIO = 1.5
@@ -83,12 +72,12 @@ def watches_beside(
     nothing of requests that never reached it.
     """
     given = spec.rollout.analysis.gates or ()
-    refusals = next((g for g in given if g.signal == REFUSALS), SignalGate(REFUSALS))
-    errors = next((gate for gate in given if gate.signal == "errors"), SignalGate("errors"))
+    refusals = next((g for g in given if signal_of(g) is REFUSALS), SignalGate(REFUSALS.name))
+    errors = next((gate for gate in given if signal_of(gate) is ERRORS), SignalGate(ERRORS.name))
     found = list(_refusals(refusals, engine.counters, None))
     if gateway is not None:
         found += _refusals(refusals, gateway.counters, gateway)
-        if "errors" in engine.counters and "errors" in gateway.counters:
+        if ERRORS.name in engine.counters and ERRORS.name in gateway.counters:
             found += _edge(errors, gateway)
     return tuple(found)
 
@@ -96,10 +85,10 @@ def watches_beside(
 def _refusals(
     given: SignalGate, counters: Mapping[str, Mapping[str, Any]], gateway: Gateway | None
 ) -> Iterator[Watch]:
-    counted = counters.get(REFUSALS)
+    counted = counters.get(REFUSALS.name)
     if counted is None:
         return
-    named = given.name or REFUSALS
+    named = given.name or REFUSALS.name
     for kind, bad in counted["kinds"].items():
         name = f"{named}: {kind}{' at the gateway' if gateway else ''}"
         gate = replace(gate_of({**_fields_of(given), "name": name}), required=False)
@@ -109,10 +98,10 @@ def _refusals(
 
 def _edge(given: SignalGate, gateway: Gateway) -> Iterator[Watch]:
     """Failed answers as clients see them, and requests of which the engine knows nothing."""
-    fields = {**_DEFAULTS["errors"], **_fields_of(given)}
-    counted = gateway.counters["errors"]
+    fields = {**ERRORS.defaults, **_fields_of(given)}
+    counted = gateway.counters[ERRORS.name]
     requests, bad = _counter(counted["requests"]), _counter(counted["bad"])
-    name = f"{given.name or 'errors'} at the gateway"
+    name = f"{given.name or ERRORS.name} at the gateway"
     gate = replace(gate_of({**fields, "name": name}), required=False)
     yield Watch(gate, requests=requests, bad=bad, gateway=gateway)
     lost = Gate(LOST, tolerated=_LOST_RATIO, absolute=_LOST_RATES, required=False)
@@ -120,24 +109,25 @@ def _edge(given: SignalGate, gateway: Gateway) -> Iterator[Watch]:
 
 
 def _given(spec: ReleaseSpec, engine: Engine, gateway: Gateway | None) -> list[SignalGate]:
-    asked = spec.rollout.analysis.gates
-    if asked is not None and any(gate.signal != REFUSALS for gate in asked):
-        return [gate for gate in asked if gate.signal != REFUSALS]
-    counted = "errors" in engine.counters or (gateway and "errors" in gateway.counters)
-    return [SignalGate("errors")] if counted else []
+    gates = spec.rollout.analysis.gates or ()
+    passing = [gate for gate in gates if not signal_of(gate).only_compared]
+    if passing:
+        return passing
+    counted = ERRORS.name in engine.counters or (gateway and ERRORS.name in gateway.counters)
+    return [SignalGate(ERRORS.name)] if counted else []
 
 
 def _watch(given: SignalGate, engine: Engine, gateway: Gateway | None) -> Watch | None:
-    signal = given.signal
-    fields = {**_DEFAULTS[signal], **_fields_of(given), "name": given.name or signal}
+    signal = signal_of(given)
+    fields = {**signal.defaults, **_fields_of(given), "name": given.name or signal.name}
     gate = gate_of(fields)
-    if signal in HISTOGRAMS:
-        metric = engine.metrics.get(signal)
+    if signal.is_timed:
+        metric = engine.metrics.get(signal.name)
         return Watch(gate, metric, given.above or 0.0) if metric else None
-    counters = _own_counters(given) if signal == "custom" else engine.counters.get(signal)
+    counters = _own_counters(given) if signal.is_own else engine.counters.get(signal.name)
     counts = gateway if counters is None else None
     if counts is not None:
-        counters = counts.counters.get(signal)
+        counters = counts.counters.get(signal.name)
     if counters is None or not {"requests", "bad"} <= counters.keys():
         return None  # a counter that is missing is REF070
     requests, bad = _counter(counters["requests"]), _counter(counters["bad"])
@@ -191,9 +181,10 @@ def check_analysis(
 ) -> Iterator[Finding]:
     """What is wrong with the gates of a release beside their shape."""
     gates = release.spec.rollout.analysis.gates or ()
+    documents = release.spec.written("rollout.analysis.gates") or ()
     names: set[str] = set()
-    for index, given in enumerate(gates):
-        problems = list(_problems(given, engine, gateway))
+    for index, (given, document) in enumerate(zip(gates, documents, strict=True)):
+        problems = [*_unknown(document), *_problems(given, engine, gateway)]
         name = given.name or given.signal
         if name in names:
             problems.append((f"two gates are {name!r}", "give one another `name`"))
@@ -216,7 +207,7 @@ def check_comparison(release: Release, engine: Engine) -> Iterator[Finding]:
         wanted |= dict.fromkeys(CACHE, "the hits of its cache")
     unknown = [what for metric, what in wanted.items() if metric not in engine.metrics]
     for index, given in enumerate(release.spec.rollout.analysis.gates or ()):
-        if unknown and given.signal in HISTOGRAMS and given.signal in engine.metrics:
+        if unknown and signal_of(given).is_timed and given.signal in engine.metrics:
             place = release.origin(("rollout", "analysis", "gates", index))[0]
             message = f"{engine.title} tells nothing of {unknown[0]}: {given.signal} is undecided"
             yield Finding(place, "REF070", message, "use another signal, or custom")
@@ -231,48 +222,57 @@ def _guard_problems(release: Release, engine: Engine) -> Iterator[Finding]:
             yield Finding(place, "REF070", message, "remove it")
 
 
+def _unknown(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Fields of a gate as it is written that its record has not."""
+    for name in sorted(document.keys() - FIELDS):
+        yield f"nothing asks for {name}, so that the gate would pass without it", "remove it"
+
+
 def _problems(
     given: SignalGate, engine: Engine, gateway: Gateway | None
 ) -> Iterator[tuple[str, str]]:
-    signal, own = given.signal, _own_counters(given)
+    signal, own = signal_of(given), _own_counters(given)
     known = len(own) > 1
-    if signal == "custom" and not known:
-        yield "custom needs the counters `requests` and `bad`", "add both"
-    elif signal != "custom" and own:
-        yield f"{signal} has counters of its own", "remove requests and bad, or write custom"
-    elif signal != "custom" and not _is_counted(signal, engine, gateway):
-        yield f"{engine.title} has no metric for {signal}", _counted_at_the_edge(signal, gateway)
-    elif signal in HISTOGRAMS:
+    if signal.is_own and not known:
+        yield f"{signal.name} needs the counters `requests` and `bad`", "add both"
+    elif not signal.is_own and own:
+        remedy = "remove requests and bad, or write custom"
+        yield f"{signal.name} has counters of its own", remedy
+    elif not signal.is_own and not _is_counted(signal, engine, gateway):
+        yield (
+            f"{engine.title} has no metric for {signal.name}",
+            _counted_at_the_edge(signal, gateway),
+        )
+    elif signal.is_timed:
         yield from _threshold(given, engine)
-    if signal not in HISTOGRAMS and given.above is not None:
-        yield f"{signal} counts events, and nothing is above a time", "remove `above`"
-    if signal == REFUSALS:
-        yield from _useless(given)
-    gate = gate_of({**_DEFAULTS[signal], **_fields_of(given), "name": signal})
+    if not signal.is_timed and given.above is not None:
+        yield f"{signal.name} counts events, and nothing is above a time", "remove `above`"
+    yield from _useless(signal, given)
+    gate = gate_of({**signal.defaults, **_fields_of(given), "name": signal.name})
     if gate.excluded <= gate.tolerated:
         yield "the excluded ratio is not above the tolerated one", "raise `excluded`"
     yield from _rates(gate.absolute)
 
 
-def _useless(given: SignalGate) -> Iterator[tuple[str, str]]:
+def _useless(signal: Signal, given: SignalGate) -> Iterator[tuple[str, str]]:
     """Fields of a gate that nothing has to pass and that is compared only."""
     fields = written(given)
-    for useless in ("excluded", "absolute", "minRequests"):
+    for useless in signal.without:
         if useless in fields:
-            said = f"refusals have no use for {useless}: nothing waits for them to pass"
+            said = f"{signal.name} have no use for {useless}: nothing waits for them to pass"
             yield said, "remove it"
 
 
-def _counted_at_the_edge(signal: str, gateway: Gateway | None) -> str:
+def _counted_at_the_edge(signal: Signal, gateway: Gateway | None) -> str:
     remedy = "use another signal, or custom"
-    if signal != "errors" or gateway is not None:
+    if not signal.at_the_edge or gateway is not None:
         return remedy
     return f"{remedy}; or say in monitoring.gateway of the environment who counts at the edge"
 
 
-def _is_counted(signal: str, engine: Engine, gateway: Gateway | None) -> bool:
+def _is_counted(signal: Signal, engine: Engine, gateway: Gateway | None) -> bool:
     known = {*engine.metrics, *engine.counters, *(gateway.counters if gateway else ())}
-    return signal in known
+    return signal.name in known
 
 
 def _threshold(given: SignalGate, engine: Engine) -> Iterator[tuple[str, str]]:

@@ -16,6 +16,7 @@ from sluice.core.catalog.devices import (
 from sluice.core.catalog.records import read_from, read_record
 from sluice.core.catalog.settings import Setting, in_range, settings_from
 from sluice.core.catalog.stores import Store, store_from
+from sluice.core.catalog.thresholds import Thresholds
 from sluice.core.memory.preflight import FractionOf
 from sluice.core.paths import Api, read_api
 from sluice.core.specs.resolve import Described
@@ -162,13 +163,16 @@ class Catalog:
     Args:
         read: gives the parsed entry of a family, or None when there is none.
         names: gives the names of a family.
+        thresholds: from which numbers on somebody is told.
     """
 
     def __init__(
         self,
         read: Callable[[Family, str], Mapping[str, Any] | None],
         names: Callable[[Family], Sequence[str]],
+        thresholds: Thresholds,
     ) -> None:
+        self.thresholds = thresholds
         self.entry = cache(read)
         self.names = cache(names)
         self.engine = cache(self._engine)

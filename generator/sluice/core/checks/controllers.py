@@ -1,23 +1,21 @@
 """What a controller in the cluster cannot do of what a rollout asks for, and why."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from sluice.core.analysis.signals import REFUSALS, warm_up, watches
+from sluice.core.analysis.signal_table import signal_of
+from sluice.core.analysis.signals import warm_up, watches
 from sluice.core.capacity.parallel import parallel_of
 from sluice.core.catalog.entries import Engine, Gateway
 from sluice.core.finding import Finding, Place
 from sluice.core.specs.reader import written
 from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import plan_of
-from sluice.core.workload import delivery, measurements, values
+from sluice.core.takeover.controller import Controller
+from sluice.core.takeover.strategy import names_of
+from sluice.core.workload import measurements, values
 
 _OTHER = "leave `controller` away: sluice can do it"
 _FULL = 100
-_UNKNOWN: Mapping[str, tuple[str, ...]] = {
-    "argo-rollouts": ("maxFailureAge", "maxWait"),
-    "flagger": ("rollbackWindow", "maxFailureAge", "maxWait"),
-}
-"""Fields of a rollout that a controller has nothing for."""
 _VALUES = ("controller", "strategy")
 """Fields whose value is what is wrong; of others it is that they are there."""
 
@@ -28,16 +26,19 @@ _GATES = ("rollout", "analysis", "gates")
 
 
 def check_controller(
-    release: Release, strategy: str, engine: Engine, gateway: Gateway | None
+    release: Release, engine: Engine, gateway: Gateway | None
 ) -> Iterator[Finding]:
     """What the controller of a release, if it has one, cannot do."""
-    if not delivery.is_elsewhere(release.spec):
+    mover = release.takeover.controller
+    if mover is None:
         return
-    name = delivery.name_of(release.spec)
-    problems = [*_any(release, name, strategy), *_tests(release, name)]
-    problems += _gates(release, name, engine, gateway)
-    if delivery.CONTROLLERS[name].makes_services:
-        problems += [*_steps(release, name, strategy), *_copies(release, name, strategy)]
+    problems = [*_any(release, mover), *_tests(release, mover.name)]
+    problems += _gates(release, mover.name, engine, gateway)
+    if mover.looks_once_a_step:
+        problems += _steps(release, mover.name)
+    if mover.copies_stable:
+        problems += _copies(release, mover.name)
+    problems += _routing(release, mover)
     for path, message, remedy in problems:
         yield Finding(_place(release, path), "REF073", message, remedy)
 
@@ -47,29 +48,27 @@ def _place(release: Release, path: tuple[str | int, ...]) -> Place:
     return release.origin(path, key=named)[0]
 
 
-def _any(release: Release, name: str, strategy: str) -> Iterator[Said]:
-    if strategy not in delivery.CONTROLLERS[name].strategies:
-        yield _MOVER, f"{name} has nothing for the strategy {strategy}", _OTHER
+def _any(release: Release, mover: Controller) -> Iterator[Said]:
+    name, strategy = mover.name, release.takeover.strategy
+    if strategy.shown not in mover.shown:
+        yield _MOVER, f"{name} has nothing for the strategy {strategy.name}", _OTHER
     if parallel_of(release.spec).nodes > 1:
         yield _MOVER, f"{name} knows no groups of pods", _OTHER
     traffic = values.traffic(release.environment, release.spec)
     if traffic is not None and traffic["pool"] is not None:
         yield _MOVER, f"{name} moves weights between Services, not between pools", _OTHER
-    if strategy == "shadow" and traffic and traffic["provider"] not in _copying(name):
-        message = f"{name} ignores that requests are to be copied by {traffic['provider']}"
-        yield ("rollout", "strategy"), message, f"use {' or '.join(_copying(name))}, or {_OTHER}"
-    if traffic is None and strategy != "blue-green":
+    provider = release.takeover.provider
+    if strategy.copies and provider and provider.name not in mover.copying:
+        message = f"{name} ignores that requests are to be copied by {provider.name}"
+        yield ("rollout", "strategy"), message, f"use {' or '.join(mover.copying)}, or {_OTHER}"
+    if provider is None and strategy.needs_route:
         message = f"without a route {name} can only switch from one version to the other"
-        remedy = "use blue-green, or give the environment `traffic`"
+        switched = names_of(lambda strategy: strategy.is_switched)
+        remedy = f"use {switched}, or give the environment `traffic`"
         yield ("rollout", "strategy"), message, remedy
-    for field in _UNKNOWN[name]:
+    for field in mover.without:
         if release.spec.says(f"rollout.{field}"):
             yield ("rollout", field), f"{name} has nothing that {field} could become", _OTHER
-
-
-def _copying(name: str) -> list[str]:
-    """The providers of traffic by which a controller has requests copied."""
-    return sorted(delivery.CONTROLLERS[name].makes_copies)
 
 
 def _tests(release: Release, name: str) -> Iterator[Said]:
@@ -95,7 +94,7 @@ def _tests(release: Release, name: str) -> Iterator[Said]:
 def _gates(release: Release, name: str, engine: Engine, gateway: Gateway | None) -> Iterator[Said]:
     asked = release.spec.rollout.analysis.gates or ()
     address = release.environment.spec.monitoring.prometheus.address
-    blind = measurements.is_blind(release.spec)
+    blind = measurements.is_blind(release.takeover)
     found = [w for w in watches(release.spec, engine, gateway) if not w.gate.observe]
     judged = address and any(watch.gate.absolute is not None for watch in found)
     if asked and not address:
@@ -109,13 +108,15 @@ def _gates(release: Release, name: str, engine: Engine, gateway: Gateway | None)
         )
         yield _MOVER, message, remedy
     if asked and blind:
+        strategy = release.takeover.strategy.name
         message = (
-            f"{name} judges a blue-green rollout before the new version gets a request, and takes"
+            f"{name} judges a {strategy} rollout before the new version gets a request, and takes"
             " it back where nothing is counted"
         )
-        yield _GATES, message, "use canary or shadow, leave the gates away, or let sluice judge"
-    if any(gate.signal == REFUSALS for gate in asked):
-        message = f"{name} compares no versions, so it has no use for refusals"
+        fed = names_of(lambda strategy: strategy.is_fed)
+        yield _GATES, message, f"use {fed}, leave the gates away, or let sluice judge"
+    for signal in sorted({gate.signal for gate in asked if signal_of(gate).only_compared}):
+        message = f"{name} compares no versions, so it has no use for {signal}"
         yield _GATES, message, "remove the gate, or let sluice judge"
     for watch in watches(release.spec, engine, gateway):
         if watch.gate.absolute is None:
@@ -123,24 +124,25 @@ def _gates(release: Release, name: str, engine: Engine, gateway: Gateway | None)
             yield _GATES, message, "add `absolute`, or let sluice judge"
 
 
-def _steps(release: Release, name: str, strategy: str) -> Iterator[Said]:
+def _steps(release: Release, name: str) -> Iterator[Said]:
     """What a controller that looks at regular times cannot do."""
+    is_weighted = release.takeover.strategy.is_weighted
     at, plan = ("rollout", "steps"), plan_of(release.spec)
     if any(step.manual for step in plan.steps):
         message = f"{name} asks a webhook whether to go on, and there is none that a person answers"
         remedy = "give it steps with a soak and without `approval: manual`, or let sluice wait"
         yield (at if release.spec.rollout.steps else _MOVER), message, remedy
     soaks = {step.soak for step in plan.steps}
-    if strategy == "canary" and len(soaks) > 1:
+    if is_weighted and len(soaks) > 1:
         message = f"{name} stays at each weight for the same time"
         yield at, message, "give all steps the same soak, or let sluice do it"
-    if strategy == "canary" and min(soaks) < warm_up(release.spec) + measurements.LEAST:
+    if is_weighted and min(soaks) < warm_up(release.spec) + measurements.LEAST:
         message = (
             f"{name} looks once, at the end of a step, and the warm-up of"
             f" {warm_up(release.spec)} s leaves less than {measurements.LEAST} s to look at"
         )
         yield at, message, "give the steps a longer soak, or a shorter rollout.analysis.warmUp"
-    if strategy != "canary" and release.spec.says("rollout.analysis.warmUp"):
+    if not is_weighted and release.spec.says("rollout.analysis.warmUp"):
         message = f"{name} looks from the first minute on where it raises no weight"
         yield ("rollout", "analysis", "warmUp"), message, "remove it, or let sluice judge"
     for index, gate in enumerate(release.spec.rollout.analysis.gates or ()):
@@ -149,20 +151,26 @@ def _steps(release: Release, name: str, strategy: str) -> Iterator[Said]:
             yield (*_GATES, index, "mode"), message, "remove the gate, or let sluice observe"
 
 
-def _copies(release: Release, name: str, strategy: str) -> Iterator[Said]:
+def _copies(release: Release, name: str) -> Iterator[Said]:
     """What a controller that keeps the stable version as a copy of its own cannot do."""
-    scaling, rollout = release.spec.scaling, release.spec.rollout
-    traffic = values.traffic(release.environment, release.spec)
-    provider = traffic["provider"] if traffic else None
+    scaling = release.spec.scaling
     if not scaling.is_automatic and scaling.least > 1:
         message = f"{name} starts one replica of a version, and leaves more to an autoscaler"
         yield ("scaling", "replicas"), message, "write min, max and a target"
     if scaling.least == 0:
         message = f"{name} takes a version that sleeps for one that is gone"
         yield ("scaling", "min"), message, "set min to 1, or let sluice do it"
-    if strategy == "canary" and rollout.match is not None:
-        message = f"{name} gives either a share or chosen requests to the new version"
+
+
+def _routing(release: Release, mover: Controller) -> Iterator[Said]:
+    """What a controller cannot have a route do."""
+    rollout, takeover = release.spec.rollout, release.takeover
+    provider = takeover.provider
+    if mover.share_or_chosen and takeover.strategy.is_weighted and rollout.match is not None:
+        message = f"{mover.name} gives either a share or chosen requests to the new version"
         yield ("rollout", "match"), message, "remove it, or let sluice do both"
-    if provider == "gateway" and rollout.mirror != _FULL:
-        message = f"{name} tells the Gateway API to copy all requests, or none"
-        yield ("rollout", "mirror"), message, "remove it, use istio, or let sluice do it"
+    is_part = rollout.mirror != _FULL
+    if provider is not None and takeover.pairing.copies == "all" and is_part:
+        message = f"{mover.name} tells {provider.title} to copy all requests, or none"
+        remedy = f"remove it, use {' or '.join(mover.copying_some)}, or let sluice do it"
+        yield ("rollout", "mirror"), message, remedy

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sluice.core.capacity.allotment import resources_of
 from sluice.core.catalog.entries import Catalog
 from sluice.core.checks.gate_rules import check_promotion
-from sluice.core.checks.references import PROVIDER_FIELDS, misplaced, reserved, unknown
+from sluice.core.checks.references import misplaced, reserved, unknown
 from sluice.core.finding import Finding, Severity
 from sluice.core.names import nearest
 from sluice.core.specs.environment_records import ArgoCD
@@ -133,14 +133,17 @@ def _serves(catalog: Catalog, name: str, provider: str) -> bool:
 
 def _autoscaling(environment: Environment) -> Iterator[Finding]:
     spec = environment.spec
-    if spec.autoscaling.provider != "keda":
+    scaler = environment.scaler
+    if not scaler.queries:
         return
     problems = []
     if spec.autoscaling.prometheus is None:
-        message = "KEDA asks Prometheus, and no address is given"
+        message = f"{scaler.title} asks Prometheus, and no address is given"
         problems.append((message, "add autoscaling.prometheus"))
     if not spec.monitoring.pod_monitor:
-        message = "KEDA's query selects by labels that the PodMonitor puts on the metrics"
+        message = (
+            f"{scaler.title}'s query selects by labels that the PodMonitor puts on the metrics"
+        )
         problems.append((message, "set monitoring.podMonitor to true"))
     for message, remedy in problems:
         place = environment.document.place(("spec", "autoscaling", "provider"))
@@ -149,19 +152,19 @@ def _autoscaling(environment: Environment) -> Iterator[Finding]:
 
 def _provider(environment: Environment) -> Iterator[Finding]:
     """Whether the traffic provider has what it needs and nothing that it would ignore."""
-    traffic = environment.spec.traffic
-    if traffic is None:
+    traffic, provider = environment.spec.traffic, environment.provider
+    if traffic is None or provider is None:
         return
-    provider, given = traffic.provider, written(traffic)
-    for field, (providers, needed) in PROVIDER_FIELDS.items():
-        where = ("spec", "traffic", field)
-        if field in given and provider not in providers:
-            place = environment.document.place(where, key=True)
-            message = f"{provider} has nothing that {field} could become"
+    given = written(traffic)
+    for field in sorted(environment.records.provider_fields & given.keys()):
+        if field not in provider.fields:
+            place = environment.document.place(("spec", "traffic", field), key=True)
+            message = f"{provider.name} has nothing that {field} could become"
             yield Finding(place, "REF020", message, "remove it")
-        elif needed and field not in given and provider in providers:
+    for field, needed in provider.fields.items():
+        if needed and field not in given:
             place = environment.document.place(("spec", "traffic", "provider"))
-            message = f"routes of {provider} need {field}"
+            message = f"routes of {provider.name} need {field}"
             yield Finding(place, "REF020", message, f"add traffic.{field}")
 
 

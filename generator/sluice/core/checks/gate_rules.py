@@ -6,20 +6,14 @@ from functools import partial
 from sluice.core import layout
 from sluice.core.finding import Finding, Place
 from sluice.core.gates import windows
+from sluice.core.gates.table import problems_of
 from sluice.core.layout import Key
 from sluice.core.specs.reader import written
 from sluice.core.specs.resolve import Environment, Release
 from sluice.core.specs.rollout_records import Gate
-from sluice.core.units import seconds
 
 Where = Callable[[], Place]
 """Gives a place; to find one is slow, and there is a need for it only where something is wrong."""
-
-_ONE_OF = ("metric", "approval", "soak")
-_OF_A_METRIC = {
-    *("min", "max", "maxRegression", "better", "standardErrors", "errorMetric"),
-    *("dataset", "maxAge", "afterRegistration", "safety", "measuredBy"),
-}
 
 
 def check_gates(release: Release) -> Iterator[Finding]:
@@ -62,36 +56,8 @@ def check_soaks(
 
 
 def _gate(gate: Gate, where: Where) -> Iterator[Finding]:
-    given = written(gate)
-    subjects = [name for name in _ONE_OF if name in given]
-    stray = sorted(_OF_A_METRIC & given.keys()) if gate.metric is None else []
-    if len(subjects) != 1 or stray:
-        named = ", ".join([*subjects, *stray])
-        message = f"a gate asks one thing: a metric, an approval or a soak, not {named}"
-        yield Finding(where(), "REF060", message, "write one gate for each")
-    elif gate.metric is not None:
-        yield from _metric(gate, where)
-    elif gate.soak is not None and not seconds(gate.soak.duration):
-        yield Finding(where(), "REF060", "a soak of no time asks nothing", "give it a duration")
-
-
-def _metric(gate: Gate, where: Where) -> Iterator[Finding]:
-    has_limit = gate.min is not None or gate.max is not None
-    if gate.min is not None and gate.max is not None and gate.min > gate.max:
-        yield Finding(where(), "REF012", "no value is above min and below max", "correct it")
-    if gate.safety and not has_limit:
-        message = "a metric of safety needs a limit: no regression is harmless by being small"
-        yield Finding(where(), "REF060", message, "add min or max")
-    counted = gate.max_regression is not None or gate.safety
-    if gate.standard_errors is not None and not counted:
-        message = "standardErrors counts with maxRegression or safety only"
-        yield Finding(where(), "REF060", message, "add one of them, or remove it")
-    if gate.error_metric is not None and gate.standard_errors is None:
-        message = "errorMetric counts with standardErrors only"
-        yield Finding(where(), "REF060", message, "add standardErrors, or remove it")
-    if gate.better is not None and gate.max_regression is None and not has_limit:
-        message = "better counts with a limit or maxRegression only"
-        yield Finding(where(), "REF060", message, "remove it")
+    for rule, message, remedy in problems_of(gate):
+        yield Finding(where(), rule, message, remedy)
 
 
 def _soak(

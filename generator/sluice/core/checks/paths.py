@@ -30,10 +30,10 @@ def check_path(release: Release, catalog: Catalog) -> Iterator[Finding]:
         message = f"one route leads to two versions that answer at {stable.api.base} and at {base}"
         remedy = "roll out one engine at a time, or serve the other from a release of its own"
         yield Finding(release.place("engine.name"), "REF090", message, remedy)
-    name, provider = delivery.name_of(release.spec), traffic["provider"]
-    added = delivery.managed_route(release.spec, release.key.name, provider)
-    if added and replacement(path, engine.api) and not _keeps_rewrite(release, provider):
-        message = f"{name} adds a rule that leads to {path}, and the engine answers at {base}"
+    added = delivery.managed_route(release.variants[-1], release.key.name)
+    if added and replacement(path, engine.api) and not _keeps_rewrite(release):
+        mover = release.takeover.mover
+        message = f"{mover} adds a rule that leads to {path}, and the engine answers at {base}"
         remedy = f"write {base} on a host of its own, or leave `controller` away"
         yield Finding(release.place("rollout.controller"), "REF090", message, remedy)
 
@@ -44,9 +44,10 @@ def _engine_of(variant: Variant, catalog: Catalog) -> Engine | None:
     return None if engine is None or engine.status == "refused" else engine
 
 
-def _keeps_rewrite(release: Release, provider: str) -> bool:
+def _keeps_rewrite(release: Release) -> bool:
     """Whether a rule that a controller adds is a copy of ours, filters included."""
-    return provider == "gateway" and release.spec.rollout.strategy != "shadow"
+    provider, strategy = release.takeover.provider, release.takeover.strategy
+    return provider is not None and provider.added_rules_keep_path and not strategy.copies
 
 
 def _place(release: Release) -> Place:

@@ -27,20 +27,11 @@ REQUIRED = (
 
 _RESERVED = re.compile(r"(sluice\.dev|argocd\.argoproj\.io|([a-z-]+\.)*ingress\.kubernetes\.io)/.*")
 
-PROVIDER_FIELDS: dict[str, tuple[tuple[str, ...], bool]] = {
-    "className": (("nginx",), False),
-    "tlsSecret": (("nginx",), False),
-    "gateway": (("gateway", "istio"), True),
-    "pool": (("gateway",), False),
-}
-"""Fields of `traffic` that only some providers honour, and whether those need them."""
-
-
 _OF_RELEASES = {
     "tlsSecret": "give the certificate to the gateway's listener",
     "pool": "use the provider gateway, or remove it",
 }
-"""Those of them that a release may say, and what to do instead."""
+"""What a release may say of `traffic` and only some providers honour, and what to do instead."""
 
 
 def missing(release: Release) -> Iterator[Finding]:
@@ -154,16 +145,16 @@ def _scaling(release: Release) -> Iterator[Finding]:
 
 
 def _traffic(release: Release) -> Iterator[Finding]:
-    traffic = values.traffic(release.environment, release.spec)
+    traffic, provider = values.traffic(release.environment, release.spec), release.takeover.provider
     if traffic is None and release.spec.says("traffic"):
         place = release.place("traffic", key=True)
         message = "the environment has no traffic provider, so this would do nothing"
         yield Finding(place, "REF009", message, "add spec.traffic to the environment")
-    for field, remedy in _OF_RELEASES.items() if traffic is not None else ():
-        own = written(release.spec.traffic).get(field)
-        if traffic and own is not None and traffic["provider"] not in PROVIDER_FIELDS[field][0]:
+    own = written(release.spec.traffic)
+    for field, remedy in _OF_RELEASES.items() if provider is not None else ():
+        if provider is not None and field in own and field not in provider.fields:
             place = release.place(f"traffic.{field}", key=True)
-            message = f"{traffic['provider']} has nothing that {field} could become"
+            message = f"{provider.name} has nothing that {field} could become"
             yield Finding(place, "REF020", message, remedy)
     if traffic is not None and not traffic["host"]:
         place = release.place("traffic", key=True)

@@ -1,6 +1,6 @@
 """What is wrong with how a release rolls out, and with its rollout.yaml, beside their shape."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from sluice.core import layout
 from sluice.core.analysis.signals import check_analysis, check_comparison
@@ -13,116 +13,111 @@ from sluice.core.rollout.file import from_text, rollout_of
 from sluice.core.rollout.model import Rollout
 from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import FULL
-from sluice.core.workload import delivery, values
+from sluice.core.takeover.strategy import DEFAULT, Strategy, names_of
 from sluice.core.workload.routing import gateway_of
-
-_STEPPED = ("canary", "blue-green", "ab", "shadow")
-_ROUTED = ("canary", "ab", "shadow")
-_UNWEIGHTED = ("blue-green", "ab", "shadow")
 
 _NUMBERS = ("step", "weight", "replicas", "setbacks")
 _ON_THE_WAY = ("STEP", "GATED", "INCONCLUSIVE", "FROZEN")
-
-IMPOSSIBLE: Mapping[tuple[str, str], tuple[str, str]] = {
-    ("nginx", "shadow"): (
-        "a slow copy delays the request that it is a copy of, so a candidate could harm clients",
-        "use gateway or istio, or another strategy",
-    ),
-    ("gateway", "cookie"): (
-        "the Gateway API cannot match a cookie",
-        "match a header, which a client or the edge sets",
-    ),
+_OF_SOME: Mapping[str, Callable[[Strategy], bool]] = {
+    "match": lambda strategy: strategy.takes_match,
+    "mirror": lambda strategy: strategy.copies,
 }
-"""What a traffic provider cannot do, why, and what to do instead."""
+"""Fields of a rollout that only some strategies honour, and which those are."""
 
 
 def check_rollout(release: Release, catalog: Catalog) -> Iterator[Finding]:
     """Every finding about strategy, steps, analysis and rollout.yaml."""
-    strategy = release.spec.rollout.strategy
+    strategy = release.takeover.strategy
     yield from _steps(release, strategy)
     yield from _fields(release, strategy)
-    if strategy not in delivery.STEADY:
-        yield from _provider(release, strategy)
+    if strategy.has_candidate:
+        yield from _provider(release)
     engine = catalog.engine(release.spec.engine.name, release.spec.engine.version)
     if engine is not None and engine.status != "refused":
         gateway = gateway_of(release, catalog)
-        if not delivery.is_elsewhere(release.spec):
+        if not release.takeover.is_elsewhere:
             yield from check_comparison(release, engine)
         yield from check_analysis(release, engine, gateway)
-        yield from check_controller(release, strategy, engine, gateway)
+        yield from check_controller(release, engine, gateway)
     if release.document.path == layout.release_path(release.key):  # a rollout goes by that plan
-        yield from check_times(release, strategy)
+        yield from check_times(release)
     yield from _file(release, strategy)
 
 
-def _steps(release: Release, strategy: str) -> Iterator[Finding]:
+def _steps(release: Release, strategy: Strategy) -> Iterator[Finding]:
     steps = release.spec.rollout.steps
-    if strategy == "canary" and not steps:
+    weighted = f"`strategy: {names_of(lambda strategy: strategy.is_weighted)}`"
+    if strategy.needs_steps and not steps:
         place = release.place("rollout.strategy")
-        yield Finding(place, "REF007", "a canary needs steps", "add `steps` with weight and soak")
+        yield Finding(
+            place, "REF007", f"a {strategy.name} needs steps", "add `steps` with weight and soak"
+        )
         return
-    if steps and strategy not in _STEPPED:
+    if steps and not strategy.has_candidate:
         place = release.place("rollout.steps", key=True)
         message = "steps have a meaning for versions side by side only"
-        yield Finding(place, "REF007", message, "remove them, or write `strategy: canary`")
+        yield Finding(place, "REF007", message, f"remove them, or write {weighted}")
         return
     weights = [step.weight for step in steps]
-    if strategy == "canary" and weights and weights != sorted(set(weights)):
+    if strategy.is_weighted and weights and weights != sorted(set(weights)):
         place, message = release.place("rollout.steps"), f"the weights {weights} do not grow"
         yield Finding(place, "REF007", message, "put them in order")
-    if strategy in _UNWEIGHTED and any(weights):
-        message = f"{strategy} gives the new version no share of the requests before all of them"
+    if not strategy.is_weighted and any(weights):
+        message = (
+            f"{strategy.name} gives the new version no share of the requests before all of them"
+        )
         place = release.place("rollout.steps")
-        yield Finding(place, "REF007", message, "write `weight: 0`, or `strategy: canary`")
+        yield Finding(place, "REF007", message, f"write `weight: 0`, or {weighted}")
 
 
-def _fields(release: Release, strategy: str) -> Iterator[Finding]:
+def _fields(release: Release, strategy: Strategy) -> Iterator[Finding]:
     """Fields that only some strategies honour, or need."""
     rollout = release.spec.written("rollout") or {}
-    if strategy in delivery.STEADY:
+    if not strategy.has_candidate:
         known = {"strategy", "steps", "controller"}
         for field in sorted(rollout.keys() - known):
             place = release.place(f"rollout.{field}", key=True)
-            message = f"{field} has no meaning for the strategy {strategy}"
+            message = f"{field} has no meaning for the strategy {strategy.name}"
             yield Finding(place, "REF071", message, "remove it")
         return
-    if strategy == "ab" and "match" not in rollout:
+    if strategy.match == "must" and "match" not in rollout:
         place = release.place("rollout.strategy")
         message = "nothing says which requests go to the new version"
         yield Finding(place, "REF071", message, "add `match` with a header or a cookie")
-    for field, allowed in (("match", ("ab", "canary")), ("mirror", ("shadow",))):
-        if field in rollout and strategy not in allowed:
+    for field, takes in _OF_SOME.items():
+        if field in rollout and not takes(strategy):
             place = release.place(f"rollout.{field}", key=True)
-            message = f"{field} has no meaning for the strategy {strategy}"
-            yield Finding(place, "REF071", message, f"remove it, or use {' or '.join(allowed)}")
+            message = f"{field} has no meaning for the strategy {strategy.name}"
+            yield Finding(place, "REF071", message, f"remove it, or use {names_of(takes)}")
 
 
-def _provider(release: Release, strategy: str) -> Iterator[Finding]:
+def _provider(release: Release) -> Iterator[Finding]:
     """Whether the traffic provider can do it."""
-    traffic = values.traffic(release.environment, release.spec)
-    if traffic is None:
-        if strategy in _ROUTED and not delivery.is_elsewhere(release.spec):
-            message = f"{strategy} needs a route, and the environment has no traffic"
-            remedy = "give the environment `traffic`, or use blue-green or rolling"
+    strategy, provider = release.takeover.strategy, release.takeover.provider
+    if provider is None:
+        if strategy.needs_route and not release.takeover.is_elsewhere:
+            message = f"{strategy.name} needs a route, and the environment has no traffic"
+            switched = names_of(lambda strategy: strategy.is_switched)
+            remedy = f"give the environment `traffic`, or use {switched} or {DEFAULT.name}"
             yield Finding(release.place("rollout.strategy"), "REF071", message, remedy)
         return
-    asked = [("strategy", strategy)]
-    asked += [("match", kind) for kind in release.spec.written("rollout.match") or ()]
-    for field, what in asked:
-        reason, remedy = IMPOSSIBLE.get((traffic["provider"], what), ("", ""))
-        if reason:
+    wanted = [("strategy", strategy.shown, strategy.name)]
+    wanted += [("match", kind, kind) for kind in release.spec.written("rollout.match") or ()]
+    for field, what, name in wanted:
+        refusal = provider.refuses.get(what)
+        if refusal is not None:
             place = release.place(f"rollout.{field}", key=field == "match")
-            message = f"{traffic['provider']} cannot do {what}: {reason}"
-            yield Finding(place, "REF071", message, remedy)
-    match = release.spec.rollout.match
+            message = f"{provider.name} cannot do {name}: {refusal.reason}"
+            yield Finding(place, "REF071", message, refusal.remedy)
+    match, only = release.spec.rollout.match, provider.cookie_value
     cookie = match.cookie if match else None
-    if cookie and traffic["provider"] == "nginx" and cookie.value != "always":
+    if cookie and only and cookie.value != only:
         place = release.place("rollout.match.cookie.value")
-        message = "nginx sends a request to the new version when the cookie is `always`"
-        yield Finding(place, "REF071", message, "write `value: always`")
+        message = f"{provider.name} sends a request to the new version when the cookie is `{only}`"
+        yield Finding(place, "REF071", message, f"write `value: {only}`")
 
 
-def _file(release: Release, strategy: str) -> Iterator[Finding]:
+def _file(release: Release, strategy: Strategy) -> Iterator[Finding]:
     """rollout.yaml against the release."""
     if release.rollout is None:
         return
@@ -145,7 +140,7 @@ def _file(release: Release, strategy: str) -> Iterator[Finding]:
     elif stable["version"] == spec["candidate"]:
         place = document.place(("spec", "stable", "spec", "model", "version"))
         yield Finding(place, "REF008", "stable and candidate are the same", "delete rollout.yaml")
-    if strategy in delivery.STEADY or delivery.is_elsewhere(release.spec):
+    if not release.takeover.is_ours:
         message = "a rollout needs a strategy with two versions side by side, and sluice"
         yield Finding(document.place(), "REF008", message, "delete rollout.yaml")
         return
@@ -157,7 +152,7 @@ def _file(release: Release, strategy: str) -> Iterator[Finding]:
         yield Finding(place, "REF072", f"{spec['since']} is no time", "write a time that exists")
 
 
-def _position(release: Release, document: Document, strategy: str) -> Iterator[Finding]:
+def _position(release: Release, document: Document, strategy: Strategy) -> Iterator[Finding]:
     """A step or a weight that the rollout never has: who was not seen ready gets nothing.
 
     Where the release was edited since, its steps are not those of the rollout any more: that pauses
@@ -175,8 +170,10 @@ def _position(release: Release, document: Document, strategy: str) -> Iterator[F
             f"the last step of the release is {len(steps) - 1}, and there is no {rollout.step}"
         )
         problems.append(("step", message))
-    elif strategy in _UNWEIGHTED and rollout.weight not in (0, FULL):
-        message = f"{strategy} gives the candidate all requests or none, not {rollout.weight} %"
+    elif not strategy.is_weighted and rollout.weight not in (0, FULL):
+        message = (
+            f"{strategy.name} gives the candidate all requests or none, not {rollout.weight} %"
+        )
         problems.append(("weight", message))
     elif rollout.weight not in _weights(rollout):
         wanted = " or ".join(f"{weight} %" for weight in _weights(rollout))

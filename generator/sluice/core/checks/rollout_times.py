@@ -6,28 +6,27 @@ from sluice.core.analysis.signals import warm_up
 from sluice.core.finding import Finding, Severity
 from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import LONGEST, plan_of
+from sluice.core.specs.rollout_records import RolloutStep
 from sluice.core.units import duration
-from sluice.core.workload import delivery
 
 BATCH = 60
 """Seconds that are counted together."""
 
 
-def check_times(release: Release, strategy: str) -> Iterator[Finding]:
+def check_times(release: Release) -> Iterator[Finding]:
     """What of the steps could only wait; controllers in the cluster have times of their own."""
-    for index in range(len(release.spec.rollout.steps)):
-        for field, message, remedy in _of_step(release, strategy, index):
+    for index, step in enumerate(release.spec.rollout.steps):
+        for field, message, remedy in _of_step(release, step, index):
             path = ("rollout", "steps", index, field)
             yield Finding(release.origin(path)[0], "REF075", message, remedy)
-    if strategy in delivery.STEADY or delivery.is_elsewhere(release.spec):
+    if not release.takeover.is_ours:
         return
     yield from _failure_age(release)
     yield from _measured(release)
 
 
-def _of_step(release: Release, strategy: str, index: int) -> Iterator[tuple[str, str, str]]:
+def _of_step(release: Release, step: RolloutStep, index: int) -> Iterator[tuple[str, str, str]]:
     """Of one step: the field, what is wrong with it, and what to do."""
-    step = release.spec.rollout.steps[index]
     longest = max(step.soak, LONGEST) if step.max_soak is None else step.max_soak
     if longest < step.soak:
         text = release.spec.written("rollout.steps")[index]
@@ -38,10 +37,10 @@ def _of_step(release: Release, strategy: str, index: int) -> Iterator[tuple[str,
         warming = duration(warm_up(release.spec))
         remedy = "make maxSoak longer, or rollout.analysis.warmUp shorter"
         yield "maxSoak", f"{message} {warming}, and a batch {duration(BATCH)}", remedy
-    unseen = strategy == "blue-green"
-    unseen |= strategy == "canary" and not release.spec.rollout.match
+    matched = release.spec.rollout.match is not None
+    unseen = release.takeover.strategy.is_unseen(matched=matched)
     automatic = step.approval == "automatic"
-    if step.weight == 0 and unseen and automatic and not delivery.is_elsewhere(release.spec):
+    if step.weight == 0 and unseen and automatic and not release.takeover.is_elsewhere:
         message = "no request reaches the new version in this step, so that nothing lets it go on"
         yield "weight", message, "add `approval: manual`, or give it a weight"
 

@@ -1,20 +1,33 @@
 """All conditions on a version together: on its metrics, on people, and on other environments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any, cast
 
-from sluice.core.gates.judge import GateResult, Times, judge
+from sluice.core.gates.case import Times
+from sluice.core.gates.judge import GateResult, judge, refuse_unknown
 from sluice.core.gates.serving_periods import Tenure, served
+from sluice.core.gates.table import COMPARING, conditions_of
 from sluice.core.gates.windows import hold
 from sluice.core.layout import Key
 from sluice.core.model import Evaluation, ModelVersion
+from sluice.core.specs.reader import written
+from sluice.core.specs.records import lookup
 from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_records import Approval, Gate, Soak
 from sluice.core.units import seconds
 
-# What a person may decide against when a version goes back to where it was.
-_COMPARISONS = ("regression", "age")
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What a gate is judged with: the version, what was measured, and the circumstances."""
+
+    release: Release
+    version: ModelVersion
+    candidate: Evaluation
+    baseline: Evaluation | None
+    about: "Circumstances"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +55,14 @@ def asks_history(
     Reading a history is slow, and a version that passes everything needs none.
     """
     promotion = release.environment.spec.promotion
-    found = [_soaked(release, gate.soak) for gate in gates_of(release) if gate.soak]
+    found = [
+        _soaked(release, written(gate)[condition.name])
+        for gate in gates_of(release)
+        for condition in conditions_of(gate)
+        if condition.needs_history
+    ]
     results = judge_all(release, version, candidate, baseline, Circumstances(now))
-    compared = any(result.failed and result.kind in _COMPARISONS for result in results)
+    compared = any(result.failed and result.kind in COMPARING for result in results)
     if compared or hold(promotion, now):
         found.append(release.key)
     return list(dict.fromkeys(found))
@@ -67,17 +85,27 @@ def judge_all(
     A version that served here before has passed once: what compares it with its successor, or
     asks for its age, is then left to a person instead of refusing it.
     """
-    times = Times(1000 * about.now, version.created)
-    rollback = is_rollback(release, version, about)
-    results = []
-    for gate in gates_of(release):
-        if gate.approval is not None:
-            results.append(_approval(gate.approval, version))
-        elif gate.soak is not None:
-            results.append(_soak(release, gate.soak, version, about))
-        else:
-            results += judge([gate], candidate, baseline, times)
-    return tuple(_softened(result) if rollback else result for result in results)
+    subject = _Subject(release, version, candidate, baseline, about)
+    gates = zip(gates_of(release), _documents_of(release), strict=True)
+    results = [_judge_one(gate, document, subject) for gate, document in gates]
+    if not is_rollback(release, version, about):
+        return tuple(results)
+    return tuple(_softened(result) for result in results)
+
+
+def _documents_of(release: Release) -> list[Mapping[str, Any]]:
+    """The same gates as they are written, in the same order."""
+    shared = lookup(release.environment.spec.document, "promotion.gates") or []
+    return [*shared, *(release.spec.written("gates") or [])]
+
+
+def _judge_one(gate: Gate, document: Mapping[str, Any], subject: _Subject) -> GateResult:
+    refusal = refuse_unknown(gate, document)
+    if refusal is not None:
+        return refusal
+    properties = written(gate)
+    name = next((name for name in JUDGES if name in properties), "metric")
+    return JUDGES[name](gate, subject)
 
 
 def waits(
@@ -97,14 +125,20 @@ def waits(
 
 
 def _softened(result: GateResult) -> GateResult:
-    if not result.failed or result.kind not in _COMPARISONS:
+    if not result.failed or result.kind not in COMPARING:
         return result
     said = f"{result.reason}; it served before, so a person decides"
     return replace(result, waiting=True, reason=said)
 
 
-def _approval(gate: Approval, version: ModelVersion) -> GateResult:
-    tag, values = gate.tag, gate.values
+def _metric(gate: Gate, subject: _Subject) -> GateResult:
+    times = Times(1000 * subject.about.now, subject.version.created)
+    return judge([gate], subject.candidate, subject.baseline, times)[0]
+
+
+def _approval(gate: Gate, subject: _Subject) -> GateResult:
+    tag, values = cast("Approval", gate.approval)  # JUDGES gives it no other gates
+    version = subject.version
     found = version.tags.get(tag, "").strip()
     listed = " or ".join(values)
     wanted = f"tag {tag} is {listed}" if values else f"tag {tag} is set"
@@ -117,10 +151,12 @@ def _approval(gate: Approval, version: ModelVersion) -> GateResult:
     return GateResult("approval", wanted, None, None, False, reason, True, "approval")
 
 
-def _soak(release: Release, gate: Soak, version: ModelVersion, about: Circumstances) -> GateResult:
-    key = _soaked(release, gate)
-    wanted = f"served for {gate.duration} in one piece as {key}"
-    needed = seconds(gate.duration)
+def _soak(gate: Gate, subject: _Subject) -> GateResult:
+    soak = cast("Soak", gate.soak)  # JUDGES gives it no other gates
+    version, about = subject.version, subject.about
+    key = _soaked(subject.release, soak)
+    wanted = f"served for {soak.duration} in one piece as {key}"
+    needed = seconds(soak.duration)
     times = served(about.tenures.get(key, ()), version)
     enough = next((time for time in times if time.length(about.now) >= needed), None)
     if enough:
@@ -135,6 +171,14 @@ def _soak(release: Release, gate: Soak, version: ModelVersion, about: Circumstan
         said = "it has not served there"
     reason = f"version {version.version} has not {wanted}: {said}"
     return GateResult("soak", wanted, None, None, False, reason, True, "soak")
+
+
+JUDGES: Mapping[str, Callable[[Gate, _Subject], GateResult]] = {
+    "approval": _approval,
+    "soak": _soak,
+    "metric": _metric,
+}
+"""Who judges a gate, by what it is about."""
 
 
 def _minute(time: int) -> str:

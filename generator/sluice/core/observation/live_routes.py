@@ -1,13 +1,12 @@
 """What the routes that are in the cluster give a candidate, whatever Git says of them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sluice.core.specs.rollout_plan import FULL
+from sluice.core.takeover.provider import Provider
 
-_CANARY = "nginx.ingress.kubernetes.io/canary"
-_WEIGHT, _TOTAL = f"{_CANARY}-weight", f"{_CANARY}-weight-total"
 _REQUIRED = ("Accepted", "ResolvedRefs")
 Object = Mapping[str, Any]
 Backends = Sequence[tuple[Any, Any]]
@@ -32,7 +31,7 @@ class LiveRoutes:
 
 
 def live_routes(
-    provider: str,
+    provider: Provider,
     objects: Mapping[str, Object],
     release: str,
     candidate: str,
@@ -50,15 +49,15 @@ def live_routes(
     if release not in objects:
         return LiveRoutes((), f"the cluster has no route {release}")
     own = {candidate, *stable}
-    if provider == "nginx":
+    if provider.has_second_route:
         main, canary = objects[release], objects.get(f"{release}-canary")
-        share = _of_ingresses(main, canary, candidate)
-        taking = _backends(canary) if canary is not None and _taken(canary) else set()
+        taken = 0.0 if canary is None else _taken(canary, provider.share_annotation)
+        share = _of_ingresses(main, canary, candidate, taken)
+        taking = _backends(canary) if canary is not None and taken else set()
         return LiveRoutes(
             _percent([share]), astray=tuple(sorted((_backends(main) | taking) - own - {""}))
         )
-    rules_of = {"gateway": _of_http_route, "istio": _of_virtual_service}[provider]
-    rules = list(rules_of(objects[release]))
+    rules = list(RULES_OF[provider.route.kind](objects[release]))
     problem = _refusal(objects[release]) if rules else f"the route {release} leads nowhere"
     shares = [_share(backends, candidate) for backends in rules]
     return LiveRoutes(_percent(shares), problem, _astray(rules, own))
@@ -86,7 +85,7 @@ def _of_http_route(route: Object) -> Iterator[Backends]:
 
 
 def _of_virtual_service(route: Object) -> Iterator[Backends]:
-    """The same of Istio's routes; a sole destination gets everything."""
+    """The same of a VirtualService; a sole destination gets everything."""
     for rule in _listed(route.get("spec"), "http"):
         matches = _listed(rule, "match")
         if matches and all(match.get("headers") for match in matches):
@@ -100,29 +99,46 @@ def _of_virtual_service(route: Object) -> Iterator[Backends]:
             yield backends
 
 
+RULES_OF: Mapping[str, Callable[[Object], Iterator[Backends]]] = {
+    "HTTPRoute": _of_http_route,
+    "VirtualService": _of_virtual_service,
+}
+"""How the rules of each kind of route are read that has the weights of both versions."""
+
+
 def _service(destination: Object) -> str:
     """The Service of a destination, which may be named by its full domain."""
     host = _mapping(destination, "destination").get("host", "")
     return str(host).partition(".")[0]
 
 
-def _of_ingresses(main: Object, canary: Object | None, candidate: str) -> float | None:
-    """The share by the main Ingress, and by the second one that takes some of it."""
+def _of_ingresses(
+    main: Object, canary: Object | None, candidate: str, taken: float | None
+) -> float | None:
+    """The share by the main Ingress, and by the second one that takes some of it.
+
+    Args:
+        main: the first one.
+        canary: the second one, if it is there.
+        candidate: the Service of the candidate.
+        taken: what the second one takes, 0 to 1; None where that is not known.
+    """
     base = 1.0 if candidate in _backends(main) else 0.0
-    taken = 0.0 if canary is None else _taken(canary)
     if canary is None or taken is None:
         return base if canary is None else None
     gains = 1.0 if candidate in _backends(canary) else 0.0
     return base * (1 - taken) + gains * taken
 
 
-def _taken(canary: Object) -> float | None:
+def _taken(canary: Object, annotation: str) -> float | None:
     """What the second Ingress takes, 0 to 1; None where its weight is no number."""
     notes = _mapping(_mapping(canary, "metadata"), "annotations")
-    if notes.get(_CANARY) != "true":
+    if notes.get(annotation) != "true":
         return 0.0
     try:
-        taken = int(notes.get(_WEIGHT, "0")) / int(notes.get(_TOTAL, str(FULL)))
+        taken = int(notes.get(f"{annotation}-weight", "0")) / int(
+            notes.get(f"{annotation}-weight-total", str(FULL))
+        )
     except (OverflowError, TypeError, ValueError, ZeroDivisionError):
         return None
     return min(1.0, max(0.0, taken))

@@ -7,6 +7,7 @@ from sluice.core import names
 from sluice.core.analysis.counts import Answered, Batch, Parameters
 from sluice.core.analysis.queries import Question, arm_labels, buckets
 from sluice.core.analysis.samples import INFINITE, STALE, Series, grid_of
+from sluice.core.analysis.signal_table import ERRORS
 from sluice.core.analysis.signals import (
     Counter,
     Watch,
@@ -72,7 +73,7 @@ class Arm:
 
         The gateway's tells where the engine counts nothing at all.
         """
-        counted = self.engine.counters.get("errors")
+        counted = self.engine.counters.get(ERRORS.name)
         if counted is not None:
             return Question(counted["requests"]["metric"], self.labels)
         edge = next((w for w in self.watches.values() if w.gateway and w.requests), None)
@@ -198,7 +199,7 @@ def _arm(release: Release, variant: Variant, catalog: Catalog) -> Arm | None:
     said = words(release, values.service_name(release, variant))
     gateway = gateway_of(release, catalog)
     beside = {w.gate.name: w for w in watches_beside(release.spec, engine, gateway)}
-    workload = values.workload_name(release, variant), values.group(variant.spec)["workload_kind"]
+    workload = values.workload_name(release, variant), values.group(variant)["workload_kind"]
     return Arm(
         labels,
         engine,

@@ -13,16 +13,23 @@ from sluice.core.memory.architecture_config import architecture_from_config, rea
 from sluice.core.pipeline.specs import Specs
 from sluice.core.specs.resolve import Environment, Release
 from sluice.core.specs.schema import FILES, Schemas
+from sluice.core.takeover.records import Records
 from sluice.core.unforeseen import UnforeseenError, finding, isolated
 
 Files = Mapping[str, bytes]
 
 
-def read(files: Files, schemas: Schemas) -> Specs:
-    """Read every spec among the files; a broken one becomes findings and is left out."""
+def read(files: Files, schemas: Schemas, records: Records) -> Specs:
+    """Read every spec among the files; a broken one becomes findings and is left out.
+
+    Args:
+        files: all files below environments/, by path.
+        schemas: the schemas of specs.
+        records: what the names of strategies, providers, controllers and scalers stand for.
+    """
     findings = [references.stray(path) for path in files if not layout.belongs(path)]
     documents = _documents(files, schemas, findings)
-    around = _environments(documents)
+    around = _environments(documents, records)
     releases = dict(_releases(documents, files, around, findings))
     return Specs(around, releases, findings)
 
@@ -72,9 +79,9 @@ def _documents(files: Files, schemas: Schemas, findings: list[Finding]) -> dict[
     return documents
 
 
-def _environments(documents: Mapping[str, Document]) -> dict[str, Environment]:
+def _environments(documents: Mapping[str, Document], records: Records) -> dict[str, Environment]:
     found = ((layout.environment_of(path), document) for path, document in documents.items())
-    return {name: Environment(name, document) for name, document in found if name}
+    return {name: Environment(name, document, records) for name, document in found if name}
 
 
 def _releases(

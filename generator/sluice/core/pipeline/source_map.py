@@ -213,7 +213,8 @@ def _altered(
     changed = replace(document, data=_replaced(document.data, pointer, other))
     if isinstance(subject, Environment):
         renamed = pointer == _NAME and other
-        return Environment(str(other[0]) if renamed else subject.name, changed)
+        name = str(other[0]) if renamed else subject.name
+        return replace(subject, name=name, document=changed)
     if document.path == subject.environment.document.path:
         return replace(subject, environment=replace(subject.environment, document=changed))
     if document.path != subject.document.path:

@@ -31,6 +31,7 @@ from sluice.core.pipeline.specs import Specs
 from sluice.core.pipeline.standing import route_claims, standings
 from sluice.core.specs.resolve import Environment, Release
 from sluice.core.specs.schema import Schemas
+from sluice.core.takeover.records import Records
 from sluice.core.unforeseen import UnforeseenError, finding, isolated
 from sluice.core.workload.render import Renderer
 
@@ -43,6 +44,7 @@ class Toolkit:
     catalog: Catalog
     renderer: Renderer
     kubernetes: KubernetesSchemas
+    records: Records
 
     @cached_property
     def source_map(self) -> SourceMap:

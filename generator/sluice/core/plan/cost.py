@@ -12,7 +12,7 @@ from sluice.core.catalog.entries import Catalog
 from sluice.core.layout import Key
 from sluice.core.pipeline import Specs
 from sluice.core.specs.records import ReleaseSpec
-from sluice.core.specs.resolve import Environment, Release
+from sluice.core.specs.resolve import Environment, Release, Variant
 
 HOURS_PER_MONTH = 730
 
@@ -121,17 +121,17 @@ def release_totals(release: Release, catalog: Catalog) -> Totals:
         spec = variant.spec
         least, most = spec.scaling.least, spec.scaling.most
         room = has_room(release.environment, spec, catalog)
-        changing = most if release.rollout else most_in_rollout(spec, room=room)
+        changing = most if release.rollout else most_in_rollout(variant, room=room)
         now += _totals(release.environment, spec, catalog, (least, most, changing))
     return now
 
 
-def most_in_rollout(spec: ReleaseSpec, *, room: bool) -> int:
+def most_in_rollout(variant: Variant, *, room: bool) -> int:
     """Replicas at most while a new version takes over: of both, or one more than usual."""
-    strategy, most = spec.rollout.strategy, spec.scaling.most
-    if strategy == "recreate":
-        return most
-    return most + int(room) if strategy == "rolling" else 2 * most
+    strategy, most = variant.takeover.strategy, variant.spec.scaling.most
+    if strategy.has_candidate:
+        return 2 * most
+    return most if strategy.stops_first else most + int(room)
 
 
 def hourly_price(environment: Environment, spec: ReleaseSpec, catalog: Catalog) -> float | None:

@@ -15,7 +15,6 @@ from sluice.core.pipeline import Specs, standings
 from sluice.core.plan.cost import hourly_price
 from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import FULL, plan_of
-from sluice.core.workload import delivery
 
 HOUR = 3600
 
@@ -71,11 +70,11 @@ def outlook(release: Release, specs: Specs, catalog: Catalog, rate: float) -> Ou
         rate: requests a second, over both versions.
     """
     use = standings(specs, catalog)[release.key.environment].use
-    steady = release.spec.rollout.strategy in delivery.STEADY
-    if release.rollout is None and not steady:  # a second version comes beside the one counted
+    side_by_side = release.takeover.strategy.has_candidate
+    if release.rollout is None and side_by_side:  # a second version comes beside the one counted
         use = use.changed((), (release,), catalog)
     return Outlook(
-        tuple(_replacing(release, catalog) if steady else _stages(release, catalog, rate)),
+        tuple(_stages(release, catalog, rate) if side_by_side else _replacing(release, catalog)),
         release.spec.accelerator.name,
         quota_of(release.environment),
         left_over(release.environment, use),
@@ -86,25 +85,24 @@ def outlook(release: Release, specs: Specs, catalog: Catalog, rate: float) -> Ou
 def _replacing(release: Release, catalog: Catalog) -> Iterator[Stage]:
     """Kubernetes replaces pods: all requests meet the new version as soon as it is ready."""
     spec, price = release.spec, hourly_price(release.environment, release.spec, catalog)
-    rolling = spec.rollout.strategy == "rolling"
-    more = rolling and has_room(release.environment, spec, catalog)
+    stops_first = release.takeover.strategy.stops_first
+    more = not stops_first and has_room(release.environment, spec, catalog)
     held = devices(spec) if more else 0
     yield Stage("replacing", FULL, 0, 0, 0.0, held, 0.0, None if price is None else 0.0)
 
 
 def _notes(release: Release) -> Iterator[str]:
-    strategy = release.spec.rollout.strategy
-    mover = delivery.controller(release.spec)
-    if strategy == "recreate":
+    strategy, mover = release.takeover.strategy, release.takeover.controller
+    if strategy.stops_first:
         yield "it is down until new replicas are ready: the old ones stop first"
-    if strategy in delivery.STEADY:
+    if not strategy.has_candidate:
         yield "nothing is judged: every request meets the new version once it is ready"
     if mover is not None:
-        yield from (f"{delivery.name_of(release.spec)}: {note}" for note in mover.notes)
+        yield from (f"{mover.name}: {note}" for note in mover.notes)
 
 
 def _stages(release: Release, catalog: Catalog, rate: float) -> Iterator[Stage]:
-    plan, mover = plan_of(release.spec), delivery.controller(release.spec)
+    plan, mover = plan_of(release.spec), release.takeover.controller
     price = hourly_price(release.environment, release.spec, catalog)
     mirrored = _mirrored(release)
 
@@ -125,7 +123,7 @@ def _stages(release: Release, catalog: Catalog, rate: float) -> Iterator[Stage]:
         found = stage(f"step {index + 1}", step.weight, (step.soak, longest), held)
         copies = rate * step.soak * mirrored / FULL
         yield replace(found, manual=step.manual, copies=copies)
-    if mover is not None and mover.makes_services:
+    if mover is not None and mover.copies_stable:
         yield stage("copying", FULL, (0, plan.warming), _candidate(release, 0))
     else:
         window = plan.rollback_window
@@ -135,8 +133,8 @@ def _stages(release: Release, catalog: Catalog, rate: float) -> Iterator[Stage]:
 
 def _mirrored(release: Release) -> int:
     """Percent of the requests of which the new version gets copies."""
-    shadow = release.spec.rollout.strategy == "shadow"
-    return release.spec.rollout.mirror if shadow else 0
+    copies = release.takeover.strategy.copies
+    return release.spec.rollout.mirror if copies else 0
 
 
 def _candidate(release: Release, share: int) -> int:
@@ -147,9 +145,9 @@ def _candidate(release: Release, share: int) -> int:
 
     A controller that replaces the workload by one of its own starts no more than the share asks.
     """
-    spec, mover = release.spec, delivery.controller(release.spec)
-    follows = mover is not None and not mover.makes_services
-    by_share = follows and spec.rollout.strategy == "canary"
+    spec, mover = release.spec, release.takeover.controller
+    follows = mover is not None and not mover.copies_stable
+    by_share = follows and release.takeover.strategy.is_weighted
     least = 1 if by_share else spec.scaling.least
     replicas: int = max(least, math.ceil(share * spec.scaling.most / FULL))
     return replicas * devices(spec)

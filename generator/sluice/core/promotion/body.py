@@ -14,6 +14,7 @@ from sluice.core.promotion import lineage
 from sluice.core.promotion.chart import chart
 from sluice.core.promotion.lineage import Origin
 from sluice.core.promotion.message import Story, marker
+from sluice.core.takeover.strategy import DEFAULT, strategy_of
 from sluice.core.units import bytes_text
 
 _MOST_ROWS = 20
@@ -164,17 +165,17 @@ def _cost(before: Totals, after: Totals) -> str:
 
 
 def _rollout(story: Story) -> str:
-    strategy = story.rollout.get("strategy", "rolling")
+    strategy = strategy_of(story.rollout.get("strategy", DEFAULT.name))
     steps = story.rollout.get("steps", ())
     begins = ""
-    if strategy == "rolling":
+    if not strategy.has_candidate and not strategy.stops_first:
         begins = " Every request meets the new version once it is ready."
     elif steps and "controller" not in story.rollout:
         begins = (
             " Merging starts the new version beside the deployed one, without any request. "
             "Each step is then a change of its own."
         )
-    lines = [f"### Rollout\n\nStrategy {code(strategy)}.{begins}"]
+    lines = [f"### Rollout\n\nStrategy {code(strategy.name)}.{begins}"]
     if steps:
         rows = [(str(n), f"{s['weight']} %", code(s["soak"])) for n, s in enumerate(steps, 1)]
         lines.append(table(("step", "weight", "for at least"), rows))

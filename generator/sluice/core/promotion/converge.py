@@ -270,7 +270,9 @@ def _after(
         for path in (layout.environment_path(key.environment), layout.release_path(key))
     }
     read = pipeline.read(
-        {**near, **{p: c for p, c in changes.items() if c is not None}}, tools.schemas
+        {**near, **{p: c for p, c in changes.items() if c is not None}},
+        tools.schemas,
+        tools.records,
     )
     after = specs.changed(read)
     return after, pipeline.check(after, tools, [key])

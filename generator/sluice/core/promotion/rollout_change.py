@@ -105,7 +105,7 @@ def after(
         if path in changes:
             near.pop(path, None)
     written = {p: c for p, c in changes.items() if c is not None and p in paths}
-    read = pipeline.read({**near, **written}, tools.schemas)
+    read = pipeline.read({**near, **written}, tools.schemas, tools.records)
     return specs.changed(read), list(read.findings)
 
 

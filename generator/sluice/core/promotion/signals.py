@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from sluice.core.forge import PullRequest
 from sluice.core.gates.judge import GateResult
+from sluice.core.gates.table import conditions_of
 from sluice.core.layout import Key
 from sluice.core.promotion.message import line, says_left
 from sluice.core.specs.rollout_records import Gate, Promotion
@@ -33,7 +34,7 @@ def merges_later(promotion: Promotion, gates: Sequence[Gate]) -> bool:
     """
     if promotion.windows or promotion.freezes:
         return False
-    return all(gate.approval is None and gate.max_age is None for gate in gates)
+    return not any(condition.lapses for gate in gates for condition in conditions_of(gate))
 
 
 def is_left_to_forge(pull: PullRequest) -> bool:

@@ -16,7 +16,7 @@ from sluice.core.checks.references import REQUIRED, missing
 from sluice.core.cluster import Application
 from sluice.core.finding import in_order
 from sluice.core.forge import PullRequest
-from sluice.core.gates.words import condition
+from sluice.core.gates.table import condition
 from sluice.core.layout import Key
 from sluice.core.observation.argocd import application_name, routes_name
 from sluice.core.observation.following import Following, following_data
@@ -193,7 +193,7 @@ def _gate(gate: Gate) -> str:
 
 def _rollout(release: Release, rollout: Rollout) -> dict[str, Any]:
     return {
-        "strategy": release.spec.rollout.strategy,
+        "strategy": release.takeover.strategy.name,
         "state": rollout.state,
         "candidate": rollout.candidate,
         "stable": rollout.stable,

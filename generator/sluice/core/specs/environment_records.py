@@ -8,6 +8,7 @@ from sluice.core.specs.capacity_records import Toleration
 from sluice.core.specs.model_records import SecretKey
 from sluice.core.specs.reader import EMPTY, Seconds
 from sluice.core.specs.rollout_records import Promotion
+from sluice.core.takeover import scaler
 
 Counts = int | Mapping[str, int]
 """How many devices and shares of all kinds together, or how much of each extended resource."""
@@ -121,7 +122,7 @@ class WakeUp(NamedTuple):
 class Autoscaling(NamedTuple):
     """What scales releases."""
 
-    provider: str = "hpa"
+    provider: str = scaler.DEFAULT
     prometheus: str | None = None  # an address
     wake_up: WakeUp | None = None
 

@@ -12,6 +12,9 @@ from sluice.core.layout import Key
 from sluice.core.model import Follow
 from sluice.core.specs.environment_records import EnvironmentSpec
 from sluice.core.specs.records import ReleaseSpec, lookup, read_environment, read_release
+from sluice.core.takeover.provider import Provider
+from sluice.core.takeover.records import Records, Takeover
+from sluice.core.takeover.scaler import Scaler
 
 Role = Literal["stable", "candidate"]
 Spec = Mapping[str, Any]
@@ -23,11 +26,28 @@ class Environment:
 
     name: str
     document: Document
+    records: Records = field(default_factory=Records, compare=False, repr=False)
+    """What strategies, providers, controllers and scalers do; the same for all environments."""
 
     @cached_property
     def spec(self) -> EnvironmentSpec:
         """What it says, with the defaults of what it does not."""
         return read_environment(self.document.data["spec"])
+
+    @property
+    def scaler(self) -> Scaler:
+        """What scales the releases here."""
+        return self.records.scalers[self.spec.autoscaling.provider]
+
+    @property
+    def provider(self) -> Provider | None:
+        """What routes requests to the releases here; None where nobody outside reaches them."""
+        traffic = self.spec.traffic
+        return None if traffic is None else self.records.providers[traffic.provider]
+
+    def takeover_of(self, spec: ReleaseSpec) -> Takeover:
+        """What a release with this resolved spec goes by when a version takes over."""
+        return self.records.takeover(spec.rollout.strategy, spec.rollout.controller, self.provider)
 
 
 class Described(str):
@@ -43,6 +63,7 @@ class Variant:
 
     spec: ReleaseSpec
     role: Role
+    takeover: Takeover
 
     @property
     def version(self) -> str:
@@ -89,9 +110,17 @@ class Release:
     def variants(self) -> tuple[Variant, ...]:
         """The versions that run, the stable one first."""
         if self.rollout is None:
-            return (Variant(self.spec, "stable"),)
+            return (Variant(self.spec, "stable", self.takeover),)
         stable = self._resolved(self.rollout.data["spec"]["stable"]["spec"])
-        return Variant(stable, "stable"), Variant(self.spec, "candidate")
+        return (
+            Variant(stable, "stable", self.environment.takeover_of(stable)),
+            Variant(self.spec, "candidate", self.takeover),
+        )
+
+    @cached_property
+    def takeover(self) -> Takeover:
+        """How the newest version takes over: its strategy, its controller, its provider."""
+        return self.environment.takeover_of(self.spec)
 
     @cached_property
     def stable(self) -> "Release | None":

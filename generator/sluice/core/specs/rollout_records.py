@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from sluice.core.specs.reader import EMPTY, Seconds
+from sluice.core.takeover.controller import OWN
+from sluice.core.takeover.strategy import DEFAULT
 
 
 class CountedBy(NamedTuple):
@@ -85,7 +87,7 @@ class Analysis(NamedTuple):
 class Strategy(NamedTuple):
     """How versions take over from each other: `rollout` of a release."""
 
-    strategy: str = "rolling"
+    strategy: str = DEFAULT.name
     steps: tuple[RolloutStep, ...] = ()
     match: Match | None = None
     mirror: int = 100  # percent of the requests that are copied
@@ -94,7 +96,7 @@ class Strategy(NamedTuple):
     max_failure_age: Seconds = 1200  # a failure older than this is for a person to decide
     max_wait: Seconds | None = None  # for a person, before the candidate is rolled back
     analysis: Analysis = Analysis()
-    controller: str = "sluice"  # who moves the weight
+    controller: str = OWN  # who moves the weight
 
 
 class MeasuredBy(NamedTuple):

@@ -6,12 +6,6 @@ from sluice.core import paths
 from sluice.core.specs.resolve import Environment, Release
 from sluice.core.workload import delivery, values
 
-_DEFAULT_CLASS = "nginx"
-"""The class that controllers of Ingresses have where nobody gives them another one."""
-_FIRST_RULE = frozenset({"istio"})
-"""Providers that put the rules of a host one after the other, in the order in which they came, and
-take the first that matches; the others take the most exact one."""
-
 
 class Gateway(NamedTuple):
     """What answers for hosts: one of a cluster, whichever environments have routes there."""
@@ -27,25 +21,30 @@ class Address(NamedTuple):
     gateway: Gateway
     host: str
     path: str
+    first_rule: bool = False
+    """Whether the first rule that matches is taken, and not the most exact one."""
 
 
 def gateway_of(environment: Environment) -> Gateway | None:
     """The gateway at which the releases of an environment are reached, if any."""
-    traffic = environment.spec.traffic
-    if traffic is None:
+    traffic, provider = environment.spec.traffic, environment.provider
+    if traffic is None or provider is None:
         return None
-    name = traffic.class_name or _DEFAULT_CLASS
+    name = traffic.class_name or provider.default_class
     if traffic.gateway is not None:
         namespace = traffic.gateway.namespace or environment.spec.namespace
         name = f"{namespace}/{traffic.gateway.name}"
-    return Gateway(environment.spec.cluster.server, traffic.provider, name)
+    return Gateway(environment.spec.cluster.server, provider.name, name)
 
 
 def address_of(release: Release) -> Address | None:
     """Where clients reach a release, or nothing when nobody outside does."""
     gateway = gateway_of(release.environment)
     route = values.route(release.environment, release.spec)
-    return Address(gateway, *route) if gateway and route else None
+    provider = release.takeover.provider
+    if gateway is None or route is None or provider is None:
+        return None
+    return Address(gateway, *route, provider.first_rule)
 
 
 def taken_first(release: Release, address: Address) -> str | None:
@@ -54,9 +53,9 @@ def taken_first(release: Release, address: Address) -> str | None:
     A rule for all requests comes last in any case, but not one for all those with some header, as
     a controller adds it that knows no paths.
     """
-    if address.gateway.provider not in _FIRST_RULE:
+    if not address.first_rule:
         return None
-    added = delivery.managed_route(release.spec, release.key.name, address.gateway.provider)
+    added = delivery.managed_route(release.variants[-1], release.key.name)
     if release.spec.rollout.match and added:
         return "/"
     if address.path == "/" and not release.spec.rollout.match:
@@ -66,5 +65,4 @@ def taken_first(release: Release, address: Address) -> str | None:
 
 def passed_over(address: Address) -> tuple[str, ...]:
     """The paths of other releases whose rules may take this one's requests."""
-    is_first = address.gateway.provider in _FIRST_RULE
-    return paths.outer_paths(address.path) if is_first else ()
+    return paths.outer_paths(address.path) if address.first_rule else ()

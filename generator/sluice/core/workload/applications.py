@@ -27,20 +27,6 @@ REFRESHES_RETRIES = (3, 2)
 Before it, an application that says which paths it is made from may apply an older revision after a
 retry that failed (argo-cd#27875); routes then do not say it, which costs a rendering each time.
 """
-_WEIGHTS = {
-    "gateway": {
-        "group": "gateway.networking.k8s.io",
-        "kind": "HTTPRoute",
-        "weights": ".spec.rules[].backendRefs[].weight",
-        "rule": ".spec.rules[]",
-    },
-    "istio": {
-        "group": "networking.istio.io",
-        "kind": "VirtualService",
-        "weights": ".spec.http[].route[].weight",
-        "rule": ".spec.http[]",
-    },
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +171,8 @@ def _scaled_kinds(release: Release) -> Iterator[dict[str, str]]:
     """The kinds of workloads whose replicas a scaler or a controller sets, and not Git."""
     kinds = set()
     for variant in release.variants:
-        if values.counted_elsewhere(variant.spec):
-            group = values.group(variant.spec)
+        if values.counted_elsewhere(variant):
+            group = values.group(variant)
             kinds.add((group["workload_api"].partition("/")[0], group["workload_kind"]))
     for api_group, kind in sorted(kinds):
         yield {"group": api_group, "kind": kind}
@@ -194,14 +180,14 @@ def _scaled_kinds(release: Release) -> Iterator[dict[str, str]]:
 
 def _moved_routes(release: Release) -> Iterator[dict[str, Any]]:
     """The routes whose weights a controller in the cluster sets, and to which it adds rules."""
-    traffic = release.environment.spec.traffic
-    provider = traffic.provider if traffic else ""
-    route, mover = _WEIGHTS.get(provider), delivery.controller(release.spec)
-    if route is None or mover is None or release.spec.rollout.strategy == "blue-green":
+    takeover, provider = release.takeover, release.takeover.provider
+    if provider is None or provider.has_second_route or not takeover.is_elsewhere:
         return
-    paths = [route["weights"]]
-    managed = delivery.managed_route(release.spec, release.key.name, provider)
+    if takeover.strategy.is_switched:
+        return
+    paths = [provider.weights]
+    managed = delivery.managed_route(release.variants[-1], release.key.name)
     if managed:
         added = f'.name == "{managed}"'
-        paths.append(f"{route['rule']} | select({added})")
-    yield {"group": route["group"], "kind": route["kind"], "paths": paths}
+        paths.append(f"{provider.rules} | select({added})")
+    yield {"group": provider.route.group, "kind": provider.route.kind, "paths": paths}

@@ -1,116 +1,45 @@
 """A release that a controller in the cluster rolls out, for teams that have one.
 
 Git then says what is wanted, and not how far it has come; routes are the controller's to change.
+What each controller does is in its record (`core.takeover.controller`).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
-from sluice.core.specs.records import ReleaseSpec
+from sluice.core.specs.resolve import Variant
 from sluice.core.specs.rollout_plan import plan_of
+from sluice.core.takeover.controller import Controller
 
-STEADY = ("rolling", "recreate")
-"""Strategies by which Kubernetes itself replaces pods: no two versions stand side by side."""
 MINUTE = 60
 LOOKS = 10
 """How often a controller looks that does so at regular times, where nothing else sets them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Controller:
-    """What a controller is given, how it tells versions apart, and what it makes by itself.
-
-    `arm` are the labels that the metrics of the new pods have; {release} stands for its name.
-    `makes_copies` are the providers of traffic by which it has requests copied. `app` is the
-    label that its Deployments select by, where that must be one of a few. `notes` say what is
-    otherwise than where we do it.
-    """
-
-    workload: tuple[str, str]
-    strategies: frozenset[str]
-    arm: Mapping[str, str]
-    pod_label: str
-    app: str = ""
-    makes_services: bool = False
-    makes_routes: frozenset[str] = field(default_factory=frozenset)
-    makes_copies: frozenset[str] = field(default_factory=frozenset)
-    notes: tuple[str, ...] = ()
-
-
-CONTROLLERS: Mapping[str, Controller] = {
-    "argo-rollouts": Controller(
-        workload=("argoproj.io/v1alpha1", "Rollout"),
-        strategies=frozenset({"canary", "blue-green", "ab", "shadow"}),
-        arm={"rollouts_pod_template_hash": "{{args.candidate}}"},
-        pod_label="rollouts-pod-template-hash",
-        makes_copies=frozenset({"istio"}),
-        notes=(
-            "the weight lives in the cluster: one that is built anew gives all to the new version",
-            "after an abort Git names the version that failed, until somebody changes it",
-        ),
-    ),
-    "flagger": Controller(
-        workload=("apps/v1", "Deployment"),
-        strategies=frozenset({"canary", "blue-green", "ab", "shadow"}),
-        arm={"app": "{release}"},
-        pod_label="app",
-        app="app",
-        makes_services=True,
-        makes_routes=frozenset({"gateway", "istio"}),
-        makes_copies=frozenset({"gateway", "istio"}),
-        notes=(
-            "the weight lives in the cluster: one that is built anew gives all to the new version",
-            "after a rollback Git names the version that failed, until somebody changes it",
-            "it looks once a step, and takes a version back one look after the one that failed",
-            "where nothing was counted it takes the version back: no data is a failure to it",
-            "in the end the stable version's copy loads the weights once more",
-        ),
-    ),
-}
-
-
-def name_of(spec: ReleaseSpec) -> str:
-    """Who moves the weight."""
-    return spec.rollout.controller
-
-
-def controller(spec: ReleaseSpec) -> Controller | None:
-    """The controller in the cluster that moves it; None where none does."""
-    steady = spec.rollout.strategy in STEADY
-    return None if steady else CONTROLLERS.get(name_of(spec))
-
-
-def is_elsewhere(spec: ReleaseSpec) -> bool:
-    """Whether a controller in the cluster moves it."""
-    return controller(spec) is not None
-
-
-def workload(spec: ReleaseSpec) -> tuple[str, str]:
+def workload(variant: Variant) -> tuple[str, str]:
     """API version and kind of the workload on one node."""
-    found = controller(spec)
-    return found.workload if found else ("apps/v1", "Deployment")
+    mover = variant.takeover.controller
+    return mover.workload if mover else ("apps/v1", "Deployment")
 
 
-def names(spec: ReleaseSpec, release: str) -> set[str]:
+def names(mover: Controller | None, release: str) -> set[str]:
     """The names of objects that there are because of a controller."""
-    found = controller(spec)
-    if found is None:
+    if mover is None:
         return set()
-    return {f"{release}-canary", *({f"{release}-primary"} if found.makes_services else ())}
+    return {f"{release}-canary", *({f"{release}-primary"} if mover.copies_stable else ())}
 
 
-def plan(spec: ReleaseSpec) -> dict[str, Any]:
+def plan(variant: Variant) -> dict[str, Any]:
     """What the templates of a controller use: steps and times, all in seconds."""
-    found, strategy = plan_of(spec), spec.rollout.strategy
+    found, strategy = plan_of(variant.spec), variant.takeover.strategy
     soaks = [step.soak for step in found.steps]
-    rhythm = looks(soaks, once_a_step=strategy == "canary")
+    rhythm = looks(soaks, once_a_step=strategy.is_weighted)
     return {
         "steps": [{"weight": s.weight, "soak": s.soak, "manual": s.manual} for s in found.steps],
-        "weighed": strategy == "canary",
-        "chosen": strategy == "ab",
-        "copied": strategy == "shadow",
-        "all_at_once": strategy == "blue-green",
+        "weighed": strategy.is_weighted,
+        "chosen": strategy.chooses,
+        "copied": strategy.copies,
+        "all_at_once": strategy.is_switched,
         "manual": any(step.manual for step in found.steps),
         "soak": max(1, sum(soaks)),
         "window": found.rollback_window,
@@ -120,15 +49,18 @@ def plan(spec: ReleaseSpec) -> dict[str, Any]:
     }
 
 
-def managed_route(spec: ReleaseSpec, release: str, provider: str | None) -> str | None:
+def managed_route(variant: Variant, release: str) -> str | None:
     """The name of the rule that a controller adds to a route of ours while it rolls out.
 
-    An Ingress has none: a second one has it all.
+    Where the candidate has a second route, that has it all.
     """
-    mover = controller(spec)
-    if mover is None or provider in (None, "nginx", *mover.makes_routes):
+    takeover = variant.takeover
+    provider = takeover.provider
+    if not takeover.is_elsewhere or provider is None or provider.has_second_route:
         return None
-    adds = spec.rollout.strategy == "shadow" or spec.rollout.match
+    if takeover.pairing.makes_route:
+        return None
+    adds = takeover.strategy.copies or variant.spec.rollout.match
     return f"{release}-candidate" if adds else None
 
 

@@ -11,9 +11,10 @@ from sluice.core.analysis.queries import Question, promql, quoted, spellings
 from sluice.core.analysis.samples import INFINITE
 from sluice.core.analysis.signals import Watch, own_labels, warm_up, watches
 from sluice.core.catalog.entries import Engine, Gateway
-from sluice.core.specs.records import ReleaseSpec
-from sluice.core.specs.resolve import Release
+from sluice.core.specs.resolve import Release, Variant
 from sluice.core.specs.rollout_plan import plan_of
+from sluice.core.takeover.controller import Controller
+from sluice.core.takeover.records import Takeover
 from sluice.core.workload import delivery
 from sluice.core.workload.routing import words
 
@@ -28,15 +29,14 @@ def measurements(
     release: Release, engine: Engine, gateway: Gateway | None
 ) -> Iterator[dict[str, Any]]:
     """The share of bad events of the new pods, as a query, with the rate that is too much."""
-    spec = release.spec
+    spec, found = release.spec, release.takeover.controller
     address = release.environment.spec.monitoring.prometheus.address
-    found = delivery.controller(spec)
-    if found is None or not address or is_blind(spec):
+    if found is None or not address or is_blind(release.takeover):
         return
     for watch in watches(spec, engine, gateway):
         if watch.gate.absolute is None:
             continue
-        query = _share(watch, _arm(watch, release, found), window(spec))
+        query = _share(watch, _arm(watch, release, found), window(release.variants[-1]))
         query = _without_placeholders(query, found.arm)
         limit = f"{watch.gate.absolute.p1:f}".rstrip("0")
         yield {
@@ -51,41 +51,41 @@ def measurements(
         }
 
 
-def is_blind(spec: ReleaseSpec) -> bool:
+def is_blind(takeover: Takeover) -> bool:
     """Whether a controller judges before the new version gets anything: nothing would be counted.
 
     It takes that for a failure.
     """
-    found = delivery.controller(spec)
-    return found is not None and found.makes_services and spec.rollout.strategy == "blue-green"
+    mover = takeover.controller
+    return mover is not None and mover.looks_once_a_step and takeover.strategy.is_switched
 
 
-def timing(spec: ReleaseSpec) -> dict[str, Any]:
+def timing(variant: Variant) -> dict[str, Any]:
     """When controllers that ask every minute begin, and when too little was counted too often.
 
     After a switch they ask a number of times: one that asks for ever would never be done.
     """
-    kept = plan_of(spec).rollback_window - warm_up(spec)
+    kept = plan_of(variant.spec).rollback_window - warm_up(variant.spec)
     return {
-        "initial_delay": f"{warm_up(spec)}s",
-        "inconclusive": -(-window(spec) // delivery.MINUTE),
+        "initial_delay": f"{warm_up(variant.spec)}s",
+        "inconclusive": -(-window(variant) // delivery.MINUTE),
         "count": max(1, kept // delivery.MINUTE),
     }
 
 
-def window(spec: ReleaseSpec) -> int:
+def window(variant: Variant) -> int:
     """Seconds that a query looks back: what a step is judged by, without its warm-up.
 
     A controller that asks once a step, at its end, asks about the whole of it.
     """
-    found, plan = delivery.controller(spec), plan_of(spec)
-    shortest = min(step.soak for step in plan.steps)
-    if found is not None and found.makes_services and spec.rollout.strategy == "canary":
-        return max(LEAST, shortest - warm_up(spec))
+    mover, strategy = variant.takeover.controller, variant.takeover.strategy
+    shortest = min(step.soak for step in plan_of(variant.spec).steps)
+    if mover is not None and mover.looks_once_a_step and strategy.is_weighted:
+        return max(LEAST, shortest - warm_up(variant.spec))
     return max(SHORTEST, min(shortest, LONGEST))
 
 
-def _arm(watch: Watch, release: Release, found: delivery.Controller) -> dict[str, tuple[str, ...]]:
+def _arm(watch: Watch, release: Release, found: Controller) -> dict[str, tuple[str, ...]]:
     """The labels of the new pods, or of what the gateway sends to them."""
     namespace, name = release.environment.spec.namespace, release.key.name
     everywhere = own_labels(release.environment.spec)

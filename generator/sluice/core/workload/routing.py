@@ -6,7 +6,7 @@ from sluice.core.catalog.entries import Catalog, Gateway
 from sluice.core.specs.reader import written
 from sluice.core.specs.resolve import Release, Variant
 from sluice.core.specs.rollout_records import Pair
-from sluice.core.workload import delivery, values
+from sluice.core.workload import values
 
 FULL = 100
 UNNAMED = ("WARMING", "ROLLED_BACK")
@@ -21,9 +21,8 @@ since it can begin before the candidate is ready."""
 
 def has_routes(release: Release) -> bool:
     """Whether a release has routes of its own; some controllers in the cluster make theirs."""
-    traffic = values.traffic(release.environment, release.spec)
-    mover = delivery.controller(release.spec)
-    return traffic is not None and not (mover and traffic["provider"] in mover.makes_routes)
+    takeover = release.takeover
+    return takeover.provider is not None and not takeover.pairing.makes_route
 
 
 def named(release: Release) -> tuple[Variant, ...]:
@@ -57,7 +56,7 @@ def asked_for(release: Release) -> dict[str, Any]:
     return {
         "match_header": header and {"name": header.name.lower(), "value": header.value},
         "match_cookie": cookie and {**written(cookie), "pattern": _cookie_pattern(cookie)},
-        "mirror_percent": rollout.mirror if rollout.strategy == "shadow" else None,
+        "mirror_percent": rollout.mirror if release.takeover.strategy.copies else None,
     }
 
 

@@ -16,12 +16,6 @@ PERCENT = frozenset({"kvCacheUsage"})
 
 _NEVER_MORE = "1000000"
 """Requests a second for each replica: the signal that wakes never asks for a second one."""
-_HPA_FIELDS = ("fallback", "idleAfter")
-
-
-def provider(environment: Environment) -> str:
-    """What scales in an environment."""
-    return environment.spec.autoscaling.provider
 
 
 def targets(engine: Engine, asked: Mapping[str, Any], pods: Mapping[str, str]) -> Iterator[Any]:
@@ -98,26 +92,34 @@ def label_of(name: str) -> str:
 
 def check_scaling(release: Release) -> Iterator[Finding]:
     """What the environment's scaler cannot do; that the bounds are in order is said elsewhere."""
-    scaling, asleep = release.spec.scaling, release.spec.scaling.may_sleep
-    keda = provider(release.environment) == "keda"
-    if asleep and not keda:
-        message = "no replicas at all need a scaler that something wakes, which an HPA is not"
-        remedy = "set min to 1, or autoscaling.provider of the environment to keda"
+    scaling, scaler = release.spec.scaling, release.environment.scaler
+    asleep = scaling.may_sleep
+    if asleep and not scaler.wakes:
+        message = (
+            f"no replicas at all need a scaler that something wakes, which {scaler.title} is not"
+        )
+        remedy = f"set min to 1, or autoscaling.provider of the environment to {_waking(release)}"
         yield Finding(release.place("scaling.min"), "REF055", message, remedy)
     elif asleep and release.environment.spec.autoscaling.wake_up is None:
         message = "at no replicas an engine has no metrics, so nothing would wake it"
         remedy = "set autoscaling.wakeUp of the environment to the gateway's count of requests"
         yield Finding(release.place("scaling.min"), "REF055", message, remedy)
-    for field in _HPA_FIELDS if not keda else ():
+    for field in scaler.without:
         if release.spec.says(f"scaling.{field}"):
             place = release.place(f"scaling.{field}", key=True)
-            message = f"an HPA has nothing that {field} could become"
+            message = f"{scaler.title} has nothing that {field} could become"
             yield Finding(place, "REF055", message, "remove it")
-    if keda and release.spec.says("scaling.idleAfter") and not asleep:
+    if scaler.wakes and release.spec.says("scaling.idleAfter") and not asleep:
         place = release.place("scaling.idleAfter", key=True)
         message = "idleAfter is for the last replica, which stays with min above 0"
         yield Finding(place, "REF055", message, "remove it, or set min to 0")
-    most = scaling.max or 0
-    if keda and scaling.fallback is not None and scaling.fallback > most:
-        message = f"fallback {scaling.fallback} is above max {most}"
+    most, fallback = scaling.max or 0, scaling.fallback
+    if fallback is not None and fallback > most and "fallback" not in scaler.without:
+        message = f"fallback {fallback} is above max {most}"
         yield Finding(release.place("scaling.fallback"), "REF055", message, "lower it")
+
+
+def _waking(release: Release) -> str:
+    """The scalers that can wake what sleeps, in words."""
+    scalers = release.environment.records.scalers.values()
+    return " or ".join(sorted(scaler.name for scaler in scalers if scaler.wakes))

@@ -54,8 +54,7 @@ def common(release: Release) -> dict[str, Any]:
 
 def is_versioned(variant: Variant) -> bool:
     """Whether each version has a workload of its own, so that taking over only moves routes."""
-    steady = variant.spec.rollout.strategy in delivery.STEADY
-    return not steady and not delivery.is_elsewhere(variant.spec)
+    return variant.takeover.is_ours
 
 
 def workload_name(release: Release, variant: Variant) -> str:
@@ -71,7 +70,7 @@ def selector_of(release: Release, variant: Variant) -> dict[str, str]:
     other. Of workloads that are named by version it has: two of them run at once, each behind a
     Service of its own, and only the route moves.
     """
-    mover = delivery.controller(variant.spec)
+    mover = variant.takeover.controller
     if mover is not None and mover.app:
         return {mover.app: release.key.name}
     selector = {f"{LABEL}/release": release.key.name}
@@ -111,13 +110,13 @@ def of_variant(release: Release, parts: Parts, catalog: Catalog) -> dict[str, An
         "pod_annotations": facts
         | queue["queue_annotations"]
         | ({CONFIG_NOTE: config} if config else {}),
-        **group(spec),
-        **_scaling(spec, sizing.startup_budget(spec, engine, catalog) // 2),
+        **group(parts.variant),
+        **_scaling(parts.variant, sizing.startup_budget(spec, engine, catalog) // 2),
         "least_replicas": _least_replicas(release, parts.variant),
         "room": has_room(release.environment, spec, catalog),
         **queue,
         **placement(release.environment, spec, parts.accelerator, parts.given),
-        **_leaving(spec),
+        **_leaving(parts.variant),
     }
 
 
@@ -168,7 +167,7 @@ def object_names(release: Release) -> set[str]:
     """The names of the objects that a release has in its namespace."""
     named = [v for v in release.variants if v.version]
     found = {release.key.name, *(workload_name(release, v) for v in named)}
-    found |= delivery.names(release.spec, release.key.name)
+    found |= delivery.names(release.takeover.controller, release.key.name)
     if release.rollout is None:
         return found
     return found | {service_name(release, v) for v in named} | {f"{release.key.name}-canary"}
@@ -191,27 +190,28 @@ def _facts(spec: ReleaseSpec) -> dict[str, str]:
     return facts | {f"{LABEL}/{key}": said for key, said in calling.notes(spec).items()}
 
 
-def group(spec: ReleaseSpec) -> dict[str, Any]:
+def group(variant: Variant) -> dict[str, Any]:
     """The kind of the workload: one that a node cannot hold is a set of groups of pods.
 
     Only a group's leader answers, so only it is selected.
     """
-    nodes = parallel_of(spec).nodes
+    nodes = parallel_of(variant.spec).nodes
     return {
         "nodes": nodes,
-        "workload_api": GROUPS if nodes > 1 else delivery.workload(spec)[0],
+        "workload_api": GROUPS if nodes > 1 else delivery.workload(variant)[0],
         "answers": True,
-        "workload_kind": "LeaderWorkerSet" if nodes > 1 else delivery.workload(spec)[1],
+        "workload_kind": "LeaderWorkerSet" if nodes > 1 else delivery.workload(variant)[1],
     }
 
 
-def _scaling(spec: ReleaseSpec, load_time: int) -> dict[str, Any]:
+def _scaling(variant: Variant, load_time: int) -> dict[str, Any]:
     """Replicas, and how fast they change: a replica is not given up sooner than one can start."""
-    scaling, patience = spec.scaling, spec.scaling.scale_down.stabilization
+    scaling = variant.spec.scaling
+    patience = scaling.scale_down.stabilization
     return {
-        "replicas": None if counted_elsewhere(spec) else scaling.replicas,
-        "least_replicas": spec.scaling.least,
-        "most_replicas": spec.scaling.most,
+        "replicas": None if counted_elsewhere(variant) else scaling.replicas,
+        "least_replicas": scaling.least,
+        "most_replicas": scaling.most,
         "scaled": scaling.is_automatic,
         "targets": scaling.target,
         "scale_up": scaling.scale_up.stabilization,
@@ -231,10 +231,10 @@ def _least_replicas(release: Release, variant: Variant) -> int:
     return floor(standing, bounds, stable=variant.role == "stable")
 
 
-def counted_elsewhere(spec: ReleaseSpec) -> bool:
+def counted_elsewhere(variant: Variant) -> bool:
     """Whether the cluster sets the replicas: a scaler, or a controller that takes them all away."""
-    mover = delivery.controller(spec)
-    return spec.scaling.is_automatic or (mover is not None and mover.makes_services)
+    mover = variant.takeover.controller
+    return variant.spec.scaling.is_automatic or (mover is not None and mover.copies_stable)
 
 
 def _policies(step: ScalingStep | None) -> Iterator[dict[str, Any]]:
@@ -243,13 +243,13 @@ def _policies(step: ScalingStep | None) -> Iterator[dict[str, Any]]:
         yield {"type": "Pods", "value": step.replicas, "periodSeconds": step.period}
 
 
-def _leaving(spec: ReleaseSpec) -> dict[str, Any]:
-    drain, spot = spec.lifecycle.pod_drain, spec.placement.spot
+def _leaving(variant: Variant) -> dict[str, Any]:
+    drain, spot = variant.spec.lifecycle.pod_drain, variant.spec.placement.spot
     notice = spot.grace_period if spot else 0
     return {
         "pre_stop": str(PRE_STOP),
         "grace_period": max(PRE_STOP + drain + PRE_STOP, notice),
-        "recreate": spec.rollout.strategy == "recreate",
+        "recreate": variant.takeover.strategy.stops_first,
     }
 
 

@@ -10,7 +10,6 @@ from sluice.core.documents.load import load
 from sluice.core.finding import FindingsError, UsageError
 from sluice.core.observation.live_routes import live_routes
 from sluice.core.specs.rollout_plan import FULL
-from sluice.core.workload import values
 from sluice.reconciler.promotions.serving_history import read_state
 from sluice.reconciler.rollouts.observers import Observers
 from sluice.reconciler.rollouts.write import Case
@@ -54,16 +53,16 @@ def read_live_weight(case: Case, observers: Observers, weighing: Application | N
 def _read_route(case: Case, observers: Observers) -> LiveWeight | None:
     """What the routes in the cluster say; None where they cannot be read."""
     release, rollout = case.release, case.rollout
-    traffic = values.traffic(release.environment, release.spec)
-    if traffic is None:
+    provider = release.takeover.provider
+    if provider is None:
         return None
-    objects = observers.live_routes(release.environment, traffic["provider"])
+    objects = observers.live_routes(release.environment, provider.route)
     if objects is None:
         return None
     name = release.key.name
     candidate = names.workload(name, rollout.candidate)
     stable = {name, names.workload(name, rollout.stable)}
-    found = live_routes(traffic["provider"], objects, name, candidate, stable)
+    found = live_routes(provider, objects, name, candidate, stable)
     weight, astray = found.farthest(rollout.weight), ""
     if found.astray:
         services = " and ".join(found.astray)

@@ -15,6 +15,7 @@ from sluice.core.analysis.queries import Question, promql
 from sluice.core.analysis.samples import Series
 from sluice.core.cluster import Application, Cluster, Routes
 from sluice.core.finding import SilentError, UsageError
+from sluice.core.model import RouteKind
 from sluice.core.specs.resolve import Environment
 from sluice.core.unforeseen import isolated
 from sluice.core.workload.applications import IN_CLUSTER
@@ -52,7 +53,7 @@ class Observers:
     _seen: dict[str, Mapping[str, Application]] = field(default_factory=dict)
     _refusals: dict[str, str] = field(default_factory=dict)
     _silent: set[str] = field(default_factory=set)
-    _routes: dict[tuple[str, str], Objects | None] = field(default_factory=dict)
+    _routes: dict[tuple[str, RouteKind], Objects | None] = field(default_factory=dict)
 
     def application(self, namespace: str, name: str) -> Application | None:
         """What Argo CD says of one application; None when nobody says."""
@@ -75,14 +76,14 @@ class Observers:
         self.application(namespace, "")
         return self._refusals.get(namespace, "")
 
-    def live_routes(self, environment: Environment, provider: str) -> Objects | None:
+    def live_routes(self, environment: Environment, kind: RouteKind) -> Objects | None:
         """The routes in the cluster of an environment, by name; None when they cannot be read."""
         reader = self._reader(environment)
         if reader is None:
             return None
-        asked = environment.name, provider
+        asked = environment.name, kind
         if asked not in self._routes:
-            self._routes[asked] = self._read_routes(reader, environment, provider)
+            self._routes[asked] = self._read_routes(reader, environment, kind)
         return self._routes[asked]
 
     def _reader(self, environment: Environment) -> Routes | None:
@@ -92,11 +93,11 @@ class Observers:
         return own
 
     def _read_routes(
-        self, reader: Routes, environment: Environment, provider: str
+        self, reader: Routes, environment: Environment, kind: RouteKind
     ) -> Objects | None:
         try:
             with isolated("the routes of a cluster"):
-                return reader.routes(provider, environment.spec.namespace)
+                return reader.routes(kind, environment.spec.namespace)
         except (ForbiddenError, AbsentError) as error:
             self.gaps.append(f"the routes of {environment.name} are not read: {error}")
         except UsageError as error:
