@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sluice.core.analysis import samples
@@ -156,8 +156,12 @@ def test_a_pod_that_was_not_observed_has_no_count() -> None:
 
 
 @given(st.lists(st.integers(0, 30), min_size=10, max_size=40), st.sets(st.integers(1, 39)))
+@example([0, 20, 19, 0, 0, 0, 0, 0, 0, 0], {3})
 def test_restarts_lose_only_what_was_never_scraped(steps: list[int], resets: set[int]) -> None:
-    """A process that starts anew at some scrapes, with all that it counted since then in them."""
+    """A process that starts anew at some scrapes, with all that it counted since then in them.
+
+    A fall as small as two servers' clocks make it is no new beginning.
+    """
     value, track = 0, [(0.0, 0.0)]
     for index, step in enumerate(steps, 1):
         value = step if index in resets else value + step
@@ -165,7 +169,8 @@ def test_restarts_lose_only_what_was_never_scraped(steps: list[int], resets: set
     grid = [0, len(steps) * 10]
     found = samples.increases([one(track)], grid, NOW)["p"][0]
     assert found is not None
-    unseen = [i for i in resets if i <= len(steps) and track[i][1] >= track[i - 1][1]]
+    hidden = 1 - samples.CLOCKS
+    unseen = [i for i in resets if i <= len(steps) and track[i][1] >= track[i - 1][1] * hidden]
     assert found <= sum(steps)
     if not unseen:
         assert found == sum(steps)

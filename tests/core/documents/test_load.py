@@ -34,6 +34,8 @@ def rules(raw: bytes) -> list[str]:
 @settings(max_examples=3000)
 @given(SOUP)
 @example("a: 08")
+@example("1_0001e3")
+@example("1.5_1e3_0")
 @example("a: .nan")
 @example("a: 1\n---\n")
 @example("? [a]\n: b")

@@ -42,7 +42,7 @@ _AMBIGUOUS = re.compile(
     rb"[\s\[{,:](?=[-+yYnNoO~=0-9])(?:"
     rb"[yYnN]|[yY]es|YES|[nN]o|NO|[oO]n|ON|[oO]ff|OFF|~|=|"  # read as booleans by some
     rb"[-+]?0[0-9_]+|0[obx][0-9A-Fa-f_]+|[-+]?[0-9][0-9_]*_[0-9_.]*|"  # numbers in other bases
-    rb"[-+]?[0-9]+(?::[0-5]?[0-9])+|[-+]?[0-9.]+[eE][-+]?[0-9]+|"  # sexagesimals, exponents
+    rb"[-+]?[0-9]+(?::[0-5]?[0-9])+|[-+]?[0-9._]+[eE][-+]?[0-9_]+|"  # sexagesimals, exponents
     rb"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}\S*)\s*(?:$|[,}\]#:\n])",  # dates
     re.MULTILINE,
 )
