@@ -11,7 +11,7 @@ from sluice.core import layout
 from sluice.core.finding import FindingsError, UsageError, failed
 from sluice.core.layout import Key
 from sluice.core.markdown import fenced
-from sluice.core.promotion.branches import branch_back
+from sluice.core.promotion.branches import branch_back, ref_of
 from sluice.core.promotion.message import line
 from sluice.core.promotion.notice import of_release
 from sluice.core.promotion.outcome import Outcome
@@ -188,7 +188,7 @@ def _find_return(scene: Scene, release: Release) -> str:
 def _propose(scene: Scene, release: Release, commit: str, message: str, refused: str) -> Outcome:
     """A pull request instead of the push, merged at once if the forge allows it."""
     branch = branch_back(release.key)
-    ref, (title, _, body) = f"refs/heads/{branch}", message.partition("\n\n")
+    ref, (title, _, body) = ref_of(branch), message.partition("\n\n")
     commit = _bring_branch(scene, ref, commit)
     base = git.commit_of(scene.repository, commit).parents[0]
     reason = body.partition("\n")[0]

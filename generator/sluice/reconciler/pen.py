@@ -142,10 +142,16 @@ class Pen:
 
 
 def pen_of(
-    upstream: git.Upstream, forge: Forge, clock: Callable[[], int], author: Signature
+    upstream: git.Upstream,
+    forge: Forge,
+    clock: Callable[[], int],
+    author: Signature,
+    *,
+    is_dry: bool = False,
 ) -> Pen:
     """The pen for a repository and its forge; see Pen."""
-    return Pen(upstream.repository, upstream.move, upstream.move_each, forge, clock, author)
+    move, move_each = upstream.move, upstream.move_each
+    return Pen(upstream.repository, move, move_each, forge, clock, author, is_dry)
 
 
 def refresh_application(cluster: Cluster, namespace: str, name: str) -> None:

@@ -13,7 +13,7 @@ from sluice import git
 from sluice.core import layout
 from sluice.core.finding import UsageError
 from sluice.core.forge import Forge, PullRequest, Status
-from sluice.core.promotion.branches import BASE
+from sluice.core.promotion.branches import BASE, ref_of
 from sluice.core.promotion.codeowners import PLACES, Reviewers, owners
 from sluice.core.promotion.message import stamped
 from sluice.core.promotion.notice import Notice
@@ -116,7 +116,7 @@ def show_signals(
 
 
 def _as_moved(error: HeadMovedError) -> git.RefMovedError:
-    return git.RefMovedError(f"refs/heads/{error.branch}", error.expected, error.actual)
+    return git.RefMovedError(ref_of(error.branch), error.expected, error.actual)
 
 
 Step = Callable[[], object]

@@ -12,7 +12,7 @@ from sluice.core.layout import Key
 from sluice.core.model import Registry
 from sluice.core.promotion.branches import BASE
 from sluice.core.promotion.outcome import Outcome
-from sluice.reconciler.pen import Pen
+from sluice.reconciler.pen import Pen, pen_of
 from sluice.registries.marking import Markable
 from sluice.workspace.identity import AUTHOR, MAIN
 
@@ -113,15 +113,7 @@ class Runtime:
     @property
     def pen(self) -> Pen:
         """What everything outside is written with."""
-        return Pen(
-            repository=self.repository,
-            swap=self.upstream.move,
-            swap_each=self.upstream.move_each,
-            forge=self.forge,
-            clock=self.clock,
-            author=AUTHOR,
-            is_dry=self.dry_run,
-        )
+        return pen_of(self.upstream, self.forge, self.clock, AUTHOR, is_dry=self.dry_run)
 
     @property
     def shown(self) -> dict[object, object]:

@@ -1,9 +1,9 @@
 """Who Sluice is to Git: its name, and the branch that it works on."""
 
 from sluice.core.model import Signature
-from sluice.core.promotion.branches import BASE
+from sluice.core.promotion.branches import BASE, ref_of
 
-MAIN = f"refs/heads/{BASE}"
+MAIN = ref_of(BASE)
 
 
 AUTHOR = Signature("Sluice", "reconciler@sluice.dev")

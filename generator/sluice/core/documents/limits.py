@@ -1,4 +1,4 @@
-"""How much one file may hold, by what it is: the only place where such numbers stand.
+"""How much a file of YAML may hold, by what it is; what programs wrote has those of `core.bounded`.
 
 A parser that recurses ends the process's stack, a few aliases can stand for more than any memory
 holds, and a file of megabytes holds up every check.
@@ -26,11 +26,3 @@ SPEC = Limits(size=1 << 20, depth=64, values=1 << 20)
 """A spec is a page or two; it has no aliases, so its size bounds its values."""
 OBJECTS = Limits(size=8 << 20, depth=100, values=1_000_000)
 """Objects as the cluster's tools read them; the largest bundles have some five million bytes."""
-REGISTRY = Limits(size=64 << 20, depth=64, values=4_000_000)
-"""A registry in a file: every version of every model, with what was measured."""
-COUNTS = Limits(size=16 << 20, depth=100, values=4_000_000)
-"""Counts of a rollout; a day of batches of a minute, with pods and some gates, is a tenth of it."""
-ANSWER = Limits(size=64 << 20, depth=100, values=4_000_000)
-"""What a server, a registry or another program answers."""
-LONGEST_NUMBER = 40
-"""Digits of a whole number in JSON; the largest that a float holds exactly has sixteen."""

@@ -11,8 +11,6 @@ from sluice.core.rollout.model import HELD, Rollout
 from sluice.core.specs.resolve import Release
 from sluice.core.specs.rollout_plan import FULL
 
-REVERTED = "a person reverted a commit of this rollout"
-
 
 @dataclass(frozen=True, slots=True)
 class Revision:

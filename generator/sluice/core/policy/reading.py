@@ -91,13 +91,6 @@ def read_binding(source: Source, findings: list[Finding]) -> Binding:
     )
 
 
-def read_selector(
-    selector: Mapping[str, Any], source: Source, pointer: Pointer, findings: list[Finding]
-) -> Selector:
-    """A label selector."""
-    return _Reader(source, findings).selector(selector, pointer)
-
-
 @dataclass(frozen=True)
 class _Reader:
     source: Source

@@ -8,7 +8,7 @@ from sluice import git
 from sluice.core.finding import UsageError
 from sluice.core.forge import PullRequest
 from sluice.core.observation.state_history import History
-from sluice.core.promotion.branches import BRANCHES, SUFFIX, branch_for
+from sluice.core.promotion.branches import BRANCHES, SUFFIX, branch_for, ref_of
 from sluice.core.promotion.outcome import Outcome, failure
 from sluice.core.rollout.file import rollout_of
 from sluice.core.rollout.machine import next_step
@@ -218,7 +218,7 @@ def _recover(
 
 def _sweep_rest(scene: Scene, living: set[str], observers: Observers) -> None:
     """Close and delete what is left of rollouts that are over."""
-    heads = git.list_refs(scene.repository, f"refs/heads/{BRANCHES}/")
+    heads = git.list_refs(scene.repository, f"{ref_of(BRANCHES)}/")
     names = {ref.removeprefix("refs/heads/"): head for ref, head in heads.items()}
     stale = {n: h for n, h in names.items() if n.endswith(SUFFIX) and n not in living}
     pulls = _list_pulls(scene, observers) if stale and not scene.dry_run else None
@@ -230,7 +230,7 @@ def _sweep_rest(scene: Scene, living: set[str], observers: Observers) -> None:
     for name, head in stale.items():
         if not is_persons(scene.repository, head):
             with suppress(git.RefMovedError):
-                scene.pen.move(f"refs/heads/{name}", None, head)
+                scene.pen.move(ref_of(name), None, head)
 
 
 def _list_pulls(scene: Scene, observers: Observers) -> Proposed | None:

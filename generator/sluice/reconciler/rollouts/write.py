@@ -66,16 +66,20 @@ def apply(scene: Scene, case: Case, write: Write, pulls: Sequence[PullRequest]) 
     """
     if scene.dry_run:
         return _preview(scene, case, write, pulls)
-    by_word = bool(scene.actor) and _is_automatic(case.release)
-    if write.lane == "push" or by_word:
+    if _is_pushed(scene, case, write):
         return push(scene, case, write, pulls)
     return propose(scene, case, write, pulls)
+
+
+def _is_pushed(scene: Scene, case: Case, write: Write) -> bool:
+    """Whether a write goes straight to main; a person's word is enough where no review is asked."""
+    return write.lane == "push" or (bool(scene.actor) and _is_automatic(case.release))
 
 
 def _preview(scene: Scene, case: Case, write: Write, pulls: Sequence[PullRequest]) -> Outcome:
     """What a write would come to."""
     said = rollout_message.title(case.release.key, case.rollout, write)
-    if write.lane == "push" or (bool(scene.actor) and _is_automatic(case.release)):
+    if _is_pushed(scene, case, write):
         made = _prepare(scene, case, write)
         return _outcome(case, f"would push: {said}", write.reason, *sorted(made.changes))
     open_ = next((pull for pull in pulls if pull.state == "open"), None)
